@@ -1,0 +1,283 @@
+"""The nine tables Undertow reads, and the contract each row must keep.
+
+All times are UTC. A row counts at an as_of only if it had happened *and* was recorded
+before it; a late-known column (`known_from`) counts only from the moment named there.
+Only `accounts` must be given; every other table may be absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SQL_TYPES = {"text": "VARCHAR", "time": "TIMESTAMP", "number": "DOUBLE", "flag": "BOOLEAN"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    `type`: text, time (UTC), number or flag. `required`: a null sends the row to quarantine.
+    `known_from`: the time column from which a late-known value counts (often itself).
+    `default`: the column whose value stands in where this one is null or absent.
+    `minimum`: the smallest value a number may take.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    known_from: str | None = None
+    default: str | None = None
+    minimum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its name, what one row is, its key, the column that says when, its columns.
+
+    `key`: the columns that name a row once. `invents_key`: a missing key is numbered instead of
+    refused (logs rarely have one). `ordered`: pairs (earlier, later) of times in a row.
+    """
+
+    name: str
+    one_row_is: str
+    key: tuple[str, ...]
+    happened_at: str
+    columns: tuple[Column, ...]
+    invents_key: bool = False
+    ordered: tuple[tuple[str, str], ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of that name, or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+def _text(name: str, **rules: object) -> Column:
+    return Column(name, "text", **rules)  # type: ignore[arg-type]
+
+
+def _time(name: str, **rules: object) -> Column:
+    return Column(name, "time", **rules)  # type: ignore[arg-type]
+
+
+def _number(name: str, **rules: object) -> Column:
+    return Column(name, "number", **rules)  # type: ignore[arg-type]
+
+
+def _late(name: str) -> Column:
+    """A time that nobody knew before it came."""
+    return Column(name, "time", known_from=name)
+
+
+def _key(name: str) -> Column:
+    return Column(name, "text", required=True)
+
+
+ACCOUNT = _key("account_id")
+
+
+def _recorded(happened_at: str) -> Column:
+    return _time("recorded_at", default=happened_at)
+
+
+ACCOUNTS = Table(
+    "accounts",
+    "a customer",
+    ("account_id",),
+    "created_at",
+    (
+        ACCOUNT,
+        _time("created_at", required=True),
+        _text("name", default="account_id"),
+        _text("segment"),
+        _text("country"),
+        _text("owner"),
+    ),
+)
+
+USERS = Table(
+    "users",
+    "a person's time in an account",
+    ("account_id", "user_id", "joined_at"),
+    "joined_at",
+    (
+        ACCOUNT,
+        _key("user_id"),
+        _time("joined_at", required=True),
+        _late("left_at"),
+        _text("role"),
+        _recorded("joined_at"),
+    ),
+    ordered=(("joined_at", "left_at"),),
+)
+
+EVENTS = Table(
+    "events",
+    "something a user did or met",
+    ("event_id",),
+    "occurred_at",
+    (
+        ACCOUNT,
+        _key("event_id"),
+        _text("user_id"),
+        _text("session_id"),
+        _time("occurred_at", required=True),
+        _recorded("occurred_at"),
+        _text("kind", required=True),
+        _text("name"),
+        _text("platform"),
+        _number("duration_ms", minimum=0),
+        _number("value"),
+        _text("definition"),
+    ),
+    invents_key=True,
+)
+
+TICKETS = Table(
+    "tickets",
+    "a support ticket",
+    ("ticket_id",),
+    "opened_at",
+    (
+        ACCOUNT,
+        _key("ticket_id"),
+        _text("user_id"),
+        _time("opened_at", required=True),
+        _recorded("opened_at"),
+        _text("priority"),
+        _text("channel"),
+        _text("topic"),
+        _late("first_response_at"),
+        _late("resolved_at"),
+        _late("reopened_at"),
+        _late("escalated_at"),
+        _number("csat", known_from="csat_at"),
+        Column("csat_at", "time", known_from="csat_at", default="resolved_at"),
+    ),
+    ordered=(("opened_at", "first_response_at"), ("opened_at", "resolved_at")),
+)
+
+SURVEYS = Table(
+    "surveys",
+    "an answer",
+    ("survey_id",),
+    "responded_at",
+    (
+        ACCOUNT,
+        _key("survey_id"),
+        _text("user_id"),
+        _time("responded_at", required=True),
+        _recorded("responded_at"),
+        _text("kind", required=True),
+        _number("score", required=True),
+        _number("scale_max"),
+    ),
+    invents_key=True,
+)
+
+SUBSCRIPTIONS = Table(
+    "subscriptions",
+    "a period on one plan at one price",
+    ("subscription_id", "started_at"),
+    "started_at",
+    (
+        ACCOUNT,
+        _key("subscription_id"),
+        _time("started_at", required=True),
+        _recorded("started_at"),
+        _time("ended_at", known_from="end_recorded_at"),
+        _text("end_reason", known_from="end_recorded_at"),
+        Column("end_recorded_at", "time", known_from="end_recorded_at", default="ended_at"),
+        _text("plan"),
+        _number("mrr", required=True, minimum=0),
+        _text("currency"),
+        _number("seats", minimum=0),
+        _number("term_months", minimum=0),
+        _time("renews_at"),
+    ),
+    ordered=(("started_at", "ended_at"),),
+)
+
+INVOICES = Table(
+    "invoices",
+    "a bill",
+    ("invoice_id",),
+    "issued_at",
+    (
+        ACCOUNT,
+        _key("invoice_id"),
+        _time("issued_at", required=True),
+        _recorded("issued_at"),
+        _time("due_at"),
+        _late("paid_at"),
+        _number("amount", required=True),
+        _text("currency"),
+    ),
+    ordered=(("issued_at", "due_at"),),
+)
+
+PAYMENTS = Table(
+    "payments",
+    "an attempt to pay, or a purchase",
+    ("payment_id",),
+    "attempted_at",
+    (
+        ACCOUNT,
+        _key("payment_id"),
+        _time("attempted_at", required=True),
+        _recorded("attempted_at"),
+        Column("succeeded", "flag", required=True),
+        _number("amount"),
+        _text("currency"),
+    ),
+    invents_key=True,
+)
+
+CONTACTS = Table(
+    "contacts",
+    "a retention contact",
+    ("contact_id",),
+    "contacted_at",
+    (
+        ACCOUNT,
+        _key("contact_id"),
+        _time("contacted_at", required=True),
+        _recorded("contacted_at"),
+        _text("campaign"),
+        _text("arm"),
+        _number("cost", minimum=0),
+        Column("accepted", "flag"),
+    ),
+    invents_key=True,
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        ACCOUNTS,
+        USERS,
+        EVENTS,
+        TICKETS,
+        SURVEYS,
+        SUBSCRIPTIONS,
+        INVOICES,
+        PAYMENTS,
+        CONTACTS,
+    )
+}
+
+EVENT_KINDS = (
+    "page_view",
+    "click",
+    "impression",
+    "error",
+    "crash",
+    "rage_click",
+    "dead_click",
+    "task_started",
+    "task_completed",
+    "task_failed",
+    "web_vital",
+    "conversion",
+    "feature_used",
+    "login",
+)
