@@ -1,0 +1,169 @@
+"""The contract of a table as one SELECT: every row cast, and the first reason to refuse it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from features.engines import literal, quoted
+from features.errors import ContractError, did_you_mean
+from features.tables import SQL_TYPES, Column, Table
+
+REPEATED = "repeated key (kept once)"
+EARLIEST = "1980-01-01"  # a time before it is a missing one written as zero
+KINDS = {"time": "a time", "number": "a number", "flag": "true or false", "text": "a text"}
+
+
+def judged_select(table: Table, given: dict[str, str], latest: datetime) -> str:
+    """Return the SELECT that casts `staged` to the table's columns and adds `reason_`.
+
+    `given`: column -> DuckDB type of `staged`. `latest`: no row may have happened after it.
+    `reason_` is null for a row to keep. Raises ContractError where a required column is absent.
+    """
+    _refuse_missing_columns(table, given)
+    return f"""
+        WITH cast_rows AS (SELECT row_number_, {_cast_list(table, given)} FROM staged),
+        reasoned AS (
+            SELECT c.*, CASE {_reasons(table, given, latest)} END AS reason_
+            FROM cast_rows AS c JOIN staged AS s USING (row_number_) {_account_join(table)}
+        )
+        SELECT * REPLACE (coalesce(reason_, {_repeated(table)}) AS reason_) FROM reasoned
+    """
+
+
+def profile_columns(table: Table, given: dict[str, str]) -> list[str]:
+    """Return the columns of accounts that the contract does not know: the user's own profile."""
+    if table.name != "accounts":
+        return []
+    return [name for name in given if table.column(name) is None and name != "row_number_"]
+
+
+def _refuse_missing_columns(table: Table, given: dict[str, str]) -> None:
+    needed = [column.name for column in table.columns if column.required]
+    if table.invents_key:
+        needed = [name for name in needed if name not in table.key]
+    missing = [name for name in needed if name not in given]
+    if missing:
+        came = [name for name in given if name != "row_number_"]
+        hints = "".join(did_you_mean(name, came) for name in missing)
+        raise ContractError(
+            f"table {table.name} needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"its SELECT yields {', '.join(came)}.{hints} Name it so in the SELECT (`... AS {missing[0]}`)."
+        )
+    unknown = [n for n in given if table.column(n) is None and n != "row_number_"]
+    if unknown and table.name != "accounts":
+        hint = did_you_mean(unknown[0], [column.name for column in table.columns])
+        raise ContractError(
+            f"table {table.name} has no column {unknown[0]}; its columns are "
+            f"{', '.join(column.name for column in table.columns)}.{hint} Leave it out of the SELECT."
+        )
+
+
+def _cast_list(table: Table, given: dict[str, str]) -> str:
+    casts = [f"{_value(table, column, given)} AS {quoted(column.name)}" for column in table.columns]
+    casts += [f"{_profile(name, given[name])} AS {quoted(name)}" for name in profile_columns(table, given)]
+    return ", ".join(casts)
+
+
+def _value(table: Table, column: Column, given: dict[str, str]) -> str:
+    own = _cast(column, given)
+    if column.default is not None:
+        fallback = table.column(column.default)
+        assert fallback is not None
+        return f"coalesce({own}, {_cast(fallback, given)})"
+    if table.invents_key and column.name in table.key:
+        return f"coalesce({own}, 'row ' || row_number_)"
+    return own
+
+
+def _cast(column: Column, given: dict[str, str], row: str = "") -> str:
+    """Cast one column of `row`; what cannot be cast becomes null.
+
+    Texts go to times through TIMESTAMPTZ: a direct cast to TIMESTAMP drops an offset in silence.
+    """
+    kind = given.get(column.name)
+    target = SQL_TYPES[column.type]
+    if kind is None:
+        return f"CAST(NULL AS {target})"
+    name = row + quoted(column.name)
+    if column.type == "text":
+        return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
+    if column.type == "time" and kind != "TIMESTAMP":
+        return f"CAST(TRY_CAST({_bare(name, kind)} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    cast = f"TRY_CAST({_bare(name, kind)} AS {target})"
+    return f"CASE WHEN isfinite({cast}) THEN {cast} END" if column.type == "number" else cast
+
+
+def _bare(name: str, kind: str) -> str:
+    return f"nullif(trim({name}), '')" if kind == "VARCHAR" else name
+
+
+def _profile(name: str, kind: str) -> str:
+    """A profile column stays a number where it is one, and is a text otherwise."""
+    numeric = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
+    if any(word in kind for word in numeric):
+        return f"CAST({quoted(name)} AS DOUBLE)"
+    return f"nullif(trim(CAST({quoted(name)} AS VARCHAR)), '')"
+
+
+def _account_join(table: Table) -> str:
+    return "" if table.name == "accounts" else "LEFT JOIN accounts AS a ON a.account_id = c.account_id"
+
+
+def _reasons(table: Table, given: dict[str, str], latest: datetime) -> str:
+    """Return the WHEN ... THEN ... of every way to break the contract, most basic first."""
+    found = [_unreadable(column, given[column.name]) for column in table.columns if column.name in given]
+    found += [_missing(column) for column in table.columns if column.required]
+    if table.name != "accounts":
+        found.append(("a.account_id IS NULL", "unknown account"))
+    found += [_epoch(column) for column in table.columns if column.type == "time"]
+    found += _out_of_time(table, latest)
+    found += [
+        (f"c.{later} < c.{earlier}", f"{later} is before {earlier}") for earlier, later in table.ordered
+    ]
+    found += [
+        (f"c.{column.name} < {column.minimum}", f"{column.name} is below {column.minimum:g}")
+        for column in table.columns
+        if column.minimum is not None
+    ]
+    return " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in found)
+
+
+def _unreadable(column: Column, kind: str) -> tuple[str, str]:
+    given = f"nullif(trim(CAST(s.{quoted(column.name)} AS VARCHAR)), '')"
+    cast = _cast(column, {column.name: kind}, row="s.")
+    return f"{given} IS NOT NULL AND ({cast}) IS NULL", f"{column.name} is not {KINDS[column.type]}"
+
+
+def _missing(column: Column) -> tuple[str, str]:
+    return f"c.{quoted(column.name)} IS NULL", f"{column.name} is missing"
+
+
+def _epoch(column: Column) -> tuple[str, str]:
+    return (
+        f"c.{column.name} < TIMESTAMP '{EARLIEST}'",
+        f"{column.name} is before 1980 (a missing time written as zero?)",
+    )
+
+
+def _out_of_time(table: Table, latest: datetime) -> list[tuple[str, str]]:
+    limit = f"TIMESTAMP '{latest:%Y-%m-%d %H:%M:%S}'"
+    found = [(f"c.{table.happened_at} > {limit}", f"{table.happened_at} is in the future")]
+    if table.column("recorded_at"):
+        found.append((f"c.recorded_at > {limit}", "recorded_at is in the future"))
+    if table.name != "accounts":
+        found.append(
+            (
+                f"c.{table.happened_at} < date_trunc('day', a.created_at)",
+                f"{table.happened_at} is before the account was created",
+            )
+        )
+    return found
+
+
+def _repeated(table: Table) -> str:
+    key = ", ".join(quoted(name) for name in table.key)
+    order = "recorded_at, row_number_" if table.column("recorded_at") else "row_number_"
+    return (
+        f"CASE WHEN row_number() OVER (PARTITION BY {key}, reason_ IS NULL ORDER BY {order}) > 1 "
+        f"THEN {literal(REPEATED)} END"
+    )

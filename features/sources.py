@@ -1,0 +1,339 @@
+"""From a user's files to the nine tables: read, SELECT, judge each row, keep or quarantine.
+
+One SELECT a table, run where every entry of `[files]` is a view of that name. CSV columns
+arrive as text and the contract casts them, so one bad value costs one row, not the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from glob import glob
+from pathlib import Path
+
+from features.engines import Connection, literal, open_duckdb, quoted, rows, run
+from features.errors import ContractError, SettingsError, SourceError
+from features.contract import REPEATED, judged_select
+from features.settings import Settings
+from features.tables import TABLES, Table
+from features.versions import current, publish
+
+SUMMARY = "summary.json"
+READERS = {
+    (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt"): "read_csv({files}, all_varchar = true, header = true)",
+    (".parquet",): "read_parquet({files}, union_by_name = true)",
+    (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz"): (
+        "read_json({files}, format = 'newline_delimited', sample_size = -1)"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows of a table went to quarantine: how many, and one of them as JSON text."""
+
+    reason: str
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """One table after its contract: rows read, rows kept, and the reasons for the rest."""
+
+    table: str
+    read: int
+    kept: int
+    reasons: tuple[Reason, ...]
+
+    @property
+    def refused(self) -> int:
+        """Rows in quarantine, repeats not counted (a retry is not dirt)."""
+        return sum(reason.rows for reason in self.reasons if reason.reason != REPEATED)
+
+    @property
+    def refused_share(self) -> float:
+        """Refused rows as a share of the rows read, 0 to 1."""
+        return self.refused / self.read if self.read else 0.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer to one question of the project's own `[checks]`."""
+
+    check: str
+    rows: int
+    of: int
+    example: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The kept rows of every table that has a source, as Parquet under `folder`.
+
+    `until`: the first moment that is not fully recorded; outcomes end there.
+    `fingerprint`: of the kept rows, whatever their order.
+    """
+
+    folder: Path
+    fingerprint: str
+    until: datetime
+    reports: tuple[TableReport, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The tables that have a source."""
+        return tuple(report.table for report in self.reports)
+
+    def path(self, table: str) -> Path:
+        """Return the Parquet file of a table."""
+        return self.folder / f"{table}.parquet"
+
+    def report(self, table: str) -> TableReport:
+        """Return the report of a table that is present."""
+        return next(report for report in self.reports if report.table == table)
+
+
+def load_tables(settings: Settings, now: datetime) -> Tables:
+    """Return the project's tables, read anew only where a file or a SELECT has changed.
+
+    Raises SourceError for a missing, empty or unreadable file, ContractError where more than
+    `max_quarantine_share` of a table's rows break their contract.
+    """
+    tables = read_tables(settings, now)
+    refuse_dirt(tables, settings.data.max_quarantine_share)
+    return tables
+
+
+def read_tables(settings: Settings, now: datetime) -> Tables:
+    """Return the project's tables whatever their share of quarantined rows."""
+    root = settings.store_path("tables")
+    name = _source_version(settings)
+    published = current(root)
+    if published is None or published.name != name:
+        published = publish(root, name, lambda folder: _write_tables(settings, now, folder))
+    return _read_summary(published)
+
+
+def refuse_dirt(tables: Tables, limit: float) -> None:
+    """Raise ContractError, naming the tables and the commonest reasons, above the limit."""
+    dirty = [report for report in tables.reports if report.refused_share > limit]
+    empty = [report.table for report in tables.reports if report.table == "accounts" and not report.kept]
+    if dirty:
+        lines = [_describe(report) for report in dirty]
+        raise ContractError(
+            "Too many rows break their contract (limit: "
+            f"max_quarantine_share = {limit:g} under [data]):\n" + "\n".join(lines)
+            + "\nRun `undertow check` to see every reason; mend the SELECT, or raise the limit."
+        )
+    if empty:
+        raise ContractError("accounts: no row is left, and nothing can be said about nobody. Run `undertow check`.")
+
+
+def _describe(report: TableReport) -> str:
+    worst = max((r for r in report.reasons if r.reason != REPEATED), key=lambda r: r.rows)
+    return (
+        f"  {report.table}: {report.refused:,} of {report.read:,} rows "
+        f"({report.refused_share:.0%}), most of them: {worst.reason}"
+    )
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def _write_tables(settings: Settings, now: datetime, folder: Path) -> None:
+    (folder / "quarantine").mkdir()
+    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+        _open_sources(connection, settings)
+        latest = now + timedelta(hours=settings.data.future_hours)
+        reports = [
+            _write_table(connection, settings, table, latest, folder)
+            for table in TABLES.values()
+            if settings.select(table.name) is not None
+        ]
+        present = [report.table for report in reports]
+        _refuse_mixed_money(connection, present)
+        summary = {
+            "fingerprint": _fingerprint(connection, present),
+            "until": _until(connection, settings, present).isoformat(),
+            "reports": [asdict(report) for report in reports],
+            "findings": [asdict(found) for found in _run_checks(connection, settings)],
+        }
+    (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
+
+
+def _open_sources(connection: Connection, settings: Settings) -> None:
+    """Make each entry of [files] a view of its name, in a schema of their own."""
+    if settings.select("accounts") is None:
+        raise SettingsError(
+            "The accounts table has no source: give a file named accounts under [files], or a "
+            "SELECT named accounts under [tables]. Run `undertow init` for an example."
+        )
+    connection.execute("CREATE SCHEMA source")
+    for name, pattern in settings.files.items():
+        reader = _reader(name, pattern, source_files(settings, name))
+        run(connection, f"CREATE VIEW source.{quoted(name)} AS SELECT * FROM {reader}", f"[files] {name}")
+
+
+def source_files(settings: Settings, name: str) -> list[Path]:
+    """Return the files behind an entry of [files]. Raises SourceError if missing or empty."""
+    pattern = str(settings.folder / settings.files[name])
+    found = [Path(path) for path in sorted(glob(pattern, recursive=True))]
+    if not found:
+        raise SourceError(f"[files] {name}: no file at {pattern}. Mend the path in undertow.toml.")
+    for path in found:
+        if path.stat().st_size == 0:
+            raise SourceError(f"[files] {name}: {path} is empty (0 bytes). Export it again, or remove it.")
+    return found
+
+
+def _reader(name: str, pattern: str, files: list[Path]) -> str:
+    listed = "[" + ", ".join(literal(str(path)) for path in files) + "]"
+    for endings, call in READERS.items():
+        if str(files[0]).lower().endswith(endings):
+            return call.format(files=listed)
+    known = ", ".join(ending for endings in READERS for ending in endings)
+    raise SourceError(f"[files] {name}: cannot tell the format of {pattern}; endings known: {known}")
+
+
+def _write_table(
+    connection: Connection, settings: Settings, table: Table, latest: datetime, folder: Path
+) -> TableReport:
+    """Judge every row of one table, then write the kept and the refused ones."""
+    where = f"table {table.name}"
+    select = settings.select(table.name)
+    connection.execute("USE memory.source")
+    run(
+        connection,
+        f"CREATE TABLE main.staged AS SELECT *, row_number() OVER () AS row_number_ FROM ({select})",
+        where,
+    )
+    connection.execute("USE memory.main")
+    given = dict(connection.execute("SELECT column_name, column_type FROM (DESCRIBE staged)").fetchall())
+    run(connection, f"CREATE TABLE judged AS {judged_select(table, given, latest)}", where)
+    connection.execute(
+        f"CREATE TABLE {table.name} AS SELECT * EXCLUDE (reason_, row_number_) FROM judged "
+        "WHERE reason_ IS NULL ORDER BY row_number_"
+    )
+    connection.execute(f"COPY {table.name} TO {literal(str(folder / (table.name + '.parquet')))} (FORMAT parquet)")
+    report = _quarantine(connection, table, folder)
+    connection.execute("DROP TABLE staged; DROP TABLE judged")
+    return report
+
+
+def _quarantine(connection: Connection, table: Table, folder: Path) -> TableReport:
+    path = folder / "quarantine" / f"{table.name}.parquet"
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE refused AS SELECT j.reason_ AS reason, "
+        "CAST(to_json(s) AS VARCHAR) AS row_as_given FROM judged AS j "
+        "JOIN staged AS s USING (row_number_) WHERE j.reason_ IS NOT NULL ORDER BY row_number_"
+    )
+    connection.execute(f"COPY refused TO {literal(str(path))} (FORMAT parquet)")
+    counted = rows(
+        connection,
+        "SELECT reason, count(*) AS n, min(row_as_given) AS example FROM refused "
+        "GROUP BY reason ORDER BY n DESC, reason",
+        table.name,
+    )
+    reasons = tuple(Reason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in counted)
+    return TableReport(table.name, _count(connection, "staged"), _count(connection, table.name), reasons)
+
+
+def _refuse_mixed_money(connection: Connection, present: list[str]) -> None:
+    if "subscriptions" not in present:
+        return
+    found = connection.execute(
+        "SELECT DISTINCT currency FROM subscriptions WHERE currency IS NOT NULL AND mrr > 0 ORDER BY 1"
+    ).fetchall()
+    if len(found) > 1:
+        names = ", ".join(str(currency) for (currency,) in found)
+        raise ContractError(
+            f"subscriptions: MRR comes in {len(found)} currencies ({names}), which do not add up. "
+            "Convert them to one in the SELECT."
+        )
+
+
+def _run_checks(connection: Connection, settings: Settings) -> list[Finding]:
+    """Ask the project's own questions of the sources; nothing is dropped for them.
+
+    A check's SELECT yields the rows in doubt; a column `of_rows`, if it has one, says of how many.
+    """
+    findings = []
+    connection.execute("USE memory.source")
+    for name, written in settings.checks.items():
+        where = f"[checks] {name}"
+        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS {settings.read_sql(written, where)}", where)
+        columns = [row[0] for row in connection.execute("DESCRIBE doubt").fetchall()]
+        of_rows = "max(of_rows)" if "of_rows" in columns else "count(*)"
+        shown = "* EXCLUDE (of_rows)" if "of_rows" in columns else "*"
+        [counted] = rows(connection, f"SELECT count(*) AS n, {of_rows} AS of_rows FROM doubt", where)
+        example = connection.execute(
+            f"SELECT min(CAST(to_json(d) AS VARCHAR)) FROM (SELECT {shown} FROM doubt) AS d"
+        ).fetchone()
+        n = int(str(counted["n"]))
+        findings.append(Finding(name, n, int(str(counted["of_rows"] or 0)), str(example[0]) if example and n else ""))
+    connection.execute("USE memory.main")
+    return findings
+
+
+def _until(connection: Connection, settings: Settings, present: list[str]) -> datetime:
+    """Return the first midnight after the last recorded row, unless the settings say it."""
+    if settings.data.until is not None:
+        return datetime.combine(settings.data.until, datetime.min.time())
+    moments = [f"SELECT max({_recorded_at(TABLES[name])}) AS t FROM {name}" for name in present]
+    if "subscriptions" in present:
+        moments.append("SELECT max(end_recorded_at) AS t FROM subscriptions")
+    answer = connection.execute(
+        "SELECT CAST(date_trunc('day', max(t)) AS TIMESTAMP) + INTERVAL 1 DAY FROM "
+        f"({' UNION ALL '.join(moments)})"
+    ).fetchone()
+    if answer is None or answer[0] is None:
+        raise ContractError("No table has a single usable row. Run `undertow check` to see why.")
+    until: datetime = answer[0]
+    return until
+
+
+def _recorded_at(table: Table) -> str:
+    return "recorded_at" if table.column("recorded_at") else table.happened_at
+
+
+def _fingerprint(connection: Connection, present: list[str]) -> str:
+    parts = []
+    for name in present:
+        row = connection.execute(f"SELECT count(*), bit_xor(hash(t)), sum(hash(t)) FROM {name} AS t").fetchone()
+        parts.append(f"{name}:{row}")
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def _count(connection: Connection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+# --- reading back ----------------------------------------------------------------------------
+
+
+def _source_version(settings: Settings) -> str:
+    """Name the state of the sources: every file's size and change time, and every SELECT."""
+    parts: list[object] = [settings.data.model_dump(mode="json")]
+    for name in settings.files:
+        for path in source_files(settings, name):
+            status = path.stat()
+            parts.append((name, str(path), status.st_size, status.st_mtime_ns))
+    parts += [(table, settings.select(table)) for table in TABLES]
+    parts += [(name, settings.read_sql(sql, name)) for name, sql in settings.checks.items()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _read_summary(folder: Path) -> Tables:
+    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    reports = tuple(
+        TableReport(r["table"], r["read"], r["kept"], tuple(Reason(**reason) for reason in r["reasons"]))
+        for r in summary["reports"]
+    )
+    findings = tuple(Finding(**found) for found in summary["findings"])
+    until = datetime.fromisoformat(summary["until"])
+    return Tables(folder, summary["fingerprint"], until, reports, findings)
