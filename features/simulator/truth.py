@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.errors import TimeError
 from features.simulator.observe import account_ids, timestamps, write
@@ -142,5 +141,3 @@ def write_truth(
             progress((done + 1) / len(days))
     write(pa.concat_tables(parts), out / "churn_probability.parquet")
 
-
-__all__ = ["HORIZONS_DAYS", "churn_probability", "daily_hazards", "pq", "write_truth"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -42,6 +42,9 @@ class Rows:
     def take(self, rows: Flags | Ints) -> Self:
         """Return the chosen rows."""
         return self.each(lambda array: array[rows])
+
+
+R = TypeVar("R", bound=Rows)
 
 
 @dataclass(frozen=True)
@@ -234,6 +237,7 @@ def _segment(seats: Floats, rng: Generator) -> Ints:
 def _first_state(p: Parameters, static: Static, seats: Ints, rng: Generator) -> State:
     n = len(seats)
     satisfaction = static.mean_satisfaction + rng.normal(0.0, 0.5, n)
+    risen = -rng.integers(30, 500, n)
     price = p.seat_price * seats**0.98 * rng.lognormal(0.0, 0.25, n)
     return State(
         active=static.signup_day < 0,
@@ -244,7 +248,7 @@ def _first_state(p: Parameters, static: Static, seats: Ints, rng: Generator) -> 
         stint_start=static.signup_day,
         ended_on=np.full(n, LONG_AGO),
         renews_on=_first_renewal(p, static),
-        price_rise_on=np.where(static.signup_day < 0, -rng.integers(60, 500, n), LONG_AGO),
+        price_rise_on=np.where(risen > static.signup_day, risen, LONG_AGO),
         dunning_day=np.zeros(n, np.int64),
         dunning=np.zeros(n),
         ticket_age=np.full(n, -1),
@@ -517,7 +521,7 @@ def run(
     )  # fmt: skip
 
 
-def _stacked[R: Rows](records: tuple[R, ...]) -> R:
+def _stacked(records: tuple[R, ...]) -> R:
     """Stack daily records into one, days first."""
     kind = type(records[0])
     names = [f.name for f in fields(kind)]

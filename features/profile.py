@@ -1,0 +1,33 @@
+"""Who the customer is. Never shown as a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from features.definition import Feature, Unit, rows_of
+
+accounts = rows_of("accounts")
+
+FEATURES = (
+    Feature("segment", "Segment", family="profile", level="relationship", unit="text",
+            measure=accounts.latest("segment"), null_means="not stated"),
+    Feature("country", "Country", family="profile", level="relationship", unit="text",
+            measure=accounts.latest("country"), null_means="not stated"),
+    Feature("tenure_days", "Days since the account was created", family="profile", level="relationship",
+            unit="days", measure=accounts.days_since_first()),
+    Feature("seats", "Seats paid for", family="profile", level="relationship", unit="count",
+            measure=rows_of("subscriptions").still("ended_at").sum("seats"), change=90),
+)  # fmt: skip
+
+
+def profile_feature(column: str, is_number: bool) -> Feature:
+    """Return the card of a profile column that a project's accounts SELECT adds of its own."""
+    unit: Unit = "score" if is_number else "text"
+    return Feature(f"profile_{column}", column.replace("_", " ").capitalize(), family="profile",
+                   level="relationship", unit=unit, measure=accounts.latest(column),
+                   null_means="not stated")  # fmt: skip
+
+
+def profile_features(columns: Iterable[tuple[str, bool]]) -> tuple[Feature, ...]:
+    """Return a card for each (column, is it a number) of the project's own."""
+    return tuple(profile_feature(column, is_number) for column, is_number in columns)
