@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from features.errors import DataError, SourceError
 from features.settings import Engine
@@ -49,6 +50,15 @@ def rows(connection: Connection, sql: str, asked_by: str) -> list[dict[str, obje
     answer = run(connection, sql, asked_by)
     names = [column[0] for column in answer.description or []]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def arrow(connection: Connection, sql: str, asked_by: str) -> pa.Table:
+    """Execute SQL and return its answer as an Arrow table."""
+    try:
+        answer: pa.Table = connection.sql(sql).to_arrow_table()
+    except duckdb.Error as error:
+        raise DataError(f"{asked_by}: {_first_lines(error)}") from error
+    return answer
 
 
 def quoted(name: str) -> str:

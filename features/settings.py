@@ -45,6 +45,8 @@ class Snapshots(_Frozen):
     every: Literal["month"] = "month"
     dates: tuple[date, ...] = ()  # used instead of the calendar when given
     test: tuple[date, ...] = ()  # the newest matured one when not given
+    train_where: str = ""  # SQL condition over accounts; who is learned from
+    test_where: str = ""  # SQL condition over accounts; on whom the model is judged
 
 
 class Training(_Frozen):

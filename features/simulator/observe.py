@@ -28,8 +28,6 @@ from features.simulator.world import (
     Floats,
     Ints,
     World,
-    error_shares,
-    load_times,
     logistic,
     stream,
 )
@@ -187,9 +185,7 @@ def _user_times(world: World, rng: Generator) -> _People:
 
 
 def _user_ids(account: Ints, number: Ints) -> pa.Array:
-    return pc.binary_join_element_wise(
-        numbered("U-", account, 5), numbered("", number, 3), "-"
-    )
+    return pc.binary_join_element_wise(numbered("U-", account, 5), numbered("", number, 3), "-")
 
 
 def _users(world: World, people: _People, rng: Generator) -> pa.Table:
@@ -252,9 +248,21 @@ class _Sessions:
     complexity: Floats
 
 
+def session_rates(world: World) -> Floats:
+    """Return recorded sessions expected per day, (n_days, n_accounts): E, weekday, holidays."""
+    p = world.parameters
+    date = p.first_day + np.arange(p.days)
+    weekend = (date.astype(np.int64) + 3) % 7 >= 5
+    day_of_year = (date - date.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+    holidays = (day_of_year < 4) | (day_of_year > 353)
+    busy = np.where(weekend, 0.35, 1.25) * np.where(holidays, 0.5, 1.0)
+    rate = world.static.session_base * np.exp(p.session_engagement * world.daily.engagement)
+    return np.asarray(np.minimum(rate * busy[:, None], p.session_cap) * world.present)
+
+
 def _sessions(world: World, people: _People, rng: Generator) -> _Sessions:
-    p, static = world.parameters, world.static
-    counts = rng.poisson(world.daily.sessions)
+    static = world.static
+    counts = rng.poisson(session_rates(world))
     day, account = np.nonzero(counts)
     times = counts[day, account]
     day, account = np.repeat(day, times), np.repeat(account, times)
@@ -262,17 +270,17 @@ def _sessions(world: World, people: _People, rng: Generator) -> _Sessions:
     cumulative = np.cumsum(static.mix, axis=1)[account]
     platform = np.minimum((rng.random((n, 1)) > cumulative).sum(axis=1), 2)
     begin = _at(day, rng, (7.0, 19.0))
-    extra_error = world.weather.error[0, day, platform]
+    extra_error = world.weather.error[0, day, platform] + world.daily.trouble[day, account]
     extra_load = world.weather.load[0, day, platform]
     return _Sessions(
         account=account,
         platform=platform,
         user=_who(people, account, begin, rng),
         begin=begin,
-        errors=np.minimum(error_shares(p, static.complexity)[account] + extra_error, 0.6),
-        load=load_times(p, static.complexity)[account] + extra_load,
-        satisfaction=world.daily.satisfaction[day, account].astype(np.float64),
-        engagement=world.daily.engagement[day, account].astype(np.float64),
+        errors=np.minimum(static.quiet_errors[account] + extra_error, 0.6),
+        load=static.quiet_load[account] + extra_load,
+        satisfaction=world.daily.satisfaction[day, account],
+        engagement=world.daily.engagement[day, account],
         complexity=static.complexity[account],
     )
 
@@ -457,7 +465,7 @@ def _tickets(world: World, rng: Generator) -> pa.Table:
     done = _next_day(world, daily.resolved, account, day)
     reopened_day = np.where(done >= 0, daily.reopened[done, account], False)
     resolved = np.where(done >= 0, _at(done, rng, (7.0, 12.0)), NEVER)
-    s = daily.satisfaction[day, account].astype(np.float64)
+    s = daily.satisfaction[day, account]
     n = len(account)
     answer = opened + (rng.lognormal(0.8 - 0.4 * s, 0.8) * HOUR).astype(np.int64)
     latest = np.where(done >= 0, opened + (0.8 * (resolved - opened)).astype(np.int64), answer)
@@ -467,9 +475,7 @@ def _tickets(world: World, rng: Generator) -> pa.Table:
     waited = np.where(done >= 0, done - day, 0)
     answers = (done >= 0) & (rng.random(n) < logistic(-0.9 + 0.5 * np.abs(s)))
     score = np.clip(np.round(3.8 + 0.8 * s - 0.2 * waited + rng.normal(0, 0.8, n)), 1, 5)
-    csat_at = _known_before(
-        world, np.where(answers, resolved + _delay(rng, n, (1.0, 30.0)), NEVER)
-    )
+    csat_at = _known_before(world, np.where(answers, resolved + _delay(rng, n, (1.0, 30.0)), NEVER))
     table = pa.table(
         {
             "account_id": account_ids(account),
@@ -506,6 +512,7 @@ def _next_day(world: World, flags: Flags, account: Ints, day: Ints) -> Ints:
     spot = np.searchsorted(marks, account * days + day, side="right")
     found = marks[np.minimum(spot, len(marks) - 1)] if len(marks) else np.zeros_like(day)
     ours = (spot < len(marks)) & (found // days == account)
+    ours &= (day < 0) | (world.left[day, account] == STAYED)
     then = np.where(ours, found % days, 0)
     return np.where(ours & flags[then, account], then, -1)
 
@@ -535,8 +542,8 @@ def _survey(
     turn = rng.integers(0, every, p.accounts)
     asked = (np.arange(p.days)[:, None] % every == turn) & world.present
     account, day = _where(world, asked)
-    s = daily.satisfaction[day, account].astype(np.float64)
-    e = daily.engagement[day, account].astype(np.float64)
+    s = daily.satisfaction[day, account]
+    e = daily.engagement[day, account]
     answers = rng.random(len(s)) < logistic(-1.2 + 0.8 * np.abs(s) + 0.5 * e)
     account, day, s = account[answers], day[answers], s[answers]
     n = len(account)
@@ -597,7 +604,7 @@ def _subscriptions(world: World, rng: Generator) -> pa.Table:
     by_card = world.left[np.maximum(lost, 0), account] == INVOLUNTARY
     reason = np.where(ends_by_change, 0, np.where(by_card, 2, 1))
     started = begun * DAY + clock
-    mrr = np.where(old, world.first.mrr[account], daily.mrr[row, account].astype(np.float64))
+    mrr = np.where(old, world.first.mrr[account], daily.mrr[row, account])
     seats = np.where(old, world.first.seats[account], daily.seats[row, account])
     renews = np.where(old, world.first.renews_on[account], daily.renews_on[row, account])
     number = np.where(old, 1, _stint_numbers(world)[row, account])
@@ -630,9 +637,9 @@ def _money(world: World, rng: Generator) -> dict[str, pa.Table]:
     account, day = _where(world, (daily.billed | world.arrived) & world.present)
     n = len(account)
     issued = day * DAY + static.clock[account] * SECOND
-    amount = np.round(daily.mrr[day, account].astype(np.float64) * static.term[account], 2)
+    amount = np.round(daily.mrr[day, account] * static.term[account], 2)
     failed = daily.card_failed[day, account]
-    s = daily.satisfaction[day, account].astype(np.float64)
+    s = daily.satisfaction[day, account]
     mended = daily.recovered | (daily.last_try & (world.left == STAYED))
     mended_day = np.where(failed, _next_day(world, mended, account, day), -1)
     mended_at = np.where(mended_day >= 0, mended_day * DAY + 10 * HOUR, NEVER)
@@ -663,7 +670,6 @@ def _payments(
     """Successes, first failures, and the retries after 3, 7 and 14 days while the bill is open."""
     paid_rows, failed_rows = np.flatnonzero(paid != NEVER), np.flatnonzero(failed)
     rows, times = [paid_rows, failed_rows], [paid[paid_rows], issued[failed_rows] + 60 * SECOND]
-    lost = np.where(world.left != STAYED, np.arange(world.parameters.days)[:, None], 0)
     for wait in (3, 7, 14):
         at = issued[failed_rows] + wait * DAY + HOUR
         still = (paid[failed_rows] == NEVER) | (at < paid[failed_rows])

@@ -41,14 +41,17 @@ class Parameters:
     engagement_pull: float = 0.05  # per day: habits move faster than opinions
     engagement_follows: float = 0.7  # E gained per S
     engagement_noise: float = 0.12  # per day
-    session_rate: float = 0.16  # recorded sessions a day for four seats; the tracker samples
+    session_rate: float = 0.115  # recorded sessions a day for four seats; the tracker samples
     session_cap: float = 2.0  # recorded sessions a day at most, so that files stay small
     session_engagement: float = 0.9  # log sessions gained per E
 
     # The product
     error_share: float = 0.012  # errors per page view of a simple account in quiet weeks
     load_seconds: float = 1.1  # load time of a simple account in quiet weeks
-    bad_releases: float = 0.045  # releases per day that break something on one platform
+    incident_rate: float = 0.004  # per account and day: its own integration breaks
+    incident_error: float = 0.07  # mean extra errors per page view when it does
+    incident_healing: float = 0.05  # per day: half is mended in 14 days
+    bad_releases: float = 0.05  # releases per day that break something on one platform
 
     # Support
     ticket_rate: float = 0.009  # tickets a day for four seats, more with errors and low S
@@ -60,18 +63,18 @@ class Parameters:
     card_failure: float = 0.012  # per billing, mean over accounts
     card_spread: float = 0.9  # sd of log risk between cards: past failures foretell new ones
     dunning_days: int = 14  # days from the failed card to the end of the subscription
-    recovery: float = 0.07  # daily chance that the card is mended while in dunning
+    recovery: float = 0.055  # daily chance that the card is mended while in dunning
     price_rise: float = 0.5  # chance per billing once a price is eleven months old
     seat_change: float = 0.06  # chance per billing that the number of seats changes (annual 6x)
 
     # Leaving by choice: daily logits
-    monthly_base: float = -8.0
+    monthly_base: float = -7.75
     monthly_window: float = 1.5  # added in the four days before a monthly renewal
     annual_base: float = -11.5  # a contract holds until its window
-    annual_window: float = 6.2  # added in the fourteen days before an annual renewal
+    annual_window: float = 7.0  # added in the fourteen days before an annual renewal
     hazard_satisfaction: float = -0.95  # per S
     hazard_misery: float = 0.6  # per S below -0.8, on top: the last straw
-    hazard_engagement: float = -0.5  # per E
+    hazard_engagement: float = -0.6  # per E
     hazard_price: float = 0.9  # right after a price rise, halved every 30 days
     hazard_tenure: float = -0.3  # per log(1 + tenure / 90 days)
     hazard_complexity: float = -0.25  # the complex are slow, and bound: confounding on purpose

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +135,8 @@ def write_truth(
     days = sorted(world.frozen)[-13:]
     parts = []
     for done, day in enumerate(days):
-        as_of = (world.parameters.first_day + day).item()
+        as_of = world.parameters.start + timedelta(days=day)
         parts.append(churn_probability(world, as_of, paths=paths))
         if progress is not None:
             progress((done + 1) / len(days))
     write(pa.concat_tables(parts), out / "churn_probability.parquet")
-

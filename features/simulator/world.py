@@ -7,7 +7,7 @@ exits: `run` does that for history, and `truth` branches without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self, TypeVar
 
@@ -44,7 +44,7 @@ class Rows:
         return self.each(lambda array: array[rows])
 
 
-R = TypeVar("R", bound=Rows)
+Record = TypeVar("Record", bound=Rows)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Static(Rows):
     clock: Ints  # second of the day, 0 to 6 h, at which the account signs and is billed
     segment: Ints  # index into SEGMENTS
     term: Ints  # months: 1 or 12
-    complexity: Floats  # standard normal: how much the account asks of the product
+    complexity: Floats  # about standard normal: how much the account asks of the product
+    quiet_errors: Floats  # errors per page view in quiet weeks: the complex meet more
+    quiet_load: Floats  # seconds per page view in quiet weeks: the complex wait longer
     mix: Floats  # share of use on each of PLATFORMS, sums to 1
     mean_satisfaction: Floats
     mean_engagement: Floats
@@ -79,6 +81,7 @@ class State(Rows):
     price_rise_on: Ints  # day of the last price rise
     dunning_day: Ints  # 0 = none, 1 = the card failed today
     dunning: Floats  # 0 or 1; in a branch the probability of being in dunning
+    trouble: Floats  # extra errors per page view from the account's own incidents
     ticket_age: Ints  # days the open ticket has waited, -1 = none is open
 
 
@@ -86,12 +89,12 @@ class State(Rows):
 class Observed(Rows):
     """What could be noticed of a day, (n_accounts,); stacked over days, (n_days, n_accounts)."""
 
-    sessions: NDArray[np.float32]  # expected recorded sessions
-    satisfaction: NDArray[np.float32]
-    engagement: NDArray[np.float32]
-    seats: NDArray[np.int32]
-    mrr: NDArray[np.float32]
-    renews_on: NDArray[np.int32]
+    satisfaction: Floats
+    engagement: Floats
+    seats: Ints
+    mrr: Floats
+    renews_on: Ints
+    trouble: Floats
     billed: Flags
     card_failed: Flags
     recovered: Flags
@@ -180,10 +183,10 @@ def draw_releases(p: Parameters, rng: Generator, days: tuple[int, int], calendar
     return Releases(
         calendar=rng.integers(0, calendars, n),
         start=start,
-        end=start + rng.integers(10, 36, n),
+        end=start + rng.integers(8, 29, n),
         platform=rng.choice(3, n, p=(0.4, 0.3, 0.3)),
-        error=rng.gamma(1.6, 0.035, n),
-        load=rng.gamma(1.2, 0.6, n),
+        error=rng.gamma(1.6, 0.022, n),
+        load=rng.gamma(1.2, 0.4, n),
     )
 
 
@@ -211,16 +214,19 @@ def draw_accounts(p: Parameters, rng: Generator) -> tuple[Static, State]:
     annual = rng.random(n) < p.annual_share + 0.12 * np.log(seats / p.seats_median)
     heavy = (seats / 4.0) ** 0.45 * rng.lognormal(-0.1, 0.45, n)
     by_invoice = annual & (seats > 15)
+    complexity = np.clip(rng.normal(0.25 * np.log(seats / 4.0), 0.9, n), -2.5, 2.5)
     risk = p.card_failure * rng.lognormal(-(p.card_spread**2) / 2, p.card_spread, n)
     static = Static(
         signup_day=signup,
         clock=rng.integers(0, 6 * 3600, n),
         segment=_segment(seats, rng),
         term=np.where(annual, 12, 1),
-        complexity=np.clip(rng.normal(0.25 * np.log(seats / 4.0), 0.9, n), -2.5, 2.5),
-        mix=rng.dirichlet((2.4, 0.8, 0.6), n),
+        complexity=complexity,
+        quiet_errors=p.error_share * np.exp(0.3 * complexity + rng.normal(0.0, 0.5, n)),
+        quiet_load=p.load_seconds * np.exp(0.2 * complexity + rng.normal(0.0, 0.2, n)),
+        mix=rng.dirichlet((1.0, 0.45, 0.35), n),
         mean_satisfaction=rng.normal(0.15, p.satisfaction_mean_sd, n),
-        mean_engagement=rng.normal(0.0, 0.4, n) + 0.15 * np.log(heavy),
+        mean_engagement=rng.normal(0.0, 0.4, n) + 0.35 * np.log(heavy),
         session_base=p.session_rate * heavy,
         card_risk=np.minimum(risk * np.where(by_invoice, 0.3, 1.0), 0.3),
         by_invoice=by_invoice,
@@ -251,6 +257,7 @@ def _first_state(p: Parameters, static: Static, seats: Ints, rng: Generator) -> 
         price_rise_on=np.where(risen > static.signup_day, risen, LONG_AGO),
         dunning_day=np.zeros(n, np.int64),
         dunning=np.zeros(n),
+        trouble=np.zeros(n),
         ticket_age=np.full(n, -1),
     )
 
@@ -261,16 +268,6 @@ def _first_renewal(p: Parameters, static: Static) -> Ints:
     while (due < 0).any():
         due = np.where(due < 0, months_later(p.first_day, due, static.term), due)
     return due
-
-
-def error_shares(p: Parameters, complexity: Floats) -> Floats:
-    """Return errors per page view in quiet weeks, (n,), for accounts of that complexity."""
-    return np.asarray(p.error_share * np.exp(0.4 * complexity))
-
-
-def load_times(p: Parameters, complexity: Floats) -> Floats:
-    """Return seconds per page in quiet weeks, (n,), for accounts of that complexity."""
-    return np.asarray(p.load_seconds * np.exp(0.22 * complexity))
 
 
 def step(
@@ -289,19 +286,22 @@ def step(
     moves nothing but the involuntary hazard, so this integrates the cards out exactly.
     """
     extra_error, extra_load = releases.on(day, len(state.seats))
-    errors = error_shares(p, static.complexity) + (static.mix * extra_error).sum(axis=1)
-    load = load_times(p, static.complexity) + (static.mix * extra_load).sum(axis=1)
+    state = replace(state, trouble=_trouble(p, state, rng))
+    errors = static.quiet_errors + state.trouble + np.einsum("ij,ij->i", static.mix, extra_error)
+    load = static.quiet_load + np.einsum("ij,ij->i", static.mix, extra_load)
     state = _feel(p, static, state, rng, errors, load)
     state, billed, repriced = _bill(p, static, state, day, rng)
-    state, card_failed, recovered, last_try = _collect(p, static, state, billed, rng, expected_cards)
+    state, card_failed, recovered, last_try = _collect(
+        p, static, state, billed, rng, expected_cards
+    )
     state, opened, resolved, reopened = _support(p, state, errors, rng)
     observed = Observed(
-        sessions=_sessions(p, static, state, day).astype(np.float32),
-        satisfaction=state.satisfaction.astype(np.float32),
-        engagement=state.engagement.astype(np.float32),
-        seats=state.seats.astype(np.int32),
-        mrr=state.mrr.astype(np.float32),
-        renews_on=state.renews_on.astype(np.int32),
+        satisfaction=state.satisfaction,
+        engagement=state.engagement,
+        seats=state.seats,
+        mrr=state.mrr,
+        renews_on=state.renews_on,
+        trouble=state.trouble,
         billed=billed,
         card_failed=card_failed,
         recovered=recovered,
@@ -312,6 +312,14 @@ def step(
         reopened=reopened,
     )
     return state, observed, _hazards(p, static, state, day)
+
+
+def _trouble(p: Parameters, state: State, rng: Generator) -> Floats:
+    """Let old incidents heal and new ones strike single accounts."""
+    struck = np.flatnonzero(rng.random(len(state.trouble)) < p.incident_rate)
+    trouble = state.trouble * (1.0 - p.incident_healing)
+    trouble[struck] += rng.exponential(p.incident_error, len(struck))
+    return np.minimum(trouble, 0.3)
 
 
 def _feel(
@@ -381,7 +389,7 @@ def _collect(
     expected: bool,
 ) -> tuple[State, Flags, Flags, Flags]:
     """Try the cards: fail, mend or wait. Whoever is still failing on the last day may lose all."""
-    chance = rng.random(len(billed))
+    chance = np.zeros(len(billed)) if expected else rng.random(len(billed))
     waiting = state.dunning_day > 0
     day = np.where(waiting, state.dunning_day + 1, 0)
     over = day > p.dunning_days + 1
@@ -414,17 +422,6 @@ def _support(
     age = np.where(waiting & ~resolved, state.ticket_age + 1, np.where(opened, 0, -1))
     after = replace(state, ticket_age=age, satisfaction=s - p.reopen_blow * reopened)
     return after, opened, resolved, reopened
-
-
-def _sessions(p: Parameters, static: Static, state: State, day: int) -> Floats:
-    """Return recorded sessions expected on this day: E, weekday and holidays."""
-    date = p.first_day + day
-    weekend = int((date.astype(np.int64) + 3) % 7) >= 5
-    day_of_year = int((date - date.astype("datetime64[Y]").astype("datetime64[D]")).astype(int))
-    holidays = day_of_year < 4 or day_of_year > 353
-    busy = (0.35 if weekend else 1.25) * (0.5 if holidays else 1.0)
-    rate = static.session_base * np.exp(p.session_engagement * state.engagement) * busy
-    return np.minimum(rate, p.session_cap) * state.active
 
 
 def _hazards(p: Parameters, static: Static, state: State, day: int) -> Hazards:
@@ -464,9 +461,7 @@ def arrive(p: Parameters, static: Static, state: State, day: int, rng: Generator
         state,
         active=state.active | comes,
         stint_start=np.where(comes, day, state.stint_start),
-        renews_on=np.where(
-            comes, months_later(p.first_day, today, static.term), state.renews_on
-        ),
+        renews_on=np.where(comes, months_later(p.first_day, today, static.term), state.renews_on),
         satisfaction=np.where(returns, static.mean_satisfaction, state.satisfaction),
     )
 
@@ -491,37 +486,56 @@ def leave(
     return after, why
 
 
-def run(
-    p: Parameters, seed: int, progress: Callable[[float], None] | None = None
-) -> World:
+def run(p: Parameters, seed: int, progress: Callable[[float], None] | None = None) -> World:
     """Live through all days; keep what was observed and the state at each month's start."""
     static, first = draw_accounts(p, stream(seed, 1))
     releases = draw_releases(p, stream(seed, 2), (0, p.days), 1)
     weather = paint(releases, (0, p.days), 1)
     month_starts = {p.month_start(month) for month in range(p.months + 1)}
-    state, frozen, days = first, {}, []
+    state, frozen, days = first, dict[int, State](), list[_Day]()
     for day in range(p.days):
         if day in month_starts:
             frozen[day] = state
             if progress is not None:
                 progress(day / p.days)
-        rng = stream(seed, 3, day)
-        before = state.active
-        state = arrive(p, static, state, day, rng)
-        arrived, present = state.active & ~before, state.active
-        state, observed, hazards = step(p, static, state, day, rng, weather)
-        state, left = leave(state, hazards, day, rng)
-        days.append((observed, hazards, present, arrived, left))
+        state, lived = _live(p, static, state, day, stream(seed, 3, day), weather)
+        days.append(lived)
     frozen[p.days] = state
-    observed, hazards, present, arrived, left = zip(*days, strict=True)
     return World(
         p, seed, static, first, releases, weather,
-        daily=_stacked(observed), hazards=_stacked(hazards),
-        present=np.stack(present), arrived=np.stack(arrived), left=np.stack(left), frozen=frozen,
+        daily=_stacked([day.observed for day in days]),
+        hazards=_stacked([day.hazards for day in days]),
+        present=np.stack([day.present for day in days]),
+        arrived=np.stack([day.arrived for day in days]),
+        left=np.stack([day.left for day in days]),
+        frozen=frozen,
     )  # fmt: skip
 
 
-def _stacked(records: tuple[R, ...]) -> R:
+@dataclass(frozen=True)
+class _Day:
+    """One day of history, as World keeps it; arrays of shape (n_accounts,)."""
+
+    observed: Observed
+    hazards: Hazards
+    present: Flags
+    arrived: Flags
+    left: NDArray[np.int8]
+
+
+def _live(
+    p: Parameters, static: Static, state: State, day: int, rng: Generator, weather: Weather
+) -> tuple[State, _Day]:
+    """Live one day of history: some come, all live, some leave."""
+    before = state.active
+    state = arrive(p, static, state, day, rng)
+    present = state.active
+    state, observed, hazards = step(p, static, state, day, rng, weather)
+    state, left = leave(state, hazards, day, rng)
+    return state, _Day(observed, hazards, present, present & ~before, left)
+
+
+def _stacked(records: Sequence[Record]) -> Record:
     """Stack daily records into one, days first."""
     kind = type(records[0])
     names = [f.name for f in fields(kind)]

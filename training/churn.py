@@ -1,0 +1,119 @@
+"""The churn model: a cause-specific discrete-time hazard, LightGBM on person-period rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from features.settings import Training
+from training.bundle import CauseModel, known_of
+from training.encoding import ModelColumn, encode
+from training.examples import Examples
+from training.outcomes import CAUSES
+from training.periods import COVARIATES, churned_in, covariates, entered, with_covariates
+
+FEW_EVENTS = 500  # below it, smaller trees
+FEW_ROWS = 5_000  # below it, smaller leaves
+TOO_FEW_EVENTS = 20  # below it, a constant hazard
+MIN_PERIOD_ROWS = 100  # a period with fewer observed rows is not served
+IMPOSSIBLE = -20.0  # log-odds of a cause never seen
+
+
+@dataclass(frozen=True)
+class PersonPeriods:
+    """The rows a hazard learns from: `matrix` (m, J), `period` (m,), `events` cause -> bool (m,)."""
+
+    matrix: np.ndarray
+    period: np.ndarray
+    events: dict[str, np.ndarray]
+
+
+def served_ends(examples: Examples, horizons: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the period ends for which enough fully observed rows exist; a prefix of `horizons`."""
+    outcomes = examples.outcomes
+    counts = entered(outcomes.followed_days, outcomes.churn_days, horizons).sum(axis=0)
+    enough = int(np.argmin([*(count >= MIN_PERIOD_ROWS for count in counts), False]))
+    return horizons[: max(enough, 1)]
+
+
+def person_periods(examples: Examples, columns: tuple[ModelColumn, ...], ends: tuple[int, ...]) -> PersonPeriods:
+    """Return one row a snapshot and a period whose end was observed."""
+    outcomes = examples.outcomes
+    keep = entered(outcomes.followed_days, outcomes.churn_days, ends)
+    came = churned_in(outcomes.churn_days, ends)
+    matrix = with_covariates(encode(columns, examples.rows), covariates(known_of(examples.rows), ends))
+    events = {cause: (came & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}
+    period = np.broadcast_to(np.arange(len(ends)), keep.shape)[keep]
+    return PersonPeriods(matrix[keep.reshape(-1)], period, events)
+
+
+def fit_hazards(
+    rows: PersonPeriods,
+    names: list[str],
+    ends: tuple[int, ...],
+    settings: Training,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[CauseModel, ...]:
+    """Fit one bag of boosters a cause; a cause with under 20 events gets a constant hazard."""
+    fitted = []
+    total = len(CAUSES) * settings.seeds
+    for number, cause in enumerate(CAUSES):
+        events = rows.events[cause]
+        boosters: list[lgb.Booster] = []
+        for seed in range(settings.seeds if events.sum() >= TOO_FEW_EVENTS else 0):
+            boosters.append(_fit(rows.matrix, events, names, settings, seed))
+            if progress:
+                progress((number * settings.seeds + seed + 1) / total)
+        fitted.append(CauseModel(cause, tuple(boosters), _baseline(rows, events, boosters, len(ends))))
+    return tuple(fitted)
+
+
+def parameters(rows: int, events: int, settings: Training, seed: int) -> dict[str, object]:
+    """Return LightGBM's parameters for data of this size; defaults that match a tuned model."""
+    return {
+        "objective": "binary",
+        "learning_rate": settings.learning_rate,
+        "num_leaves": 7 if events < FEW_EVENTS else 15,
+        "max_depth": 8,
+        "min_child_samples": 30 if rows < FEW_ROWS else 100,
+        "subsample": 0.8,
+        "subsample_freq": 1,
+        "colsample_bytree": 0.5,
+        "reg_lambda": 10.0,
+        "max_bin": 127,
+        "seed": 1 + seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+
+
+def _fit(matrix: np.ndarray, events: np.ndarray, names: list[str], settings: Training, seed: int) -> lgb.Booster:
+    data = lgb.Dataset(matrix, label=events.astype(np.float64), feature_name=names)
+    chosen = parameters(len(matrix), int(events.sum()), settings, seed)
+    return lgb.train(chosen, data, num_boost_round=settings.trees)
+
+
+def _baseline(
+    rows: PersonPeriods, events: np.ndarray, boosters: list[lgb.Booster], periods: int
+) -> tuple[float, ...]:
+    """Return the mean log-odds in each period: what the model says of a typical account."""
+    if boosters:
+        raw = np.mean([booster.predict(rows.matrix, raw_score=True) for booster in boosters], axis=0)
+        return tuple(float(raw[rows.period == k].mean()) for k in range(periods))
+    return tuple(_log_odds(events[rows.period == k]) for k in range(periods))
+
+
+def _log_odds(events: np.ndarray) -> float:
+    if not events.any():
+        return IMPOSSIBLE
+    rate = events.mean()
+    return float(np.log(rate / (1 - rate))) if rate < 1 else -IMPOSSIBLE
+
+
+def column_names(columns: tuple[ModelColumn, ...]) -> list[str]:
+    """Return the names of a person-period matrix's columns, in order."""
+    return [*(column.name for column in columns), *(name for name, _, _ in COVARIATES)]

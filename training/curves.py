@@ -1,0 +1,63 @@
+"""From hazards to what is served: survival, incidence by cause, and their gradients.
+
+F: log-odds of leaving, shape (n, K, C), for account, period and cause (voluntary, involuntary).
+h = sigmoid(F) is the cause-specific hazard of the period; S_k = prod_{j<=k} (1 - sum_c h_jc);
+the cumulative incidence of cause c is CIF_c(k) = sum_{j<=k} S_{j-1} h_jc (Kalbfleisch and
+Prentice 2002, section 8.2, in discrete time). It is monotone in k by construction.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+CERTAIN = 1.0 - 1e-9
+
+
+def hazards(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n, K, C), in 0 to 1; where causes add up beyond 1 they are scaled to it."""
+    each = 1.0 / (1.0 + np.exp(-log_odds))
+    total = each.sum(axis=2, keepdims=True)
+    return each * np.minimum(1.0, CERTAIN / np.maximum(total, 1e-300))
+
+
+def survival(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n, K): P(still here at the end of each period)."""
+    return np.cumprod(1.0 - hazards(log_odds).sum(axis=2), axis=1)
+
+
+def incidence(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n, K, C): P(left by the end of each period, for this cause)."""
+    each = hazards(log_odds)
+    stays = np.cumprod(1.0 - each.sum(axis=2), axis=1)
+    at_start = np.concatenate([np.ones((len(stays), 1)), stays[:, :-1]], axis=1)
+    return np.cumsum(at_start[:, :, None] * each, axis=1)
+
+
+def probability(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n,): P(left by the end of the last period given)."""
+    return 1.0 - survival(log_odds)[:, -1]
+
+
+def probability_gradient(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n, K, C): the derivative of `probability` by each log-odds."""
+    each = hazards(log_odds)
+    stays = 1.0 - each.sum(axis=2)
+    last = np.prod(stays, axis=1)
+    return (last[:, None] / stays)[:, :, None] * each * (1.0 - each)
+
+
+def logit(share: np.ndarray) -> np.ndarray:
+    """Return log(p / (1 - p)); p is kept 1e-12 away from 0 and 1."""
+    kept = np.clip(share, 1e-12, 1 - 1e-12)
+    return np.log(kept) - np.log1p(-kept)
+
+
+def log_odds_of_probability(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n,): the log-odds of `probability`."""
+    return logit(probability(log_odds))
+
+
+def log_odds_gradient(log_odds: np.ndarray) -> np.ndarray:
+    """Return shape (n, K, C): the derivative of `log_odds_of_probability`."""
+    share = np.clip(probability(log_odds), 1e-12, 1 - 1e-12)
+    return probability_gradient(log_odds) / (share * (1.0 - share))[:, None, None]

@@ -1,0 +1,102 @@
+"""From feature rows to the matrix a model reads: numbers as they are, texts as ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from features.definition import Column, Family, Level, Unit, definition_id
+
+
+@dataclass(frozen=True)
+class ModelColumn:
+    """One input column of a model, with what its card says.
+
+    `categories`: for a text column, its values in training from the commonest to the rarest.
+    """
+
+    name: str
+    card: str
+    sentence: str
+    family: Family
+    level: Level
+    unit: Unit
+    definition_id: str
+    window: int | None
+    before: int | None
+    categories: tuple[str, ...] | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the column holds texts."""
+        return self.categories is not None
+
+    def encode(self, values: pa.ChunkedArray) -> np.ndarray:
+        """Return float, shape (n,): the number, or the rank of the text; nan where null or unseen."""
+        if self.categories is None:
+            numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            return np.asarray(numbers, dtype=np.float64)
+        rank = {text: float(position) for position, text in enumerate(self.categories)}
+        return np.array([rank.get(text, np.nan) for text in values.to_pylist()], dtype=np.float64)
+
+
+def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColumn, ...]:
+    """Return the columns that vary in `rows`, with the categories found there.
+
+    A column that is constant or always null tells a model nothing and is left out.
+    """
+    found = []
+    for column in columns:
+        values = rows[column.name]
+        categories = _categories(values) if column.feature.unit == "text" else None
+        fitted = _model_column(column, categories)
+        encoded = fitted.encode(values)
+        known = encoded[~np.isnan(encoded)]
+        varies = len(known) > 0 and (len(known) < len(encoded) or known.min() < known.max())
+        if varies and not (categories is not None and len(categories) < 2):
+            found.append(fitted)
+    return tuple(found)
+
+
+def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
+    """Return float64, shape (n, len(columns)), in the order of `columns`."""
+    matrix = np.empty((rows.num_rows, len(columns)))
+    for position, column in enumerate(columns):
+        matrix[:, position] = column.encode(rows[column.name])
+    return matrix
+
+
+def unseen(columns: tuple[ModelColumn, ...], rows: pa.Table) -> dict[str, int]:
+    """Return column -> number of rows whose text was never seen in training (read as unknown)."""
+    counts = {}
+    for column in columns:
+        if column.categories is not None:
+            known = set(column.categories)
+            strange = [text for text in rows[column.name].to_pylist() if text is not None and text not in known]
+            if strange:
+                counts[column.name] = len(strange)
+    return counts
+
+
+def _categories(values: pa.ChunkedArray) -> tuple[str, ...]:
+    counted = values.drop_null().value_counts().to_pylist()
+    counted.sort(key=lambda entry: (-entry["counts"], entry["values"]))
+    return tuple(entry["values"] for entry in counted)
+
+
+def _model_column(column: Column, categories: tuple[str, ...] | None) -> ModelColumn:
+    feature = column.feature
+    return ModelColumn(
+        name=column.name,
+        card=feature.name,
+        sentence=feature.sentence,
+        family=feature.family,
+        level=feature.level,
+        unit=feature.unit,
+        definition_id=definition_id(feature),
+        window=column.window,
+        before=column.before,
+        categories=categories,
+    )

@@ -1,0 +1,175 @@
+"""What happened next. The only place that looks ahead of as_of.
+
+An account churns when its MRR goes from above 0 to 0 and does not return within `grace_days`
+(Stripe's subscriber churn, with a grace period). Its paid time is cut into spells; a spell that
+ended for a neutral reason, such as a completed course, ends the observation and is no churn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from features.build import FeatureTable, open_tables
+from features.engines import Connection, arrow, literal, open_duckdb, run
+from features.settings import Settings
+from features.sources import Tables
+
+VOLUNTARY = "voluntary"
+INVOLUNTARY = "involuntary"
+CAUSES = (VOLUNTARY, INVOLUNTARY)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What is known of each snapshot's future, row by row with the feature table.
+
+    `followed_days`: float, days after as_of that have been fully observed; a period that ends
+    later tells nothing. `churn_days`: float, days from as_of to churn, in [0, followed_days);
+    nan where none was seen. `cause`: "voluntary", "involuntary" or "" where no churn was seen.
+    `gone`: bool, the account had already ended at as_of and it was only booked later; such rows
+    are for no model to learn from.
+    """
+
+    followed_days: np.ndarray
+    churn_days: np.ndarray
+    cause: np.ndarray
+    gone: np.ndarray
+
+    def churned(self, horizon: int, cause: str | None = None) -> np.ndarray:
+        """Return bool, shape (n,): churn in `[as_of, as_of + horizon)`, of this cause if given."""
+        within = self.churn_days < horizon
+        return within if cause is None else within & (self.cause == cause)
+
+    def matured(self, horizon: int) -> np.ndarray:
+        """Return bool, shape (n,): the whole window `[as_of, as_of + horizon)` was observed."""
+        return (self.followed_days >= horizon) & ~self.gone
+
+    def take(self, rows: np.ndarray) -> Outcomes:
+        """Return the outcomes of these rows (bool mask or positions)."""
+        return Outcomes(self.followed_days[rows], self.churn_days[rows], self.cause[rows], self.gone[rows])
+
+
+def observe_outcomes(
+    settings: Settings, tables: Tables, features: FeatureTable, as_ofs: Sequence[datetime], known_at: datetime
+) -> Outcomes:
+    """Return what was known at `known_at` of the futures of these snapshots.
+
+    Only rows recorded before `known_at` are read, and the last `grace_days` are not judged: whoever
+    left then may still return.
+    """
+    snapshots = features.read(as_ofs).select(["account_id", "as_of"])
+    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+        open_tables(connection, tables)
+        make_spells(connection, settings, tables, known_at)
+        numbered = snapshots.append_column("row", pa.array(range(snapshots.num_rows), pa.int64()))
+        connection.register("snapshots", numbered)
+        found = arrow(connection, _JOIN_SPELLS, "outcomes")
+    return _outcomes(found, observed_until(settings, known_at))
+
+
+def observed_until(settings: Settings, known_at: datetime) -> datetime:
+    """Return the moment up to which churn can be told from a pause."""
+    return known_at - timedelta(days=settings.churn.grace_days)
+
+
+def make_spells(connection: Connection, settings: Settings, tables: Tables, known_at: datetime) -> None:
+    """Make the table `spells`: (account_id, started_at, ended_at, cause) of unbroken paid time.
+
+    Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and
+    "neutral" where it ended for a reason that is not churn.
+    """
+    moment = f"TIMESTAMP '{known_at:%Y-%m-%d %H:%M:%S}'"
+    grace = f"INTERVAL {settings.churn.grace_days} DAY"
+    run(connection, _SPELLS.format(moment=moment, grace=grace, cause=_cause(settings, tables, moment)), "spells")
+
+
+def _cause(settings: Settings, tables: Tables, moment: str) -> str:
+    """Return the CASE that says why a spell ended; a failed last payment tells where no reason does."""
+    involuntary = _listed(settings.churn.involuntary_reasons)
+    neutral = _listed(settings.churn.neutral_reasons)
+    failed = "false"
+    if "payments" in tables.present:
+        failed = (
+            "coalesce((SELECT NOT arg_max(p.succeeded, p.attempted_at) FROM payments AS p "
+            "WHERE p.account_id = e.account_id AND p.attempted_at <= e.ended_at AND p.recorded_at < "
+            f"{moment} AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY), false)"
+        )
+    return (
+        f"CASE WHEN e.ended_at IS NULL THEN NULL WHEN e.end_reason IN ({neutral}) THEN 'neutral' "
+        f"WHEN e.end_reason IN ({involuntary}) THEN '{INVOLUNTARY}' "
+        f"WHEN e.end_reason IS NULL AND {failed} THEN '{INVOLUNTARY}' ELSE '{VOLUNTARY}' END"
+    )
+
+
+def _listed(reasons: tuple[str, ...]) -> str:
+    return ", ".join(literal(reason) for reason in reasons) or "NULL"
+
+
+_SPELLS = """
+CREATE OR REPLACE TEMP TABLE spells AS
+WITH known AS (
+    SELECT account_id, started_at,
+           CASE WHEN end_recorded_at < {moment} THEN ended_at END AS ended_at,
+           CASE WHEN end_recorded_at < {moment} THEN end_reason END AS end_reason
+    FROM subscriptions
+    WHERE mrr > 0 AND recorded_at < {moment} AND started_at < {moment}
+),
+paid AS (
+    SELECT *, coalesce(ended_at, TIMESTAMP '9999-01-01') AS ends FROM known
+),
+reached AS (
+    SELECT *, max(ends) OVER (
+        PARTITION BY account_id ORDER BY started_at, ends
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS ended_before
+    FROM paid
+),
+numbered AS (
+    SELECT *, sum(CASE WHEN ended_before IS NULL OR started_at > ended_before + {grace} THEN 1 ELSE 0 END)
+        OVER (PARTITION BY account_id ORDER BY started_at, ends) AS spell
+    FROM reached
+),
+ended AS (
+    SELECT account_id, min(started_at) AS started_at,
+           nullif(max(ends), TIMESTAMP '9999-01-01') AS ended_at,
+           arg_max(end_reason, (ends, started_at)) AS end_reason
+    FROM numbered
+    GROUP BY account_id, spell
+)
+SELECT e.account_id, e.started_at, e.ended_at, {cause} AS cause FROM ended AS e
+"""
+
+_JOIN_SPELLS = """
+SELECT n.row, n.as_of, min(s.started_at) AS started_at, min(s.ended_at) AS ended_at, arg_min(s.cause, s.ended_at) AS cause
+FROM snapshots AS n
+LEFT JOIN spells AS s
+  ON s.account_id = n.account_id AND s.started_at < n.as_of AND coalesce(s.ended_at >= n.as_of, true)
+GROUP BY n.row, n.as_of
+ORDER BY n.row
+"""
+
+
+def _outcomes(found: pa.Table, observed: datetime) -> Outcomes:
+    as_of = _micros(found["as_of"])
+    ended = _micros(found["ended_at"])
+    cause = np.array([text or "" for text in found["cause"].to_pylist()], dtype=object)
+    limit = (np.datetime64(observed, "us") - as_of) / np.timedelta64(1, "D")
+    after = (ended - as_of) / np.timedelta64(1, "D")
+    seen = ~np.isnat(ended) & (after < limit)
+    neutral = seen & (cause == "neutral")
+    churned = seen & ~neutral
+    return Outcomes(
+        followed_days=np.where(neutral, np.minimum(after, limit), limit),
+        churn_days=np.where(churned, after, np.nan),
+        cause=np.where(churned, cause, ""),
+        gone=np.isnat(_micros(found["started_at"])),
+    )
+
+
+def _micros(column: pa.ChunkedArray) -> np.ndarray:
+    return column.cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")

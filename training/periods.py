@@ -1,0 +1,96 @@
+"""Person-period rows: each snapshot once a period of the future, with what is known of it now.
+
+The grid is coarse on purpose (0-30-60-90-180-360 days): a fine one drowns the short horizons in
+late rows. Covariates of a period are those that as_of already knows: how long the account will
+have been with us, whether a renewal falls inside, the month of the year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.definition import Family
+
+DAYS_A_MONTH = 365.25 / 12
+
+COVARIATES: tuple[tuple[str, Family, str], ...] = (
+    ("period", "profile", "Which period of the future"),
+    ("period_tenure_days", "profile", "Days with us when the period starts"),
+    ("period_month", "profile", "Month of the year in the middle of the period"),
+    ("period_renewals", "billing", "Renewals that fall in the period"),
+    ("period_days_to_renewal", "billing", "Days from the start of the period to the next renewal"),
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What as_of knows of each account's future; float, shape (n,); nan where it is not known.
+
+    `month`: of as_of, 1 to 12.
+    """
+
+    tenure_days: np.ndarray
+    days_to_renewal: np.ndarray
+    term_months: np.ndarray
+    month: np.ndarray
+
+
+def starts(ends: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the first day of each period, given the day each ends."""
+    return (0, *ends[:-1])
+
+
+def covariates(known: Known, ends: tuple[int, ...]) -> np.ndarray:
+    """Return float, shape (n, len(ends), len(COVARIATES))."""
+    n = len(known.month)
+    found = np.empty((n, len(ends), len(COVARIATES)))
+    for k, (start, end) in enumerate(zip(starts(ends), ends, strict=True)):
+        middle = (start + end) / 2
+        found[:, k, 0] = k
+        found[:, k, 1] = known.tenure_days + start
+        found[:, k, 2] = (known.month - 1 + np.floor(middle / DAYS_A_MONTH)) % 12 + 1
+        found[:, k, 3] = _renewals_before(known, end) - _renewals_before(known, start)
+        found[:, k, 4] = _days_to_next(known, start)
+    return found
+
+
+def with_covariates(matrix: np.ndarray, extra: np.ndarray) -> np.ndarray:
+    """Return shape (n * K, J + len(COVARIATES)): snapshot by snapshot, period by period."""
+    n, periods, width = extra.shape
+    repeated = np.repeat(matrix, periods, axis=0)
+    return np.concatenate([repeated, extra.reshape(n * periods, width)], axis=1)
+
+
+def entered(followed_days: np.ndarray, churn_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
+    """Return bool, shape (n, K): the periods from which a model may learn.
+
+    A period enters only if its END was observed, whether churn came in it or not, and if the
+    account was still there when it began. Dropping only the survivors of the last, half-observed
+    period would inflate P(90) by 1.8.
+    """
+    observed = followed_days[:, None] >= np.array(ends)[None, :]
+    there = ~(churn_days[:, None] < np.array(starts(ends))[None, :])
+    return observed & there
+
+
+def churned_in(churn_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
+    """Return bool, shape (n, K): churn came in `[start, end)` of the period."""
+    days = churn_days[:, None]
+    return (days >= np.array(starts(ends))[None, :]) & (days < np.array(ends)[None, :])
+
+
+def _renewals_before(known: Known, day: int) -> np.ndarray:
+    """Renewals in `[as_of, as_of + day)`; nan where no renewal date is known."""
+    first = known.days_to_renewal
+    term = known.term_months * DAYS_A_MONTH
+    more = np.where(term > 0, np.ceil((day - first) / np.where(term > 0, term, 1.0)), 1.0)
+    return np.where(np.isnan(first), np.nan, np.where(day > first, more, 0.0))
+
+
+def _days_to_next(known: Known, start: int) -> np.ndarray:
+    first = known.days_to_renewal
+    term = known.term_months * DAYS_A_MONTH
+    passed = np.where(term > 0, np.mod(first - start, np.where(term > 0, term, 1.0)), np.nan)
+    return np.where(first >= start, first - start, passed)
