@@ -22,7 +22,7 @@ FEATURES = (
             level="relationship", unit="count", measure=active.largest("term_months"),
             null_means="no term is stated"),
     Feature("days_to_renewal", "Days to the next renewal", family="billing", level="relationship", unit="days",
-            measure=active.days_until("renews_at"), null_means="no renewal date is known"),
+            measure=active.days_until("renews_at", every_months="term_months"), null_means="no renewal date is known"),
     Feature("days_since_plan_change", "Days since the running subscription began", family="billing",
             level="relationship", unit="days", measure=active.days_since_last(),
             null_means="no running subscription"),

@@ -127,9 +127,13 @@ class Rows:
         """Return days from the oldest row to as_of; null when there is none."""
         return Measure(self, "days since first")
 
-    def days_until(self, column: str) -> Measure:
-        """Return days from as_of to the nearest time at or after it in `column`; null when none."""
-        return Measure(self, "days until", column)
+    def days_until(self, column: str, every_months: str | None = None) -> Measure:
+        """Return days from as_of to the nearest time at or after it in `column`; null when none.
+
+        `every_months`: a column of months after which the time comes round again; a time that has
+        passed is rolled forward by it (a month being 365.25 / 12 days).
+        """
+        return Measure(self, "days until", column, until=every_months)
 
     def latest(self, column: str) -> Measure:
         """Return the newest value of a column that holds one; null when there is none."""

@@ -25,6 +25,7 @@ from features.definition import (
 from features.tables import TABLES, Table
 
 SECONDS_A_DAY = 86_400
+SECONDS_A_MONTH = SECONDS_A_DAY * 365.25 / 12
 DIALECT = "duckdb"
 
 # What no two dialects say alike. Names are ours, so that no dialect's own function is taken
@@ -270,6 +271,12 @@ def _hours(measure: Measure, only: Only, end: exp.Expression) -> exp.Expression:
 
 def _days_until(measure: Measure, only: Only, end: exp.Expression) -> exp.Expression:
     ahead = exp.Case().when(exp.GTE(this=_of(measure), expression=end.copy()), _seconds(end.copy(), _of(measure)))
+    if measure.until is not None:
+        months = exp.column(measure.until, quoted=True)
+        round_trip = exp.Mul(this=months, expression=_number(SECONDS_A_MONTH))
+        over = exp.Mod(this=exp.paren(_seconds(_of(measure), end.copy())), expression=exp.paren(round_trip))
+        comes_again = exp.GT(this=months.copy(), expression=_number(0))
+        ahead = ahead.when(comes_again, exp.Sub(this=round_trip.copy(), expression=over))
     return _in_days(exp.Min(this=only(ahead)))
 
 

@@ -1,0 +1,191 @@
+"""What was published: one immutable run of scores in memory, and a reader that follows the pointer."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.errors import NothingPublished, UnknownAccount, did_you_mean
+from features.versions import POINTER, current
+from serving.schemas import Account, account_answer, finite, short
+
+if TYPE_CHECKING:
+    from training.bundle import Bundle
+
+SCORES, FEATURES, DRIVERS, MANIFEST, BUNDLE = (
+    "scores.parquet", "features.parquet", "drivers.json", "manifest.json", "bundle"
+)  # fmt: skip
+MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
+NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons")
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Part of the list. `total`, `value_at_risk`: of all that matched; `rows`: this page of it."""
+
+    total: int
+    value_at_risk: float
+    rows: pa.Table
+
+
+@dataclass(frozen=True)
+class PublishedScores:
+    """One published run. `table`: a row an account, ordered by value at risk, highest first."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    drivers: dict[str, Any]
+    table: pa.Table
+    position: dict[str, int]
+
+    @classmethod
+    def open(cls, folder: Path) -> PublishedScores:
+        """Read a run's folder into memory; its features and its model are read when asked for."""
+        table = pq.read_table(folder / SCORES).combine_chunks()
+        position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
+        return cls(folder, _read_json(folder / MANIFEST), _read_json(folder / DRIVERS), table, position)
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The model behind these scores. Imported here: LightGBM is heavy and lists do not need it."""
+        from training.bundle import Bundle
+
+        return Bundle.load(self.folder / BUNDLE)
+
+    @cached_property
+    def total_value_at_risk(self) -> float:
+        """Money over the published months, of all accounts."""
+        return _sum(self.table["value_at_risk"])
+
+    def filter(
+        self,
+        limit: int = 50,
+        offset: int = 0,
+        segment: str | None = None,
+        owner: str | None = None,
+        cause: str | None = None,
+        min_value: float | None = None,
+    ) -> Selection:
+        """Return accounts that match, highest value at risk first; `min_value`: at least so much at risk."""
+        found = self.table
+        for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
+            if wanted is not None:
+                found = found.filter(pc.equal(found[column], wanted))
+        if min_value is not None:
+            found = found.filter(pc.greater_equal(found["value_at_risk"], min_value))
+        return Selection(found.num_rows, _sum(found["value_at_risk"]), found.slice(offset, limit))
+
+    def account(self, account_id: str) -> Account:
+        """Return one account, or raise UnknownAccount."""
+        row = self.table.slice(self._position(account_id), 1)
+        return as_accounts(row, self.manifest)[0]
+
+    def choices(self, column: str) -> list[str]:
+        """Return the texts that occur in a column, sorted."""
+        return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
+
+    def feature_rows(self, account_ids: Sequence[str]) -> pa.Table:
+        """Return the feature rows that these accounts were scored from, in the order asked."""
+        for account_id in account_ids:
+            self._position(account_id)
+        wanted = pc.is_in(pc.field("account_id"), pa.array(sorted(set(account_ids))))
+        rows = pq.read_table(self.folder / FEATURES, filters=wanted)
+        at = {account_id: row for row, account_id in enumerate(rows["account_id"].to_pylist())}
+        return rows.take(pa.array([at[account_id] for account_id in account_ids]))
+
+    def _position(self, account_id: str) -> int:
+        if account_id not in self.position:
+            asked = short(account_id)
+            near = did_you_mean(asked, self.position) if len(self.position) <= 5000 else ""
+            as_of = self.manifest["as_of"]
+            raise UnknownAccount(f"No account '{asked}' among those scored as of {as_of}.{near}")
+        return self.position[account_id]
+
+
+class ScoresReader:
+    """Holds the newest publication and reads the next one when the pointer changes."""
+
+    def __init__(self, store: Path) -> None:
+        """`store`: the store folder; runs lie in its `scores/`."""
+        self._root = store / "scores"
+        self._lock = Lock()
+        self._seen: tuple[int, int] | None = None
+        self._held: PublishedScores | None = None
+
+    def is_fresh(self) -> bool:
+        """Whether `latest` would answer from memory: one look at the pointer, no reading."""
+        return self._seen is not None and self._seen == self._pointer()
+
+    def latest(self) -> PublishedScores:
+        """Return the newest publication, or raise NothingPublished before the first."""
+        with self._lock:
+            pointer = self._pointer()
+            if self._held is None or pointer is None or pointer != self._seen:
+                self._held = PublishedScores.open(self._published())
+                self._seen = pointer
+            return self._held
+
+    def _pointer(self) -> tuple[int, int] | None:
+        """Return what changes with every publication, also with one of the same name."""
+        try:
+            status = (self._root / POINTER).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def _published(self) -> Path:
+        folder = current(self._root)
+        if folder is None:
+            raise NothingPublished("Nothing is published yet. Run `undertow score` in the project.")
+        return folder
+
+
+def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
+    """Return rows of scores as answers."""
+    return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
+
+
+def as_csv(rows: pa.Table) -> str:
+    """Return rows of scores as CSV text: flat, rounded, dates as ISO, and safe in a spreadsheet."""
+    columns = [name for name in rows.column_names if not name.startswith(NOT_IN_CSV)]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in rows.select(columns).to_pylist():
+        writer.writerow([_cell(name, value) for name, value in finite(row).items()])
+    return text.getvalue()
+
+
+def _cell(column: str, value: object) -> object:
+    if isinstance(value, str):
+        return f"'{value}" if value.lstrip(" ").startswith(DANGEROUS) else value
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, float):
+        digits = 2 if column in MONEY else 1 if column == "tenure_days" else 4
+        return f"{value:.{digits}f}"
+    return value
+
+
+def _sum(values: pa.ChunkedArray) -> float:
+    known = pc.drop_null(pc.if_else(pc.is_finite(values), values, None))
+    return float(pc.sum(known).as_py() or 0.0)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    read = finite(json.loads(path.read_text(encoding="utf-8")))
+    assert isinstance(read, dict), f"{path} must hold one object"
+    return read

@@ -1,0 +1,135 @@
+"""What any model must beat, and is always printed beside: three simple ways to the same number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from training.encoding import ModelColumn, encode
+from training.examples import Examples
+
+RECENCY = ("days_since_last_activity", "days_since_last_login", "days_since_payment", "tenure_days")
+BINS = 5
+
+
+class Baseline(Protocol):
+    """Anything that says P(churn within a horizon)."""
+
+    name: str
+
+    def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
+        """Return shape (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class BaseRate:
+    """Everyone gets the share that churned in training."""
+
+    rates: dict[int, float]
+    name: str = "base rate"
+
+    def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
+        """Return the same rate for every row, shape (n,)."""
+        return np.full(rows.num_rows, self.rates[horizon])
+
+
+@dataclass(frozen=True)
+class RecencyRule:
+    """Everyone gets the rate of those who were last active about as long ago."""
+
+    column: str
+    edges: np.ndarray
+    rates: dict[int, np.ndarray]  # one a bin, the last for "unknown"
+    name: str = "recency rule"
+
+    def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
+        """Return the rate of each row's bin, shape (n,)."""
+        return self.rates[horizon][_bins(rows, self.column, self.edges)]
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A regularised logistic regression a horizon, on all columns."""
+
+    columns: tuple[ModelColumn, ...]
+    fitted: dict[int, Pipeline]
+    name: str = "logistic regression"
+
+    def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
+        """Return the regression's probability, shape (n,)."""
+        return np.asarray(self.fitted[horizon].predict_proba(encode(self.columns, rows))[:, 1])
+
+
+def fit_baselines(
+    learn: Examples, columns: tuple[ModelColumn, ...], horizons: tuple[int, ...]
+) -> dict[int, tuple[Baseline, ...]]:
+    """Return horizon -> baselines, for the horizons that have churned and other rows to learn from."""
+    fitted: dict[int, tuple[Baseline, ...]] = {}
+    for horizon in horizons:
+        matured = learn.take(learn.outcomes.matured(horizon))
+        churned = matured.outcomes.churned(horizon)
+        if churned.any() and not churned.all():
+            fitted[horizon] = (
+                BaseRate({horizon: float(churned.mean())}),
+                _fit_recency(matured, churned, horizon),
+                _fit_logistic(matured, churned, columns, horizon),
+            )
+    return fitted
+
+
+def _fit_recency(learn: Examples, churned: np.ndarray, horizon: int) -> RecencyRule:
+    column = next(name for name in RECENCY if _is_known(learn.rows, name))
+    days = _days(learn.rows, column)
+    edges = np.unique(np.nanquantile(days, np.linspace(0, 1, BINS + 1)[1:-1]))
+    bins = _bins(learn.rows, column, edges)
+    overall = churned.mean()
+    rates = np.array(
+        [(churned[bins == b].sum() + overall) / ((bins == b).sum() + 1) for b in range(len(edges) + 2)]
+    )
+    return RecencyRule(column, edges, {horizon: rates})
+
+
+def _fit_logistic(
+    learn: Examples, churned: np.ndarray, columns: tuple[ModelColumn, ...], horizon: int
+) -> Logistic:
+    texts = [position for position, column in enumerate(columns) if column.is_text]
+    numbers = [position for position, column in enumerate(columns) if not column.is_text]
+    prepared = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(
+                SimpleImputer(strategy="median", add_indicator=True),
+                FunctionTransformer(_signed_log),
+                StandardScaler(),
+            ), numbers),
+            ("texts", OneHotEncoder(handle_unknown="ignore", min_frequency=20), texts),
+        ]
+    )  # fmt: skip
+    model = make_pipeline(prepared, LogisticRegression(C=0.05, max_iter=1000))
+    model.fit(encode(columns, learn.rows), churned)
+    return Logistic(columns, {horizon: model})
+
+
+def _signed_log(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+
+
+def _is_known(rows: pa.Table, column: str) -> bool:
+    return column in rows.column_names and rows[column].null_count < rows.num_rows
+
+
+def _days(rows: pa.Table, column: str) -> np.ndarray:
+    return np.asarray(rows[column].cast(pa.float64()).to_numpy(), dtype=float)
+
+
+def _bins(rows: pa.Table, column: str, edges: np.ndarray) -> np.ndarray:
+    days = _days(rows, column)
+    return np.where(np.isnan(days), len(edges) + 1, np.searchsorted(edges, days, side="right"))

@@ -1,0 +1,45 @@
+"""The model as MLflow loads it: `mlflow.pyfunc.load_model`, `mlflow models serve`, `spark_udf`.
+
+MLflow runs this file when it loads the model (models from code, so nothing is pickled). It is
+the one file besides `training/tracking.py` that names MLflow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pyarrow as pa
+
+from training.bundle import Bundle
+
+
+class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is untyped
+    """P(churn within each horizon) for feature rows."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the bundle that was logged with the model."""
+        self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return a frame with one column p_<horizon> a horizon, row by row with the input."""
+        rows = pa.Table.from_pandas(_typed(model_input, self.bundle), preserve_index=False)
+        found = self.bundle.probability(rows)
+        return pd.DataFrame(found, columns=[f"p_{horizon}" for horizon in self.bundle.horizons])
+
+
+def _typed(rows: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Give every column its type; a column that is absent is unknown throughout."""
+    texts = {column.name for column in bundle.columns if column.is_text}
+    frame = {"as_of": pd.to_datetime(rows["as_of"]).astype("datetime64[us]")}
+    for name in bundle.needs:
+        given = rows[name] if name in rows else pd.Series([None] * len(rows), index=rows.index)
+        frame[name] = given.astype("object") if name in texts else given.astype("float64")
+    return pd.DataFrame(frame)
+
+
+mlflow.models.set_model(ChurnModel())

@@ -1,0 +1,151 @@
+"""The one door to MLflow: runs, the registered model, and its champion.
+
+Everything lies in one SQLite file and one folder of artifacts inside the store. The first use
+creates the database under a lock: two processes on a fresh one would corrupt its migrations.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+import mlflow  # noqa: E402  (its telemetry is switched off before it loads)
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.models import ModelSignature  # noqa: E402
+from mlflow.types import ColSpec, DataType, Schema  # noqa: E402
+
+from features.settings import Settings  # noqa: E402
+from training.bundle import Bundle  # noqa: E402
+
+ALIAS = "champion"
+PYFUNC = Path(__file__).with_name("pyfunc_model.py")
+REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pyarrow", "pydantic"]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of the registered model: its number, its run and its bundle on disk."""
+
+    number: int
+    run_id: str
+    bundle: Bundle
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one training run leaves behind."""
+
+    parameters: dict[str, object]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    files: tuple[Path, ...]
+
+
+def tracking_uri(settings: Settings) -> str:
+    """Return the address of the project's MLflow database."""
+    return f"sqlite:///{settings.store_path('mlflow.db')}"
+
+
+@contextmanager
+def start_run(settings: Settings) -> Iterator[str]:
+    """Open a run of the project's experiment and yield its id."""
+    _open(settings)
+    with mlflow.start_run() as run:
+        yield str(run.info.run_id)
+
+
+def log_record(record: Record) -> None:
+    """Log parameters, tags, metrics and files into the open run, in few calls."""
+    mlflow.log_params({name: str(value)[:6000] for name, value in record.parameters.items()})
+    mlflow.set_tags(record.tags)
+    mlflow.log_metrics(record.metrics)
+    for file in record.files:
+        mlflow.log_artifact(str(file))
+
+
+def register(settings: Settings, bundle: Bundle) -> int:
+    """Log the bundle as a pyfunc model of the open run, register it, and return its number."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle.save(Path(folder) / "bundle")
+        with _quiet():
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(PYFUNC),
+                artifacts={"bundle": str(Path(folder) / "bundle")},
+                signature=signature(bundle),
+                code_paths=[str(PYFUNC.parent), str(PYFUNC.parent.parent / "features")],
+                pip_requirements=REQUIREMENTS,
+                registered_model_name=settings.name,
+            )
+    return int(logged.registered_model_version)
+
+
+def crown(settings: Settings, number: int) -> None:
+    """Give the champion's alias to a version."""
+    MlflowClient(tracking_uri(settings)).set_registered_model_alias(settings.name, ALIAS, str(number))
+
+
+def champion(settings: Settings) -> Registered | None:
+    """Return the version that carries the champion's alias, or None before there is one."""
+    if not settings.store_path("mlflow.db").exists():
+        return None
+    _open(settings)
+    try:
+        version = MlflowClient().get_model_version_by_alias(settings.name, ALIAS)
+    except MlflowException:
+        return None
+    folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{settings.name}@{ALIAS}")
+    return Registered(int(version.version), str(version.run_id), Bundle.load(_bundle_folder(Path(folder))))
+
+
+def signature(bundle: Bundle) -> ModelSignature:
+    """Return the model's signature: numbers as doubles, texts as strings, all of them optional."""
+    texts = {column.name for column in bundle.columns if column.is_text}
+    inputs = [ColSpec(DataType.datetime, "as_of")]
+    inputs += [
+        ColSpec(DataType.string if name in texts else DataType.double, name, required=False)
+        for name in bundle.needs
+    ]
+    outputs = [ColSpec(DataType.double, f"p_{horizon}") for horizon in bundle.horizons]
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _bundle_folder(model: Path) -> Path:
+    return next(path.parent for path in sorted(model.rglob("bundle.json")))
+
+
+def _open(settings: Settings) -> None:
+    """Point MLflow at the project's database, made once under a lock."""
+    store = settings.store_path()
+    store.mkdir(parents=True, exist_ok=True)
+    with (store / ".mlflow.lock").open("w") as lock, _quiet():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mlflow.set_tracking_uri(tracking_uri(settings))
+        if mlflow.get_experiment_by_name(settings.name) is None:
+            artifacts = settings.store_path("mlartifacts").as_uri()
+            mlflow.create_experiment(settings.name, artifact_location=artifacts)
+        mlflow.set_experiment(settings.name)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the migrations' and the registry's chatter off the screen."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
