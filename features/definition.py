@@ -220,6 +220,15 @@ class Column:
     window: int | None
     before: int | None = None
 
+    @property
+    def sentence(self) -> str:
+        """Return what the column says, in words: the card's sentence and the time it covers."""
+        if self.before is None:
+            return f"{self.feature.sentence} in the last {self.window} days" if self.window else self.feature.sentence
+        if self.window is None:
+            return f"{self.feature.sentence}, change over {self.before} days"
+        return f"{self.feature.sentence}, last {self.window} days against the {self.before} before"
+
 
 def measures(measure: Measure | Ratio) -> tuple[Measure, ...]:
     """Return the plain measures a measure is made of."""

@@ -10,11 +10,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from features.errors import RequestError, TooLarge, did_you_mean
+from features.errors import RequestError, did_you_mean
 
 MAX_ROWS = 1000  # accounts or rows a request
 MAX_SHOWN = 10  # errors listed in one answer
@@ -22,12 +22,18 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
 
 Cause = Literal["voluntary", "involuntary"]
+Format = Literal["json", "csv"]
+CHOICES = {"cause": get_args(Cause), "format": get_args(Format)}
 ByHorizon = dict[str, float | None]  # horizon in days, as text -> probability
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS, description="How many accounts, 1 to 1000.")]
 Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to skip.")]
 
 
 # --- what callers send ---
+
+
+class Malformed(RequestError):
+    """The body is not JSON at all."""
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,7 +58,7 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     owner: str | None = None
     cause: Cause | None = None
     min_value: float | None = None
-    format: Literal["json", "csv"] = "json"
+    format: Format = "json"
 
 
 def read_score_request(body: bytes) -> ScoreRequest:
@@ -61,6 +67,9 @@ def read_score_request(body: bytes) -> ScoreRequest:
         request = msgspec.json.decode(body, type=ScoreRequest)
     except msgspec.ValidationError as error:
         raise RequestError(_in_words(str(error), ScoreRequest)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = str(error) if isinstance(error, msgspec.DecodeError) else "it cannot be decoded"
+        raise Malformed(f"The body is not valid JSON: {why}. NaN and Infinity are not JSON; send null.") from error
     if (request.account_ids is None) == (request.rows is None):
         raise RequestError("Send exactly one of account_ids or rows.")
     _check_length("account_ids" if request.rows is None else "rows", request.account_ids or request.rows or [])
@@ -157,13 +166,8 @@ def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
         return f"Unknown field '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}."
     field = re.search(r"`\$\.?(.*?)`$", message)
     if "Invalid enum value" in message and field:
-        return f"{field[1]}: expected {_choices(field[1], asked)}."
+        return f"{field[1]}: expected {' or '.join(CHOICES[field[1]])}."
     return short(message.replace(" - at `$.", " - at `"), 300)
-
-
-def _choices(field: str, asked: type[msgspec.Struct]) -> str:
-    found = re.findall(r"'(\w+)'", str(msgspec.inspect.type_info(asked)).split(f"name='{field}'")[1].split("Field(")[0])
-    return " or ".join(found[1:] if found[:1] == [field] else found)
 
 
 def short(text: str, most: int = 80) -> str:
@@ -303,7 +307,7 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
         "probability": {str(h): row[f"p_{h}"] for h in horizons},
         "by_cause": {
-            cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in ("voluntary", "involuntary")
+            cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)
         },
         "clv": Money(manifest["value_months"], row["clv"], row["currency"]),
         "contributions": Contributions(

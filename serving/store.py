@@ -7,26 +7,43 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.errors import NothingPublished, UnknownAccount, did_you_mean
+from features.definition import FAMILIES
+from features.errors import NothingPublished, UnknownAccount
 from features.versions import POINTER, current
-from serving.schemas import Account, account_answer, finite, short
+from serving.schemas import (
+    Account,
+    Cause,
+    Contributions,
+    Money,
+    ScoreAnswer,
+    Scored,
+    ScoreRequest,
+    TopFeature,
+    account_answer,
+    check_rows,
+    finite,
+    short,
+)
 
 if TYPE_CHECKING:
-    from training.bundle import Bundle
+    from training.bundle import Bundle, Scores
 
-SCORES, FEATURES, DRIVERS, MANIFEST, BUNDLE = (
-    "scores.parquet", "features.parquet", "drivers.json", "manifest.json", "bundle"
-)  # fmt: skip
+SCORES = "scores.parquet"
+FEATURES = "features.parquet"
+DRIVERS = "drivers.json"
+MANIFEST = "manifest.json"
+BUNDLE = "bundle"
+TOP_FEATURES = 5
 MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
 NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
@@ -97,6 +114,36 @@ class PublishedScores:
         """Return the texts that occur in a column, sorted."""
         return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
 
+    def score(self, request: ScoreRequest) -> ScoreAnswer:
+        """Score published accounts from the rows they were scored from, or the rows sent along."""
+        if request.account_ids is not None:
+            rows = self.feature_rows(request.account_ids)
+            return self._answer(rows, list(request.account_ids), self._day())
+        sent, as_of = request.rows or [], request.as_of or self._day()
+        names = [str(row["account_id"]) if row.get("account_id") is not None else None for row in sent]
+        return self._answer(self._table(sent, as_of), names, as_of)
+
+    def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
+        """Return rows sent by a caller as the model reads them, or raise RequestError."""
+        texts = [column.name for column in self.bundle.columns if column.is_text]
+        numbers = [name for name in self.bundle.needs if name not in texts]
+        check_rows(sent, numbers, texts)
+        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in texts]
+        columns = {name: pa.array([row[name] for row in sent], kind) for name, kind in kinds}
+        moment = datetime.combine(as_of, time())
+        return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
+
+    def _answer(self, rows: pa.Table, account_ids: Sequence[str | None], as_of: date) -> ScoreAnswer:
+        scores = self.bundle.score(rows)
+        results = [
+            scored(scores, position, account_id, self.bundle, self.manifest)
+            for position, account_id in enumerate(account_ids)
+        ]
+        return ScoreAnswer(self.bundle.version, as_of, results)
+
+    def _day(self) -> date:
+        return datetime.fromisoformat(self.manifest["as_of"]).date()
+
     def feature_rows(self, account_ids: Sequence[str]) -> pa.Table:
         """Return the feature rows that these accounts were scored from, in the order asked."""
         for account_id in account_ids:
@@ -108,10 +155,8 @@ class PublishedScores:
 
     def _position(self, account_id: str) -> int:
         if account_id not in self.position:
-            asked = short(account_id)
-            near = did_you_mean(asked, self.position) if len(self.position) <= 5000 else ""
             as_of = self.manifest["as_of"]
-            raise UnknownAccount(f"No account '{asked}' among those scored as of {as_of}.{near}")
+            raise UnknownAccount(f"No account '{short(account_id)}' among those scored as of {as_of}.")
         return self.position[account_id]
 
 
@@ -156,6 +201,34 @@ class ScoresReader:
 def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
     """Return rows of scores as answers."""
     return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
+
+
+def scored(
+    scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any]
+) -> Scored:
+    """Return row `row` of live scores as an answer."""
+    days = [str(horizon) for horizon in bundle.horizons]
+    by_cause = scores.by_cause[row].T.tolist()
+    return Scored(
+        account_id=account_id,
+        probability=dict(zip(days, scores.probability[row].tolist(), strict=True)),
+        by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
+        clv=Money(manifest["value_months"], float(scores.clv[row]), manifest["currency"]),
+        value_at_risk=float(scores.value_at_risk[row]),
+        baseline_probability=scores.baseline_probability,
+        contributions=Contributions(
+            bundle.headline,
+            "probability",
+            dict(zip(FAMILIES, scores.probability_by_family[row].tolist(), strict=True)),
+            _top_features(scores.probability_by_feature[row].tolist(), bundle),
+        ),
+    )
+
+
+def _top_features(contributions: list[float], bundle: Bundle) -> list[TopFeature]:
+    told = zip(bundle.contribution_names, bundle.contribution_families, contributions, strict=True)
+    ranked = sorted(told, key=lambda each: -abs(each[2]))
+    return [TopFeature(*each) for each in ranked[:TOP_FEATURES]]
 
 
 def as_csv(rows: pa.Table) -> str:

@@ -106,7 +106,7 @@ def _fit_logistic(
     prepared = ColumnTransformer(
         [
             ("numbers", make_pipeline(
-                SimpleImputer(strategy="median", add_indicator=True),
+                SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
                 FunctionTransformer(_signed_log),
                 StandardScaler(),
             ), numbers),

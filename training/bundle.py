@@ -27,7 +27,6 @@ from training.value import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
 FORMAT = 1
-BOUGHT_AT = ("tenure_days", "days_to_renewal", "term_months", "mrr")  # columns scoring always needs
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class Bundle:
     trained_until: str  # ISO date up to which outcomes were read
     ends: tuple[int, ...]  # period ends, days; also the horizons
     headline: int  # days; the horizon of contributions
+    season: bool  # whether the month of the year is one of the inputs
     columns: tuple[ModelColumn, ...]
     causes: tuple[CauseModel, ...]
     typical: dict[str, dict[str, float]]  # segment ("" for all) -> column -> median in training
@@ -97,12 +97,6 @@ class Bundle:
         """Return the family of each of `contribution_names`."""
         return (*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES))
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Return the columns that rows must hold besides as_of."""
-        own = tuple(column.name for column in self.columns)
-        return (*own, *(name for name in BOUGHT_AT if name not in own))
-
     def typical_value(self, column: str, segment: str | None) -> float | None:
         """Return the median of a column among accounts like this one, as found in training."""
         of_segment = self.typical.get(segment or "", self.typical[""])
@@ -123,11 +117,12 @@ class Bundle:
         return 1.0 - curves.survival(self.log_odds(rows))
 
     def score(self, rows: pa.Table) -> Scores:
-        """Score rows that hold `as_of` (timestamp) and every column of `needs`.
+        """Score rows that hold `as_of` (timestamp) and every one of `columns`.
 
         Raises RequestError naming what is missing. Nulls are read as unknown.
         """
-        missing = [name for name in ("as_of", *self.needs) if name not in rows.column_names]
+        needed = ("as_of", *(column.name for column in self.columns))
+        missing = [name for name in needed if name not in rows.column_names]
         if missing:
             raise RequestError(f"Rows lack the columns {', '.join(missing[:5])}; give null where unknown.")
         log_odds = self.log_odds(rows)
@@ -174,7 +169,7 @@ class Bundle:
         return np.stack(firsts, axis=1)
 
     def _period_matrix(self, rows: pa.Table, ends: tuple[int, ...]) -> np.ndarray:
-        return with_covariates(encode(self.columns, rows), covariates(known_of(rows), ends))
+        return with_covariates(encode(self.columns, rows), covariates(known_of(rows), ends, self.season))
 
     def _log_odds(self, matrix: np.ndarray, periods: int) -> np.ndarray:
         found = np.empty((len(matrix) // periods, periods, len(self.causes)))
@@ -218,6 +213,7 @@ class Bundle:
             "trained_until": self.trained_until,
             "ends": self.ends,
             "headline": self.headline,
+            "season": self.season,
             "columns": [asdict(column) for column in self.columns],
             "causes": [
                 {"cause": model.cause, "members": len(model.boosters), "baseline": model.baseline}
@@ -238,6 +234,7 @@ class Bundle:
             trained_until=read["trained_until"],
             ends=tuple(read["ends"]),
             headline=read["headline"],
+            season=read["season"],
             columns=tuple(_read_column(column) for column in read["columns"]),
             causes=tuple(_read_cause(folder, cause) for cause in read["causes"]),
             typical=read["typical"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +20,7 @@ FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
 TOO_FEW_EVENTS = 20  # below it, a constant hazard
 MIN_PERIOD_ROWS = 100  # a period with fewer observed rows is not served
+TWO_YEARS = timedelta(days=730)
 IMPOSSIBLE = -20.0  # log-odds of a cause never seen
 
 
@@ -39,12 +41,20 @@ def served_ends(examples: Examples, horizons: tuple[int, ...]) -> tuple[int, ...
     return horizons[: max(enough, 1)]
 
 
-def person_periods(examples: Examples, columns: tuple[ModelColumn, ...], ends: tuple[int, ...]) -> PersonPeriods:
+def knows_seasons(examples: Examples) -> bool:
+    """Return whether the snapshots span two years, so that each month was seen twice."""
+    as_of = examples.rows["as_of"].to_pylist()
+    return max(as_of) - min(as_of) >= TWO_YEARS
+
+
+def person_periods(
+    examples: Examples, columns: tuple[ModelColumn, ...], ends: tuple[int, ...], season: bool
+) -> PersonPeriods:
     """Return one row a snapshot and a period whose end was observed."""
     outcomes = examples.outcomes
     keep = entered(outcomes.followed_days, outcomes.churn_days, ends)
     came = churned_in(outcomes.churn_days, ends)
-    matrix = with_covariates(encode(columns, examples.rows), covariates(known_of(examples.rows), ends))
+    matrix = with_covariates(encode(columns, examples.rows), covariates(known_of(examples.rows), ends, season))
     events = {cause: (came & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}
     period = np.broadcast_to(np.arange(len(ends)), keep.shape)[keep]
     return PersonPeriods(matrix[keep.reshape(-1)], period, events)

@@ -10,6 +10,9 @@ import pyarrow as pa
 from features.definition import Column, Family, Level, Unit, definition_id
 
 
+ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months")  # periods and value need them
+
+
 @dataclass(frozen=True)
 class ModelColumn:
     """One input column of a model, with what its card says.
@@ -45,7 +48,8 @@ class ModelColumn:
 def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColumn, ...]:
     """Return the columns that vary in `rows`, with the categories found there.
 
-    A column that is constant or always null tells a model nothing and is left out.
+    A column that is constant or always null tells a model nothing and is left out, but for those
+    from which periods and value are made.
     """
     found = []
     for column in columns:
@@ -55,7 +59,7 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
         encoded = fitted.encode(values)
         known = encoded[~np.isnan(encoded)]
         varies = len(known) > 0 and (len(known) < len(encoded) or known.min() < known.max())
-        if varies and not (categories is not None and len(categories) < 2):
+        if column.name in ALWAYS or (varies and not (categories is not None and len(categories) < 2)):
             found.append(fitted)
     return tuple(found)
 
@@ -91,7 +95,7 @@ def _model_column(column: Column, categories: tuple[str, ...] | None) -> ModelCo
     return ModelColumn(
         name=column.name,
         card=feature.name,
-        sentence=feature.sentence,
+        sentence=column.sentence,
         family=feature.family,
         level=feature.level,
         unit=feature.unit,

@@ -42,15 +42,20 @@ def starts(ends: tuple[int, ...]) -> tuple[int, ...]:
     return (0, *ends[:-1])
 
 
-def covariates(known: Known, ends: tuple[int, ...]) -> np.ndarray:
-    """Return float, shape (n, len(ends), len(COVARIATES))."""
+def covariates(known: Known, ends: tuple[int, ...], season: bool) -> np.ndarray:
+    """Return float, shape (n, len(ends), len(COVARIATES)).
+
+    `season`: whether the month is told. Under two years of history a month stands for one moment
+    only, and a tree would take that moment for the season.
+    """
     n = len(known.month)
     found = np.empty((n, len(ends), len(COVARIATES)))
     for k, (start, end) in enumerate(zip(starts(ends), ends, strict=True)):
         middle = (start + end) / 2
         found[:, k, 0] = k
         found[:, k, 1] = known.tenure_days + start
-        found[:, k, 2] = (known.month - 1 + np.floor(middle / DAYS_A_MONTH)) % 12 + 1
+        month = (known.month - 1 + np.floor(middle / DAYS_A_MONTH)) % 12 + 1
+        found[:, k, 2] = month if season else np.nan
         found[:, k, 3] = _renewals_before(known, end) - _renewals_before(known, start)
         found[:, k, 4] = _days_to_next(known, start)
     return found

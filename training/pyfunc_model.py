@@ -34,11 +34,11 @@ class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is 
 
 def _typed(rows: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Give every column its type; a column that is absent is unknown throughout."""
-    texts = {column.name for column in bundle.columns if column.is_text}
     frame = {"as_of": pd.to_datetime(rows["as_of"]).astype("datetime64[us]")}
-    for name in bundle.needs:
+    for column in bundle.columns:
+        name = column.name
         given = rows[name] if name in rows else pd.Series([None] * len(rows), index=rows.index)
-        frame[name] = given.astype("object") if name in texts else given.astype("float64")
+        frame[name] = given.astype("object") if column.is_text else given.astype("float64")
     return pd.DataFrame(frame)
 
 

@@ -10,9 +10,11 @@ import fcntl
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -110,11 +112,10 @@ def champion(settings: Settings) -> Registered | None:
 
 def signature(bundle: Bundle) -> ModelSignature:
     """Return the model's signature: numbers as doubles, texts as strings, all of them optional."""
-    texts = {column.name for column in bundle.columns if column.is_text}
     inputs = [ColSpec(DataType.datetime, "as_of")]
     inputs += [
-        ColSpec(DataType.string if name in texts else DataType.double, name, required=False)
-        for name in bundle.needs
+        ColSpec(DataType.string if column.is_text else DataType.double, column.name, required=False)
+        for column in bundle.columns
     ]
     outputs = [ColSpec(DataType.double, f"p_{horizon}") for horizon in bundle.horizons]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
@@ -139,13 +140,15 @@ def _open(settings: Settings) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the migrations' and the registry's chatter off the screen."""
+    """Keep the migrations' and the registry's chatter off the screen; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

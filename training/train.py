@@ -19,7 +19,7 @@ from features.sources import Tables, load_tables
 from training import tracking
 from training.baselines import Baseline, fit_baselines
 from training.bundle import Bundle
-from training.churn import column_names, fit_hazards, person_periods, served_ends
+from training.churn import column_names, fit_hazards, knows_seasons, person_periods, served_ends
 from training.encoding import ModelColumn, encode, fit_columns
 from training.examples import Dates, Examples, choose_dates, make_examples
 from training.gate import Verdict, decide, first_champion
@@ -123,7 +123,8 @@ def _fit(
     version: str,
     tell: Progress,
 ) -> Bundle:
-    rows = person_periods(learn, columns, ends)
+    season = knows_seasons(learn)
+    rows = person_periods(learn, columns, ends, season)
     causes = fit_hazards(
         rows, column_names(columns), ends, settings.training, lambda share: tell("training", share)
     )
@@ -133,6 +134,7 @@ def _fit(
         trained_until=f"{dates.train_known_at:%Y-%m-%d}",
         ends=ends,
         headline=headline,
+        season=season,
         columns=columns,
         causes=causes,
         typical=typical_values(learn.rows, columns),
@@ -200,7 +202,8 @@ def _against_champion(settings: Settings, bundle: Bundle, judge_on: Examples) ->
     if champion is None:
         return first_champion()
     rival = champion.bundle
-    comparable = rival.headline == bundle.headline and set(rival.needs) <= set(judge_on.rows.column_names)
+    readable = {column.name for column in rival.columns} <= set(judge_on.rows.column_names)
+    comparable = readable and rival.headline == bundle.headline
     matured = judge_on.take(judge_on.outcomes.matured(bundle.headline))
     if not comparable or not len(matured):
         return Verdict(False, "The champion stays: the two models cannot be compared on this test.")

@@ -1,0 +1,1 @@
+"""One question, one answer, with reasons: HTTP, pages, command line."""

@@ -1,0 +1,162 @@
+"""Reasons a person can act on: at most two families an account, each with its evidence.
+
+Words: the score reacts to what is shown here; nothing says that it caused anything. The profile
+family is never shown: nobody can act on who a customer is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.definition import FAMILIES, Unit
+from training.bundle import Bundle, Scores
+from training.encoding import ModelColumn
+
+MOST_FAMILIES = 2
+MOST_EVIDENCE = 2
+WORTH_SAYING = 0.002  # probability points below which a family is not a reason
+CARD_OF_COVARIATE = {"period_renewals": "days_to_renewal", "period_days_to_renewal": "days_to_renewal"}
+PREFERRED_WINDOW = 30  # days; the window in which evidence is told, where a card has it
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One measured fact behind a reason; `typical`: the median among accounts like this one."""
+
+    feature: str
+    sentence: str
+    unit: Unit
+    value: float | None
+    before: float | None
+    typical: float | None
+    said: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A family that raises the score by `contribution` (probability points).
+
+    `agreement`: the share of the bag's members that put this family first, 0 to 1.
+    """
+
+    family: str
+    contribution: float
+    agreement: float
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def said(self) -> str:
+        """Return the reason in one line."""
+        return f"{self.family}: " + "; ".join(evidence.said for evidence in self.evidence)
+
+
+def reasons_of(bundle: Bundle, scores: Scores, row: int, values: Mapping[str, object]) -> tuple[Reason, ...]:
+    """Return the reasons of one account; `values`: its features, column -> value."""
+    by_family = scores.probability_by_family[row]
+    ranked = [FAMILIES[position] for position in np.argsort(-by_family)]
+    found = []
+    for family in ranked:
+        contribution = float(by_family[FAMILIES.index(family)])
+        if family == "profile" or contribution < WORTH_SAYING:
+            continue
+        evidence = _evidence(bundle, scores.probability_by_feature[row], family, values)
+        if evidence:
+            agreement = float(np.mean(scores.first_family[row] == FAMILIES.index(family)))
+            found.append(Reason(family, contribution, agreement, evidence))
+    return tuple(found[:MOST_FAMILIES])
+
+
+def _evidence(
+    bundle: Bundle, contributions: np.ndarray, family: str, values: Mapping[str, object]
+) -> tuple[Evidence, ...]:
+    """Return the cards of a family that raise the score most, each told by one of its columns."""
+    cards = _by_card(bundle, contributions, family)
+    raising = sorted((card for card in cards if cards[card] > 0), key=lambda card: -cards[card])
+    told = [_tell(bundle, card, values) for card in raising]
+    return tuple(evidence for evidence in told if evidence is not None)[:MOST_EVIDENCE]
+
+
+def _by_card(bundle: Bundle, contributions: np.ndarray, family: str) -> dict[str, float]:
+    card_of = {column.name: column.card for column in bundle.columns} | CARD_OF_COVARIATE
+    summed: dict[str, float] = {}
+    names = zip(bundle.contribution_names, bundle.contribution_families, contributions, strict=True)
+    for name, of_family, contribution in names:
+        if of_family == family:
+            card = card_of.get(name, name)
+            summed[card] = summed.get(card, 0.0) + float(contribution)
+    return summed
+
+
+def _tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> Evidence | None:
+    column = _column_to_tell(bundle, card, values)
+    if column is None:
+        return None
+    value = _number(values.get(column.name))
+    before = _before(bundle, column, values, value)
+    typical = bundle.typical_value(column.name, str(values.get("segment") or ""))
+    said = _sentence(column, value, before, typical, bundle.value.currency)
+    return Evidence(column.name, column.sentence, column.unit, value, before, typical, said)
+
+
+def _column_to_tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> ModelColumn | None:
+    """Choose the card's column that people read: a known level over 30 days, or the nearest to it."""
+    levels = [
+        column
+        for column in bundle.columns
+        if column.card == card and column.before is None and not column.is_text
+    ]
+    known = [column for column in levels if _number(values.get(column.name)) is not None]
+    return min(known, key=lambda column: abs((column.window or 0) - PREFERRED_WINDOW), default=None)
+
+
+def _before(
+    bundle: Bundle, column: ModelColumn, values: Mapping[str, object], value: float | None
+) -> float | None:
+    """Return the value one window earlier, where the card has a trend or a change over it."""
+    for other in bundle.columns:
+        if other.card == column.card and other.before is not None and other.window == column.window:
+            moved = _number(values.get(other.name))
+            return None if moved is None or value is None else value - moved
+    return None
+
+
+def _sentence(
+    column: ModelColumn, value: float | None, before: float | None, typical: float | None, currency: str
+) -> str:
+    said = f"{column.sentence[:1].lower()}{column.sentence[1:]}: {tell(value, column.unit, currency)}"
+    beside = []
+    if before is not None:
+        beside.append(f"before: {tell(before, column.unit, currency)}")
+    if typical is not None:
+        beside.append(f"typical: {tell(typical, column.unit, currency)}")
+    return f"{said} ({', '.join(beside)})" if beside else said
+
+
+def tell(value: float | None, unit: Unit, currency: str) -> str:
+    """Return a number as a person says it, with its unit."""
+    if value is None:
+        return "unknown"
+    match unit:
+        case "share":
+            return f"{value:.1%}".replace("%", " %")
+        case "ms":
+            return f"{value / 1000:.1f} s" if abs(value) >= 1000 else f"{value:.0f} ms"
+        case "hours":
+            return f"{value:.1f} h"
+        case "days":
+            return f"{value:.0f} days"
+        case "money":
+            return f"{value:,.0f} {currency}"
+        case "money/month":
+            return f"{value:,.0f} {currency}"
+        case _:
+            return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value):
+        return float(value)
+    return None
