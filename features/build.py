@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +20,8 @@ from features.sources import Tables
 from features.tables import ACCOUNTS
 from features.window import month_starts, require_known, require_midnight
 
+LONGEST_WINDOW = 90  # days
+
 Progress = Callable[[str, float], None]  # (what, share done 0..1)
 
 
@@ -34,6 +36,16 @@ class FeatureTable:
     def path(self, as_of: datetime) -> Path:
         """Return the file of one as_of."""
         return self.folder / f"as_of={as_of:%Y-%m-%d}.parquet"
+
+    def as_json(self) -> dict[str, object]:
+        """Return what was built as plain JSON values."""
+        return {
+            "folder": str(self.folder),
+            "as_ofs": [f"{as_of:%Y-%m-%d}" for as_of in self.as_ofs],
+            "rows": self.read().num_rows,
+            "columns": [column.name for column in self.catalogue.columns],
+            "left_out": self.catalogue.dropped,
+        }
 
     def read(self, as_ofs: Sequence[datetime] | None = None) -> pa.Table:
         """Return the rows of these as_ofs (all, unless given), in their order, as one table."""
@@ -71,15 +83,21 @@ def build_features(
 
 
 def calendar(settings: Settings, tables: Tables) -> list[datetime]:
-    """Return the as_ofs at which we look: those in the settings, or every month start in the data."""
+    """Return the as_ofs at which we look: those in the settings, or every month start in the record.
+
+    The first lies 90 days into the record, so that every window is full. Raises TimeError where
+    the record is too short for one.
+    """
     if settings.snapshots.dates:
         chosen = {*settings.snapshots.dates, *settings.snapshots.test}
         return [midnight(day) for day in sorted(chosen)]
-    first = pq.read_table(tables.path("subscriptions"), columns=["started_at"])["started_at"]
-    if len(first) == 0:
-        raise TimeError("No subscription is left after the contract, so there is no calendar. Run `undertow check`.")
-    earliest = min(first.to_pylist())
-    return month_starts(earliest, tables.until)[1:]
+    found = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), tables.until)
+    if not found:
+        raise TimeError(
+            f"The record runs from {tables.since:%Y-%m-%d} to {tables.until:%Y-%m-%d}: too short for a month start "
+            f"with {LONGEST_WINDOW} days before it. Add older rows, set [data] since, or name [snapshots] dates."
+        )
+    return found
 
 
 def open_tables(connection: Connection, tables: Tables) -> None:

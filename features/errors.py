@@ -18,8 +18,8 @@ A message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UndertowError(Exception):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from sqlglot import exp
 
@@ -20,7 +19,6 @@ from features.definition import (
     Condition,
     Measure,
     Ratio,
-    Rows,
 )
 from features.tables import TABLES, Table
 
@@ -62,7 +60,7 @@ class _Leaves:
 
     scans: dict[_Scan, dict[_Leaf, str]] = field(default_factory=dict)
 
-    def column(self, leaf: _Leaf, lookback: int | None) -> exp.Expression:
+    def column(self, leaf: _Leaf, lookback: int | None) -> exp.Expr:
         """Return a reference to the leaf's column, adding the leaf if it is new."""
         found = self.scans.setdefault(_scan(leaf, lookback), {})
         name = found.setdefault(leaf, f"m{len(found)}")
@@ -90,10 +88,10 @@ def compile_features(columns: Iterable[Column], snapshots: str = "snapshots") ->
     return print_sql(query)
 
 
-def print_sql(query: exp.Expression, dialect: str = DIALECT) -> str:
+def print_sql(query: exp.Expr, dialect: str = DIALECT) -> str:
     """Print a query in a dialect, our own functions through its hooks."""
 
-    def spell(node: exp.Expression) -> exp.Expression:
+    def spell(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous) and node.name in HOOKS[dialect]:
             said = [argument.sql(dialect) for argument in node.expressions]
             return exp.Var(this=HOOKS[dialect][node.name](*said))
@@ -102,7 +100,7 @@ def print_sql(query: exp.Expression, dialect: str = DIALECT) -> str:
     return _bottom_up(query.copy(), spell).sql(dialect, pretty=True)
 
 
-def _bottom_up(node: exp.Expression, change: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+def _bottom_up(node: exp.Expr, change: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     for child in list(node.iter_expressions()):
         changed = _bottom_up(child, change)
         if changed is not child:
@@ -113,17 +111,17 @@ def _bottom_up(node: exp.Expression, change: Callable[[exp.Expression], exp.Expr
 # --- a feature column over its leaves --------------------------------------------------------
 
 
-def _column(column: Column, leaves: _Leaves) -> exp.Expression:
+def _column(column: Column, leaves: _Leaves) -> exp.Expr:
     now = _value(column, 0, leaves)
     if column.before is None:
         return now if column.feature.unit == "text" else _double(now)
     return _double(exp.Sub(this=now, expression=_value(column, column.before, leaves)))
 
 
-def _value(column: Column, shift: int, leaves: _Leaves) -> exp.Expression:
+def _value(column: Column, shift: int, leaves: _Leaves) -> exp.Expr:
     measure, lookback = column.feature.measure, column.feature.lookback
 
-    def leaf(part: Measure) -> exp.Expression:
+    def leaf(part: Measure) -> exp.Expr:
         return leaves.column(_Leaf(part, column.window or lookback, shift), lookback)
 
     if not isinstance(measure, Ratio):
@@ -158,7 +156,7 @@ def _known_rows(scan: _Scan, leaves: dict[_Leaf, str], snapshots: str) -> exp.Se
     """Join a table to the snapshots, letting through only what was known before as_of."""
     table = TABLES[scan.table]
     as_of = exp.column("as_of", table="s")
-    wanted = [exp.column("account_id", table="s"), as_of]
+    wanted: list[exp.Expr] = [exp.column("account_id", table="s"), as_of]
     wanted += [exp.alias_(_masked(table, name, as_of), name) for name in _columns_read(leaves)]
     happened_at = exp.column(table.happened_at, table="r")
     conditions = [
@@ -183,7 +181,7 @@ def _columns_read(leaves: dict[_Leaf, str]) -> list[str]:
     return sorted(named)
 
 
-def _masked(table: Table, name: str, as_of: exp.Expression) -> exp.Expression:
+def _masked(table: Table, name: str, as_of: exp.Expr) -> exp.Expr:
     """Return the column as it was known at as_of: null until its known_from time has passed."""
     column = table.column(name)
     value = exp.column(name, table="r", quoted=True)
@@ -202,27 +200,27 @@ def _aggregate(scan: _Scan, leaves: dict[_Leaf, str]) -> exp.Select:
 # --- a leaf: one aggregate -------------------------------------------------------------------
 
 
-def _leaf(leaf: _Leaf) -> exp.Expression:
+def _leaf(leaf: _Leaf) -> exp.Expr:
     """Return the aggregate of one leaf over the rows of its scan."""
     end = _days_before(exp.column("as_of"), leaf.shift) if leaf.shift else exp.column("as_of")
     inside = exp.and_(*_stretch(leaf, end), *[_condition(c, end) for c in leaf.measure.rows.conditions])
 
-    def only(value: exp.Expression) -> exp.Expression:
+    def only(value: exp.Expr) -> exp.Expr:
         return exp.Case().when(inside.copy(), value)
 
     return _STATISTICS[leaf.measure.statistic](leaf.measure, only, end)
 
 
-def _stretch(leaf: _Leaf, end: exp.Expression) -> list[exp.Expression]:
+def _stretch(leaf: _Leaf, end: exp.Expr) -> list[exp.Expr]:
     clock = exp.column(leaf.measure.rows.clock, quoted=True)
-    found: list[exp.Expression] = [exp.LT(this=clock, expression=end.copy())]
+    found: list[exp.Expr] = [exp.LT(this=clock, expression=end.copy())]
     if leaf.days is not None:
         start = _days_before(exp.column("as_of"), leaf.days + leaf.shift)
         found.append(exp.GTE(this=clock.copy(), expression=start))
     return found
 
 
-def _condition(condition: Condition, end: exp.Expression) -> exp.Expression:
+def _condition(condition: Condition, end: exp.Expr) -> exp.Expr:
     column = exp.column(condition.column, quoted=True)
     empty = exp.Is(this=column.copy(), expression=exp.Null())
     match condition.operator:
@@ -243,33 +241,33 @@ def _condition(condition: Condition, end: exp.Expression) -> exp.Expression:
             return exp.LT(this=column, expression=end.copy())
 
 
-Only = Callable[[exp.Expression], exp.Expression]
+Only = Callable[[exp.Expr], exp.Expr]
 
 
-def _of(measure: Measure) -> exp.Expression:
+def _of(measure: Measure) -> exp.Expr:
     assert measure.column is not None
     return exp.column(measure.column, quoted=True)
 
 
-def _clock(measure: Measure) -> exp.Expression:
+def _clock(measure: Measure) -> exp.Expr:
     return exp.column(measure.rows.clock, quoted=True)
 
 
-def _seconds(earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+def _seconds(earlier: exp.Expr, later: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="SECONDS_BETWEEN", expressions=[earlier, later])
 
 
-def _in_days(seconds: exp.Expression) -> exp.Expression:
+def _in_days(seconds: exp.Expr) -> exp.Expr:
     return exp.Div(this=seconds, expression=_number(SECONDS_A_DAY))
 
 
-def _hours(measure: Measure, only: Only, end: exp.Expression) -> exp.Expression:
+def _hours(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
     assert measure.until is not None
     lasted = _seconds(_of(measure), exp.column(measure.until, quoted=True))
     return exp.Div(this=exp.Avg(this=only(lasted)), expression=_number(3600))
 
 
-def _days_until(measure: Measure, only: Only, end: exp.Expression) -> exp.Expression:
+def _days_until(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
     ahead = exp.Case().when(exp.GTE(this=_of(measure), expression=end.copy()), _seconds(end.copy(), _of(measure)))
     if measure.until is not None:
         months = exp.column(measure.until, quoted=True)
@@ -280,7 +278,7 @@ def _days_until(measure: Measure, only: Only, end: exp.Expression) -> exp.Expres
     return _in_days(exp.Min(this=only(ahead)))
 
 
-_STATISTICS: dict[str, Callable[[Measure, Only, exp.Expression], exp.Expression]] = {
+_STATISTICS: dict[str, Callable[[Measure, Only, exp.Expr], exp.Expr]] = {
     "count": lambda m, only, end: exp.Count(this=only(_number(1))),
     "sum": lambda m, only, end: exp.Sum(this=only(_of(m))),
     "mean": lambda m, only, end: exp.Avg(this=only(_of(m))),
@@ -302,11 +300,11 @@ _STATISTICS: dict[str, Callable[[Measure, Only, exp.Expression], exp.Expression]
 }
 
 
-def _days_before(moment: exp.Expression, days: int) -> exp.Expression:
+def _days_before(moment: exp.Expr, days: int) -> exp.Expr:
     return exp.Sub(this=moment.copy(), expression=exp.Interval(this=exp.convert(str(days)), unit=exp.var("DAY")))
 
 
-def _same_snapshot(name: str) -> exp.Expression:
+def _same_snapshot(name: str) -> exp.Expr:
     return exp.and_(
         *[
             exp.EQ(this=exp.column(key, table=name), expression=exp.column(key, table="s"))
@@ -315,9 +313,9 @@ def _same_snapshot(name: str) -> exp.Expression:
     )
 
 
-def _double(value: exp.Expression) -> exp.Expression:
+def _double(value: exp.Expr) -> exp.Expr:
     return exp.cast(value, "DOUBLE")
 
 
-def _number(value: float) -> exp.Expression:
+def _number(value: float) -> exp.Expr:
     return exp.convert(value)

@@ -25,6 +25,7 @@ class _Frozen(BaseModel):
 class Data(_Frozen):
     """What the source files hold and how much dirt is bearable."""
 
+    since: date | None = None  # first day that is fully recorded; found from the rows if absent
     until: date | None = None  # first day that is NOT fully recorded; found from the rows if absent
     max_quarantine_share: Share = 0.05  # of a table's rows, repeats not counted
     future_hours: float = Field(24.0, ge=0)  # how far a clock may run ahead, hours

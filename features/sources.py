@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from glob import glob
 from pathlib import Path
 
+from features.contract import REPEATED, judged_select
 from features.engines import Connection, literal, open_duckdb, quoted, rows, run
 from features.errors import ContractError, SettingsError, SourceError
-from features.contract import REPEATED, judged_select
 from features.settings import Settings
 from features.tables import TABLES, Table
 from features.versions import current, publish
 
 SUMMARY = "summary.json"
+WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
 READERS = {
     (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt"): "read_csv({files}, all_varchar = true, header = true)",
     (".parquet",): "read_parquet({files}, union_by_name = true)",
@@ -73,12 +74,14 @@ class Finding:
 class Tables:
     """The kept rows of every table that has a source, as Parquet under `folder`.
 
+    `since`: the first moment that is fully recorded; before it, whoever left was not written down.
     `until`: the first moment that is not fully recorded; outcomes end there.
     `fingerprint`: of the kept rows, whatever their order.
     """
 
     folder: Path
     fingerprint: str
+    since: datetime
     until: datetime
     reports: tuple[TableReport, ...]
     findings: tuple[Finding, ...]
@@ -95,6 +98,20 @@ class Tables:
     def report(self, table: str) -> TableReport:
         """Return the report of a table that is present."""
         return next(report for report in self.reports if report.table == table)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the reports as plain JSON values."""
+        return {
+            "since": f"{self.since:%Y-%m-%d}",
+            "until": f"{self.until:%Y-%m-%d}",
+            "fingerprint": self.fingerprint,
+            "tables": [
+                asdict(report) | {"refused": report.refused, "refused_share": report.refused_share}
+                for report in self.reports
+            ],
+            "checks": [asdict(found) for found in self.findings],
+            "quarantine": str(self.folder / "quarantine"),
+        }
 
 
 def load_tables(settings: Settings, now: datetime) -> Tables:
@@ -158,6 +175,7 @@ def _write_tables(settings: Settings, now: datetime, folder: Path) -> None:
         _refuse_mixed_money(connection, present)
         summary = {
             "fingerprint": _fingerprint(connection, present),
+            "since": _since(connection, settings, present).isoformat(),
             "until": _until(connection, settings, present).isoformat(),
             "reports": [asdict(report) for report in reports],
             "findings": [asdict(found) for found in _run_checks(connection, settings)],
@@ -279,6 +297,24 @@ def _run_checks(connection: Connection, settings: Settings) -> list[Finding]:
     return findings
 
 
+def _since(connection: Connection, settings: Settings, present: list[str]) -> datetime:
+    """Return when the record begins: the first row of the tables that are written as things happen.
+
+    Accounts, users and subscriptions are often carried over from an older system, without those
+    that had already left: looking from before the record would see survivors only.
+    """
+    if settings.data.since is not None:
+        return datetime.combine(settings.data.since, datetime.min.time())
+    written_live = [name for name in present if name in WRITTEN_LIVE] or ["subscriptions"]
+    moments = [f"SELECT min({_recorded_at(TABLES[name])}) AS t FROM {name}" for name in written_live if name in present]
+    if not moments:
+        return _until(connection, settings, present)
+    row = connection.execute(f"SELECT date_trunc('day', min(t)) FROM ({' UNION ALL '.join(moments)})").fetchone()
+    if row is None or row[0] is None:
+        return _until(connection, settings, present)
+    return datetime(row[0].year, row[0].month, row[0].day)
+
+
 def _until(connection: Connection, settings: Settings, present: list[str]) -> datetime:
     """Return the first midnight after the last recorded row, unless the settings say it."""
     if settings.data.until is not None:
@@ -335,5 +371,5 @@ def _read_summary(folder: Path) -> Tables:
         for r in summary["reports"]
     )
     findings = tuple(Finding(**found) for found in summary["findings"])
-    until = datetime.fromisoformat(summary["until"])
-    return Tables(folder, summary["fingerprint"], until, reports, findings)
+    since, until = (datetime.fromisoformat(summary[moment]) for moment in ("since", "until"))
+    return Tables(folder, summary["fingerprint"], since, until, reports, findings)

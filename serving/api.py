@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -36,6 +36,7 @@ from serving.schemas import (
 from serving.store import PublishedScores, ScoresReader, Selection, as_accounts, as_csv
 
 MAX_BODY = 5_000_000  # bytes
+TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."
 MAX_WAITING = 16  # scoring requests that wait in one worker; more are told to come back
 STATUS: dict[type[Exception], int] = {
     NothingPublished: 503,
@@ -52,6 +53,7 @@ PAGE = PRIVATE | {
     "Referrer-Policy": "no-referrer",
 }
 PAGES = ("/", "/accounts/{account_id:path}")
+Answer = TypeVar("Answer")
 logger = logging.getLogger("undertow.serving")
 
 
@@ -175,9 +177,6 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."
-
-
 def no_query(request: Request) -> None:
     """Refuse query parameters where there are none to give."""
     for name in request.query_params:
@@ -198,7 +197,7 @@ class Turns:
         self._turn = asyncio.Semaphore(1)
         self._waiting = 0
 
-    async def run[Answer](self, work: Callable[[], Answer]) -> Answer:
+    async def run(self, work: Callable[[], Answer]) -> Answer:
         """Run `work` in a thread when its turn comes."""
         if self._waiting > MAX_WAITING:
             raise HTTPException(503, "Too many scoring requests wait. Try again in a second.", {"Retry-After": "1"})

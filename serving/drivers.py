@@ -39,7 +39,7 @@ def drivers(
 
 
 def _family(bundle: Bundle, scores: Scores, family: str) -> dict[str, object]:
-    position = FAMILIES.index(family)  # type: ignore[arg-type]
+    position = FAMILIES.index(family)
     shares = scores.probability_by_family[:, position]
     actionable = scores.probability_by_family.copy()
     actionable[:, FAMILIES.index("profile")] = -np.inf

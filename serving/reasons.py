@@ -97,8 +97,26 @@ def _tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> Evidence |
     value = _number(values.get(column.name))
     before = _before(bundle, column, values, value)
     typical = bundle.typical_value(column.name, str(values.get("segment") or ""))
+    if not _worth_telling(column, value, before, typical):
+        return None
     said = _sentence(column, value, before, typical, bundle.value.currency)
     return Evidence(column.name, column.sentence, column.unit, value, before, typical, said)
+
+
+def _worth_telling(
+    column: ModelColumn, value: float | None, before: float | None, typical: float | None
+) -> bool:
+    """A fact is a reason only where it stands out: worse than typical, or worse than before.
+
+    Where a card has no better side, it must differ from what is typical.
+    """
+    if value is None:
+        return False
+    others = [other for other in (before, typical) if other is not None]
+    if column.good is None:
+        return not others or any(value != other for other in others)
+    worse = (lambda other: value > other) if column.good == "low" else (lambda other: value < other)
+    return any(worse(other) for other in others)
 
 
 def _column_to_tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> ModelColumn | None:

@@ -148,7 +148,7 @@ def _check_length(field: str, sent: Sequence[object]) -> None:
     if not sent:
         raise RequestError(f"{field} is empty. Send 1 to {MAX_ROWS:,}.")
     if len(sent) > MAX_ROWS:
-        raise RequestError(f"{field} holds {len(sent):,}; at most {MAX_ROWS:,} are answered at once. Split the request.")
+        raise RequestError(f"{field} holds {len(sent):,}; at most {MAX_ROWS:,} are answered at once. Split them.")
 
 
 def _check_as_of(as_of: date, with_rows: bool) -> None:
@@ -167,7 +167,8 @@ def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
     field = re.search(r"`\$\.?(.*?)`$", message)
     if "Invalid enum value" in message and field:
         return f"{field[1]}: expected {' or '.join(CHOICES[field[1]])}."
-    return short(message.replace(" - at `$.", " - at `"), 300)
+    said = message.partition(" - at ")[0].replace("`", "")
+    return short(f"{field[1]}: {said[:1].lower()}{said[1:]}." if field and field[1] else f"{said}.", 300)
 
 
 def short(text: str, most: int = 80) -> str:
@@ -301,7 +302,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
 def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Account:
     """Return the answer for one row of scores.parquet, with its flat columns folded."""
     horizons, families = manifest["horizons"], manifest["families"]
-    told = {name: row.get(name) for name in Account.__struct_fields__}
+    told: dict[str, Any] = {name: row.get(name) for name in Account.__struct_fields__}
     told |= {
         "as_of": utc(row["as_of"]),
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +62,10 @@ class ScoreReport:
     model_version: str
     notes: tuple[str, ...]
 
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain JSON values."""
+        return asdict(self) | {"folder": str(self.folder), "as_of": f"{self.as_of:%Y-%m-%d}"}
+
 
 def score(
     settings: Settings,
@@ -105,7 +110,7 @@ def _in_batches(
         parts.append(bundle.score(rows.slice(start, BATCH)))
         if progress:
             progress("scoring", min(1.0, (start + BATCH) / rows.num_rows))
-    joined = {
+    joined: dict[str, Any] = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         if isinstance(getattr(parts[0], field.name), np.ndarray)
         else getattr(parts[0], field.name)

@@ -71,7 +71,7 @@ class PublishedScores:
     @classmethod
     def open(cls, folder: Path) -> PublishedScores:
         """Read a run's folder into memory; its features and its model are read when asked for."""
-        table = pq.read_table(folder / SCORES).combine_chunks()
+        table = pq.ParquetFile(folder / SCORES).read().combine_chunks()  # pq.read_table would import pandas
         position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
         return cls(folder, _read_json(folder / MANIFEST), _read_json(folder / DRIVERS), table, position)
 
@@ -126,7 +126,7 @@ class PublishedScores:
     def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
         """Return rows sent by a caller as the model reads them, or raise RequestError."""
         texts = [column.name for column in self.bundle.columns if column.is_text]
-        numbers = [name for name in self.bundle.needs if name not in texts]
+        numbers = [column.name for column in self.bundle.columns if not column.is_text]
         check_rows(sent, numbers, texts)
         kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in texts]
         columns = {name: pa.array([row[name] for row in sent], kind) for name, kind in kinds}
@@ -139,7 +139,7 @@ class PublishedScores:
             scored(scores, position, account_id, self.bundle, self.manifest)
             for position, account_id in enumerate(account_ids)
         ]
-        return ScoreAnswer(self.bundle.version, as_of, results)
+        return ScoreAnswer(self.manifest["model_version"], as_of, results)
 
     def _day(self) -> date:
         return datetime.fromisoformat(self.manifest["as_of"]).date()
@@ -254,7 +254,7 @@ def _cell(column: str, value: object) -> object:
 
 
 def _sum(values: pa.ChunkedArray) -> float:
-    known = pc.drop_null(pc.if_else(pc.is_finite(values), values, None))
+    known = values.filter(pc.is_finite(values))
     return float(pc.sum(known).as_py() or 0.0)
 
 

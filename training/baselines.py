@@ -23,7 +23,10 @@ BINS = 5
 class Baseline(Protocol):
     """Anything that says P(churn within a horizon)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what results call it."""
+        ...
 
     def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
         """Return shape (n,)."""

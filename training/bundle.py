@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.definition import FAMILIES, Family
-from features.errors import RequestError
+from features.errors import ModelRefusal, RequestError
 from features.settings import Value
 from training import curves
 from training.attribution import along_path, by_group
@@ -227,8 +227,12 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
-        """Read a bundle back."""
+        """Read a bundle back. Raises ModelRefusal where it was written in another format."""
         read = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if read["format"] != FORMAT:
+            raise ModelRefusal(
+                f"The model in {folder} is of format {read['format']}, this release reads {FORMAT}: train again."
+            )
         return cls(
             version=read["version"],
             trained_until=read["trained_until"],

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from features.definition import Column, Family, Level, Unit, definition_id
 
-
 ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months")  # periods and value need them
 
 
@@ -29,6 +28,7 @@ class ModelColumn:
     definition_id: str
     window: int | None
     before: int | None
+    good: str | None
     categories: tuple[str, ...] | None = None
 
     @property
@@ -102,5 +102,6 @@ def _model_column(column: Column, categories: tuple[str, ...] | None) -> ModelCo
         definition_id=definition_id(feature),
         window=column.window,
         before=column.before,
+        good=feature.good,
         categories=categories,
     )

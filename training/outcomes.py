@@ -145,7 +145,8 @@ SELECT e.account_id, e.started_at, e.ended_at, {cause} AS cause FROM ended AS e
 """
 
 _JOIN_SPELLS = """
-SELECT n.row, n.as_of, min(s.started_at) AS started_at, min(s.ended_at) AS ended_at, arg_min(s.cause, s.ended_at) AS cause
+SELECT n.row, n.as_of, min(s.started_at) AS started_at, min(s.ended_at) AS ended_at,
+       arg_min(s.cause, s.ended_at) AS cause
 FROM snapshots AS n
 LEFT JOIN spells AS s
   ON s.account_id = n.account_id AND s.started_at < n.as_of AND coalesce(s.ended_at >= n.as_of, true)
@@ -158,8 +159,8 @@ def _outcomes(found: pa.Table, observed: datetime) -> Outcomes:
     as_of = _micros(found["as_of"])
     ended = _micros(found["ended_at"])
     cause = np.array([text or "" for text in found["cause"].to_pylist()], dtype=object)
-    limit = (np.datetime64(observed, "us") - as_of) / np.timedelta64(1, "D")
-    after = (ended - as_of) / np.timedelta64(1, "D")
+    limit = _days(np.datetime64(observed, "us") - as_of)
+    after = _days(ended - as_of)
     seen = ~np.isnat(ended) & (after < limit)
     neutral = seen & (cause == "neutral")
     churned = seen & ~neutral
@@ -169,6 +170,10 @@ def _outcomes(found: pa.Table, observed: datetime) -> Outcomes:
         cause=np.where(churned, cause, ""),
         gone=np.isnat(_micros(found["started_at"])),
     )
+
+
+def _days(lasted: np.ndarray) -> np.ndarray:
+    return np.asarray(lasted / np.timedelta64(1, "D"), dtype=float)
 
 
 def _micros(column: pa.ChunkedArray) -> np.ndarray:

@@ -20,14 +20,14 @@ from pathlib import Path
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
-import mlflow  # noqa: E402  (its telemetry is switched off before it loads)
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.models import ModelSignature  # noqa: E402
-from mlflow.types import ColSpec, DataType, Schema  # noqa: E402
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
 
-from features.settings import Settings  # noqa: E402
-from training.bundle import Bundle  # noqa: E402
+from features.settings import Settings
+from training.bundle import Bundle
 
 ALIAS = "champion"
 PYFUNC = Path(__file__).with_name("pyfunc_model.py")

@@ -1,0 +1,254 @@
+"""`undertow`: one word a job. Exit codes: 0 fine, 1 the data or the model refuse, 2 wrong use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from features import connectors
+from features.build import build_features, calendar
+from features.errors import UndertowError
+from features.settings import Settings, load_settings
+from features.simulator import simulate
+from features.sources import load_tables, read_tables, refuse_dirt
+from serving import printing
+from serving.scoring import score as score_accounts
+from serving.store import ScoresReader, as_accounts, as_csv
+from training.train import train as train_model
+
+app = typer.Typer(
+    name="undertow",
+    help="Churn and lifetime value from what you already record, with reasons.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How a list is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class Cause(StrEnum):
+    """Why an account would leave."""
+
+    voluntary = "voluntary"
+    involuntary = "involuntary"
+
+
+Project = Annotated[Path, typer.Option("--project", help="The folder that holds undertow.toml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day from which to look, midnight UTC."),
+]
+HERE = Path(".")
+
+
+def _refusing(command: Any) -> Any:
+    """Say a refusal on standard error and exit with 1."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except UndertowError as refusal:
+            printing.err.print(f"[bold red]undertow:[/] {escape(str(refusal))}", soft_wrap=True)
+            raise typer.Exit(1) from refusal
+
+    return run
+
+
+def _now() -> datetime:
+    """The one clock: UTC, without a zone, as everywhere in Undertow."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@app.command(epilog="Example: undertow init --connector ravenstack --data ../shared/data/ravenstack")
+@_refusing
+def init(
+    connector: Annotated[str, typer.Option(help="A shipped connector; without it, an empty file.")] = connectors.EMPTY,
+    data: Annotated[Path, typer.Option(help="The folder of the exported files.")] = HERE,
+    project: Project = HERE,
+) -> None:
+    """Write undertow.toml (and its SELECTs) for a connector, or an empty one with comments."""
+    written = connectors.write_project(connector, data, project)
+    printing.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
+
+
+@app.command(epilog="Example: undertow check --json")
+@_refusing
+def check(project: Project = HERE, json: Json = False) -> None:
+    """Read every source, count what was kept and why rows were not, and ask the project's own checks."""
+    settings = load_settings(project)
+    with printing.waiting("reading the sources"):
+        tables = read_tables(settings, _now())
+    if json:
+        printing.print_json(tables.as_json())
+    else:
+        printing.print_check(tables)
+    refuse_dirt(tables, settings.data.max_quarantine_share)
+
+
+@app.command(epilog="Example: undertow features --as-of 2024-06-01")
+@_refusing
+def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
+    """Build the features of every account at risk, at each moment of the calendar or at one."""
+    settings = load_settings(project)
+    with printing.progress() as tell:
+        tables = load_tables(settings, _now())
+        built = build_features(settings, tables, [as_of] if as_of else calendar(settings, tables), tell)
+    if json:
+        printing.print_json(built.as_json())
+    else:
+        printing.print_features(built)
+
+
+@app.command(epilog="Example: undertow train --json > training.json")
+@_refusing
+def train(project: Project = HERE, json: Json = False) -> None:
+    """Train the churn model on the past, judge it on a later moment, and register it in MLflow."""
+    settings = load_settings(project)
+    with printing.progress() as tell:
+        report = train_model(settings, _now(), tell)
+    if json:
+        printing.print_json(report.as_json())
+    else:
+        printing.print_training(report)
+        _say_where_runs_lie(settings)
+
+
+@app.command(epilog="Example: undertow score --as-of 2025-01-01")
+@_refusing
+def score(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
+    """Score every account at risk with the champion and publish the list, whole or not at all."""
+    settings = load_settings(project)
+    with printing.progress() as tell:
+        report = score_accounts(settings, _now(), as_of, tell)
+    if json:
+        printing.print_json(report.as_json())
+    else:
+        printing.print_score(report, settings.value.currency)
+
+
+@app.command(name="at-risk", epilog="Example: undertow at-risk --owner 'Mira Holt' --limit 20 --format csv > list.csv")
+@_refusing
+def at_risk(
+    project: Project = HERE,
+    limit: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 10,
+    segment: Annotated[str | None, typer.Option(help="Only this segment.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only accounts of this owner.")] = None,
+    cause: Annotated[Cause | None, typer.Option(help="Only where this cause is the likelier.")] = None,
+    min_value: Annotated[float | None, typer.Option(help="Only with at least so much money at risk.")] = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+) -> None:
+    """Print the published list of accounts at risk, ranked by money."""
+    published = ScoresReader(load_settings(project).store_path()).latest()
+    found = published.filter(
+        limit=limit, segment=segment, owner=owner, cause=cause.value if cause else None, min_value=min_value
+    )
+    match format:
+        case Format.csv:
+            sys.stdout.write(as_csv(found.rows))
+        case Format.json:
+            listed = msgspec.json.encode(as_accounts(found.rows, published.manifest))
+            sys.stdout.write(msgspec.json.format(listed, indent=2).decode() + "\n")
+        case Format.table:
+            printing.print_at_risk(found.rows, published.manifest, found.total)
+
+
+@app.command(epilog="Example: undertow drivers --json")
+@_refusing
+def drivers(project: Project = HERE, json: Json = False) -> None:
+    """Print what the published scores react to, over all accounts and by segment."""
+    published = ScoresReader(load_settings(project).store_path()).latest()
+    if json:
+        printing.print_json(published.drivers)
+    else:
+        printing.print_drivers(published.drivers)
+
+
+@app.command(epilog="Example: undertow serve --port 3000")
+@_refusing
+def serve(
+    project: Project = HERE,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
+) -> None:
+    """Start the service: the list as a page, and the API behind it."""
+    settings = load_settings(project)
+    store = settings.store_path()
+    store.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "UNDERTOW_STORE": str(store),
+        "BENTOML_HOME": str(store / "bentoml" / str(port)),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+    printing.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)
+    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Undertow"]
+    os.execve(sys.executable, [*command, "--host", host, "--port", str(port)], environment)
+
+
+@app.command(epilog="Example: undertow demo --project demo")
+@_refusing
+def demo(
+    project: Annotated[Path, typer.Option("--project", help="Where to put the demo.")] = Path("demo"),
+    accounts: Annotated[int | None, typer.Option(min=50, help="How many accounts, if not 2,000.")] = None,
+    months: Annotated[int | None, typer.Option(min=9, help="How many months, if not 30.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
+) -> None:
+    """Make the demo world, train on it, and print the list, the drivers and where everything lies."""
+    with printing.progress() as tell:
+        simulate("demo", project / "data", seed=seed, accounts=accounts, months=months,
+                 progress=lambda share: tell("simulating", share))  # fmt: skip
+    if not (project / "undertow.toml").exists():
+        connectors.write_project("demo", project / "data", project)
+    for title, job in (
+        ("What was read", check),
+        ("The model, judged on a later moment", train),
+        ("Scores", score),
+        ("Accounts at risk", at_risk),
+        ("What drives it", drivers),
+    ):
+        printing.out.rule(f"[bold]{title}", align="left")
+        job(project=project)
+    _say_where_all_lies(load_settings(project), project)
+
+
+def _say_where_runs_lie(settings: Settings) -> None:
+    address = os.path.relpath(settings.store_path("mlflow.db"))
+    printing.out.print(f"See it with: mlflow ui --backend-store-uri sqlite:///{address}", soft_wrap=True)
+
+
+def _say_where_all_lies(settings: Settings, project: Path) -> None:
+    printing.out.rule("[bold]Where everything lies", align="left")
+    store = Path(os.path.relpath(settings.store_path()))
+    for what, where in (
+        ("Settings", project / "undertow.toml"),
+        ("Features", store / "features"),
+        ("MLflow", store / "mlflow.db"),
+        ("Scores", store / "scores"),
+        ("Refused rows", store / "tables"),
+    ):
+        printing.out.print(f"  {what:<13}{where}", soft_wrap=True)
+    program = os.path.relpath(sys.argv[0]) if os.path.isabs(sys.argv[0]) else sys.argv[0]
+    printing.out.print(f"\nNext: {program} serve --project {project}", soft_wrap=True)
+
+
+def _option(project: Path) -> str:
+    return "" if project == HERE else f" --project {project}"

@@ -1,0 +1,238 @@
+"""How the command line says things: tables, progress, and numbers as people read them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from features.build import FeatureTable
+from features.sources import Tables
+from serving.scoring import ScoreReport
+from training.metrics import METRICS, SAID, Estimate, Result
+from training.train import TrainReport
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True)
+NARROW = 110  # columns assumed where nobody looks at a terminal
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Yield tell(what, share done 0..1), shown as a bar with the time left, on standard error."""
+    columns = (
+        TextColumn("  {task.description:<10}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=err, transient=not err.is_terminal) as bars:
+
+        def tell(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=1.0)
+            bars.update(tasks[what], completed=share)
+
+        yield tell
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Say what is being done while it cannot say how far it is."""
+    with err.status(f"  {what}"):
+        yield
+
+
+def print_json(content: object) -> None:
+    """Print plain JSON to standard output."""
+    out.print_json(json.dumps(content, allow_nan=False, default=str))
+
+
+def print_check(tables: Tables) -> None:
+    """Print rows read and kept a table, each reason of the quarantine, and the project's own checks."""
+    overview = _table("Table", "Rows read", "Kept", "Refused", "Repeated", right=(1, 2, 3, 4))
+    for report in tables.reports:
+        repeated = report.read - report.kept - report.refused
+        overview.add_row(report.table, f"{report.read:,}", f"{report.kept:,}",
+                         f"{report.refused:,} ({report.refused_share:.1%})", f"{repeated:,}")  # fmt: skip
+    _show(overview)
+    reasons = _table("Table", "Why rows were not kept", "Rows", "Example", right=(2,))
+    for report in tables.reports:
+        for reason in report.reasons:
+            reasons.add_row(report.table, reason.reason, f"{reason.rows:,}", escape(_short(reason.example)))
+    if reasons.row_count:
+        _show(reasons)
+    if tables.findings:
+        findings = _table("Your checks", "Rows", "Of", "Example", right=(1, 2))
+        for found in tables.findings:
+            of = f"{found.of:,}" if found.of else "-"
+            findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(_short(found.example)))
+        _show(findings)
+    out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}. Quarantined rows lie in {tables.folder / 'quarantine'}.",
+              soft_wrap=True)  # fmt: skip
+
+
+def print_features(built: FeatureTable) -> None:
+    """Print what was built, and what could not be for want of a table."""
+    rows = built.read()
+    out.print(
+        f"{rows.num_rows:,} snapshots of {len(set(rows['account_id'].to_pylist())):,} accounts at "
+        f"{len(built.as_ofs)} moments, {built.as_ofs[0]:%Y-%m-%d} to {built.as_ofs[-1]:%Y-%m-%d}; "
+        f"{len(built.catalogue.features)} features in {len(built.catalogue.columns)} columns.",
+        soft_wrap=True,
+    )
+    _print_dropped(built)
+    out.print(f"They lie in {built.folder}.", soft_wrap=True)
+
+
+def _print_dropped(built: FeatureTable) -> None:
+    lacking: dict[str, list[str]] = {}
+    for name, table in built.catalogue.dropped.items():
+        lacking.setdefault(table, []).append(name)
+    for table, names in lacking.items():
+        out.print(f"No {table} table, so left out: {', '.join(names)}.", soft_wrap=True)
+
+
+def print_training(report: TrainReport) -> None:
+    """Print the results beside their baselines, with intervals, and the verdict."""
+    dates, learned = report.dates, report.learned
+    out.print(
+        f"Learned from {learned['train_snapshots']:,} snapshots ({dates.train[0]:%Y-%m-%d} to "
+        f"{dates.train[-1]:%Y-%m-%d}) of {learned['train_accounts']:,} accounts, of which "
+        f"{learned['train_churners']:,} left; judged at {', '.join(f'{day:%Y-%m-%d}' for day in dates.test)}.",
+        soft_wrap=True,
+    )
+    _show(results_table(report.results))
+    if report.by_segment:
+        _show(segments_table(report.by_segment))
+    for note in report.notes:
+        out.print(f"! {note}", soft_wrap=True)
+    out.print(f"{report.verdict.said} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
+
+
+def results_table(results: Sequence[Result]) -> Table:
+    """Return the table of results: a block a horizon, a line a model."""
+    table = _table("Days", "Model", *(SAID[name] for name in METRICS), "Left / judged", right=range(2, 9))
+    for position, result in enumerate(results):
+        first = position == 0 or results[position - 1].horizon != result.horizon
+        last = position + 1 == len(results) or results[position + 1].horizon != result.horizon
+        table.add_row(
+            str(result.horizon) if first else "",
+            result.model,
+            *(_estimate(result.metrics[name]) for name in METRICS),
+            f"{result.churners:,} / {result.rows:,}" if first else "",
+            end_section=last,
+        )
+    return table
+
+
+def segments_table(by_segment: dict[str, Result]) -> Table:
+    """Return the model's results inside each segment that has churners enough."""
+    table = _table("Segment", "Days", *(SAID[name] for name in METRICS), "Left / judged", right=range(1, 9))
+    for name, result in by_segment.items():
+        numbers = [_estimate(result.metrics[metric]) for metric in METRICS]
+        table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
+    return table
+
+
+def print_score(report: ScoreReport, currency: str) -> None:
+    """Print what was published."""
+    out.print(
+        f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
+        f"{report.value_at_risk:,.0f} {currency} at risk over 12 months.",
+        soft_wrap=True,
+    )
+    for note in report.notes:
+        out.print(f"! {note}", soft_wrap=True)
+    out.print(f"Published in {report.folder}.", soft_wrap=True)
+
+
+def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
+    """Print the list, by value at risk."""
+    headline, currency = manifest["headline"], manifest["currency"]
+    table = _table("Account", "Owner", "Segment", f"MRR {currency}", f"Leaves in {headline} d", "At risk",
+                   "Renews", "The score reacts to", right=(3, 4, 5))  # fmt: skip
+    for row in rows.to_pylist():
+        renews = f"{row['renews_at']:%Y-%m-%d}" if row["renews_at"] else "-"
+        table.add_row(
+            escape(f"{row['name']}\n{row['account_id']}" if row["name"] != row["account_id"] else row["account_id"]),
+            escape(row["owner"] or "-"),
+            escape(row["segment"] or "-"),
+            f"{row['mrr']:,.0f}",
+            f"{row[f'p_{headline}']:.0%}\n{row['cause']}",
+            f"{row['value_at_risk']:,.0f}",
+            renews,
+            escape("\n".join(_reason(reason) for reason in row["reasons"]) or "-"),
+            end_section=True,
+        )
+    _show(table)
+    out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by {currency} at risk over "
+              f"{manifest['value_months']} months ({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
+
+
+def print_drivers(found: dict[str, Any]) -> None:
+    """Print the drivers over all accounts, then by segment, with their grade."""
+    table = _table("Family", "Moves a score by", "Pushes up or down", "First for", "Mostly through", right=(1, 2, 3))
+    for family in found["families"]:
+        first = family["share_of_accounts_first"]
+        through = "; ".join(feature["sentence"] for feature in family["top_features"][:2])
+        table.add_row(
+            family["family"],
+            _points(family["mean_absolute_contribution"], signed=False),
+            _points(family["mean_contribution"]),
+            "-" if first is None else f"{first:.0%}",
+            escape(through),
+        )
+    _show(table)
+    families = [family["family"] for family in found["families"]]
+    segments = _table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
+    for segment in found["segments"]:
+        shares = {share["family"]: _points(share["mean_contribution"]) for share in segment["families"]}
+        told = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)
+        leaves = f"{segment['mean_probability']:.1%}"
+        segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", leaves, *told)
+    _show(segments)
+    out.print(f"Points are percentage points of the chance of leaving in {found['horizon']} days, as of "
+              f"{found['as_of']}. {found['note']}", soft_wrap=True)  # fmt: skip
+
+
+def _reason(reason: dict[str, Any]) -> str:
+    """A reason in one line: its family and the first fact behind it; the page and the CSV tell all."""
+    return f"{reason['family']}: {reason['evidence'][0]['said']}"
+
+
+def _points(share: float, signed: bool = True) -> str:
+    return f"{100 * share:+.1f} pt" if signed else f"{100 * share:.1f} pt"
+
+
+def _estimate(estimate: Estimate) -> str:
+    if not math.isfinite(estimate.value):
+        return "-"
+    return f"{estimate.value:.3f}\n[dim]{estimate.low:.2f}..{estimate.high:.2f}[/dim]"
+
+
+def _short(text: str, most: int = 90) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _table(*headers: str, right: Sequence[int] = ()) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_lines=False)
+    for position, header in enumerate(headers):
+        table.add_column(header, justify="right" if position in right else "left", overflow="fold")
+    return table
+
+
+def _show(table: Table) -> None:
+    out.print(table, width=None if out.is_terminal else max(out.width, NARROW))
+    out.print()

@@ -1,0 +1,81 @@
+"""The BentoML service: `bentoml serve serving.service:Undertow`, with UNDERTOW_STORE set.
+
+BentoML runs the worker processes and answers /livez, /healthz, /readyz and /schema.json; every
+other address is the app of `serving.api`. BentoML's own metrics are off, for they label by raw
+path and so grow with every account id; /metrics is therefore ours. UNDERTOW_WORKERS: worker
+processes, 2 by default, since one that dies is replaced only after some twenty seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from functools import cache
+from pathlib import Path
+
+os.environ["BENTOML_DO_NOT_TRACK"] = "True"  # read when bentoml is used; only this word is understood
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a row is too little to share: LightGBM's threads cost 5 x its time
+
+import bentoml
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from features.errors import NothingPublished, SettingsError
+from serving.api import make_app
+
+STORE = "UNDERTOW_STORE"
+logger = logging.getLogger("undertow.serving")
+TIMEOUT = 300  # seconds; a slower request is cut off by BentoML
+
+
+@cache
+def app() -> Starlette:
+    """Return this process's app, or raise SettingsError when no store is named."""
+    store = os.environ.get(STORE)
+    if not store:
+        raise SettingsError(f"Set {STORE} to the project's store folder, where `undertow score` publishes.")
+    return make_app(Path(store))
+
+
+async def everything(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer every address that BentoML does not keep for itself.
+
+    A bare function, since BentoML asks a mounted Starlette app for its routes and answers
+    unknown ones itself, in another shape of error.
+    """
+    await app()(scope, receive, send)
+
+
+def _read_model() -> None:
+    logger.info("Read the model %s", app().state.reader.latest().bundle.version)
+
+
+@bentoml.service(
+    envs=[{"name": STORE}],
+    workers=int(os.environ.get("UNDERTOW_WORKERS", "2")),
+    traffic={"timeout": TIMEOUT},
+    metrics={"enabled": False},
+    tracing={"excluded_urls": ".*"},
+    logging={"access": {"enabled": False}},
+)
+@bentoml.asgi_app(everything, path="/")
+class Undertow:
+    """Churn probability, lifetime value and reasons, as published."""
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
+    async def read(self) -> None:
+        """Read what is published, so that the first caller does not wait; nothing yet is no fault.
+
+        The model follows while the lists are already answered.
+        """
+        if await self.__is_ready__():
+            self.reading = asyncio.create_task(asyncio.to_thread(_read_model))
+
+    async def __is_ready__(self) -> bool:
+        """Whether scores are published: /readyz answers 200, or 503 before."""
+        try:
+            await asyncio.to_thread(app().state.reader.latest)
+        except NothingPublished:
+            return False
+        return True
