@@ -21,10 +21,12 @@ def judged_select(table: Table, given: dict[str, str], latest: datetime) -> str:
     """
     _refuse_missing_columns(table, given)
     return f"""
-        WITH cast_rows AS (SELECT row_number_, {_cast_list(table, given)} FROM staged),
+        WITH cast_rows AS (
+            SELECT row_number_, {_cast_list(table, given)}, {_unreadable(table, given)} AS unreadable_ FROM staged
+        ),
         reasoned AS (
-            SELECT c.*, CASE {_reasons(table, given, latest)} END AS reason_
-            FROM cast_rows AS c JOIN staged AS s USING (row_number_) {_account_join(table)}
+            SELECT c.* EXCLUDE (unreadable_), coalesce(unreadable_, CASE {_reasons(table, latest)} END) AS reason_
+            FROM cast_rows AS c {_account_join(table)}
         )
         SELECT * REPLACE (coalesce(reason_, {_repeated(table)}) AS reason_) FROM reasoned
     """
@@ -75,8 +77,8 @@ def _value(table: Table, column: Column, given: dict[str, str]) -> str:
     return own
 
 
-def _cast(column: Column, given: dict[str, str], row: str = "") -> str:
-    """Cast one column of `row`; what cannot be cast becomes null.
+def _cast(column: Column, given: dict[str, str]) -> str:
+    """Cast one column; what cannot be cast becomes null.
 
     Texts go to times through TIMESTAMPTZ: a direct cast to TIMESTAMP drops an offset in silence.
     """
@@ -84,7 +86,7 @@ def _cast(column: Column, given: dict[str, str], row: str = "") -> str:
     target = SQL_TYPES[column.type]
     if kind is None:
         return f"CAST(NULL AS {target})"
-    name = row + quoted(column.name)
+    name = quoted(column.name)
     if column.type == "text":
         return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
     if column.type == "time" and kind != "TIMESTAMP":
@@ -109,10 +111,9 @@ def _account_join(table: Table) -> str:
     return "" if table.name == "accounts" else "LEFT JOIN accounts AS a ON a.account_id = c.account_id"
 
 
-def _reasons(table: Table, given: dict[str, str], latest: datetime) -> str:
+def _reasons(table: Table, latest: datetime) -> str:
     """Return the WHEN ... THEN ... of every way to break the contract, most basic first."""
-    found = [_unreadable(column, given[column.name]) for column in table.columns if column.name in given]
-    found += [_missing(column) for column in table.columns if column.required]
+    found = [_missing(column) for column in table.columns if column.required]
     if table.name != "accounts":
         found.append(("a.account_id IS NULL", "unknown account"))
     found += [_epoch(column) for column in table.columns if column.type == "time"]
@@ -128,10 +129,20 @@ def _reasons(table: Table, given: dict[str, str], latest: datetime) -> str:
     return " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in found)
 
 
-def _unreadable(column: Column, kind: str) -> tuple[str, str]:
-    given = f"nullif(trim(CAST(s.{quoted(column.name)} AS VARCHAR)), '')"
-    cast = _cast(column, {column.name: kind}, row="s.")
-    return f"{given} IS NOT NULL AND ({cast}) IS NULL", f"{column.name} is not {KINDS[column.type]}"
+def _unreadable(table: Table, given: dict[str, str]) -> str:
+    """Return the CASE that names the first column holding something that is not of its type."""
+    found = [
+        f"WHEN {_bare(quoted(column.name), given[column.name])} IS NOT NULL AND ({_cast(column, given)}) IS NULL "
+        f"THEN {literal(f'{column.name} is not {KINDS[column.type]}')}"
+        for column in table.columns
+        if column.name in given and _may_be_unreadable(column, given[column.name])
+    ]
+    return f"CASE {' '.join(found)} END" if found else "CAST(NULL AS VARCHAR)"
+
+
+def _may_be_unreadable(column: Column, kind: str) -> bool:
+    """A text never is; another type is where it must be cast, and a number may not be finite."""
+    return column.type == "number" or (column.type != "text" and kind != SQL_TYPES[column.type])
 
 
 def _missing(column: Column) -> tuple[str, str]:

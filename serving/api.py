@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from features.errors import NothingPublished, RequestError, TooLarge, UnknownAccount, did_you_mean
+from features.errors import ModelRefusal, NothingPublished, RequestError, TooLarge, UnknownAccount, did_you_mean
 from serving import pages
 from serving.metrics import CONTENT_TYPE, Measured, Metrics
 from serving.schemas import (
@@ -40,6 +40,7 @@ TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."
 MAX_WAITING = 16  # scoring requests that wait in one worker; more are told to come back
 STATUS: dict[type[Exception], int] = {
     NothingPublished: 503,
+    ModelRefusal: 503,
     UnknownAccount: 404,
     TooLarge: 413,
     Malformed: 400,
@@ -185,9 +186,7 @@ def no_query(request: Request) -> None:
 
 def select(published: PublishedScores, query: AtRiskQuery) -> Selection:
     """Return the part of the list that `query` asks for."""
-    return published.filter(
-        query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value
-    )
+    return published.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
 
 
 class Turns:
@@ -277,6 +276,8 @@ class LastResort:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; log an unforeseen error by type and place, never by its words."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
         started = False
 
         async def note(message: Message) -> None:
@@ -289,7 +290,7 @@ class LastResort:
         except Exception as error:
             incident = secrets.token_hex(4)
             logger.error("Incident %s: %s at %s", incident, type(error).__name__, _place(error))
-            if scope["type"] == "http" and not started:
+            if not started:
                 answer = problem_answer(_unforeseen(incident), _wants_page(Request(scope)))
                 await answer(scope, receive, send)
 

@@ -307,9 +307,7 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         "as_of": utc(row["as_of"]),
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
         "probability": {str(h): row[f"p_{h}"] for h in horizons},
-        "by_cause": {
-            cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)
-        },
+        "by_cause": {cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)},
         "clv": Money(manifest["value_months"], row["clv"], row["currency"]),
         "contributions": Contributions(
             manifest["headline"], "probability", {family: row[f"probability_{family}"] for family in families}
@@ -361,9 +359,7 @@ def openapi(version: str = "1") -> dict[str, Any]:
             "/v1/accounts/{account_id}": {
                 "get": _operation("One account as published.", by_name["Account"], parameters=[account_id])
             },
-            "/v1/drivers": {
-                "get": _operation("What the scores react to, overall and by segment.", {"type": "object"})
-            },
+            "/v1/drivers": {"get": _operation("What the scores react to, overall and by segment.", {"type": "object"})},
         },
         "components": {"schemas": components},
     }

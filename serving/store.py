@@ -203,9 +203,7 @@ def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
     return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
 
 
-def scored(
-    scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any]
-) -> Scored:
+def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any]) -> Scored:
     """Return row `row` of live scores as an answer."""
     days = [str(horizon) for horizon in bundle.horizons]
     by_cause = scores.by_cause[row].T.tolist()

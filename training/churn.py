@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,20 +66,30 @@ def fit_hazards(
     names: list[str],
     ends: tuple[int, ...],
     settings: Training,
+    threads: int,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[CauseModel, ...]:
-    """Fit one bag of boosters a cause; a cause with under 20 events gets a constant hazard."""
-    fitted = []
-    total = len(CAUSES) * settings.seeds
-    for number, cause in enumerate(CAUSES):
-        events = rows.events[cause]
-        boosters: list[lgb.Booster] = []
-        for seed in range(settings.seeds if events.sum() >= TOO_FEW_EVENTS else 0):
-            boosters.append(_fit(rows.matrix, events, names, settings, seed))
+    """Fit one bag of boosters a cause; a cause with under 20 events gets a constant hazard.
+
+    `threads` boosters are fitted at once, each on one core: two of them take less than one on two
+    cores, and stay quick where other work shares the machine.
+    """
+    jobs = [
+        (cause, seed)
+        for cause in CAUSES
+        for seed in range(settings.seeds)
+        if rows.events[cause].sum() >= TOO_FEW_EVENTS
+    ]
+    fitted: dict[tuple[str, int], lgb.Booster] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        running = {pool.submit(_fit, rows, cause, names, settings, seed): (cause, seed) for cause, seed in jobs}
+        for done in as_completed(running):
+            fitted[running[done]] = done.result()
             if progress:
-                progress((number * settings.seeds + seed + 1) / total)
-        fitted.append(CauseModel(cause, tuple(boosters), _baseline(rows, events, boosters, len(ends))))
-    return tuple(fitted)
+                progress(len(fitted) / len(jobs))
+    return tuple(
+        _cause_model(rows, cause, [fitted[job] for job in jobs if job[0] == cause], len(ends)) for cause in CAUSES
+    )
 
 
 def parameters(rows: int, events: int, settings: Training, seed: int) -> dict[str, object]:
@@ -97,14 +108,20 @@ def parameters(rows: int, events: int, settings: Training, seed: int) -> dict[st
         "seed": 1 + seed,
         "deterministic": True,
         "force_row_wise": True,
+        "num_threads": 1,
         "verbosity": -1,
     }
 
 
-def _fit(matrix: np.ndarray, events: np.ndarray, names: list[str], settings: Training, seed: int) -> lgb.Booster:
-    data = lgb.Dataset(matrix, label=events.astype(np.float64), feature_name=names)
-    chosen = parameters(len(matrix), int(events.sum()), settings, seed)
+def _fit(rows: PersonPeriods, cause: str, names: list[str], settings: Training, seed: int) -> lgb.Booster:
+    events = rows.events[cause]
+    data = lgb.Dataset(rows.matrix, label=events.astype(np.float64), feature_name=names)
+    chosen = parameters(len(events), int(events.sum()), settings, seed)
     return lgb.train(chosen, data, num_boost_round=settings.trees)
+
+
+def _cause_model(rows: PersonPeriods, cause: str, boosters: list[lgb.Booster], periods: int) -> CauseModel:
+    return CauseModel(cause, tuple(boosters), _baseline(rows, rows.events[cause], boosters, periods))
 
 
 def _baseline(

@@ -76,7 +76,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     _refuse_thin(learn, settings)
     columns = fit_columns(features.catalogue.columns, learn.rows)
     ends = served_ends(learn, settings.training.horizons)
-    baselines = fit_baselines(learn, columns, ends)
+    baselines = fit_baselines(learn, columns, _judgeable(judge_on, ends))
     with tracking.start_run(settings) as run_id:
         bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], tell)
         results = _judge_all(settings, bundle, baselines, judge_on, tell)
@@ -114,6 +114,10 @@ def _refuse_thin(learn: Examples, settings: Settings) -> None:
         )
 
 
+def _judgeable(judge_on: Examples, ends: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(end for end in ends if judge_on.outcomes.matured(end).any())
+
+
 def _fit(
     settings: Settings,
     dates: Dates,
@@ -126,8 +130,9 @@ def _fit(
     season = knows_seasons(learn)
     rows = person_periods(learn, columns, ends, season)
     causes = fit_hazards(
-        rows, column_names(columns), ends, settings.training, lambda share: tell("training", share)
-    )
+        rows, column_names(columns), ends, settings.training, settings.engine.threads,
+        lambda share: tell("training", share),
+    )  # fmt: skip
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     return Bundle(
         version=version,

@@ -1,0 +1,164 @@
+"""The pages for people: the list, one account, and what went wrong. HTML and CSS, no script."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec.structs import asdict
+
+from serving.pages import charts
+from serving.schemas import EXAMPLE_REQUEST, MAX_ROWS, Account, AtRiskQuery, Problem
+from serving.store import PublishedScores, Selection, as_accounts
+
+UNKNOWN = "–"
+FAMILY_NAMES = {
+    "ux": "Experience",
+    "cx": "Support",
+    "billing": "Billing",
+    "usage": "Usage",
+    "profile": "Profile",
+}
+
+
+def at_risk(published: PublishedScores, query: AtRiskQuery, found: Selection) -> str:
+    """Return the list as a page."""
+    accounts = as_accounts(found.rows, published.manifest)
+    headline = str(published.manifest["headline"])
+    families = published.drivers.get("families", [])
+    return _render(
+        "at_risk.html",
+        manifest=published.manifest,
+        accounts=accounts,
+        headline=headline,
+        widths=charts.shares_of_widest([account.probability[headline] for account in accounts]),
+        found=found,
+        everything=published.table.num_rows,
+        total_value_at_risk=published.total_value_at_risk,
+        query=query,
+        filtered=_filters(query) != {},
+        segments=published.choices("segment"),
+        owners=published.choices("owner"),
+        csv_link=_link("/v1/at-risk", query, limit=MAX_ROWS, offset=0, format="csv"),
+        csv_limit=MAX_ROWS,
+        before=_link("/", query, offset=max(query.offset - query.limit, 0)) if query.offset else None,
+        after=_link("/", query, offset=query.offset + query.limit) if _more(query, found) else None,
+        drivers=published.drivers,
+        driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
+        example=EXAMPLE_REQUEST,
+    )
+
+
+def account(published: PublishedScores, shown: Account) -> str:
+    """Return one account as a page."""
+    horizon = shown.contributions.horizon
+    baseline = shown.baseline_probability or 0.0
+    labels = ("typical account", "this account")
+    steps = charts.steps(baseline, shown.contributions.families, labels)
+    return _render(
+        "account.html",
+        manifest=published.manifest,
+        account=shown,
+        horizon=horizon,
+        probability=shown.probability[str(horizon)],
+        curve=charts.curve(shown.by_cause),
+        chart=charts,
+        steps=steps,
+        shown_points={step.label: step.points / 100 for step in steps},
+    )
+
+
+def problem(shown: Problem) -> str:
+    """Return an error as a page."""
+    return _render("problem.html", problem=shown)
+
+
+def money(amount: float | None, currency: str = "") -> str:
+    """Return an amount with thousands separators: 1234.5, "EUR" -> "EUR 1,234"."""
+    return UNKNOWN if amount is None else f"{currency} {amount:,.0f}".strip()
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share as text: 0.1234 -> "12.3 %"."""
+    return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
+
+
+def points(share: float | None) -> str:
+    """Return a share as signed probability points: 0.042 -> "+4.2"."""
+    return UNKNOWN if share is None else f"{100 * share:+.1f}".replace("-", "−")
+
+
+def day(moment: datetime | str | None) -> str:
+    """Return a day as text: "31 Jan 2025"."""
+    if moment is None:
+        return UNKNOWN
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{read.day} {read:%b %Y}"
+
+
+def measured(value: float | None, unit: str, currency: str) -> str:
+    """Return a measured value with its unit, in the words of the reasons beside it."""
+    if value is None:
+        return "unknown"
+    match unit:
+        case "share":
+            return percent(value)
+        case "ms":
+            return f"{value / 1000:.1f} s" if abs(value) >= 1000 else f"{value:.0f} ms"
+        case "hours":
+            return f"{value:,.1f} h"
+        case "days":
+            return f"{value:,.0f} days"
+        case "money" | "money/month":
+            return money(value, currency)
+        case _:
+            return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def quoted(text: str) -> str:
+    """Return a text as one segment of an address."""
+    return quote(text, safe="")
+
+
+def family_name(family: str) -> str:
+    """Return a family as people call it."""
+    return FAMILY_NAMES.get(family, family)
+
+
+def _more(query: AtRiskQuery, found: Selection) -> bool:
+    return query.offset + query.limit < found.total
+
+
+def _filters(query: AtRiskQuery) -> dict[str, Any]:
+    fields = ("segment", "owner", "cause", "min_value")
+    return {name: value for name, value in asdict(query).items() if name in fields and value is not None}
+
+
+def _link(path: str, query: AtRiskQuery, **changed: Any) -> str:
+    """Return an address that keeps the filters; what equals the default is left out."""
+    default = asdict(AtRiskQuery())
+    kept = {name: value for name, value in (asdict(query) | changed).items() if value != default[name]}
+    return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> Environment:
+    folder = Path(__file__).parent
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for filter_ in (money, percent, points, day, measured, quoted, family_name):
+        made.filters[filter_.__name__] = filter_
+    return made

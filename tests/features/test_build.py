@@ -1,0 +1,187 @@
+"""One Parquet file an as_of, of everybody at risk then as known then; written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.build import build_features, calendar, own_profile, take_population
+from features.errors import DataError, TimeError
+from features.settings import Settings
+from features.sources import Tables, load_tables
+from features.window import days_between, month_starts
+
+NOW = datetime(2024, 6, 15, 12)
+MARCH, APRIL, MAY = datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5, 1)
+World = dict[str, list[Mapping[str, object]]]
+Project = Callable[..., Settings]
+Tiny = tuple[Settings, Tables]
+
+
+@pytest.fixture
+def tiny(project: Project, tiny_world: World) -> Tiny:
+    """The tiny world, read."""
+    settings = project(tiny_world)
+    return settings, load_tables(settings, NOW)
+
+
+def _rows(table: pa.Table) -> dict[tuple[str, datetime], dict[str, object]]:
+    return {(row["account_id"], row["as_of"]): row for row in table.to_pylist()}
+
+
+def test_the_tiny_world_is_built_as_computed_by_hand(tiny: Tiny) -> None:
+    built = build_features(*tiny, [MARCH, APRIL, MAY])
+    found = _rows(built.read())
+    assert list(found) == [
+        ("ada", MARCH), ("bo", MARCH), ("cleo", MARCH), ("di", MARCH),
+        ("ada", APRIL), ("bo", APRIL), ("cleo", APRIL), ("di", APRIL),
+        ("ada", MAY), ("di", MAY),
+    ]  # fmt: skip
+    ada, silent = found["ada", APRIL], found["di", APRIL]
+    assert (ada["errors_30"], ada["error_rate_30"], ada["mrr"], ada["segment"]) == (1.0, 1.0, 500.0, "large")
+    assert (ada["tenure_days"], ada["active_days_30"], ada["profile_industry"]) == (91.0, 1.0, "steel")
+    assert (found["ada", MARCH]["errors_30"], found["ada", MAY]["errors_30"]) == (0.0, 0.0)
+    assert (silent["errors_30"], silent["error_rate_30"], silent["days_since_last_activity"]) == (
+        0.0,
+        None,
+        None,
+    )
+    assert built.catalogue.dropped["tickets_opened"] == "tickets"
+
+
+def test_a_file_holds_the_catalogue_in_its_order(tiny: Tiny) -> None:
+    built = build_features(*tiny, [APRIL])
+    schema = pq.read_schema(built.path(APRIL))
+    assert schema.names == ["account_id", "as_of", *(column.name for column in built.catalogue.columns)]
+    texts = {column.name for column in built.catalogue.columns if column.feature.unit == "text"}
+    assert all((schema.field(name).type == pa.string()) == (name in texts) for name in schema.names[2:])
+    assert [path.name for path in built.folder.iterdir()] == ["as_of=2024-04-01.parquet"]
+
+
+def test_a_second_build_reuses_the_files_and_adds_what_is_missing(tiny: Tiny) -> None:
+    told: list[tuple[str, float]] = []
+    first = build_features(*tiny, [MARCH, APRIL], progress=lambda what, share: told.append((what, share)))
+    written = first.path(APRIL).stat().st_mtime_ns
+    second = build_features(*tiny, [APRIL, MAY], progress=lambda what, share: told.append((what, share)))
+    assert second.folder == first.folder
+    assert second.path(APRIL).stat().st_mtime_ns == written
+    assert told == [("features", 0.5), ("features", 1.0), ("features", 1.0)]
+    assert second.as_ofs == (APRIL, MAY)
+    assert set(second.read([MAY])["as_of"].to_pylist()) == {MAY}
+
+
+def test_other_rows_or_other_definitions_are_another_folder(
+    project: Project, tiny: Tiny, tiny_world: World
+) -> None:
+    built = build_features(*tiny, [APRIL])
+    assert built.folder.name == f"{tiny[1].fingerprint}-{built.catalogue.id}"
+    tiny_world["events.csv"] = tiny_world["events.csv"][1:]
+    fewer = project(tiny_world)
+    again = build_features(fewer, load_tables(fewer, NOW), [APRIL])
+    assert again.folder != built.folder
+    assert again.catalogue.id == built.catalogue.id
+    assert _rows(again.read())["ada", APRIL]["error_rate_30"] is None
+
+
+def test_as_of_may_be_the_end_of_the_rows_and_not_a_day_later(tiny: Tiny) -> None:
+    assert tiny[1].until == datetime(2024, 6, 15)
+    with pytest.raises(TimeError, match=r"as_of 2024-06-16 lies after the rows end \(2024-06-15\)"):
+        build_features(*tiny, [APRIL, datetime(2024, 6, 16)])
+    assert build_features(*tiny, [datetime(2024, 6, 15)]).read().num_rows == 2
+
+
+def test_as_of_off_midnight_is_refused(tiny: Tiny) -> None:
+    with pytest.raises(TimeError, match="as_of 2024-04-01 09:30:00 has a time of day; .*midnight UTC"):
+        build_features(*tiny, [datetime(2024, 4, 1, 9, 30)])
+
+
+def test_as_of_with_a_zone_is_refused(tiny: Tiny) -> None:
+    with pytest.raises(TimeError, match="carries a time zone; write it in UTC without one"):
+        build_features(*tiny, [datetime(2024, 4, 1, tzinfo=UTC)])
+
+
+def test_without_subscriptions_nobody_is_at_risk(project: Project, tiny_world: World) -> None:
+    settings = project({"accounts.csv": tiny_world["accounts.csv"]})
+    with pytest.raises(DataError, match="Nobody can be at risk without the subscriptions table"):
+        build_features(settings, load_tables(settings, NOW), [datetime(2024, 2, 1)])
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "at_risk"),
+    [
+        ({}, True),
+        ({"started_at": APRIL}, False),
+        ({"recorded_at": APRIL}, False),
+        ({"mrr": 0.0}, False),
+        ({"ended_at": APRIL - DAY, "end_recorded_at": APRIL - DAY}, False),
+        ({"ended_at": APRIL - DAY, "end_recorded_at": APRIL}, True),  # booked late
+        ({"ended_at": APRIL - DAY, "end_recorded_at": None}, True),
+        ({"ended_at": APRIL, "end_recorded_at": MARCH}, True),  # runs until as_of itself
+        ({"ended_at": MAY, "end_recorded_at": MARCH}, True),  # announced, or churned later
+    ],
+)
+def test_at_risk_is_who_pays_at_as_of_as_known_then(changed: dict[str, object], at_risk: bool) -> None:
+    row = {"account_id": "ada", "started_at": MARCH, "recorded_at": MARCH, "mrr": 50.0, "ended_at": None}
+    with duckdb.connect() as connection:
+        moment = pa.timestamp("us")
+        schema = pa.schema([("account_id", pa.string()), ("mrr", pa.float64())])
+        for name in ("started_at", "recorded_at", "ended_at", "end_recorded_at"):
+            schema = schema.append(pa.field(name, moment))
+        connection.register("subscriptions", pa.Table.from_pylist([{**row, **changed}], schema=schema))
+        take_population(connection, APRIL)
+        found = connection.execute("FROM snapshots").fetchall()
+    assert found == [("ada", APRIL)] * at_risk
+
+
+def test_an_account_with_two_subscriptions_is_one_row(project: Project, tiny_world: World) -> None:
+    subscriptions: Sequence[Mapping[str, object]] = tiny_world["subscriptions.csv"]
+    second = {**subscriptions[0], "subscription_id": "s-ada-2", "mrr": 20}
+    settings = project({**tiny_world, "subscriptions.csv": [*subscriptions, second]})
+    found = build_features(settings, load_tables(settings, NOW), [MAY]).read()
+    assert found["account_id"].to_pylist() == ["ada", "di"]
+    assert found["mrr"].to_pylist() == [520.0, 50.0]
+
+
+def test_the_calendar_is_every_month_start_with_90_recorded_days_before_it(
+    project: Project, tiny_world: World
+) -> None:
+    settings = project(tiny_world, "[data]\nsince = 2024-01-02")
+    assert calendar(settings, load_tables(settings, NOW)) == [datetime(2024, month, 1) for month in (4, 5, 6)]
+
+
+def test_a_record_too_short_for_a_calendar_is_refused(tiny: Tiny) -> None:
+    expected = r"The record runs from 2024-03-10 to 2024-06-15: too short .* set \[data\] since"
+    with pytest.raises(TimeError, match=expected):
+        calendar(*tiny)
+
+
+def test_given_dates_are_the_calendar_test_dates_included(project: Project, tiny_world: World) -> None:
+    settings = project(tiny_world, "[snapshots]\ndates = [2024-03-15, 2024-02-15]\ntest = [2024-05-15]")
+    assert calendar(settings, load_tables(settings, NOW)) == [
+        datetime(2024, month, 15) for month in (2, 3, 5)
+    ]
+
+
+def test_own_profile_columns_are_those_the_contract_does_not_know(tiny: Tiny) -> None:
+    assert own_profile(tiny[1]) == [("industry", False)]
+
+
+def test_month_starts_include_both_ends_and_cross_the_year() -> None:
+    found = month_starts(datetime(2023, 11, 1), datetime(2024, 2, 1))
+    assert [moment.date() for moment in found] == [
+        date(2023, 11, 1), date(2023, 12, 1), date(2024, 1, 1), date(2024, 2, 1),
+    ]  # fmt: skip
+    assert month_starts(datetime(2023, 11, 1, 0, 1), datetime(2023, 11, 30)) == []
+
+
+def test_days_between_is_elapsed_time_with_its_sign() -> None:
+    assert days_between(MARCH, APRIL) == 31.0
+    assert days_between(MARCH + timedelta(hours=12), MARCH) == -0.5

@@ -1,0 +1,308 @@
+"""A bad row goes to quarantine with its reason; it is never dropped in silence, nor let through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+
+from features.contract import REPEATED
+from features.errors import ContractError, DataError
+from features.settings import Settings
+from features.sources import TableReport, Tables, load_tables, read_tables
+
+NOW = datetime(2024, 6, 15, 12)
+Row = Mapping[str, object]
+Project = Callable[..., Settings]
+ACCOUNTS: list[Row] = [
+    {"account_id": "ada", "created_at": "2024-01-05 10:00:00"},
+    {"account_id": "bo", "created_at": "2024-01-05 10:00:00"},
+]
+GOOD: dict[str, Row] = {
+    "users": {"account_id": "ada", "user_id": "u1", "joined_at": "2024-02-01"},
+    "events": {"account_id": "ada", "occurred_at": "2024-03-01 10:00:00", "kind": "error"},
+    "tickets": {"account_id": "ada", "ticket_id": "t1", "opened_at": "2024-03-01 10:00:00"},
+    "surveys": {"account_id": "ada", "responded_at": "2024-03-01", "kind": "nps", "score": 9},
+    "subscriptions": {"account_id": "ada", "subscription_id": "s1", "started_at": "2024-03-01", "mrr": 50},
+    "invoices": {"account_id": "ada", "invoice_id": "i1", "issued_at": "2024-03-01", "amount": 50},
+    "payments": {"account_id": "ada", "attempted_at": "2024-03-01", "succeeded": "true"},
+    "contacts": {"account_id": "ada", "contacted_at": "2024-03-01"},
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A table after its contract: the kept rows, and (reason, row as given) of the others."""
+
+    report: TableReport
+    kept: list[dict[str, object]]
+    refused: list[tuple[str, dict[str, object]]]
+
+
+@pytest.fixture
+def judge(project: Project) -> Callable[[str, Sequence[Row]], Judged]:
+    """Return a function that reads rows of one table beside the accounts Ada and Bo."""
+
+    def read(table: str, rows: Sequence[Row]) -> Judged:
+        tables = read_tables(project({"accounts.csv": ACCOUNTS, f"{table}.csv": rows}), NOW)
+        quarantine = pq.read_table(tables.folder / "quarantine" / f"{table}.parquet").to_pylist()
+        refused = [(row["reason"], json.loads(row["row_as_given"])) for row in quarantine]
+        return Judged(tables.report(table), pq.read_table(tables.path(table)).to_pylist(), refused)
+
+    return read
+
+
+Judge = Callable[[str, Sequence[Row]], Judged]
+
+
+@pytest.mark.parametrize("table", GOOD)
+def test_a_table_with_one_good_row_keeps_it(judge: Judge, table: str) -> None:
+    judged = judge(table, [GOOD[table]])
+    assert (judged.report.read, judged.report.kept, judged.refused) == (1, 1, [])
+    assert judged.kept[0]["account_id"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "reason"),
+    [
+        ("subscriptions", {"mrr": "fifty"}, "mrr is not a number"),
+        ("subscriptions", {"mrr": "NaN"}, "mrr is not a number"),
+        ("subscriptions", {"mrr": "inf"}, "mrr is not a number"),
+        ("subscriptions", {"mrr": "-inf"}, "mrr is not a number"),
+        ("subscriptions", {"mrr": ""}, "mrr is missing"),
+        ("subscriptions", {"mrr": "-1"}, "mrr is below 0"),
+        ("subscriptions", {"ended_at": "2024-02-29"}, "ended_at is before started_at"),
+        ("subscriptions", {"ended_at": "one day"}, "ended_at is not a time"),
+        ("events", {"duration_ms": "-1"}, "duration_ms is below 0"),
+        ("events", {"value": "1,5"}, "value is not a number"),
+        ("events", {"account_id": "nobody"}, "unknown account"),
+        ("events", {"account_id": ""}, "account_id is missing"),
+        ("events", {"kind": " "}, "kind is missing"),
+        ("events", {"occurred_at": ""}, "occurred_at is missing"),
+        ("events", {"occurred_at": "01/03/2024"}, "occurred_at is not a time"),
+        ("events", {"occurred_at": "2024-02-30"}, "occurred_at is not a time"),
+        ("events", {"occurred_at": "1970-01-01"}, "occurred_at is before 1980 (a missing time written as zero?)"),
+        ("events", {"occurred_at": "2024-01-04 23:59:59"}, "occurred_at is before the account was created"),
+        ("events", {"recorded_at": "2024-06-16 12:00:01"}, "recorded_at is in the future"),
+        ("tickets", {"resolved_at": "2024-03-01 09:59:59"}, "resolved_at is before opened_at"),
+        ("tickets", {"first_response_at": "2024-02-01"}, "first_response_at is before opened_at"),
+        ("tickets", {"resolved_at": "1970-01-01"}, "resolved_at is before 1980 (a missing time written as zero?)"),
+        ("tickets", {"csat": "good"}, "csat is not a number"),
+        ("users", {"left_at": "2024-01-31"}, "left_at is before joined_at"),
+        ("surveys", {"score": ""}, "score is missing"),
+        ("invoices", {"due_at": "2024-02-01"}, "due_at is before issued_at"),
+        ("payments", {"succeeded": "perhaps"}, "succeeded is not true or false"),
+        ("contacts", {"cost": "-0.01"}, "cost is below 0"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_is_kept_aside_as_given_with_its_reason(
+    judge: Judge, table: str, change: Row, reason: str
+) -> None:
+    judged = judge(table, [GOOD[table], {**GOOD[table], **_other_key(table), **change}])
+    assert (judged.report.kept, len(judged.refused)) == (1, 1)
+    [(given_reason, row)] = judged.refused
+    assert given_reason == reason
+    # CSV has no empty text: it is read as null.
+    assert {name: row[name] for name in change} == {name: value or None for name, value in change.items()}
+    assert [(found.reason, found.rows) for found in judged.report.reasons] == [(reason, 1)]
+    assert json.loads(judged.report.reasons[0].example) == row
+
+
+def _other_key(table: str) -> Row:
+    named = {
+        "users": "user_id",
+        "tickets": "ticket_id",
+        "subscriptions": "subscription_id",
+        "invoices": "invoice_id",
+    }
+    return {named[table]: "another"} if table in named else {}
+
+
+def test_an_event_of_the_day_the_account_was_created_is_kept(judge: Judge) -> None:
+    judged = judge("events", [{**GOOD["events"], "occurred_at": "2024-01-05 00:00:00"}])
+    assert judged.report.kept == 1
+
+
+@pytest.mark.parametrize(("ahead", "kept"), [(timedelta(hours=23), 1), (timedelta(hours=24, seconds=1), 0)])
+def test_a_clock_may_run_a_day_ahead_and_no_more(judge: Judge, ahead: timedelta, kept: int) -> None:
+    judged = judge("events", [{**GOOD["events"], "occurred_at": str(NOW + ahead)}])
+    assert judged.report.kept == kept
+    assert [reason for reason, _ in judged.refused] == ["occurred_at is in the future"] * (1 - kept)
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2024-03-01T10:00:00+02:00", datetime(2024, 3, 1, 8)),
+        ("2024-03-01T10:00:00Z", datetime(2024, 3, 1, 10)),
+        ("2024-03-01 10:00:00 Europe/Berlin", datetime(2024, 3, 1, 9)),
+        ("2024-07-01 10:00:00 Europe/Berlin", datetime(2024, 7, 1, 8)),
+        ("2024-03-01 10:00:00.123456", datetime(2024, 3, 1, 10, 0, 0, 123456)),
+        (" 2024-03-01 ", datetime(2024, 3, 1)),
+    ],
+)
+def test_times_are_stored_in_utc(judge: Judge, written: str, utc: datetime) -> None:
+    rows = [
+        {"account_id": "ada", "invoice_id": "i", "issued_at": "2024-03-01", "amount": 1, "due_at": written}
+    ]
+    assert judge("invoices", rows).kept[0]["due_at"] == utc
+
+
+def test_a_repeated_key_is_kept_once_the_earliest_recorded(judge: Judge) -> None:
+    rows = [
+        {**GOOD["tickets"], "recorded_at": "2024-03-03", "topic": "told late"},
+        {**GOOD["tickets"], "recorded_at": "2024-03-02", "topic": "told first"},
+        {**GOOD["tickets"], "recorded_at": "2024-03-04", "topic": "told last"},
+    ]
+    judged = judge("tickets", rows)
+    assert [row["topic"] for row in judged.kept] == ["told first"]
+    assert [(reason, row["topic"]) for reason, row in judged.refused] == [
+        (REPEATED, "told late"),
+        (REPEATED, "told last"),
+    ]
+
+
+def test_of_two_equal_rows_the_first_in_the_file_is_kept(judge: Judge) -> None:
+    judged = judge("tickets", [{**GOOD["tickets"], "topic": "one"}, {**GOOD["tickets"], "topic": "two"}])
+    assert [row["topic"] for row in judged.kept] == ["one"]
+
+
+def test_a_bad_row_does_not_push_out_a_good_one_of_its_key(judge: Judge) -> None:
+    judged = judge("tickets", [{**GOOD["tickets"], "opened_at": "1970-01-01"}, GOOD["tickets"]])
+    assert judged.report.kept == 1
+    assert [reason[:24] for reason, _ in judged.refused] == ["opened_at is before 1980"]
+
+
+def test_an_account_given_twice_does_not_double_its_rows(project: Project) -> None:
+    files = {"accounts.csv": [*ACCOUNTS, ACCOUNTS[0]], "events.csv": [GOOD["events"]]}
+    tables = read_tables(project(files), NOW)
+    assert (tables.report("accounts").kept, tables.report("events").kept) == (2, 1)
+
+
+def test_rows_of_a_log_without_ids_are_numbered_and_all_kept(judge: Judge) -> None:
+    judged = judge("events", [GOOD["events"], GOOD["events"]])
+    assert [row["event_id"] for row in judged.kept] == ["row 1", "row 2"]
+
+
+def test_a_price_change_is_a_second_row_of_the_same_subscription(judge: Judge) -> None:
+    later = {**GOOD["subscriptions"], "started_at": "2024-05-01", "mrr": 70}
+    assert judge("subscriptions", [GOOD["subscriptions"], later]).report.kept == 2
+
+
+def test_an_unknown_kind_of_event_is_kept(judge: Judge) -> None:
+    assert judge("events", [{**GOOD["events"], "kind": "sneeze"}]).kept[0]["kind"] == "sneeze"
+
+
+def test_absent_columns_take_their_default_or_stay_null(judge: Judge) -> None:
+    [row] = judge("tickets", [{**GOOD["tickets"], "resolved_at": "2024-03-04", "csat": 4}]).kept
+    assert row["recorded_at"] == row["opened_at"]
+    assert row["csat_at"] == row["resolved_at"] == datetime(2024, 3, 4)
+    assert row["topic"] is None
+
+
+def test_a_profile_column_stays_a_number_only_where_the_file_says_so(project: Project) -> None:
+    lines = '{"account_id": "ada", "created_at": "2024-01-05", "size": 3, "since": "1999"}\n'
+    tables = read_tables(project({"accounts.jsonl": lines}), NOW)
+    [row] = pq.read_table(tables.path("accounts")).to_pylist()
+    assert (row["size"], row["since"]) == (3.0, "1999")
+
+
+def test_a_missing_column_is_named_with_the_nearest_that_came(project: Project) -> None:
+    files = {
+        "accounts.csv": ACCOUNTS,
+        "events.csv": [{"account_id": "ada", "ocurred_at": "2024-03-01", "kind": "error"}],
+    }
+    expected = "table events needs the column occurred_at; .*Did you mean 'ocurred_at'.*AS occurred_at"
+    with pytest.raises(ContractError, match=expected):
+        read_tables(project(files), NOW)
+
+
+def test_a_column_that_no_table_has_is_refused_with_the_nearest(project: Project) -> None:
+    files = {"accounts.csv": ACCOUNTS, "events.csv": [{**GOOD["events"], "platfrom": "ios"}]}
+    expected = "table events has no column platfrom; .*Did you mean 'platform'.*Leave it out of the SELECT"
+    with pytest.raises(ContractError, match=expected):
+        read_tables(project(files), NOW)
+
+
+def _ten_events(bad: int) -> list[Row]:
+    return [{**GOOD["events"], "account_id": "nobody" if number < bad else "ada"} for number in range(10)]
+
+
+def test_more_dirt_than_the_limit_stops_the_run_with_table_count_and_reason(project: Project) -> None:
+    settings = project(
+        {"accounts.csv": ACCOUNTS, "events.csv": _ten_events(bad=3)}, "[data]\nmax_quarantine_share = 0.2"
+    )
+    expected = r"max_quarantine_share = 0.2 .*\n  events: 3 of 10 rows \(30%\), most of them: unknown account"
+    with pytest.raises(ContractError, match=expected):
+        load_tables(settings, NOW)
+    assert read_tables(settings, NOW).report("events").refused_share == 0.3
+
+
+def test_dirt_at_the_limit_passes(project: Project) -> None:
+    settings = project(
+        {"accounts.csv": ACCOUNTS, "events.csv": _ten_events(bad=3)}, "[data]\nmax_quarantine_share = 0.3"
+    )
+    assert load_tables(settings, NOW).report("events").kept == 7
+
+
+def test_repeats_are_counted_but_are_not_dirt(project: Project) -> None:
+    files = {"accounts.csv": ACCOUNTS, "tickets.csv": [GOOD["tickets"]] * 4}
+    tables: Tables = load_tables(project(files, "[data]\nmax_quarantine_share = 0"), NOW)
+    report = tables.report("tickets")
+    assert (report.read, report.kept, report.refused, report.refused_share) == (4, 1, 0, 0.0)
+    assert [(found.reason, found.rows) for found in report.reasons] == [(REPEATED, 3)]
+
+
+def test_two_currencies_are_refused(project: Project) -> None:
+    euros, pounds = (
+        {**GOOD["subscriptions"], "subscription_id": currency, "currency": currency}
+        for currency in ("EUR", "GBP")
+    )
+    with pytest.raises(ContractError, match=r"MRR comes in 2 currencies \(EUR, GBP\), which do not add up"):
+        read_tables(project({"accounts.csv": ACCOUNTS, "subscriptions.csv": [euros, pounds]}), NOW)
+
+
+def test_a_free_plan_in_another_currency_is_no_second_currency(judge: Judge) -> None:
+    free = {**GOOD["subscriptions"], "subscription_id": "free", "currency": "GBP", "mrr": 0}
+    assert judge("subscriptions", [{**GOOD["subscriptions"], "currency": "EUR"}, free]).report.kept == 2
+
+
+def test_nobody_left_is_refused(project: Project) -> None:
+    rows = [{"account_id": "ada", "created_at": "1970-01-01"}]
+    settings = project({"accounts.csv": rows}, "[data]\nmax_quarantine_share = 1\nuntil = 2024-06-01")
+    with pytest.raises(ContractError, match="accounts: no row is left, and nothing can be said about nobody"):
+        load_tables(settings, NOW)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the end of the rows is looked for before anybody asks whether there are rows"
+)
+def test_accounts_with_only_a_header_are_refused_as_nobody(project: Project) -> None:
+    with pytest.raises(ContractError, match="accounts: no row is left"):
+        load_tables(project({"accounts.csv": "account_id,created_at\n"}), NOW)
+
+
+@pytest.mark.xfail(strict=True, reason="a column of mixed types is JSON, and its texts keep their quotes")
+def test_texts_of_a_mixed_json_column_come_without_quotes(project: Project) -> None:
+    lines = [{**GOOD["events"], "user_id": 3}, {**GOOD["events"], "user_id": "u4"}]
+    text = "\n".join(json.dumps(line) for line in lines)
+    tables = read_tables(project({"accounts.csv": ACCOUNTS, "events.jsonl": text}), NOW)
+    assert pq.read_table(tables.path("events"))["user_id"].to_pylist() == ["3", "u4"]
+
+
+@pytest.mark.xfail(strict=True, raises=DataError, reason="STRUCT(zip BIGINT) is taken for a number")
+def test_a_nested_profile_column_is_kept_as_text(project: Project) -> None:
+    line = '{"account_id": "ada", "created_at": "2024-01-05", "address": {"zip": 123}}\n'
+    tables = read_tables(project({"accounts.jsonl": line}), NOW)
+    assert "123" in pq.read_table(tables.path("accounts"))["address"].to_pylist()[0]
+
+
+@pytest.mark.xfail(strict=True, reason="the column is kept beside the contract's own, as Segment_1")
+def test_a_profile_column_that_differs_from_the_contract_in_case_only_is_refused(project: Project) -> None:
+    settings = project({"accounts.csv": [{**ACCOUNTS[0], "Segment": "large"}]})
+    with pytest.raises(ContractError, match="Segment.*segment"):
+        read_tables(settings, NOW)

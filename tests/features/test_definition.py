@@ -1,0 +1,172 @@
+"""Every card of the catalogue can be read, compiled and believed; a wrong card is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from features.catalogue import FEATURES, make_catalogue
+from features.definition import (
+    ZERO_WHEN_NOTHING,
+    Feature,
+    Ratio,
+    Rows,
+    check_features,
+    definition_id,
+    measures,
+    rows_of,
+)
+from features.errors import DefinitionError
+from features.plan import compile_features
+from features.tables import TABLES
+
+AS_OF = datetime(2024, 3, 31)
+events = rows_of("events")
+ERRORS = Feature(
+    "errors",
+    "Errors met",
+    "ux",
+    "interaction",
+    "count",
+    events.where(kind="error").count(),
+    windows=(7,),
+    trend=30,
+)
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_card_can_be_read(feature: Feature) -> None:
+    assert feature.sentence[0].isupper() and not feature.sentence.endswith(".")
+    assert feature.name == feature.name.lower() and " " not in feature.name
+    assert feature.null_means and feature.unit
+    assert not feature.windows or feature.lookback is None, (
+        "a windowed card looks no further than its windows"
+    )
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_card_says_never_null_exactly_where_it_never_is(feature: Feature) -> None:
+    """A count, sum or distinct is 0 when nothing happened; every other measure has a null to explain."""
+    always = not isinstance(feature.measure, Ratio) and feature.measure.statistic in ZERO_WHEN_NOTHING
+    is_tenure = feature.name == "tenure_days"  # every account has been created
+    assert (feature.null_means == "never null") == (always or is_tenure)
+
+
+def test_an_account_without_any_row_has_counts_of_0_and_nulls_elsewhere(
+    features_of: Callable[..., dict],
+) -> None:
+    columns = make_catalogue(TABLES).columns
+    values = features_of(
+        columns, {"accounts": [{"account_id": "a", "created_at": datetime(2024, 3, 1)}]}, AS_OF
+    )["a"]
+    for column in columns:
+        expected = 0.0 if column.feature.null_means == "never null" else None
+        if column.name != "tenure_days":
+            assert values[column.name] == expected, column.name
+    assert values["tenure_days"] == 30.0
+
+
+def test_every_family_and_nearly_every_table_has_a_card() -> None:
+    assert {feature.family for feature in FEATURES} == {"ux", "cx", "usage", "billing", "profile"}
+    read = {table for feature in FEATURES for table in feature.tables}
+    assert read == set(TABLES) - {"users", "contacts"}
+
+
+def test_a_missing_table_drops_its_cards_and_says_which() -> None:
+    catalogue = make_catalogue(["accounts", "subscriptions", "events"])
+    assert catalogue.dropped["tickets_opened"] == "tickets"
+    assert catalogue.dropped["failed_payments"] == "payments"
+    assert {table for feature in catalogue.features for table in feature.tables} == {
+        "accounts", "subscriptions", "events",
+    }  # fmt: skip
+    assert len(catalogue.features) + len(catalogue.dropped) == len(FEATURES)
+
+
+def test_a_profile_column_of_ones_own_becomes_a_card() -> None:
+    catalogue = make_catalogue(["accounts"], own_profile=[("industry", False), ("staff_size", True)])
+    cards = {feature.name: feature for feature in catalogue.features}
+    assert (cards["profile_industry"].unit, cards["profile_staff_size"].unit) == ("text", "score")
+    assert cards["profile_staff_size"].sentence == "Staff size"
+
+
+def test_a_card_names_its_columns_and_says_what_each_covers() -> None:
+    assert {column.name: column.sentence for column in ERRORS.columns} == {
+        "errors_7": "Errors met in the last 7 days",
+        "errors_trend_30": "Errors met, last 30 days against the 30 before",
+    }
+    mrr = Feature(
+        "mrr", "MRR", "billing", "relationship", "money", rows_of("subscriptions").sum("mrr"), change=90
+    )
+    assert {column.name: column.sentence for column in mrr.columns} == {
+        "mrr": "MRR",
+        "mrr_change_90": "MRR, change over 90 days",
+    }
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(ERRORS, measure=events.where(kind="crash").count()),
+        replace(ERRORS, measure=events.where(kind="error").distinct("name")),
+        replace(ERRORS, windows=(8,)),
+        replace(ERRORS, trend=7),
+        replace(ERRORS, change=7),
+        replace(ERRORS, lookback=365),
+        replace(ERRORS, name="mistakes"),
+    ],
+)
+def test_another_meaning_is_another_definition(changed: Feature) -> None:
+    assert definition_id(changed) != definition_id(ERRORS)
+    assert (
+        make_catalogue(["events"], features=[changed]).id != make_catalogue(["events"], features=[ERRORS]).id
+    )
+
+
+def test_another_wording_is_the_same_definition() -> None:
+    assert definition_id(replace(ERRORS, sentence="Errors", good="low")) == definition_id(ERRORS)
+
+
+def test_a_ratio_is_made_of_both_its_measures() -> None:
+    ratio = events.where(kind="error").count() / events.count()
+    assert [measure.statistic for measure in measures(ratio)] == ["count", "count"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (replace(ERRORS, family="uxx"), "errors: unknown family 'uxx'; known: ux, cx"),
+        (replace(ERRORS, level="click"), "errors: unknown level 'click'; known: interaction"),
+        (replace(ERRORS, windows=(0,)), "errors: a window is a whole number of days above 0, came 0"),
+        (replace(ERRORS, windows=(1.5,)), "a whole number of days above 0, came 1.5"),
+        (replace(ERRORS, trend=-30), "a whole number of days above 0, came -30"),
+        (replace(ERRORS, measure=Rows("evnts", "occurred_at").count()), "unknown table 'evnts'. Did you mean 'events'"),
+        (replace(ERRORS, measure=events.sum("valeu")), "events has no column 'valeu'. Did you mean 'value'"),
+        (replace(ERRORS, measure=events.where(kid="error").count()), "has no column 'kid'. Did you mean 'kind'"),
+        (replace(ERRORS, measure=events.timed_by("ocurred_at").count()), "Did you mean 'occurred_at'"),
+        (replace(ERRORS, measure=events.count() / events.sum("valeu")), "Did you mean 'value'"),
+        (replace(ERRORS, measure=events.quantile("value", 95)), "a quantile's share lies in 0 to 1, came 95"),
+    ],
+)  # fmt: skip
+def test_a_card_that_cannot_be_compiled_is_refused_by_name(wrong: Feature, message: str) -> None:
+    with pytest.raises(DefinitionError, match=message):
+        check_features([wrong])
+
+
+def test_a_column_that_two_cards_yield_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="Two features yield the column 'errors_7'; rename one"):
+        check_features([ERRORS, ERRORS])
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_card_compiles_by_itself(feature: Feature, features_of: Callable[..., dict]) -> None:
+    assert set(features_of(feature.columns, {}, AS_OF)["a"]) == {
+        "as_of",
+        *(column.name for column in feature.columns),
+    }
+
+
+def test_the_query_is_the_same_each_time() -> None:
+    assert compile_features(ERRORS.columns) == compile_features(ERRORS.columns)

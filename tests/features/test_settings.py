@@ -1,0 +1,100 @@
+"""A mistake in undertow.toml is named where it stands, with the nearest name that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from features.errors import SettingsError
+from features.settings import HORIZONS, Settings, load_settings, make_settings, midnight
+
+Project = Callable[..., Settings]
+
+
+def test_a_folder_without_undertow_toml_is_told_of_undertow_init(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No undertow.toml in .*Run `undertow init` there"):
+        load_settings(tmp_path)
+
+
+def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
+    with pytest.raises(SettingsError, match=r"undertow.toml is not valid TOML: .*line 4"):
+        project({}, toml="\n[data\n")
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("[chrun]\ngrace_days = 1", "chrun: .*Did you mean 'churn'"),
+        ("[churn]\ngrace_day = 1", "churn.grace_day: .*Did you mean 'grace_days'"),
+        ("[data]\nmax_quarantine_share = 1.5", "data.max_quarantine_share: .*less than or equal to 1, came 1.5"),
+        ("[data]\nuntil = 'soon'", "data.until: .*came 'soon'"),
+        ("[churn]\ndefinition = 'mood'", "churn.definition: .*'subscription'.*came 'mood'"),
+        ("[training]\nhorizons = [90, 30]", "training.horizons: .*ascending numbers of days"),
+        ("[training]\nhorizons = []", "training.horizons: .*ascending numbers of days"),
+        ("[training]\nhorizons = [0, 30]", "training.horizons: .*ascending numbers of days"),
+        ("[value]\nmonths = 24", "value.months: .*came 24"),
+        ("[tables]\nevnts = 'SELECT 1'", "unknown table 'evnts'; known: accounts, users, events"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_named(project: Project, toml: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        project({}, toml=toml)
+
+
+def test_every_wrong_field_is_named_at_once(project: Project) -> None:
+    with pytest.raises(SettingsError) as refused:
+        project({}, toml="[churn]\ngrace_days = -1\n[engine]\nthreads = 0")
+    assert "churn.grace_days" in str(refused.value)
+    assert "engine.threads" in str(refused.value)
+
+
+def test_a_sql_file_that_does_not_exist_is_named(project: Project) -> None:
+    settings = project({"accounts.csv": "account_id\n"}, toml="[tables]\nevents = 'sql/events.sql'")
+    with pytest.raises(
+        SettingsError, match=r"\[tables\] events names .*sql/events.sql, which does not exist"
+    ):
+        settings.select("events")
+
+
+def test_a_select_comes_from_its_file_the_settings_or_the_file_of_that_name(
+    project: Project, tmp_path: Path
+) -> None:
+    settings = project(
+        {"accounts.csv": "account_id\n", "users.sql": "SELECT 2;\n"},
+        toml="[tables]\nevents = 'SELECT 1'\nusers = 'users.sql'",
+    )
+    assert settings.select("events") == "SELECT 1"
+    assert settings.select("users") == "SELECT 2"
+    assert settings.select("accounts") == "SELECT * FROM accounts"
+    assert settings.select("tickets") is None
+
+
+def test_settings_do_not_change_once_read(project: Project) -> None:
+    settings = project({})
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.churn.grace_days = 3  # type: ignore[misc]
+
+
+def test_the_defaults_are_those_of_the_design(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, {})
+    assert settings.training.horizons == HORIZONS == (30, 60, 90, 180, 360)
+    assert settings.churn.grace_days == 30
+    assert settings.data.max_quarantine_share == 0.05
+
+
+def test_what_is_made_public_does_not_name_the_folder(project: Project) -> None:
+    settings = project({})
+    assert str(settings.folder) not in str(settings.public())
+
+
+def test_a_relative_folder_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert make_settings(Path("."), {}).store_path("tables") == tmp_path.resolve() / "store" / "tables"
+
+
+def test_a_day_stands_for_its_first_moment() -> None:
+    assert midnight(date(2024, 3, 1)) == datetime(2024, 3, 1, 0, 0)

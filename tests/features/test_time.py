@@ -1,0 +1,203 @@
+"""Nothing that was not known at as_of moves a feature: shown for random worlds, for every column.
+
+A world is rows of all tables for three accounts, around as_of. It is compared with another one
+whose past is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.catalogue import FEATURES, make_catalogue
+from features.definition import Column
+from features.tables import EVENT_KINDS, TABLES, Table
+from features.tables import Column as TableColumn
+
+AS_OF = datetime(2024, 3, 31)
+MOMENT = timedelta(microseconds=1)
+ACCOUNTS = ("a", "b", "c")
+COLUMNS: tuple[Column, ...] = make_catalogue(TABLES).columns
+READ = [TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
+Row = dict[str, object]
+World = dict[str, list[Row]]
+Features = Callable[..., dict[str, dict[str, object]]]
+
+quick = settings(
+    max_examples=8, deadline=None, derandomize=True, database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+
+edges = st.sampled_from([AS_OF, AS_OF - MOMENT, AS_OF - timedelta(days=30), AS_OF - timedelta(days=90)])
+moments = edges | st.integers(-130 * 24, 40 * 24).map(lambda hours: AS_OF + timedelta(hours=hours))
+TEXTS = {
+    ("events", "kind"): EVENT_KINDS,
+    ("surveys", "kind"): ("nps", "csat", "ces"),
+    ("tickets", "priority"): ("urgent", "low"),
+    ("events", "name"): ("LCP", "save"),
+}
+
+
+def _values(table: Table, column: TableColumn) -> st.SearchStrategy[object]:
+    if column.name == "account_id":
+        return st.sampled_from(ACCOUNTS)
+    sure = {
+        "time": moments,
+        "number": st.integers(0, 5).map(float),
+        "flag": st.booleans(),
+        "text": st.sampled_from(TEXTS.get((table.name, column.name), ("p", "q"))),
+    }[column.type]
+    return sure if column.required else st.none() | sure
+
+
+def _rows(table: Table) -> st.SearchStrategy[list[Row]]:
+    row = st.fixed_dictionaries({column.name: _values(table, column) for column in table.columns})
+    return st.lists(row.map(lambda given: _with_defaults(table, given)), min_size=2, max_size=5)
+
+
+def _with_defaults(table: Table, row: Row) -> Row:
+    """Do what the contract does: where a column is null, its default stands in."""
+    filled = {
+        column.name: row[column.default]
+        for column in table.columns
+        if column.default and row[column.name] is None
+    }
+    return {**row, **filled}
+
+
+worlds: st.SearchStrategy[World] = st.fixed_dictionaries({table.name: _rows(table) for table in READ})
+
+
+def _is_known(table: Table, row: Row) -> bool:
+    happened, recorded = row[table.happened_at], row.get("recorded_at", AS_OF - MOMENT)
+    return _before(happened) and _before(recorded)
+
+
+def _before(moment: object) -> bool:
+    return isinstance(moment, datetime) and moment < AS_OF
+
+
+def _unknown_columns(table: Table, row: Row) -> list[TableColumn]:
+    """The late columns of a row that nobody could have filled in before as_of."""
+    return [column for column in table.columns if column.known_from and not _before(row[column.known_from])]
+
+
+def _forgotten(world: World) -> World:
+    """The world as it stood in the books at as_of."""
+    return {
+        name: [
+            {**row, **{column.name: None for column in _unknown_columns(TABLES[name], row)}}
+            for row in rows
+            if _is_known(TABLES[name], row)
+        ]
+        for name, rows in world.items()
+    }
+
+
+def _another_future(world: World) -> World:
+    """The same past; then every late value comes, and every row comes again, or comes to be known."""
+    other: World = {}
+    for name, rows in _forgotten(world).items():
+        table = TABLES[name]
+        filled = [{**row, **{c.name: _late_value(c) for c in _unknown_columns(table, row)}} for row in rows]
+        again = [{**row, table.happened_at: AS_OF} for row in filled]
+        booked_late = [{**row, "recorded_at": AS_OF} for row in filled if table.column("recorded_at")]
+        other[name] = filled + again + booked_late
+    return other
+
+
+def _late_value(column: TableColumn) -> object:
+    return {"time": AS_OF, "number": 1.0, "text": "p"}[column.type]
+
+
+def _assert_same_features(features_of: Features, one: World, other: World) -> None:
+    """Compute both worlds in one query, as the accounts a, b, c and a', b', c'."""
+    assert one != other
+    marked = {
+        name: [*rows, *({**row, "account_id": f"{row['account_id']}'"} for row in other[name])]
+        for name, rows in one.items()
+    }
+    twins = [f"{account}'" for account in ACCOUNTS]
+    found = features_of(COLUMNS, marked, AS_OF, [*ACCOUNTS, *twins])
+    for account, twin in zip(ACCOUNTS, twins, strict=True):
+        assert found[account] == found[twin]
+
+
+@quick
+@given(world=worlds.filter(lambda world: _forgotten(world) != world))
+def test_features_need_nothing_but_what_was_known_at_as_of(features_of: Features, world: World) -> None:
+    _assert_same_features(features_of, world, _forgotten(world))
+
+
+@quick
+@given(world=worlds.filter(lambda world: _another_future(world) != world))
+def test_another_future_moves_no_feature(features_of: Features, world: World) -> None:
+    _assert_same_features(features_of, world, _another_future(world))
+
+
+@quick
+@given(world=worlds, data=st.data())
+def test_a_row_recorded_too_late_might_as_well_not_exist(
+    features_of: Features, world: World, data: st.DataObject
+) -> None:
+    late = data.draw(st.integers(0, 1), label="every second row, from")
+    delays = st.sampled_from([timedelta(0), MOMENT, timedelta(days=3)])
+    delay = data.draw(delays, label="recorded after as_of by")
+    delayed, deleted = dict(world), dict(world)
+    for table in READ:
+        if table.column("recorded_at"):
+            rows = world[table.name]
+            delayed[table.name] = [
+                {**row, "recorded_at": AS_OF + delay} if number % 2 == late else row
+                for number, row in enumerate(rows)
+            ]
+            deleted[table.name] = [row for number, row in enumerate(rows) if number % 2 != late]
+    _assert_same_features(features_of, delayed, deleted)
+
+
+IN_TIME: Mapping[str, Row] = {
+    "accounts": {"created_at": AS_OF - timedelta(days=50)},
+    "events": {"occurred_at": AS_OF - timedelta(days=5), "kind": "error"},
+    "tickets": {"opened_at": AS_OF - timedelta(days=5)},
+    "surveys": {"responded_at": AS_OF - timedelta(days=5), "kind": "nps", "score": 9.0},
+    "subscriptions": {"started_at": AS_OF - timedelta(days=5), "mrr": 50.0},
+    "invoices": {"issued_at": AS_OF - timedelta(days=5), "due_at": AS_OF - timedelta(days=2), "amount": 9.0},
+    "payments": {"attempted_at": AS_OF - timedelta(days=5), "succeeded": False},
+}
+LATE = [
+    (table.name, column.name)
+    for table in READ
+    for column in table.columns
+    if column.known_from == column.name and column.name not in ("end_recorded_at", "csat_at")
+]
+
+
+def test_what_was_known_in_time_does_move_features(features_of: Features) -> None:
+    """Else the properties above would hold for features that never move."""
+    tables = {name: [{"account_id": name, **row}] for name, row in IN_TIME.items()}
+    found = features_of(COLUMNS, tables, AS_OF, [*IN_TIME, "nobody"])
+    assert set(IN_TIME) == {table.name for table in READ}
+    for name in IN_TIME:
+        assert found[name] != found["nobody"], name
+
+
+@pytest.mark.parametrize(("hours", "moves"), [(-1, True), (0, False)])
+def test_a_late_value_moves_features_only_if_it_came_before_as_of(
+    features_of: Features, hours: int, moves: bool
+) -> None:
+    came = AS_OF + timedelta(hours=hours)
+    late: dict[tuple[str, str], Row] = {(table, column): {column: came} for table, column in LATE}
+    start = IN_TIME["subscriptions"]["started_at"]
+    late["subscriptions", "ended_at"] = {"ended_at": start, "end_recorded_at": came}
+    late["tickets", "csat"] = {"csat": 4.0, "csat_at": came}
+    tables: World = {name: [{"account_id": name, **row}] for name, row in IN_TIME.items()}
+    for (name, column), values in late.items():
+        tables[name].append({"account_id": f"{name} {column}", **IN_TIME[name], **values})
+    accounts = [*IN_TIME, *(f"{name} {column}" for name, column in late)]
+    found = features_of(COLUMNS, tables, AS_OF, accounts)
+    for name, column in late:
+        assert (found[f"{name} {column}"] != found[name]) == moves, (name, column)

@@ -1,0 +1,238 @@
+"""The pages: what a person reads, in whose words, and that nothing a customer is called can run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+from serving import pages
+from serving.api import make_app
+from serving.pages import charts
+from serving.store import ScoresReader
+
+if TYPE_CHECKING:
+    from conftest import Client
+
+CAUSAL = ("because", "caused", "causes", "due to", "leads to")
+
+
+def words(html: str) -> str:
+    """Return what a person reads on a page, in one line."""
+    without_style = re.sub(r"<style>.*?</style>", " ", html, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", without_style)).split())
+
+
+# --- the list ---
+
+
+def test_the_list_says_when_from_which_model_how_many_and_how_much(client: Client) -> None:
+    answer = client.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    read = words(answer.text)
+    published = client.get("/v1/at-risk").json()
+    assert "As of 31 Jan 2025 · model 2025-01-31-tiny" in read
+    assert "Accounts 6" in read
+    assert f"EUR {published['value_at_risk']:,.0f}" in read
+
+
+def test_each_account_is_listed_with_its_money_chance_reason_and_link(client: Client) -> None:
+    html = client.get("/").text
+    top = client.get("/v1/at-risk?limit=1").json()["accounts"][0]
+    assert '<a href="/accounts/A-00042">Nordwind Logistik GmbH</a>' in html
+    assert '<a href="/accounts/kunde%207%2Fb">' in html
+    read = words(html)
+    assert f"{100 * top['probability']['90']:.1f} %" in read
+    assert f"EUR {top['value_at_risk']:,.0f}" in read
+    assert "Billing 2 payment attempts failed in the last 30 days (typical: 0)" in read
+    assert "20 Feb 2025" in read
+
+
+def test_drivers_are_said_to_be_associated_not_causes(client: Client) -> None:
+    assert "Associated, not causes" in words(client.get("/").text)
+
+
+@pytest.mark.parametrize("url", ["/", "/accounts/A-00042"])
+def test_no_page_speaks_of_causes_elsewhere(client: Client, url: str) -> None:
+    read = words(client.get(url).text).lower().replace("associated, not causes", "")
+    assert "the score reacts to" in read
+    assert not [word for word in CAUSAL if word in read]
+
+
+def test_the_filter_is_kept_in_the_form_the_paging_and_the_download(client: Client) -> None:
+    html = client.get("/?owner=Tom+Okafor&min_value=0&limit=1").text
+    assert '<option value="Tom Okafor" selected>' in html
+    assert 'name="min_value"' in html and 'value="0"' in html
+    assert 'href="/?limit=1&amp;offset=1&amp;owner=Tom+Okafor&amp;min_value=0.0"' in html
+    link = unescape(re.findall(r'href="(/v1/at-risk[^"]+)"', html)[0])
+    rows = client.get(link).content.decode("utf-8-sig").splitlines()
+    assert len(rows) == 3 and all("Tom Okafor" in row for row in rows[1:])
+
+
+def test_an_empty_selection_says_what_to_do(client: Client) -> None:
+    read = words(client.get("/?min_value=999999999").text)
+    assert "No account matches" in read and "Lower the minimum value, or clear the filter" in read
+
+
+def test_a_page_beyond_the_end_leads_back(client: Client) -> None:
+    assert "Start from the top" in words(client.get("/?offset=100").text)
+
+
+def test_before_publication_the_page_says_what_to_run(tmp_path: Path, make_client: Callable[..., Client]) -> None:
+    answer = make_client(make_app(tmp_path)).get("/")
+    assert answer.status_code == 503 and answer.headers["retry-after"]
+    assert "Run `undertow score` in the project" in words(answer.text)
+
+
+# --- one account ---
+
+
+def test_an_account_adds_up_in_the_figures_that_are_shown(client: Client) -> None:
+    for account in client.get("/v1/at-risk").json()["accounts"]:
+        contributions = account["contributions"]["families"]
+        bars = charts.steps(account["baseline_probability"], contributions, ("typical", "this"))
+        shown = bars[0].points + sum(bar.points for bar in bars[1:-1])
+        assert shown == pytest.approx(bars[-1].points, abs=1e-9)
+        assert bars[-1].points == pytest.approx(100 * account["probability"]["90"], abs=0.051)
+        assert all(bar.start >= 0 and bar.start + bar.width <= 100.01 for bar in bars)
+
+
+def test_the_curve_ends_at_the_published_probability_and_never_falls(client: Client) -> None:
+    account = client.get("/v1/accounts/A-00042").json()
+    curve = charts.curve(account["by_cause"])
+    assert [mark.days for mark in curve.marks] == [30, 60, 90, 180, 360]
+    assert curve.marks[-1].probability == pytest.approx(account["probability"]["360"])
+    heights = [mark.y for mark in curve.marks]
+    assert heights == sorted(heights, reverse=True)
+    assert min(heights) >= charts.TOP - 1e-9
+
+
+def test_a_curve_of_zeros_is_still_drawn() -> None:
+    nothing = {"voluntary": {"30": 0.0}, "involuntary": {"30": None}}
+    assert charts.curve(nothing).marks[0].probability == 0.0
+
+
+def test_an_account_shows_value_evidence_and_the_sum(client: Client) -> None:
+    read = words(client.get("/accounts/A-00042").text)
+    account = client.get("/v1/accounts/A-00042").json()
+    assert f"Expected value over 12 months EUR {account['clv']['value']:,.0f}, against" in read
+    assert "Errors per page view error_rate_30 12.0 % 3.2 % 1.4 %" in read
+    assert re.search(r"[\d.]+ % [+−] [\d.]+ [+−] [\d.]+ [+−] [\d.]+ [+−] [\d.]+ [+−] [\d.]+ = [\d.]+ %", read)
+
+
+def test_an_account_without_name_owner_reason_or_money_is_shown(client: Client) -> None:
+    answer = client.get("/accounts/zero")
+    assert answer.status_code == 200 and "EUR 0 at risk" in words(answer.text)
+
+
+def test_an_unknown_account_is_a_page_for_people(client: Client) -> None:
+    answer = client.get("/accounts/nobody")
+    assert answer.status_code == 404 and answer.headers["content-type"].startswith("text/html")
+    assert "No account 'nobody'" in words(answer.text)
+
+
+def test_a_browser_meets_a_page_where_nothing_is_and_a_program_meets_a_problem(client: Client) -> None:
+    assert client.get("/nope", headers={"Accept": "text/html,*/*"}).headers["content-type"].startswith("text/html")
+    assert client.get("/nope").headers["content-type"] == "application/problem+json"
+    assert client.get("/?limit=x").headers["content-type"].startswith("text/html")
+
+
+# --- safety ---
+
+
+@pytest.mark.parametrize(
+    "url", ["/", "/accounts/%3Cb%3Ex%3C%2Fb%3E", "/accounts/%3Cscript%3E", "/?owner=%22%3E%3Cscript%3E"]
+)
+def test_nothing_a_customer_or_caller_writes_becomes_markup(client: Client, url: str) -> None:
+    html = client.get(url).text
+    assert "<script" not in html and "<b>x</b>" not in html
+
+
+def test_a_page_loads_nothing_and_runs_nothing(client: Client) -> None:
+    answer = client.get("/accounts/A-00042")
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", answer.text)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+# --- numbers for people ---
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0.091, "share", "9.1 %"),
+        (850.2, "ms", "850 ms"),
+        (5031.5, "ms", "5.0 s"),
+        (3.25, "hours", "3.2 h"),
+        (12.0, "days", "12 days"),
+        (2.0, "count", "2"),
+        (2.5, "score", "2.5"),
+        (None, "count", "unknown"),
+        (51234.4, "money/month", "EUR 51,234"),
+    ],
+)
+def test_measured_values_are_written_with_their_unit(value: float | None, unit: str, said: str) -> None:
+    assert pages.measured(value, unit, "EUR") == said
+
+
+def test_unknown_money_and_shares_are_a_dash() -> None:
+    assert {pages.money(None), pages.percent(None), pages.points(None), pages.day(None)} == {"–"}
+    assert pages.points(-0.0123) == "−1.2" and pages.money(1234.5, "EUR") == "EUR 1,234"
+
+
+# --- in a real browser ---
+
+
+@pytest.fixture(scope="module")
+def address(store: Path) -> Iterator[str]:
+    """Serve the tiny store on a free port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(make_app(store), log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Callable[..., str]:
+    """Run headless Chromium with these flags and return what it prints."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not installed")
+    quiet = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update"
+    flags = [f"--{flag}" for flag in ("headless", *quiet.split(), "disable-sync", f"user-data-dir={tmp_path / 'user'}")]
+
+    def run(*more: str) -> str:
+        done = subprocess.run([program, *flags, *more], capture_output=True, text=True, timeout=90, check=True)
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/A-00042"])
+def test_a_real_browser_draws_the_page(address: str, chromium: Callable[..., str], tmp_path: Path, path: str) -> None:
+    picture = tmp_path / "page.png"
+    chromium("--window-size=1280,1400", f"--screenshot={picture}", address + path)
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000
+    assert "Nordwind Logistik GmbH" in words(chromium("--dump-dom", address + path))
+
+
+def test_the_list_of_a_store_equals_what_the_page_shows(store: Path, client: Client) -> None:
+    names = ScoresReader(store).latest().filter().rows["account_id"].to_pylist()
+    shown = re.findall(r'<a href="/accounts/([^"]+)">', client.get("/").text)
+    assert shown == [pages.quoted(name) for name in names]

@@ -1,0 +1,137 @@
+"""The real thing: `bentoml serve` in its own processes, on a free port, with nothing published at first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving.api import MAX_BODY
+from serving.schemas import EXAMPLE_REQUEST
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 90  # seconds until a busy machine has started the service
+BENTOML = [sys.executable, "-m", "bentoml", "serve", "serving.service:Undertow"]
+
+
+@pytest.fixture(scope="module")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store folder."""
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def service(store_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Start the service over the empty store, hand out a client, and stop it."""
+    home = tmp_path_factory.mktemp("bentoml")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = _environment(home) | {"UNDERTOW_STORE": str(store_folder)}
+    with (home / "log.txt").open("w") as log:
+        command = [*BENTOML, "--host", "127.0.0.1", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                _wait_until_alive(client, process, home / "log.txt")
+                yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+    assert "Traceback" not in (home / "log.txt").read_text()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("UNDERTOW")}
+    return kept | {"BENTOML_HOME": str(home), "PYTHONPATH": str(ROOT), "UNDERTOW_WORKERS": "1"}
+
+
+def _wait_until_alive(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if client.get("/healthz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"The service did not start:\n{log.read_text()}")
+
+
+def test_the_service_starts_with_nothing_published_and_goes_live_without_a_restart(
+    service: httpx.Client, store_folder: Path, publish_scores: Callable[..., Path]
+) -> None:
+    assert service.get("/readyz").status_code == 503
+    waiting = service.get("/v1/at-risk")
+    assert waiting.status_code == 503 and "undertow score" in waiting.json()["detail"]
+    publish_scores(store_folder)
+    assert service.get("/readyz").status_code == 200
+    assert service.get("/v1/at-risk").json()["total"] == 6
+
+
+@pytest.fixture
+def live(service: httpx.Client, store_folder: Path, publish_scores: Callable[..., Path]) -> httpx.Client:
+    """The service with the tiny accounts published."""
+    if not (store_folder / "scores").exists():
+        publish_scores(store_folder)
+    return service
+
+
+def test_pages_lists_accounts_and_scores_are_answered(live: httpx.Client) -> None:
+    assert "At risk" in live.get("/").text
+    assert live.get("/accounts/kunde%207%2Fb").status_code == 200
+    assert live.get("/v1/accounts/kunde%207%2Fb").json()["account_id"] == "kunde 7/b"
+    scored = live.post("/v1/score", json=EXAMPLE_REQUEST).json()["results"][0]
+    account = live.get("/v1/accounts/A-00042").json()
+    assert scored["probability"] == pytest.approx(account["probability"])
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "kind", "status"),
+    [
+        ("POST", "/v1/score", b"{", "application/json", 400),
+        ("POST", "/v1/score", b"--x\r\nnonsense", "multipart/form-data; boundary=x", 415),
+        ("POST", "/v1/score", b" " * (MAX_BODY + 1), "application/json", 413),
+        ("POST", "/v1/at-risk", b"", "application/json", 405),
+        ("GET", "/nope", b"", "", 404),
+        ("GET", "/docs.json", b"", "", 404),
+        ("POST", "/healthz", b"", "", 405),
+        ("GET", "/v1/accounts/..%2f..%2fetc%2fpasswd", b"", "", 404),
+    ],
+)
+def test_errors_keep_their_shape_through_bentoml(
+    live: httpx.Client, method: str, url: str, body: bytes, kind: str, status: int
+) -> None:
+    answer = live.request(method, url, content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+
+
+def test_a_body_without_an_announced_end_is_cut_off(live: httpx.Client) -> None:
+    chunks = (b" " * 1_000_000 for _ in range(60))
+    answer = live.post("/v1/score", content=chunks, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_metrics_are_ours_by_route_template(live: httpx.Client) -> None:
+    for number in range(20):
+        live.get(f"/v1/accounts/unknown-{number}")
+    answer = live.get("/metrics")
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain")
+    assert 'undertow_requests_total{method="GET",route="/v1/accounts/{account_id:path}",status="404"}' in answer.text
+    assert "undertow_request_seconds_bucket" in answer.text
+    assert "unknown-" not in answer.text and "bentoml_service" not in answer.text
+
+
+def test_without_a_store_the_service_stops_at_once_and_says_why(tmp_path: Path) -> None:
+    environment = _environment(tmp_path)
+    done = subprocess.run(BENTOML, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode != 0
+    assert "UNDERTOW_STORE" in done.stdout + done.stderr

@@ -1,0 +1,195 @@
+"""What was published, as the service and the command line read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import threading
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from features.errors import NothingPublished, RequestError, UnknownAccount
+from serving.schemas import ScoreRequest
+from serving.store import PublishedScores, ScoresReader, as_accounts, as_csv
+
+People = tuple[tuple[Any, ...], ...]
+
+
+@pytest.fixture
+def published(store: Path) -> PublishedScores:
+    return ScoresReader(store).latest()
+
+
+def test_the_list_is_ordered_by_value_at_risk(published: PublishedScores, people: People) -> None:
+    values = published.filter().rows["value_at_risk"].to_pylist()
+    assert len(values) == len(people)
+    assert values == sorted(values, reverse=True)
+
+
+def test_filters_narrow_and_the_totals_speak_of_all_that_match(published: PublishedScores) -> None:
+    found = published.filter(limit=1, owner="Mara Lindqvist")
+    assert (found.total, found.rows.num_rows) == (2, 1)
+    everything = published.filter(owner="Mara Lindqvist").rows["value_at_risk"].to_pylist()
+    assert found.value_at_risk == pytest.approx(sum(everything))
+
+
+def test_each_filter_keeps_only_what_it_names(published: PublishedScores) -> None:
+    assert set(published.filter(segment="startup").rows["segment"].to_pylist()) == {"startup"}
+    assert set(published.filter(cause="involuntary").rows["cause"].to_pylist()) == {"involuntary"}
+    assert min(published.filter(min_value=1000).rows["value_at_risk"].to_pylist()) >= 1000
+    assert published.filter(segment="nobody").total == 0
+
+
+def test_pages_follow_each_other_and_end(published: PublishedScores) -> None:
+    ids = [published.filter(limit=4, offset=offset).rows["account_id"].to_pylist() for offset in (0, 4, 8)]
+    assert [len(page) for page in ids] == [4, 2, 0]
+    assert len({*ids[0], *ids[1]}) == 6
+
+
+def test_an_account_is_found_whatever_its_id_looks_like(published: PublishedScores, people: People) -> None:
+    for person in people:
+        assert published.account(person[0]).name == person[1]
+
+
+def test_an_unknown_account_is_refused_with_the_day_that_was_scored(published: PublishedScores) -> None:
+    with pytest.raises(UnknownAccount, match="No account 'A-1' among those scored as of 2025-01-31"):
+        published.account("A-1")
+
+
+def test_families_and_the_baseline_add_up_to_the_published_score(published: PublishedScores) -> None:
+    for account in as_accounts(published.filter().rows, published.manifest):
+        families = account.contributions.families.values()
+        total = sum(share or 0.0 for share in families)
+        assert (account.baseline_probability or 0.0) + total == pytest.approx(account.probability["90"], abs=1e-9)
+
+
+def test_causes_add_up_to_the_probability_at_every_horizon(published: PublishedScores) -> None:
+    account = published.account("A-00042")
+    for horizon, probability in account.probability.items():
+        parts = [account.by_cause[cause][horizon] or 0.0 for cause in ("voluntary", "involuntary")]
+        assert sum(parts) == pytest.approx(probability)
+
+
+def test_scoring_a_known_account_gives_what_was_published(published: PublishedScores) -> None:
+    ids = ["zero", "A-00042", "zero"]
+    answer = published.score(ScoreRequest(account_ids=ids))
+    assert [result.account_id for result in answer.results] == ids
+    for result in answer.results:
+        account = published.account(str(result.account_id))
+        assert result.probability == pytest.approx(account.probability)
+        assert result.value_at_risk == pytest.approx(account.value_at_risk)
+        assert result.contributions.families == pytest.approx(account.contributions.families)
+
+
+def test_scoring_the_rows_of_an_account_gives_the_same_as_its_id(published: PublishedScores) -> None:
+    rows = published.feature_rows(["A-00042"]).drop_columns(["as_of"]).to_pylist()
+    by_id = published.score(ScoreRequest(account_ids=["A-00042"]))
+    by_row = published.score(ScoreRequest(rows=rows))
+    assert by_row == by_id
+    rows[0]["failed_payments_30"] = 0.0
+    better = published.score(ScoreRequest(rows=rows)).results[0]
+    assert (better.probability["90"] or 0) < (by_id.results[0].probability["90"] or 0)
+
+
+def test_a_row_without_an_id_is_answered_without_one_and_as_of_its_own_day(published: PublishedScores) -> None:
+    row = published.feature_rows(["zero"]).drop_columns(["as_of", "account_id"]).to_pylist()[0]
+    answer = published.score(ScoreRequest(rows=[row], as_of=date(2024, 7, 1)))
+    assert answer.as_of == date(2024, 7, 1)
+    assert answer.results[0].account_id is None
+
+
+def test_unknown_values_are_scored_as_unknown(published: PublishedScores) -> None:
+    row = dict.fromkeys(column.name for column in published.bundle.columns)
+    answer = published.score(ScoreRequest(rows=[row]))
+    assert 0 < (answer.results[0].probability["90"] or 0) < 1
+
+
+def test_rows_that_do_not_fit_are_refused_by_name(published: PublishedScores) -> None:
+    with pytest.raises(RequestError, match=r"Unknown feature 'eror_rate_30'. Did you mean 'error_rate_30'\?"):
+        published.score(ScoreRequest(rows=[{"eror_rate_30": 0.1}]))
+    with pytest.raises(RequestError, match=r"Missing features: error_rate_30, .* and 4 more. Send null"):
+        published.score(ScoreRequest(rows=[{}]))
+
+
+def test_nothing_published_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(NothingPublished, match="Run `undertow score` in the project"):
+        ScoresReader(tmp_path).latest()
+
+
+def test_a_reader_follows_the_pointer(tmp_path: Path, publish_scores: Callable[..., Path], people: People) -> None:
+    reader = ScoresReader(tmp_path)
+    publish_scores(tmp_path, "run-1", people[:2])
+    first = reader.latest()
+    assert reader.is_fresh() and reader.latest() is first
+    publish_scores(tmp_path, "run-2")
+    assert not reader.is_fresh()
+    assert reader.latest().table.num_rows == 6
+    assert first.table.num_rows == 2  # who holds the old one keeps the whole of it
+
+
+def test_a_run_published_again_under_its_name_is_read_again(
+    tmp_path: Path, publish_scores: Callable[..., Path], people: People
+) -> None:
+    reader = ScoresReader(tmp_path)
+    publish_scores(tmp_path, "run-1", people[:2])
+    reader.latest()
+    publish_scores(tmp_path, "run-1", people[:3])
+    assert reader.latest().table.num_rows == 3
+
+
+def test_an_unpublished_store_is_no_longer_answered(tmp_path: Path, publish_scores: Callable[..., Path]) -> None:
+    reader = ScoresReader(tmp_path)
+    publish_scores(tmp_path)
+    reader.latest()
+    shutil.rmtree(tmp_path / "scores")
+    with pytest.raises(NothingPublished, match="Nothing is published yet"):
+        reader.latest()
+
+
+def test_many_threads_read_a_publication_once(tmp_path: Path, publish_scores: Callable[..., Path]) -> None:
+    publish_scores(tmp_path)
+    reader, found = ScoresReader(tmp_path), []
+    threads = [threading.Thread(target=lambda: found.append(reader.latest())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8 and len({id(each) for each in found}) == 1
+
+
+def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    acme = next(row for row in rows if row["account_id"] == "A-00042")
+    assert acme["as_of"] == "2025-01-31" and acme["renews_at"] == "2025-02-20"
+    assert acme["mrr"] == "4200.00"
+    assert acme["p_90"] == f"{published.account('A-00042').probability['90']:.4f}"
+    assert acme["reason_1"].startswith("billing: 2 payment attempts failed")
+    assert not {"reasons", "baseline_log_odds", "log_odds_ux"} & acme.keys()
+
+
+def test_csv_texts_that_a_spreadsheet_would_run_are_made_harmless(published: PublishedScores) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    strange = next(row for row in rows if row["account_id"] == "日本-1")
+    assert strange["name"] == """'=HYPERLINK("http://x.example")"""
+    assert strange["owner"] == "'@owner"
+
+
+def test_csv_keeps_negative_numbers_as_numbers() -> None:
+    table = pa.table({"account_id": ["-1", " +2"], "probability_ux": [-0.25, 0.5]})
+    assert as_csv(table) == "account_id,probability_ux\r\n'-1,-0.2500\r\n' +2,0.5000\r\n"
+
+
+def test_numbers_that_are_not_finite_leave_as_null(published: PublishedScores) -> None:
+    rows = published.filter(limit=1).rows
+    position = rows.column_names.index("clv")
+    broken = rows.set_column(position, "clv", pa.array([float("nan")]))
+    assert as_accounts(broken, published.manifest)[0].clv.value is None
+    assert b"NaN" not in msgspec.json.encode(as_accounts(broken, published.manifest))
+    assert "nan" not in as_csv(broken).lower()
