@@ -22,7 +22,7 @@ from training.train import TrainReport
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True)
-NARROW = 110  # columns assumed where nobody looks at a terminal
+NARROW = 120  # columns assumed where nobody looks at a terminal
 
 
 @contextmanager
@@ -66,19 +66,19 @@ def print_check(tables: Tables) -> None:
         repeated = report.read - report.kept - report.refused
         overview.add_row(report.table, f"{report.read:,}", f"{report.kept:,}",
                          f"{report.refused:,} ({report.refused_share:.1%})", f"{repeated:,}")  # fmt: skip
-    _show(overview)
+    show(overview)
     reasons = _table("Table", "Why rows were not kept", "Rows", "Example", right=(2,))
     for report in tables.reports:
         for reason in report.reasons:
             reasons.add_row(report.table, reason.reason, f"{reason.rows:,}", escape(_short(reason.example)))
     if reasons.row_count:
-        _show(reasons)
+        show(reasons)
     if tables.findings:
         findings = _table("Your checks", "Rows", "Of", "Example", right=(1, 2))
         for found in tables.findings:
             of = f"{found.of:,}" if found.of else "-"
             findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(_short(found.example)))
-        _show(findings)
+        show(findings)
     out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}. Quarantined rows lie in {tables.folder / 'quarantine'}.",
               soft_wrap=True)  # fmt: skip
 
@@ -113,9 +113,9 @@ def print_training(report: TrainReport) -> None:
         f"{learned['train_churners']:,} left; judged at {', '.join(f'{day:%Y-%m-%d}' for day in dates.test)}.",
         soft_wrap=True,
     )
-    _show(results_table(report.results))
+    show(results_table(report.results))
     if report.by_segment:
-        _show(segments_table(report.by_segment))
+        show(segments_table(report.by_segment))
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True)
     out.print(f"{report.verdict.said} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
@@ -176,7 +176,7 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
             escape("\n".join(_reason(reason) for reason in row["reasons"]) or "-"),
             end_section=True,
         )
-    _show(table)
+    show(table)
     out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by {currency} at risk over "
               f"{manifest['value_months']} months ({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
 
@@ -194,7 +194,7 @@ def print_drivers(found: dict[str, Any]) -> None:
             "-" if first is None else f"{first:.0%}",
             escape(through),
         )
-    _show(table)
+    show(table)
     families = [family["family"] for family in found["families"]]
     segments = _table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
     for segment in found["segments"]:
@@ -202,7 +202,7 @@ def print_drivers(found: dict[str, Any]) -> None:
         told = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)
         leaves = f"{segment['mean_probability']:.1%}"
         segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", leaves, *told)
-    _show(segments)
+    show(segments)
     out.print(f"Points are percentage points of the chance of leaving in {found['horizon']} days, as of "
               f"{found['as_of']}. {found['note']}", soft_wrap=True)  # fmt: skip
 
@@ -233,6 +233,7 @@ def _table(*headers: str, right: Sequence[int] = ()) -> Table:
     return table
 
 
-def _show(table: Table) -> None:
+def show(table: Table) -> None:
+    """Print a table; where nobody looks at a terminal it may be wide."""
     out.print(table, width=None if out.is_terminal else max(out.width, NARROW))
     out.print()

@@ -37,7 +37,7 @@ class PersonPeriods:
 def served_ends(examples: Examples, horizons: tuple[int, ...]) -> tuple[int, ...]:
     """Return the period ends for which enough fully observed rows exist; a prefix of `horizons`."""
     outcomes = examples.outcomes
-    counts = entered(outcomes.followed_days, outcomes.churn_days, horizons).sum(axis=0)
+    counts = entered(outcomes.followed_days, outcomes.left_days, horizons).sum(axis=0)
     enough = int(np.argmin([*(count >= MIN_PERIOD_ROWS for count in counts), False]))
     return horizons[: max(enough, 1)]
 
@@ -53,7 +53,7 @@ def person_periods(
 ) -> PersonPeriods:
     """Return one row a snapshot and a period whose end was observed."""
     outcomes = examples.outcomes
-    keep = entered(outcomes.followed_days, outcomes.churn_days, ends)
+    keep = entered(outcomes.followed_days, outcomes.left_days, ends)
     came = churned_in(outcomes.churn_days, ends)
     matrix = with_covariates(encode(columns, examples.rows), covariates(known_of(examples.rows), ends, season))
     events = {cause: (came & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}

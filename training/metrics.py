@@ -13,11 +13,11 @@ import numpy as np
 METRICS = ("auroc", "average_precision", "log_loss", "brier", "calibration", "lift")
 SAID = {
     "auroc": "AUROC",
-    "average_precision": "Average precision",
+    "average_precision": "Avg. precision",
     "log_loss": "Log loss",
-    "brier": "Brier score",
-    "calibration": "Predicted / observed",
-    "lift": "Lift in the top tenth",
+    "brier": "Brier",
+    "calibration": "Pred. / obs.",
+    "lift": "Top-tenth lift",
 }
 FEW_CHURNERS = 20  # below it, a table of results says so
 

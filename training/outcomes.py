@@ -30,15 +30,22 @@ class Outcomes:
 
     `followed_days`: float, days after as_of that have been fully observed; a period that ends
     later tells nothing. `churn_days`: float, days from as_of to churn, in [0, followed_days);
-    nan where none was seen. `cause`: "voluntary", "involuntary" or "" where no churn was seen.
+    nan where none was seen. `neutral_days`: the same for an end that is no churn, after which the
+    account can no longer churn. `cause`: "voluntary", "involuntary" or "" where no churn was seen.
     `gone`: bool, the account had already ended at as_of and it was only booked later; such rows
     are for no model to learn from.
     """
 
     followed_days: np.ndarray
     churn_days: np.ndarray
+    neutral_days: np.ndarray
     cause: np.ndarray
     gone: np.ndarray
+
+    @property
+    def left_days(self) -> np.ndarray:
+        """Return float, shape (n,): days to the end of whatever kind; nan where none was seen."""
+        return np.fmin(self.churn_days, self.neutral_days)
 
     def churned(self, horizon: int, cause: str | None = None) -> np.ndarray:
         """Return bool, shape (n,): churn in `[as_of, as_of + horizon)`, of this cause if given."""
@@ -46,12 +53,17 @@ class Outcomes:
         return within if cause is None else within & (self.cause == cause)
 
     def matured(self, horizon: int) -> np.ndarray:
-        """Return bool, shape (n,): the whole window `[as_of, as_of + horizon)` was observed."""
+        """Return bool, shape (n,): the whole window `[as_of, as_of + horizon)` was observed.
+
+        Who ended for a neutral reason inside it has had the whole chance to churn, and did not.
+        """
         return (self.followed_days >= horizon) & ~self.gone
 
     def take(self, rows: np.ndarray) -> Outcomes:
         """Return the outcomes of these rows (bool mask or positions)."""
-        return Outcomes(self.followed_days[rows], self.churn_days[rows], self.cause[rows], self.gone[rows])
+        return Outcomes(
+            self.followed_days[rows], self.churn_days[rows], self.neutral_days[rows], self.cause[rows], self.gone[rows]
+        )
 
 
 def observe_outcomes(
@@ -165,8 +177,9 @@ def _outcomes(found: pa.Table, observed: datetime) -> Outcomes:
     neutral = seen & (cause == "neutral")
     churned = seen & ~neutral
     return Outcomes(
-        followed_days=np.where(neutral, np.minimum(after, limit), limit),
+        followed_days=limit,
         churn_days=np.where(churned, after, np.nan),
+        neutral_days=np.where(neutral, after, np.nan),
         cause=np.where(churned, cause, ""),
         gone=np.isnat(_micros(found["started_at"])),
     )

@@ -68,15 +68,15 @@ def with_covariates(matrix: np.ndarray, extra: np.ndarray) -> np.ndarray:
     return np.concatenate([repeated, extra.reshape(n * periods, width)], axis=1)
 
 
-def entered(followed_days: np.ndarray, churn_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
+def entered(followed_days: np.ndarray, left_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
     """Return bool, shape (n, K): the periods from which a model may learn.
 
-    A period enters only if its END was observed, whether churn came in it or not, and if the
-    account was still there when it began. Dropping only the survivors of the last, half-observed
-    period would inflate P(90) by 1.8.
+    A period enters only if its END was observed, whether the account left in it or not, and if
+    the account was still there when it began (`left_days`: of any end, churn or neutral). Dropping
+    only the survivors of the last, half-observed period would inflate P(90) by 1.8.
     """
     observed = followed_days[:, None] >= np.array(ends)[None, :]
-    there = ~(churn_days[:, None] < np.array(starts(ends))[None, :])
+    there = ~(left_days[:, None] < np.array(starts(ends))[None, :])
     return observed & there
 
 

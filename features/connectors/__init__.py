@@ -60,4 +60,4 @@ def _require_files(folder: Path, written: Path) -> None:
 
 
 def _relative(data: Path, folder: Path) -> str:
-    return Path(os.path.relpath(data.resolve(), folder.resolve())).as_posix()
+    return Path(os.path.relpath(data.absolute(), folder.absolute())).as_posix()

@@ -96,7 +96,7 @@ def test_as_of_may_be_the_end_of_the_rows_and_not_a_day_later(tiny: Tiny) -> Non
 
 
 def test_as_of_off_midnight_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(TimeError, match="as_of 2024-04-01 09:30:00 has a time of day; .*midnight UTC"):
+    with pytest.raises(TimeError, match=r"as_of 2024-04-01 09:30:00 has a time of day; .*midnight UTC"):
         build_features(*tiny, [datetime(2024, 4, 1, 9, 30)])
 
 

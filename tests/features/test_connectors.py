@@ -136,7 +136,7 @@ def test_an_unknown_connector_is_refused_with_the_nearest(tmp_path: Path) -> Non
 def test_settings_that_exist_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "undertow.toml").write_text("name = 'mine'")
     with pytest.raises(
-        SettingsError, match="undertow.toml exists already. Remove it, or choose another folder"
+        SettingsError, match=r"undertow.toml exists already. Remove it, or choose another folder"
     ):
         write_project(EMPTY, tmp_path, tmp_path)
     assert (tmp_path / "undertow.toml").read_text() == "name = 'mine'"
@@ -144,7 +144,7 @@ def test_settings_that_exist_are_not_written_over(tmp_path: Path) -> None:
 
 def test_data_that_are_no_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        SourceError, match="nowhere is not a folder. Give the folder that holds the exported files"
+        SourceError, match=r"nowhere is not a folder. Give the folder that holds the exported files"
     ):
         write_project("oulad", tmp_path / "nowhere", tmp_path / "project")
 

@@ -16,7 +16,7 @@ Project = Callable[..., Settings]
 
 
 def test_a_folder_without_undertow_toml_is_told_of_undertow_init(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="No undertow.toml in .*Run `undertow init` there"):
+    with pytest.raises(SettingsError, match=r"No undertow.toml in .*Run `undertow init` there"):
         load_settings(tmp_path)
 
 

@@ -1,0 +1,46 @@
+# `make` lists the targets. Everything runs in .venv, which the first target that needs it makes.
+VENV := .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+DEMO := demo
+
+export BENTOML_DO_NOT_TRACK := True
+export MLFLOW_DISABLE_TELEMETRY := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/ready ## make the environment from requirements.lock
+
+$(VENV)/ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("Undertow needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	touch $@
+
+demo: setup ## simulate a world, train, score, print the list and the drivers
+	$(BIN)/undertow demo --project $(DEMO)
+
+serve: setup ## start the service on the demo
+	$(BIN)/undertow serve --project $(DEMO)
+
+ui: setup ## look at the demo's runs in MLflow, on http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(DEMO)/store/mlflow.db --workers 1
+
+test: setup ## run every test
+	$(BIN)/python -m pytest
+
+check: setup ## lint, types, tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+yardsticks: setup ## the model against the simulated world's own truth
+	$(BIN)/python -m tests.benchmarks.yardsticks
+
+lock: setup ## write the resolved set to requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+
+.PHONY: help setup demo serve ui test check yardsticks lock
+.DEFAULT_GOAL := help

@@ -1,0 +1,139 @@
+"""Person-period rows: who enters a period, what came in it, and what as_of knows of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.periods import COVARIATES, DAYS_A_MONTH, Known, churned_in, covariates, entered, with_covariates
+
+ENDS = (30, 60, 90, 180)
+RENEWALS, TO_RENEWAL, MONTH, TENURE = 3, 4, 2, 1  # positions in COVARIATES
+NEVER = np.nan
+
+
+def known(renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, month: float = 1.0) -> Known:
+    return Known(*(np.array([value]) for value in (tenure, renewal, term, month)))
+
+
+def entry(followed: float, left: float = NEVER) -> list[bool]:
+    return entered(np.array([followed]), np.array([left]), ENDS)[0].tolist()
+
+
+def test_a_period_enters_only_if_its_end_was_observed() -> None:
+    assert entry(89.9) == [True, True, False, False]
+    assert entry(90) == [True, True, True, False]
+    assert entry(10) == [False] * 4
+
+
+def test_a_churn_in_a_half_observed_period_does_not_enter_either() -> None:
+    assert entry(followed=50, left=40) == [True, False, False, False]
+
+
+def test_nobody_enters_a_period_after_having_left() -> None:
+    assert entry(followed=400, left=30) == [True, True, False, False]
+    assert entry(followed=400, left=29.9) == [True, False, False, False]
+
+
+def test_churn_falls_in_the_period_that_holds_its_day() -> None:
+    came = churned_in(np.array([0.0, 29.9, 30.0, 179.9, 180.0, NEVER]), ENDS)
+    assert came.tolist() == [
+        [True, False, False, False], [True, False, False, False], [False, True, False, False],
+        [False, False, False, True], [False] * 4, [False] * 4,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def staggered() -> tuple[np.ndarray, np.ndarray]:
+    """20,000 lives that end at 0.004 a day, followed for 0 to 180 days since they came at any time."""
+    random = np.random.default_rng(0)
+    life, followed = random.exponential(250, 20_000), random.uniform(0, 180, 20_000)
+    return followed, np.where(life < followed, life, NEVER)
+
+
+def kaplan_meier(followed: np.ndarray, churn_days: np.ndarray, horizon: float) -> float:
+    """P(churn before `horizon`) by the product-limit estimator (Kaplan and Meier 1958)."""
+    time = np.where(np.isnan(churn_days), followed, churn_days)
+    order = np.argsort(time)
+    at_risk = np.arange(len(time), 0, -1)
+    dies = ~np.isnan(churn_days[order]) & (time[order] < horizon)
+    return float(1 - np.prod(1 - dies / at_risk))
+
+
+def p_by_periods(keep: np.ndarray, came: np.ndarray) -> float:
+    """P(churn within 90 days) from each period's base rate."""
+    rates = [came[keep[:, k], k].mean() for k in range(3)]
+    return float(1 - np.prod(1 - np.array(rates)))
+
+
+def test_base_rates_agree_with_kaplan_meier_under_staggered_entry(staggered: tuple[np.ndarray, np.ndarray]) -> None:
+    followed, churn_days = staggered
+    found = p_by_periods(entered(followed, churn_days, ENDS), churned_in(churn_days, ENDS))
+    assert found == pytest.approx(kaplan_meier(followed, churn_days, 90), abs=0.01)
+    assert found == pytest.approx(1 - np.exp(-90 / 250), abs=0.015)
+
+
+def test_dropping_only_the_survivors_of_a_half_observed_period_would_inflate(
+    staggered: tuple[np.ndarray, np.ndarray],
+) -> None:
+    followed, churn_days = staggered
+    came = churned_in(churn_days, ENDS)
+    only_survivors_dropped = entered(followed, churn_days, ENDS) | came
+    assert p_by_periods(only_survivors_dropped, came) > 1.15 * kaplan_meier(followed, churn_days, 90)
+
+
+def test_renewals_are_counted_in_the_period_they_fall_in() -> None:
+    found = covariates(known(renewal=45, term=12), ENDS, season=True)[0]
+    assert found[:, RENEWALS].tolist() == [0, 1, 0, 0]
+
+
+def test_a_monthly_renewal_comes_round_again_in_every_period() -> None:
+    found = covariates(known(renewal=5, term=1), ENDS, season=True)[0]
+    assert found[:, RENEWALS].tolist() == [1, 1, 1, 3]
+
+
+def test_a_renewal_on_the_first_day_of_a_period_belongs_to_it() -> None:
+    assert covariates(known(renewal=30, term=12), ENDS, season=True)[0, :, RENEWALS].tolist() == [0, 1, 0, 0]
+    assert covariates(known(renewal=0, term=12), ENDS, season=True)[0, :, RENEWALS].tolist() == [1, 0, 0, 0]
+
+
+def test_renewals_in_all_periods_add_up_to_those_until_the_last_end() -> None:
+    found = covariates(known(renewal=12, term=1), (30, 60, 90, 180, 360), season=True)[0]
+    assert found[:, RENEWALS].sum() == np.ceil((360 - 12) / DAYS_A_MONTH)
+
+
+def test_days_to_the_next_renewal_roll_forward_by_the_term() -> None:
+    found = covariates(known(renewal=45, term=12), ENDS, season=True)[0]
+    assert found[:, TO_RENEWAL] == pytest.approx([45, 15, 45 + 12 * DAYS_A_MONTH - 60, 45 + 12 * DAYS_A_MONTH - 90])
+
+
+def test_without_a_term_a_renewal_comes_once() -> None:
+    found = covariates(known(renewal=45), ENDS, season=True)[0]
+    assert found[:, RENEWALS].tolist() == [0, 1, 0, 0]
+    assert found[:2, TO_RENEWAL].tolist() == [45, 15]
+    assert np.isnan(found[2:, TO_RENEWAL]).all()
+
+
+def test_without_a_renewal_date_nothing_is_said_of_renewals() -> None:
+    found = covariates(known(term=12), ENDS, season=True)[0]
+    assert np.isnan(found[:, [RENEWALS, TO_RENEWAL]]).all()
+
+
+def test_tenure_and_month_move_on_with_the_period() -> None:
+    found = covariates(known(tenure=100, month=12), ENDS, season=True)[0]
+    assert found[:, 0].tolist() == [0, 1, 2, 3]
+    assert found[:, TENURE].tolist() == [100, 130, 160, 190]
+    assert found[:, MONTH].tolist() == [12, 1, 2, 4]
+
+
+def test_without_two_years_of_history_the_month_is_not_told() -> None:
+    assert np.isnan(covariates(known(), ENDS, season=False)[:, :, MONTH]).all()
+
+
+def test_rows_go_snapshot_by_snapshot_and_period_by_period() -> None:
+    two = Known(np.array([1.0, 2.0]), np.full(2, NEVER), np.full(2, NEVER), np.full(2, 3.0))
+    found = with_covariates(np.array([[7.0], [8.0]]), covariates(two, ENDS, season=True))
+    assert found.shape == (8, 1 + len(COVARIATES))
+    assert found[:, 0].tolist() == [7] * 4 + [8] * 4
+    assert found[:, 1].tolist() == [0, 1, 2, 3] * 2
+    assert found[:, 2].tolist() == [1, 31, 61, 91, 2, 32, 62, 92]

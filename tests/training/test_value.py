@@ -1,0 +1,80 @@
+"""Lifetime value in closed form: churn counted once, over 12 stated months."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from features.settings import Value
+from training.periods import DAYS_A_MONTH
+from training.value import lifetime_value, monthly_survival, value_if_kept
+
+ENDS = (30, 60, 90, 180, 360)
+MONTHS = np.arange(1, 13)
+PLAIN = Value(margin=1.0, discount_rate=0.0)
+quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+
+
+def flat(rate: float, ends: tuple[int, ...] = ENDS) -> np.ndarray:
+    """Survival, shape (1, K), of a hazard of `rate` a day."""
+    return np.exp(-rate * np.array(ends, dtype=float))[None, :]
+
+
+@pytest.mark.parametrize("ends", [ENDS, (30,), (30, 60, 90)])
+def test_a_flat_hazard_is_a_geometric_sum_whatever_the_grid(ends: tuple[int, ...]) -> None:
+    """CLV = m q (1 - q^12) / (1 - q), with q = exp(-rate x month) (1 + d)^(-1/12)."""
+    q = np.exp(-0.002 * DAYS_A_MONTH) * 1.1 ** (-1 / 12)
+    found = lifetime_value(flat(0.002, ends), ends, np.array([250.0]), Value(margin=0.8, discount_rate=0.1))
+    assert found[0] == pytest.approx(250 * 0.8 * q * (1 - q**12) / (1 - q))
+
+
+def test_inside_a_period_the_hazard_is_constant() -> None:
+    survival = np.array([[0.9, 0.9, 0.9, 0.45, 0.45]])
+    found = monthly_survival(survival, ENDS, 12)[0]
+    assert found[0] == pytest.approx(0.9)
+    assert found[3] == pytest.approx(0.9 * 0.5 ** ((4 * DAYS_A_MONTH - 90) / 90))
+    assert found[-1] == pytest.approx(0.45)
+
+
+def test_without_churn_the_value_is_that_of_a_kept_account() -> None:
+    mrr = np.array([0.0, 10.0, 500.0])
+    settings = Value(margin=0.7, discount_rate=0.2)
+    found = lifetime_value(np.ones((3, 5)), ENDS, mrr, settings)
+    assert found == pytest.approx(value_if_kept(mrr, settings))
+
+
+def test_without_discount_and_costs_a_kept_account_is_worth_its_months() -> None:
+    """1,200 a year is an MRR of 100."""
+    assert value_if_kept(np.array([100.0]), PLAIN)[0] == pytest.approx(1200)
+
+
+def test_discount_counts_a_year_as_a_year() -> None:
+    last_month = value_if_kept(np.array([1.0]), Value(margin=1.0, discount_rate=0.1))[0]
+    assert last_month == pytest.approx((1.1 ** (-MONTHS / 12)).sum())
+
+
+def test_whoever_surely_leaves_in_the_first_month_is_worth_nothing() -> None:
+    assert lifetime_value(np.zeros((1, 5)), ENDS, np.array([100.0]), PLAIN)[0] == pytest.approx(0, abs=1e-6)
+
+
+@quick
+@given(arrays(float, (3, 5), elements=st.floats(0, 1)), st.floats(0, 1e6), st.floats(0, 1), st.floats(0, 2))
+def test_value_at_risk_is_never_negative(hazards: np.ndarray, mrr: float, margin: float, discount: float) -> None:
+    settings = Value(margin=margin, discount_rate=discount)
+    money = np.full(3, mrr)
+    clv = lifetime_value(np.cumprod(1 - hazards, axis=1), ENDS, money, settings)
+    kept = value_if_kept(money, settings)
+    assert (clv >= 0).all()
+    assert (kept - clv >= -1e-9 * kept).all()
+
+
+@quick
+@given(arrays(float, (2, 5), elements=st.floats(0, 0.9)), st.floats(0.01, 0.5))
+def test_more_hazard_is_less_value(hazards: np.ndarray, more: float) -> None:
+    money = np.array([100.0, 100.0])
+    riskier = hazards + more * (1 - hazards)
+    values = [lifetime_value(np.cumprod(1 - each, axis=1), ENDS, money, PLAIN) for each in (hazards, riskier)]
+    assert (values[1] < values[0]).all()
