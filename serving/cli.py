@@ -246,9 +246,13 @@ def _say_where_all_lies(settings: Settings, project: Path) -> None:
         ("Refused rows", store / "tables"),
     ):
         printing.out.print(f"  {what:<13}{where}", soft_wrap=True)
-    program = os.path.relpath(sys.argv[0]) if os.path.isabs(sys.argv[0]) else sys.argv[0]
+    program = Path(os.path.relpath(sys.argv[0]))
     printing.out.print(f"\nNext: {program} serve --project {project}", soft_wrap=True)
 
 
 def _option(project: Path) -> str:
     return "" if project == HERE else f" --project {project}"
+
+
+if __name__ == "__main__":
+    app()

@@ -22,13 +22,11 @@ def calibration_plot(path: Path, p: np.ndarray, churned: np.ndarray, title: str)
     axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
     axes.errorbar(predicted, observed, yerr=[observed - low, high - observed], fmt="o", color=ACCENT,
                   ecolor=QUIET, elinewidth=1.4, markersize=6, capsize=0, zorder=3)  # fmt: skip
-    axes.annotate("as predicted", (top * 0.93, top * 0.93), ha="right", va="bottom", color=QUIET, rotation=40,
-                  rotation_mode="anchor")  # fmt: skip
     axes.set_xlim(0, top)
     axes.set_ylim(0, top)
     axes.set_xlabel("Predicted share that leaves")
     axes.set_ylabel("Observed share that left")
-    _note(figure, f"Each point: a tenth of the accounts (about {size:,}); bars: 95 % Wilson intervals")
+    _note(figure, f"Each point: a tenth of the accounts (about {size:,}); bars: 95 % Wilson intervals; dashed: as predicted")
     _percent(axes, both=True)
     figure.savefig(path)
 
@@ -72,10 +70,14 @@ def wilson(share: np.ndarray, n: np.ndarray, z: float = 1.96) -> tuple[np.ndarra
 
 
 def gains(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return shares of accounts and of leavers, from the highest score down, both from 0 to 1."""
+    """Return shares of accounts and of leavers, from the highest score down, both from 0 to 1.
+
+    A point a different score: inside a tie the line is straight, as a random order would make it.
+    """
     order = np.argsort(-p, kind="stable")
-    found = np.concatenate([[0.0], np.cumsum(churned[order]) / max(churned.sum(), 1)])
-    return np.linspace(0, 1, len(p) + 1), found
+    last_of_tie = np.flatnonzero(np.diff(p[order], append=np.nan) != 0)
+    found = np.cumsum(churned[order])[last_of_tie] / max(churned.sum(), 1)
+    return np.concatenate([[0.0], (last_of_tie + 1) / len(p)]), np.concatenate([[0.0], found])
 
 
 def _canvas(title: str):  # type: ignore[no-untyped-def]  # matplotlib's own types

@@ -16,6 +16,7 @@ from features.settings import Settings
 from features.sources import TableReport, Tables, load_tables, read_tables
 
 NOW = datetime(2024, 6, 15, 12)
+ZERO = "is before 1980 (a missing time written as zero?)"
 Row = Mapping[str, object]
 Project = Callable[..., Settings]
 ACCOUNTS: list[Row] = [
@@ -85,12 +86,12 @@ def test_a_table_with_one_good_row_keeps_it(judge: Judge, table: str) -> None:
         ("events", {"occurred_at": ""}, "occurred_at is missing"),
         ("events", {"occurred_at": "01/03/2024"}, "occurred_at is not a time"),
         ("events", {"occurred_at": "2024-02-30"}, "occurred_at is not a time"),
-        ("events", {"occurred_at": "1970-01-01"}, "occurred_at is before 1980 (a missing time written as zero?)"),
+        ("events", {"occurred_at": "1970-01-01"}, f"occurred_at {ZERO}"),
         ("events", {"occurred_at": "2024-01-04 23:59:59"}, "occurred_at is before the account was created"),
         ("events", {"recorded_at": "2024-06-16 12:00:01"}, "recorded_at is in the future"),
         ("tickets", {"resolved_at": "2024-03-01 09:59:59"}, "resolved_at is before opened_at"),
         ("tickets", {"first_response_at": "2024-02-01"}, "first_response_at is before opened_at"),
-        ("tickets", {"resolved_at": "1970-01-01"}, "resolved_at is before 1980 (a missing time written as zero?)"),
+        ("tickets", {"resolved_at": "1970-01-01"}, f"resolved_at {ZERO}"),
         ("tickets", {"csat": "good"}, "csat is not a number"),
         ("users", {"left_at": "2024-01-31"}, "left_at is before joined_at"),
         ("surveys", {"score": ""}, "score is missing"),
@@ -304,5 +305,5 @@ def test_a_nested_profile_column_is_kept_as_text(project: Project) -> None:
 @pytest.mark.xfail(strict=True, reason="the column is kept beside the contract's own, as Segment_1")
 def test_a_profile_column_that_differs_from_the_contract_in_case_only_is_refused(project: Project) -> None:
     settings = project({"accounts.csv": [{**ACCOUNTS[0], "Segment": "large"}]})
-    with pytest.raises(ContractError, match="Segment.*segment"):
+    with pytest.raises(ContractError, match=r"Segment.*segment"):
         read_tables(settings, NOW)

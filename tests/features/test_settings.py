@@ -30,7 +30,7 @@ def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
     [
         ("[chrun]\ngrace_days = 1", "chrun: .*Did you mean 'churn'"),
         ("[churn]\ngrace_day = 1", "churn.grace_day: .*Did you mean 'grace_days'"),
-        ("[data]\nmax_quarantine_share = 1.5", "data.max_quarantine_share: .*less than or equal to 1, came 1.5"),
+        ("[data]\nmax_quarantine_share = 1.5", "max_quarantine_share: .*less than or equal to 1, came 1.5"),
         ("[data]\nuntil = 'soon'", "data.until: .*came 'soon'"),
         ("[churn]\ndefinition = 'mood'", "churn.definition: .*'subscription'.*came 'mood'"),
         ("[training]\nhorizons = [90, 30]", "training.horizons: .*ascending numbers of days"),

@@ -14,9 +14,10 @@ from training import curves
 from training.attribution import along_path, by_group
 
 Function = Callable[[np.ndarray], np.ndarray]
-baselines = arrays(float, (3, 2), elements=st.floats(-8, 0.5))
-contributions = arrays(float, (2, 5, 3, 2), elements=st.floats(-2, 2))
-quick = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+# F stays at or below 0, where the hazards of two causes do not add up beyond 1
+baselines = arrays(float, (3, 2), elements=st.floats(-8, -1.5))
+contributions = arrays(float, (2, 5, 3, 2), elements=st.floats(-2, 0.3))
+quick = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 SERVED = [
     pytest.param(curves.probability, curves.probability_gradient, id="probability"),
     pytest.param(curves.log_odds_of_probability, curves.log_odds_gradient, id="log-odds"),

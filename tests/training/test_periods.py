@@ -45,9 +45,9 @@ def test_churn_falls_in_the_period_that_holds_its_day() -> None:
 
 @pytest.fixture(scope="module")
 def staggered() -> tuple[np.ndarray, np.ndarray]:
-    """20,000 lives that end at 0.004 a day, followed for 0 to 180 days since they came at any time."""
+    """40,000 lives that end at 0.004 a day, followed for 0 to 100 days since they came at any time."""
     random = np.random.default_rng(0)
-    life, followed = random.exponential(250, 20_000), random.uniform(0, 180, 20_000)
+    life, followed = random.exponential(250, 40_000), random.uniform(0, 100, 40_000)
     return followed, np.where(life < followed, life, NEVER)
 
 
@@ -79,7 +79,7 @@ def test_dropping_only_the_survivors_of_a_half_observed_period_would_inflate(
     followed, churn_days = staggered
     came = churned_in(churn_days, ENDS)
     only_survivors_dropped = entered(followed, churn_days, ENDS) | came
-    assert p_by_periods(only_survivors_dropped, came) > 1.15 * kaplan_meier(followed, churn_days, 90)
+    assert p_by_periods(only_survivors_dropped, came) > 1.5 * kaplan_meier(followed, churn_days, 90)
 
 
 def test_renewals_are_counted_in_the_period_they_fall_in() -> None:
