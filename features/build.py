@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,13 +16,11 @@ from features.engines import Connection, literal, open_duckdb, quoted, run
 from features.errors import DataError, TimeError
 from features.plan import compile_features
 from features.settings import Settings, midnight
-from features.sources import Tables
+from features.sources import Progress, Tables
 from features.tables import ACCOUNTS
 from features.window import month_starts, require_known, require_midnight
 
 LONGEST_WINDOW = 90  # days
-
-Progress = Callable[[str, float], None]  # (what, share done 0..1)
 
 
 @dataclass(frozen=True)

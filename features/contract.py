@@ -10,6 +10,8 @@ from features.tables import SQL_TYPES, Column, Table
 
 REPEATED = "repeated key (kept once)"
 EARLIEST = "1980-01-01"  # a time before it is a missing one written as zero
+NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+           "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")  # fmt: skip
 KINDS = {"time": "a time", "number": "a number", "flag": "true or false", "text": "a text"}
 
 
@@ -88,7 +90,7 @@ def _cast(column: Column, given: dict[str, str]) -> str:
         return f"CAST(NULL AS {target})"
     name = quoted(column.name)
     if column.type == "text":
-        return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
+        return _text(name, kind)
     if column.type == "time" and kind != "TIMESTAMP":
         return f"CAST(TRY_CAST({_bare(name, kind)} AS TIMESTAMPTZ) AS TIMESTAMP)"
     cast = f"TRY_CAST({_bare(name, kind)} AS {target})"
@@ -96,15 +98,22 @@ def _cast(column: Column, given: dict[str, str]) -> str:
 
 
 def _bare(name: str, kind: str) -> str:
+    """Return the value without blanks around it; a JSON value (a column of mixed types) as its text."""
+    if kind == "JSON":
+        return f"nullif(trim({name} ->> '$'), '')"
     return f"nullif(trim({name}), '')" if kind == "VARCHAR" else name
+
+
+def _text(name: str, kind: str) -> str:
+    return _bare(name, kind) if kind == "JSON" else f"nullif(trim(CAST({name} AS VARCHAR)), '')"
 
 
 def _profile(name: str, kind: str) -> str:
     """A profile column stays a number where it is one, and is a text otherwise."""
-    numeric = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
-    if any(word in kind for word in numeric):
-        return f"CAST({quoted(name)} AS DOUBLE)"
-    return f"nullif(trim(CAST({quoted(name)} AS VARCHAR)), '')"
+    if kind.partition("(")[0] not in NUMERIC:
+        return _text(quoted(name), kind)
+    number = f"CAST({quoted(name)} AS DOUBLE)"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
 def _account_join(table: Table) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.errors import DataError, SourceError
+from features.errors import DataError, SettingsError, SourceError
 from features.settings import Engine
 
 Connection = duckdb.DuckDBPyConnection
@@ -17,19 +17,31 @@ Connection = duckdb.DuckDBPyConnection
 
 @contextmanager
 def open_duckdb(limits: Engine, spill: Path) -> Iterator[Connection]:
-    """Yield an in-memory DuckDB in UTC that spills to `spill` within its limits."""
+    """Yield an in-memory DuckDB in UTC that spills to `spill` within its limits.
+
+    Raises SettingsError where a limit is no size.
+    """
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
     try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"SET memory_limit = '{limits.memory_limit}'")
-        connection.execute(f"SET threads = {limits.threads}")
-        connection.execute(f"SET temp_directory = '{spill}'")
-        connection.execute(f"SET max_temp_directory_size = '{limits.temp_limit}'")
-        connection.execute("SET enable_progress_bar = false")
+        _set_limits(connection, limits, spill)
         yield connection
     finally:
         connection.close()
+
+
+def _set_limits(connection: Connection, limits: Engine, spill: Path) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET threads = {limits.threads}")
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
+    try:
+        connection.execute(f"SET memory_limit = {literal(limits.memory_limit)}")
+        connection.execute(f"SET max_temp_directory_size = {literal(limits.temp_limit)}")
+    except duckdb.Error as error:
+        raise SettingsError(
+            f"[engine] memory_limit and temp_limit are sizes such as '2GB'; came '{limits.memory_limit}' and "
+            f"'{limits.temp_limit}'."
+        ) from error
 
 
 def run(connection: Connection, sql: str, asked_by: str) -> Connection:

@@ -8,27 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from glob import glob
 from pathlib import Path
 
 from features.contract import REPEATED, judged_select
 from features.engines import Connection, literal, open_duckdb, quoted, rows, run
-from features.errors import ContractError, SettingsError, SourceError
+from features.errors import ContractError, SettingsError
+from features.files import select_from_files, source_files
 from features.settings import Settings
 from features.tables import TABLES, Table
 from features.versions import current, publish
 
 SUMMARY = "summary.json"
 WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
-READERS = {
-    (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt"): "read_csv({files}, all_varchar = true, header = true)",
-    (".parquet",): "read_parquet({files}, union_by_name = true)",
-    (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz"): (
-        "read_json({files}, format = 'newline_delimited', sample_size = -1)"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -114,24 +108,27 @@ class Tables:
         }
 
 
-def load_tables(settings: Settings, now: datetime) -> Tables:
+Progress = Callable[[str, float], None]  # (what, share done 0..1)
+
+
+def load_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
     """Return the project's tables, read anew only where a file or a SELECT has changed.
 
     Raises SourceError for a missing, empty or unreadable file, ContractError where more than
     `max_quarantine_share` of a table's rows break their contract.
     """
-    tables = read_tables(settings, now)
+    tables = read_tables(settings, now, progress)
     refuse_dirt(tables, settings.data.max_quarantine_share)
     return tables
 
 
-def read_tables(settings: Settings, now: datetime) -> Tables:
+def read_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
     """Return the project's tables whatever their share of quarantined rows."""
     root = settings.store_path("tables")
     name = _source_version(settings)
     published = current(root)
     if published is None or published.name != name:
-        published = publish(root, name, lambda folder: _write_tables(settings, now, folder))
+        published = publish(root, name, lambda folder: _write_tables(settings, now, folder, progress))
     return _read_summary(published)
 
 
@@ -161,22 +158,23 @@ def _describe(report: TableReport) -> str:
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _write_tables(settings: Settings, now: datetime, folder: Path) -> None:
+def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Progress | None) -> None:
     (folder / "quarantine").mkdir()
     with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
         _open_sources(connection, settings)
         latest = now + timedelta(hours=settings.data.future_hours)
-        reports = [
-            _write_table(connection, settings, table, latest, folder)
-            for table in TABLES.values()
-            if settings.select(table.name) is not None
-        ]
+        reports = []
+        given = [table for table in TABLES.values() if settings.select(table.name) is not None]
+        for table in given:
+            reports.append(_write_table(connection, settings, table, latest, folder))
+            if progress:
+                progress("reading", len(reports) / len(given))
         present = [report.table for report in reports]
         _refuse_mixed_money(connection, present)
         summary = {
             "fingerprint": _fingerprint(connection, present),
-            "since": _since(connection, settings, present).isoformat(),
-            "until": _until(connection, settings, present).isoformat(),
+            "since": _since(connection, settings, present, now).isoformat(),
+            "until": _until(connection, settings, present, now).isoformat(),
             "reports": [asdict(report) for report in reports],
             "findings": [asdict(found) for found in _run_checks(connection, settings)],
         }
@@ -191,30 +189,9 @@ def _open_sources(connection: Connection, settings: Settings) -> None:
             "SELECT named accounts under [tables]. Run `undertow init` for an example."
         )
     connection.execute("CREATE SCHEMA source")
-    for name, pattern in settings.files.items():
-        reader = _reader(name, pattern, source_files(settings, name))
-        run(connection, f"CREATE VIEW source.{quoted(name)} AS SELECT * FROM {reader}", f"[files] {name}")
-
-
-def source_files(settings: Settings, name: str) -> list[Path]:
-    """Return the files behind an entry of [files]. Raises SourceError if missing or empty."""
-    pattern = str(settings.folder / settings.files[name])
-    found = [Path(path) for path in sorted(glob(pattern, recursive=True))]
-    if not found:
-        raise SourceError(f"[files] {name}: no file at {pattern}. Mend the path in undertow.toml.")
-    for path in found:
-        if path.stat().st_size == 0:
-            raise SourceError(f"[files] {name}: {path} is empty (0 bytes). Export it again, or remove it.")
-    return found
-
-
-def _reader(name: str, pattern: str, files: list[Path]) -> str:
-    listed = "[" + ", ".join(literal(str(path)) for path in files) + "]"
-    for endings, call in READERS.items():
-        if str(files[0]).lower().endswith(endings):
-            return call.format(files=listed)
-    known = ", ".join(ending for endings in READERS for ending in endings)
-    raise SourceError(f"[files] {name}: cannot tell the format of {pattern}; endings known: {known}")
+    for name in settings.files:
+        select = select_from_files(name, source_files(settings, name))
+        run(connection, f"CREATE VIEW source.{quoted(name)} AS {select}", f"[files] {name}")
 
 
 def _write_table(
@@ -230,7 +207,8 @@ def _write_table(
         where,
     )
     connection.execute("USE memory.main")
-    given = dict(connection.execute("SELECT column_name, column_type FROM (DESCRIBE staged)").fetchall())
+    described = connection.execute("SELECT lower(column_name), column_type FROM (DESCRIBE staged)").fetchall()
+    given = dict(described)
     run(connection, f"CREATE TABLE judged AS {judged_select(table, given, latest)}", where)
     connection.execute(
         f"CREATE TABLE {table.name} AS SELECT * EXCLUDE (reason_, row_number_) FROM judged "
@@ -297,7 +275,7 @@ def _run_checks(connection: Connection, settings: Settings) -> list[Finding]:
     return findings
 
 
-def _since(connection: Connection, settings: Settings, present: list[str]) -> datetime:
+def _since(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
     """Return when the record begins: the first row of the tables that are written as things happen.
 
     Accounts, users and subscriptions are often carried over from an older system, without those
@@ -307,29 +285,30 @@ def _since(connection: Connection, settings: Settings, present: list[str]) -> da
         return datetime.combine(settings.data.since, datetime.min.time())
     written_live = [name for name in present if name in WRITTEN_LIVE] or ["subscriptions"]
     moments = [f"SELECT min({_recorded_at(TABLES[name])}) AS t FROM {name}" for name in written_live if name in present]
-    if not moments:
-        return _until(connection, settings, present)
-    row = connection.execute(f"SELECT date_trunc('day', min(t)) FROM ({' UNION ALL '.join(moments)})").fetchone()
-    if row is None or row[0] is None:
-        return _until(connection, settings, present)
-    return datetime(row[0].year, row[0].month, row[0].day)
+    return _day(connection, "min(t)", moments) or _until(connection, settings, present, now)
 
 
-def _until(connection: Connection, settings: Settings, present: list[str]) -> datetime:
-    """Return the first midnight after the last recorded row, unless the settings say it."""
+def _until(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
+    """Return the first midnight after the last recorded row, unless the settings say it.
+
+    Never after today's: today is still being written, and an end announced for later has not come.
+    """
     if settings.data.until is not None:
         return datetime.combine(settings.data.until, datetime.min.time())
-    moments = [f"SELECT max({_recorded_at(TABLES[name])}) AS t FROM {name}" for name in present]
+    moments = [f"SELECT {_recorded_at(TABLES[name])} AS t FROM {name}" for name in present]
     if "subscriptions" in present:
-        moments.append("SELECT max(end_recorded_at) AS t FROM subscriptions")
-    answer = connection.execute(
-        "SELECT CAST(date_trunc('day', max(t)) AS TIMESTAMP) + INTERVAL 1 DAY FROM "
-        f"({' UNION ALL '.join(moments)})"
-    ).fetchone()
-    if answer is None or answer[0] is None:
-        raise ContractError("No table has a single usable row. Run `undertow check` to see why.")
-    until: datetime = answer[0]
-    return until
+        moments.append("SELECT end_recorded_at AS t FROM subscriptions")
+    today = datetime(now.year, now.month, now.day)
+    last = _day(connection, f"max(t) FILTER (WHERE t <= TIMESTAMP '{now:%Y-%m-%d %H:%M:%S}')", moments)
+    return today if last is None else min(today, last + timedelta(days=1))
+
+
+def _day(connection: Connection, of: str, moments: list[str]) -> datetime | None:
+    """Return the midnight that begins the day of an aggregate over times `t`, or None without any."""
+    if not moments:
+        return None
+    row = connection.execute(f"SELECT {of} FROM ({' UNION ALL '.join(moments)})").fetchone()
+    return None if row is None or row[0] is None else datetime(row[0].year, row[0].month, row[0].day)
 
 
 def _recorded_at(table: Table) -> str:

@@ -95,8 +95,8 @@ def init(
 def check(project: Project = HERE, json: Json = False) -> None:
     """Read every source, count what was kept and why rows were not, and ask the project's own checks."""
     settings = load_settings(project)
-    with printing.waiting("reading the sources"):
-        tables = read_tables(settings, _now())
+    with printing.progress() as tell:
+        tables = read_tables(settings, _now(), tell)
     if json:
         printing.print_json(tables.as_json())
     else:
@@ -110,7 +110,7 @@ def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) ->
     """Build the features of every account at risk, at each moment of the calendar or at one."""
     settings = load_settings(project)
     with printing.progress() as tell:
-        tables = load_tables(settings, _now())
+        tables = load_tables(settings, _now(), tell)
         built = build_features(settings, tables, [as_of] if as_of else calendar(settings, tables), tell)
     if json:
         printing.print_json(built.as_json())

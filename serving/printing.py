@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from features.build import FeatureTable
+from features.sources import Progress as Tell
 from features.sources import Tables
 from serving.scoring import ScoreReport
 from training.metrics import METRICS, SAID, Estimate, Result
@@ -26,7 +27,7 @@ NARROW = 120  # columns assumed where nobody looks at a terminal
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, float], None]]:
+def progress() -> Iterator[Tell]:
     """Yield tell(what, share done 0..1), shown as a bar with the time left, on standard error."""
     columns = (
         TextColumn("  {task.description:<10}"),
@@ -45,13 +46,6 @@ def progress() -> Iterator[Callable[[str, float], None]]:
             bars.update(tasks[what], completed=share)
 
         yield tell
-
-
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Say what is being done while it cannot say how far it is."""
-    with err.status(f"  {what}"):
-        yield
 
 
 def print_json(content: object) -> None:
@@ -79,8 +73,8 @@ def print_check(tables: Tables) -> None:
             of = f"{found.of:,}" if found.of else "-"
             findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(_short(found.example)))
         show(findings)
-    out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}. Quarantined rows lie in {tables.folder / 'quarantine'}.",
-              soft_wrap=True)  # fmt: skip
+    out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")
+    out.print(f"Quarantined rows lie in {tables.folder / 'quarantine'}.", soft_wrap=True)
 
 
 def print_features(built: FeatureTable) -> None:

@@ -115,8 +115,8 @@ def _worth_telling(
     others = [other for other in (before, typical) if other is not None]
     if column.good is None:
         return not others or any(value != other for other in others)
-    worse = (lambda other: value > other) if column.good == "low" else (lambda other: value < other)
-    return any(worse(other) for other in others)
+    sign = 1 if column.good == "low" else -1
+    return any(sign * (value - other) > 0 for other in others)
 
 
 def _column_to_tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> ModelColumn | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from features.build import build_features
 from features.definition import FAMILIES
 from features.errors import ModelRefusal
 from features.settings import Settings
-from features.sources import Tables, load_tables
+from features.sources import Progress, Tables, load_tables
 from features.versions import publish
 from serving.drivers import drivers
 from serving.reasons import Reason, reasons_of
@@ -71,7 +71,7 @@ def score(
     settings: Settings,
     now: datetime,
     as_of: datetime | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> ScoreReport:
     """Score every account at risk at `as_of` (the end of the rows, unless given) and publish.
 
@@ -80,7 +80,7 @@ def score(
     champion = tracking.champion(settings)
     if champion is None:
         raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
-    tables = load_tables(settings, now)
+    tables = load_tables(settings, now, progress)
     moment = as_of or tables.until
     rows = build_features(settings, tables, [moment], progress).read()
     if rows.num_rows == 0:
@@ -103,7 +103,7 @@ def score(
 
 
 def _in_batches(
-    bundle: Bundle, rows: pa.Table, progress: Callable[[str, float], None] | None
+    bundle: Bundle, rows: pa.Table, progress: Progress | None
 ) -> Scores:
     parts = []
     for start in range(0, rows.num_rows, BATCH):

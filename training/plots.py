@@ -26,7 +26,7 @@ def calibration_plot(path: Path, p: np.ndarray, churned: np.ndarray, title: str)
     axes.set_ylim(0, top)
     axes.set_xlabel("Predicted share that leaves")
     axes.set_ylabel("Observed share that left")
-    _note(figure, f"Each point: a tenth of the accounts (about {size:,}); bars: 95 % Wilson intervals; dashed: as predicted")
+    _note(figure, f"Points: tenths of the accounts ({size:,} each); bars: 95 % Wilson intervals; dashed: as predicted")
     _percent(axes, both=True)
     figure.savefig(path)
 

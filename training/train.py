@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 from features.build import FeatureTable, build_features
 from features.errors import ModelRefusal
 from features.settings import Settings
-from features.sources import Tables, load_tables
+from features.sources import Progress, Tables, load_tables
 from training import tracking
 from training.baselines import Baseline, fit_baselines
 from training.bundle import Bundle
@@ -26,7 +25,6 @@ from training.gate import Verdict, decide, first_champion
 from training.metrics import FEW_CHURNERS, METRICS, Judged, Result, judge
 from training.plots import calibration_plot, lift_plot
 
-Progress = Callable[[str, float], None]
 MODEL = "undertow hazard"
 THIN = 100  # churners below which results are called thin
 FEW_IN_SEGMENT = 50  # accounts below which a segment's typical values are not told
@@ -69,7 +67,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     Raises ModelRefusal, saying what is missing, where the data carry no honest model.
     """
     tell = progress or (lambda what, share: None)
-    tables = load_tables(settings, now)
+    tables = load_tables(settings, now, progress)
     dates = choose_dates(settings, tables)
     features = build_features(settings, tables, dates.every, progress)
     learn, judge_on = _split_by_time(settings, tables, features, dates)
@@ -81,6 +79,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], tell)
         results = _judge_all(settings, bundle, baselines, judge_on, tell)
         verdict = _against_champion(settings, bundle, judge_on)
+        tell("recording", 0.0)
         number = tracking.register(settings, bundle)
         report = TrainReport(
             run_id, bundle.version, number, verdict, dates, _counts(learn, judge_on), results,
@@ -89,6 +88,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         _record(settings, tables, features, bundle, baselines, judge_on, report)
     if verdict.promoted:
         tracking.crown(settings, number)
+    tell("recording", 1.0)
     return report
 
 

@@ -11,8 +11,8 @@ import shutil
 from pathlib import Path
 
 from features.errors import SettingsError, SourceError, did_you_mean
+from features.files import source_files
 from features.settings import FILE_NAME, load_settings
-from features.sources import source_files
 
 FOLDER = Path(__file__).parent
 EMPTY = "empty"
@@ -43,9 +43,9 @@ def write_project(connector: str, data: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     text = (template / FILE_NAME).read_text(encoding="utf-8")
     written.write_text(text.replace("{data}", _relative(data, folder)), encoding="utf-8")
+    _require_files(folder, written)
     if (template / "sql").is_dir():
         shutil.copytree(template / "sql", folder / "sql", dirs_exist_ok=True)
-    _require_files(folder, written)
     return written
 
 
