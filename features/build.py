@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,14 +65,15 @@ def build_features(
     if "subscriptions" not in tables.present:
         raise DataError("Nobody can be at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
-    folder = settings.store_path("features", f"{tables.fingerprint}-{catalogue.id}")
+    query = _ordered_query(catalogue.columns)
+    asked = hashlib.sha256(query.encode()).hexdigest()[:12]
+    folder = settings.store_path("features", f"{tables.fingerprint}-{asked}")
     folder.mkdir(parents=True, exist_ok=True)
     built = FeatureTable(folder, catalogue, tuple(as_ofs))
     missing = [as_of for as_of in as_ofs if not built.path(as_of).exists()]
     if missing:
         with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
             open_tables(connection, tables)
-            query = _ordered_query(catalogue.columns)
             for number, as_of in enumerate(missing):
                 take_population(connection, as_of)
                 _write_snapshot(connection, query, built.path(as_of))

@@ -110,7 +110,7 @@ def _text(name: str, kind: str) -> str:
 
 def _profile(name: str, kind: str) -> str:
     """A profile column stays a number where it is one, and is a text otherwise."""
-    if kind.partition("(")[0] not in NUMERIC:
+    if kind.partition("(")[0] not in NUMERIC or kind.endswith("]"):
         return _text(quoted(name), kind)
     number = f"CAST({quoted(name)} AS DOUBLE)"
     return f"CASE WHEN isfinite({number}) THEN {number} END"

@@ -82,9 +82,9 @@ def compile_features(columns: Iterable[Column], snapshots: str = "snapshots") ->
     query = query.from_(exp.alias_(exp.to_table(snapshots), "s", table=True))
     for scan, found in leaves.scans.items():
         name = _scan_name(scan)
-        query = query.with_(f"{name}_rows", as_=_known_rows(scan, found, snapshots))
-        query = query.with_(name, as_=_aggregate(scan, found))
-        query = query.join(exp.to_table(name), on=_same_snapshot(name), join_type="left")
+        query = query.with_(f"{name}_rows", as_=_known_rows(scan, found, snapshots), copy=False)
+        query = query.with_(name, as_=_aggregate(scan, found), copy=False)
+        query = query.join(exp.to_table(name), on=_same_snapshot(name), join_type="left", copy=False)
     return print_sql(query)
 
 

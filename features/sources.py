@@ -22,6 +22,7 @@ from features.tables import TABLES, Table
 from features.versions import current, publish
 
 SUMMARY = "summary.json"
+FORMAT = 1  # of what is stored; another one is read anew
 WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
 
 
@@ -70,7 +71,7 @@ class Tables:
 
     `since`: the first moment that is fully recorded; before it, whoever left was not written down.
     `until`: the first moment that is not fully recorded; outcomes end there.
-    `fingerprint`: of the kept rows, whatever their order.
+    `unused`: names in [files] that no SELECT reads. `fingerprint`: of the kept rows, whatever their order.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class Tables:
     until: datetime
     reports: tuple[TableReport, ...]
     findings: tuple[Finding, ...]
+    unused: tuple[str, ...]
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -104,6 +106,7 @@ class Tables:
                 for report in self.reports
             ],
             "checks": [asdict(found) for found in self.findings],
+            "unused_files": self.unused,
             "quarantine": str(self.folder / "quarantine"),
         }
 
@@ -176,6 +179,7 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
             "since": _since(connection, settings, present, now).isoformat(),
             "until": _until(connection, settings, present, now).isoformat(),
             "reports": [asdict(report) for report in reports],
+            "unused": _unused(settings),
             "findings": [asdict(found) for found in _run_checks(connection, settings)],
         }
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
@@ -224,7 +228,7 @@ def _quarantine(connection: Connection, table: Table, folder: Path) -> TableRepo
     path = folder / "quarantine" / f"{table.name}.parquet"
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE refused AS SELECT j.reason_ AS reason, "
-        "CAST(to_json(s) AS VARCHAR) AS row_as_given FROM judged AS j "
+        "CAST(json_merge_patch(to_json(s), '{\"row_number_\": null}') AS VARCHAR) AS row_as_given FROM judged AS j "
         "JOIN staged AS s USING (row_number_) WHERE j.reason_ IS NOT NULL ORDER BY row_number_"
     )
     connection.execute(f"COPY refused TO {literal(str(path))} (FORMAT parquet)")
@@ -236,6 +240,14 @@ def _quarantine(connection: Connection, table: Table, folder: Path) -> TableRepo
     )
     reasons = tuple(Reason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in counted)
     return TableReport(table.name, _count(connection, "staged"), _count(connection, table.name), reasons)
+
+
+def _unused(settings: Settings) -> list[str]:
+    """Return the names in [files] that occur in no SELECT: often a name misspelt."""
+    selects = [settings.select(table) or "" for table in TABLES]
+    selects += [settings.read_sql(written, name) for name, written in settings.checks.items()]
+    said = "\n".join(selects).lower()
+    return [name for name in settings.files if name.lower() not in said]
 
 
 def _refuse_mixed_money(connection: Connection, present: list[str]) -> None:
@@ -333,7 +345,7 @@ def _count(connection: Connection, table: str) -> int:
 
 def _source_version(settings: Settings) -> str:
     """Name the state of the sources: every file's size and change time, and every SELECT."""
-    parts: list[object] = [settings.data.model_dump(mode="json")]
+    parts: list[object] = [FORMAT, settings.data.model_dump(mode="json")]
     for name in settings.files:
         for path in source_files(settings, name):
             status = path.stat()
@@ -351,4 +363,5 @@ def _read_summary(folder: Path) -> Tables:
     )
     findings = tuple(Finding(**found) for found in summary["findings"])
     since, until = (datetime.fromisoformat(summary[moment]) for moment in ("since", "until"))
-    return Tables(folder, summary["fingerprint"], since, until, reports, findings)
+    unused = tuple(summary["unused"])
+    return Tables(folder, summary["fingerprint"], since, until, reports, findings, unused)

@@ -15,8 +15,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from features.build import FeatureTable
+from features.errors import did_you_mean
 from features.sources import Progress as Tell
 from features.sources import Tables
+from features.tables import TABLES
 from serving.scoring import ScoreReport
 from training.metrics import METRICS, SAID, Estimate, Result
 from training.train import TrainReport
@@ -73,6 +75,8 @@ def print_check(tables: Tables) -> None:
             of = f"{found.of:,}" if found.of else "-"
             findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(_short(found.example)))
         show(findings)
+    for name in tables.unused:
+        out.print(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}", markup=False, soft_wrap=True)
     out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")
     out.print(f"Quarantined rows lie in {tables.folder / 'quarantine'}.", soft_wrap=True)
 

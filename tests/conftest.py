@@ -40,9 +40,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     is_skip = report.outcome == "skipped" and not hasattr(report, "wasxfail")
     if is_skip and os.environ.get("UNDERTOW_NO_SKIPS") == "1":
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
         report.outcome = "failed"
-        report.longrepr = f"Skipped, and UNDERTOW_NO_SKIPS=1 allows none: {reason}"
+        report.longrepr = f"Skipped, and UNDERTOW_NO_SKIPS=1 allows none: {reason.removeprefix('Skipped: ')}"
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.build import build_features, calendar, own_profile, take_population
+from features.definition import Feature, rows_of
 from features.errors import DataError, TimeError
+from features.plan import compile_features
 from features.settings import Settings
 from features.sources import Tables, load_tables
 from features.window import days_between, month_starts
@@ -79,7 +81,7 @@ def test_other_rows_or_other_definitions_are_another_folder(
     project: Project, tiny: Tiny, tiny_world: World
 ) -> None:
     built = build_features(*tiny, [APRIL])
-    assert built.folder.name == f"{tiny[1].fingerprint}-{built.catalogue.id}"
+    assert built.folder.name.startswith(f"{tiny[1].fingerprint}-")
     tiny_world["events.csv"] = tiny_world["events.csv"][1:]
     fewer = project(tiny_world)
     again = build_features(fewer, load_tables(fewer, NOW), [APRIL])
@@ -185,3 +187,12 @@ def test_month_starts_include_both_ends_and_cross_the_year() -> None:
 def test_days_between_is_elapsed_time_with_its_sign() -> None:
     assert days_between(MARCH, APRIL) == 31.0
     assert days_between(MARCH + timedelta(hours=12), MARCH) == -0.5
+
+
+def test_another_measure_of_the_same_name_is_another_query() -> None:
+    pages = rows_of("events").where(kind="page_view")
+    cards = [
+        Feature("pages", "Pages", family="usage", level="interaction", unit="count", measure=measure)
+        for measure in (pages.count(), pages.distinct_days())
+    ]
+    assert compile_features(cards[0].columns) != compile_features(cards[1].columns)

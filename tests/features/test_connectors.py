@@ -149,7 +149,6 @@ def test_data_that_are_no_folder_are_refused(tmp_path: Path) -> None:
         write_project("oulad", tmp_path / "nowhere", tmp_path / "project")
 
 
-@pytest.mark.xfail(strict=True, reason="the SELECTs stay behind")
 def test_where_the_data_lack_a_file_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(SourceError, match=r"\[files\] courses: no file at .*courses.csv"):

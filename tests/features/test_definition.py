@@ -142,8 +142,8 @@ def test_a_ratio_is_made_of_both_its_measures() -> None:
         (replace(ERRORS, windows=(0,)), "errors: a window is a whole number of days above 0, came 0"),
         (replace(ERRORS, windows=(1.5,)), "a whole number of days above 0, came 1.5"),
         (replace(ERRORS, trend=-30), "a whole number of days above 0, came -30"),
-        (replace(ERRORS, measure=Rows("evnts", "at").count()), "unknown table 'evnts'. Did you mean 'events'"),
-        (replace(ERRORS, measure=events.sum("valeu")), "events has no column 'valeu'. Did you mean 'value'"),
+        (replace(ERRORS, measure=Rows("evnts", "at").count()), "table 'evnts'. Did you mean 'events'"),
+        (replace(ERRORS, measure=events.sum("valeu")), "no column 'valeu'. Did you mean 'value'"),
         (replace(ERRORS, measure=events.where(kid="error").count()), "no column 'kid'. Did you mean 'kind'"),
         (replace(ERRORS, measure=events.timed_by("ocurred_at").count()), "Did you mean 'occurred_at'"),
         (replace(ERRORS, measure=events.count() / events.sum("valeu")), "Did you mean 'value'"),
@@ -161,11 +161,9 @@ def test_a_column_that_two_cards_yield_is_refused() -> None:
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_a_card_compiles_by_itself(feature: Feature, features_of: Callable[..., dict]) -> None:
-    assert set(features_of(feature.columns, {}, AS_OF)["a"]) == {
-        "as_of",
-        *(column.name for column in feature.columns),
-    }
+def test_a_card_compiles_by_itself(feature: Feature) -> None:
+    query = compile_features(feature.columns)
+    assert all(f'AS "{column.name}"' in query for column in feature.columns)
 
 
 def test_the_query_is_the_same_each_time() -> None:

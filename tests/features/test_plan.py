@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from features.definition import Feature, Measure, Ratio, measures, rows_of
+from features.definition import Feature, Measure, Ratio, Rows, measures, rows_of
 from features.plan import compile_features
 
 AS_OF = datetime(2024, 3, 31)
@@ -173,6 +173,11 @@ def test_days_until_without_a_term_does_not_roll(value: Value) -> None:
     assert value(active.days_until("renews_at"), rows) is None
 
 
+def test_time_is_measured_to_the_microsecond(value: Value) -> None:
+    days = value(events.days_since_last(), [{"occurred_at": AS_OF - MOMENT}])
+    assert days == pytest.approx(1e-6 / 86_400, rel=1e-12)
+
+
 # --- which rows ------------------------------------------------------------------------------
 
 
@@ -276,6 +281,30 @@ def test_a_ticket_resolved_at_or_after_as_of_is_still_open(
         tickets.timed_by("resolved_at").hours_between("opened_at", "resolved_at"), rows, windows=(30,)
     )
     assert (hours is None) == bool(still_open)
+
+
+@pytest.mark.parametrize(
+    ("rows", "late"),
+    [
+        (tickets, "first_response_at"),
+        (tickets, "resolved_at"),
+        (tickets, "reopened_at"),
+        (tickets, "escalated_at"),
+        (tickets, "csat_at"),
+        (invoices, "paid_at"),
+        (rows_of("users"), "left_at"),
+        (subscriptions, "end_recorded_at"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("came", "hours"), [(AS_OF - timedelta(hours=1), 23.0), (AS_OF, None), (ago(-9), None)]
+)
+def test_a_time_that_nobody_knew_before_is_not_shown_before(
+    value: Value, rows: Rows, late: str, came: datetime, hours: float | None
+) -> None:
+    given = [{rows.clock: ago(1), late: came}]
+    assert value(rows.hours_between(rows.clock, late), given) == hours
+    assert value(rows.known(late).count(), given) == (hours is not None)
 
 
 @pytest.mark.parametrize(

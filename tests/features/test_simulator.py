@@ -112,7 +112,7 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="Unknown preset 'dmo'.*Did you mean 'demo'"):
+    with pytest.raises(SettingsError, match=r"Unknown preset 'dmo'.*Did you mean 'demo'"):
         simulate("dmo", tmp_path)
 
 
