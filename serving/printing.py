@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from features.build import FeatureTable
 from features.errors import did_you_mean
@@ -120,15 +122,16 @@ def print_training(report: TrainReport) -> None:
 
 
 def results_table(results: Sequence[Result]) -> Table:
-    """Return the table of results: a block a horizon, a line a model."""
-    table = _table("Days", "Model", *(SAID[name] for name in METRICS), "Left / judged", right=range(2, 9))
+    """Return the table of results: a block a horizon, a line a model; all metrics where there is room."""
+    metrics = _metrics_that_fit()
+    table = _table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
     for position, result in enumerate(results):
         first = position == 0 or results[position - 1].horizon != result.horizon
         last = position + 1 == len(results) or results[position + 1].horizon != result.horizon
         table.add_row(
             str(result.horizon) if first else "",
             result.model,
-            *(_estimate(result.metrics[name]) for name in METRICS),
+            *(_estimate(result.metrics[name]) for name in metrics),
             f"{result.churners:,} / {result.rows:,}" if first else "",
             end_section=last,
         )
@@ -137,9 +140,10 @@ def results_table(results: Sequence[Result]) -> Table:
 
 def segments_table(by_segment: dict[str, Result]) -> Table:
     """Return the model's results inside each segment that has churners enough."""
-    table = _table("Segment", "Days", *(SAID[name] for name in METRICS), "Left / judged", right=range(1, 9))
+    metrics = _metrics_that_fit()
+    table = _table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
     for name, result in by_segment.items():
-        numbers = [_estimate(result.metrics[metric]) for metric in METRICS]
+        numbers = [_estimate(result.metrics[metric]) for metric in metrics]
         table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
     return table
 
@@ -157,26 +161,31 @@ def print_score(report: ScoreReport, currency: str) -> None:
 
 
 def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
-    """Print the list, by value at risk."""
+    """Print the list, by value at risk: a line of numbers an account, and its reasons below."""
     headline, currency = manifest["headline"], manifest["currency"]
-    table = _table("Account", "Owner", "Segment", f"MRR {currency}", f"Leaves in {headline} d", "At risk",
-                   "Renews", "The score reacts to", right=(3, 4, 5))  # fmt: skip
-    for row in rows.to_pylist():
+    names = [_name(row) for row in rows.to_pylist()]
+    wide = min(max([len(name) for name in names] + [len("Account")]), 40)
+    leaves = f"Leaves in {headline} d"
+    out.print(f"[bold]{'Account':<{wide}}{'MRR ' + currency:>12}{leaves:>17}{'At risk':>11}  Renews[/]")
+    for name, row in zip(names, rows.to_pylist(), strict=True):
         renews = f"{row['renews_at']:%Y-%m-%d}" if row["renews_at"] else "-"
-        table.add_row(
-            escape(f"{row['name']}\n{row['account_id']}" if row["name"] != row["account_id"] else row["account_id"]),
-            escape(row["owner"] or "-"),
-            escape(row["segment"] or "-"),
-            f"{row['mrr']:,.0f}",
-            f"{row[f'p_{headline}']:.0%}\n{row['cause']}",
-            f"{row['value_at_risk']:,.0f}",
-            renews,
-            escape("\n".join(_reason(reason) for reason in row["reasons"]) or "-"),
-            end_section=True,
-        )
-    show(table)
+        numbers = f"{row['mrr']:>12,.0f}{row[f'p_{headline}']:>17.0%}{row['value_at_risk']:>11,.0f}  {renews}"
+        out.print(f"[bold]{escape(f'{name[:wide]:<{wide}}')}[/]{numbers}", highlight=False)
+        beside = (row["account_id"], row["owner"], row["segment"], f"the likelier cause is {row['cause']}")
+        _below(" · ".join(text for text in beside if text), "dim")
+        for reason in row["reasons"]:
+            _below(_reason(reason))
+    out.print()
     out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by {currency} at risk over "
               f"{manifest['value_months']} months ({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["name"] or row["account_id"])
+
+
+def _below(text: str, style: str = "") -> None:
+    out.print(Padding(Text(text, style=style), (0, 0, 0, 2)))
 
 
 def print_drivers(found: dict[str, Any]) -> None:
@@ -222,6 +231,11 @@ def _estimate(estimate: Estimate) -> str:
 
 def _short(text: str, most: int = 90) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _metrics_that_fit() -> tuple[str, ...]:
+    narrow = out.is_terminal and out.width < NARROW
+    return ("auroc", "log_loss", "calibration") if narrow else METRICS
 
 
 def _table(*headers: str, right: Sequence[int] = ()) -> Table:

@@ -76,7 +76,8 @@ def _tables(folder: Path, given: Mapping[str, Sequence[Row]]) -> Tables:
         schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
         pq.write_table(pa.Table.from_pylist(filled, schema=schema), folder / f"{name}.parquet")
     reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
-    return Tables(folder, "by hand", datetime(2023, 1, 1), datetime(2025, 1, 1), reports, ())
+    first, last = datetime(2023, 1, 1), datetime(2025, 1, 1)
+    return Tables(folder, "by hand", since=first, until=last, reports=reports, findings=(), unused=())
 
 
 def _population(folder: Path, tables: Tables, as_of: datetime) -> FeatureTable:
