@@ -23,7 +23,7 @@ from features.sources import Tables
 from features.tables import TABLES
 from serving.scoring import ScoreReport
 from training.metrics import METRICS, SAID, Estimate, Result
-from training.train import TrainReport
+from training.report import TrainReport
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True)

@@ -23,6 +23,7 @@ SHOWN_TO_SERVING = {
     "training.outcomes",
     "training.periods",
     "training.tracking",
+    "training.report",
     "training.train",
 }
 

@@ -102,6 +102,12 @@ def make_examples(
     return examples.take(keep)
 
 
+def segments(rows: pa.Table) -> dict[str, np.ndarray]:
+    """Return segment -> bool, shape (n,): the rows in it."""
+    names = [name for name in pc.unique(rows["segment"]).to_pylist() if name is not None]
+    return {name: np.asarray(pc.fill_null(pc.equal(rows["segment"], name), False)) for name in sorted(names)}
+
+
 def _accounts_where(settings: Settings, tables: Tables, where: str, rows: pa.Table) -> np.ndarray:
     with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
         open_tables(connection, tables)

@@ -24,7 +24,8 @@ from features.sources import load_tables
 from serving.printing import out, progress, results_table, show
 from training.examples import Examples, make_examples
 from training.metrics import Judged, Result, judge
-from training.train import TrainReport, train
+from training.report import TrainReport
+from training.train import train
 
 TRUTH = "true probability"
 

@@ -1,0 +1,129 @@
+"""What a training run found, and what a reader must know before trusting it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from features.settings import Settings
+from training.bundle import Bundle
+from training.examples import Dates, Examples
+from training.gate import Verdict
+from training.metrics import FEW_CHURNERS, METRICS, Result
+
+MODEL = "undertow hazard"
+THIN = 100  # churners below which results are called thin
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training run found: the same facts that the command line prints."""
+
+    run_id: str
+    version: str
+    number: int
+    verdict: Verdict
+    dates: Dates
+    learned: dict[str, int]
+    results: tuple[Result, ...]
+    by_segment: dict[str, Result]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values; numbers that cannot be told become null."""
+        return {
+            "run_id": self.run_id,
+            "version": self.version,
+            "registered_version": self.number,
+            "champion": self.verdict.promoted,
+            "verdict": self.verdict.said,
+            "train_as_ofs": [f"{day:%Y-%m-%d}" for day in self.dates.train],
+            "test_as_ofs": [f"{day:%Y-%m-%d}" for day in self.dates.test],
+            "learned": self.learned,
+            "results": [_plain(result) for result in self.results],
+            "by_segment": {name: _plain(result) for name, result in self.by_segment.items()},
+            "notes": self.notes,
+        }
+
+
+def count(learn: Examples, judge_on: Examples) -> dict[str, int]:
+    """Return how much there was to learn from and to be judged on."""
+    return {
+        "train_snapshots": len(learn),
+        "train_accounts": len(np.unique(learn.accounts)),
+        "train_churners": learn.churners(),
+        "test_snapshots": len(judge_on),
+        "test_churners": judge_on.churners(),
+    }
+
+
+def caveats(
+    settings: Settings,
+    learn: Examples,
+    judge_on: Examples,
+    ends: tuple[int, ...],
+    results: tuple[Result, ...],
+    bundle: Bundle,
+) -> tuple[str, ...]:
+    """Return what a reader must know before trusting the numbers."""
+    notes = []
+    if learn.churners() < THIN:
+        notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
+    for horizon in settings.training.horizons:
+        if horizon not in ends:
+            notes.append(f"{horizon} days: not enough followed history to learn from, so it is not served.")
+        elif not judge_on.outcomes.matured(horizon).any():
+            notes.append(f"{horizon} days: not judged, the window after the test has not matured.")
+    for model in bundle.causes:
+        if not model.boosters:
+            notes.append(f"{model.cause.capitalize()} churn: too few events for a model, a constant rate is used.")
+    by_model = {result.model: result for result in results if result.horizon == bundle.headline}
+    if MODEL in by_model:
+        notes += _warnings(by_model)
+    return tuple(notes)
+
+
+def _warnings(by_model: dict[str, Result]) -> list[str]:
+    mine = by_model[MODEL]
+    warnings = []
+    if mine.churners < FEW_CHURNERS:
+        warnings.append(f"Only {mine.churners} churners in the test: the intervals say little.")
+    loss = mine.metrics["log_loss"].value
+    beaten_by = [name for name, other in by_model.items() if other.metrics["log_loss"].value < loss]
+    if beaten_by:
+        warnings.append(
+            f"At {mine.horizon} days the model does not beat the {' or the '.join(beaten_by)} by log loss: "
+            "use its list with care."
+        )
+    if mine.metrics["auroc"].value > 0.9:
+        warnings.append("AUROC above 0.9 is rarely honest: look for a column that knows the future.")
+    return warnings
+
+
+def named_metrics(results: tuple[Result, ...]) -> dict[str, float]:
+    """Return metric_horizon -> value, with _low and _high; a baseline's name goes before."""
+    named = {}
+    for result in results:
+        prefix = "" if result.model == MODEL else f"{result.model.replace(' ', '_')}."
+        for name in METRICS:
+            estimate = result.metrics[name]
+            for part, value in asdict(estimate).items():
+                suffix = "" if part == "value" else f"_{part}"
+                if np.isfinite(value):
+                    named[f"{prefix}{name}_{result.horizon}{suffix}"] = value
+    return named
+
+
+def _plain(result: Result) -> dict[str, object]:
+    metrics = {
+        name: {part: (value if np.isfinite(value) else None) for part, value in asdict(estimate).items()}
+        for name, estimate in result.metrics.items()
+    }
+    return {
+        "model": result.model,
+        "horizon": result.horizon,
+        "rows": result.rows,
+        "churners": result.churners,
+        "metrics": metrics,
+    }

@@ -1,0 +1,31 @@
+"""What is typical: medians of the training snapshots, by segment, told beside every reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from training.encoding import ModelColumn, encode
+from training.examples import segments
+
+FEW_IN_SEGMENT = 50  # snapshots below which a segment's typical values are not told
+
+
+def typical_values(rows: pa.Table, columns: tuple[ModelColumn, ...]) -> dict[str, dict[str, float]]:
+    """Return segment ("" for all accounts) -> column -> median of the known values."""
+    numbers = tuple(column for column in columns if not column.is_text)
+    matrix = encode(numbers, rows)
+    groups = {"": np.ones(rows.num_rows, dtype=bool)}
+    for name, mask in segments(rows).items():
+        if mask.sum() >= FEW_IN_SEGMENT:
+            groups[name] = mask
+    return {name: _medians(matrix[mask], numbers) for name, mask in groups.items()}
+
+
+def _medians(matrix: np.ndarray, columns: tuple[ModelColumn, ...]) -> dict[str, float]:
+    found = {}
+    for position, column in enumerate(columns):
+        known = matrix[:, position][~np.isnan(matrix[:, position])]
+        if len(known):
+            found[column.name] = float(np.median(known))
+    return found
