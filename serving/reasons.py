@@ -17,6 +17,7 @@ from training.encoding import ModelColumn
 
 MOST_FAMILIES = 2
 MOST_EVIDENCE = 2
+STANDS_OUT = 0.1  # of the typical value
 WORTH_SAYING = 0.002  # probability points below which a family is not a reason
 CARD_OF_COVARIATE = {"period_renewals": "days_to_renewal", "period_days_to_renewal": "days_to_renewal"}
 PREFERRED_WINDOW = 30  # days; the window in which evidence is told, where a card has it
@@ -106,17 +107,17 @@ def _tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> Evidence |
 def _worth_telling(
     column: ModelColumn, value: float | None, before: float | None, typical: float | None
 ) -> bool:
-    """A fact is a reason only where it stands out: worse than typical, or worse than before.
+    """A fact is a reason only where it stands out: worse than typical, or worse than before, by a tenth.
 
-    Where a card has no better side, it must differ from what is typical.
+    Where a card has no better side, it must differ by as much.
     """
     if value is None:
         return False
     others = [other for other in (before, typical) if other is not None]
     if column.good is None:
-        return not others or any(value != other for other in others)
+        return not others or any(abs(value - other) > STANDS_OUT * abs(other) for other in others)
     sign = 1 if column.good == "low" else -1
-    return any(sign * (value - other) > 0 for other in others)
+    return any(sign * (value - other) > STANDS_OUT * abs(other) for other in others)
 
 
 def _column_to_tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> ModelColumn | None:

@@ -195,13 +195,13 @@ class TopFeature(msgspec.Struct):
     contribution: float | None
 
 
-class Contributions(msgspec.Struct, omit_defaults=True):
+class Contributions(msgspec.Struct):
     """What the score reacts to: with `baseline_probability` the families add up to the score."""
 
     horizon: int
     unit: str
     families: dict[str, float | None]
-    top_features: list[TopFeature] | msgspec.UnsetType = msgspec.UNSET
+    top_features: list[TopFeature]
 
 
 class Evidence(msgspec.Struct):
@@ -310,7 +310,10 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         "by_cause": {cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)},
         "clv": Money(manifest["value_months"], row["clv"], row["currency"]),
         "contributions": Contributions(
-            manifest["headline"], "probability", {family: row[f"probability_{family}"] for family in families}
+            manifest["headline"],
+            "probability",
+            {family: row[f"probability_{family}"] for family in families},
+            [msgspec.convert(feature, TopFeature) for feature in row.get("top_features") or []],
         ),
         "reasons": [msgspec.convert(reason, Reason) for reason in row.get("reasons") or []],
     }

@@ -49,6 +49,10 @@ REASONS = pa.list_(
     )
 )
 
+TOP_FEATURES = pa.list_(
+    pa.struct([("feature", pa.string()), ("family", pa.string()), ("contribution", pa.float64())])
+)
+
 
 @dataclass(frozen=True)
 class ScoreReport:
@@ -149,6 +153,7 @@ def scores_table(
         "baseline_log_odds": np.full(rows.num_rows, scores.baseline_log_odds),
         **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(FAMILIES)},
         **{f"log_odds_{f}": scores.log_odds_by_family[:, i] for i, f in enumerate(FAMILIES)},
+        "top_features": pa.array([_top_features(bundle, scores, row) for row in range(rows.num_rows)], TOP_FEATURES),
         "reasons": pa.array([[asdict(reason) for reason in mine] for mine in told], REASONS),
         **{
             f"reason_{number + 1}": pa.array(
@@ -181,6 +186,11 @@ def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
 
 def _reasons(bundle: Bundle, scores: Scores, rows: pa.Table) -> list[tuple[Reason, ...]]:
     return [reasons_of(bundle, scores, row, values) for row, values in enumerate(rows.to_pylist())]
+
+
+def _top_features(bundle: Bundle, scores: Scores, row: int) -> list[dict[str, object]]:
+    names = ("feature", "family", "contribution")
+    return [dict(zip(names, each, strict=True)) for each in bundle.top_features(scores, row)]
 
 
 def _feature_columns(bundle: Bundle, rows: pa.Table) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
@@ -39,13 +39,11 @@ if TYPE_CHECKING:
     from training.bundle import Bundle, Scores
 
 SCORES = "scores.parquet"
-FEATURES = "features.parquet"
 DRIVERS = "drivers.json"
 MANIFEST = "manifest.json"
 BUNDLE = "bundle"
-TOP_FEATURES = 5
 MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
-NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons")
+NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
 
 
@@ -115,13 +113,16 @@ class PublishedScores:
         return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
-        """Score published accounts from the rows they were scored from, or the rows sent along."""
+        """Answer for published accounts with what was published; score rows sent along live."""
         if request.account_ids is not None:
-            rows = self.feature_rows(request.account_ids)
-            return self._answer(rows, list(request.account_ids), self._day())
+            rows = self.table.take(pa.array([self._position(account_id) for account_id in request.account_ids]))
+            results = [as_scored(account) for account in as_accounts(rows, self.manifest)]
+            return ScoreAnswer(self.manifest["model_version"], self._day(), results)
         sent, as_of = request.rows or [], request.as_of or self._day()
-        names = [str(row["account_id"]) if row.get("account_id") is not None else None for row in sent]
-        return self._answer(self._table(sent, as_of), names, as_of)
+        scores = self.bundle.score(self._table(sent, as_of))
+        names = [None if row.get("account_id") is None else str(row["account_id"]) for row in sent]
+        results = [scored(scores, row, name, self.bundle, self.manifest) for row, name in enumerate(names)]
+        return ScoreAnswer(self.manifest["model_version"], as_of, results)
 
     def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
         """Return rows sent by a caller as the model reads them, or raise RequestError."""
@@ -133,25 +134,8 @@ class PublishedScores:
         moment = datetime.combine(as_of, time())
         return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
 
-    def _answer(self, rows: pa.Table, account_ids: Sequence[str | None], as_of: date) -> ScoreAnswer:
-        scores = self.bundle.score(rows)
-        results = [
-            scored(scores, position, account_id, self.bundle, self.manifest)
-            for position, account_id in enumerate(account_ids)
-        ]
-        return ScoreAnswer(self.manifest["model_version"], as_of, results)
-
     def _day(self) -> date:
         return datetime.fromisoformat(self.manifest["as_of"]).date()
-
-    def feature_rows(self, account_ids: Sequence[str]) -> pa.Table:
-        """Return the feature rows that these accounts were scored from, in the order asked."""
-        for account_id in account_ids:
-            self._position(account_id)
-        wanted = pc.is_in(pc.field("account_id"), pa.array(sorted(set(account_ids))))
-        rows = pq.read_table(self.folder / FEATURES, filters=wanted)
-        at = {account_id: row for row, account_id in enumerate(rows["account_id"].to_pylist())}
-        return rows.take(pa.array([at[account_id] for account_id in account_ids]))
 
     def _position(self, account_id: str) -> int:
         if account_id not in self.position:
@@ -203,6 +187,11 @@ def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
     return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
 
 
+def as_scored(account: Account) -> Scored:
+    """Return what was published of an account as the answer of a scoring."""
+    return Scored(**{name: getattr(account, name) for name in Scored.__struct_fields__})
+
+
 def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any]) -> Scored:
     """Return row `row` of live scores as an answer."""
     days = [str(horizon) for horizon in bundle.horizons]
@@ -218,15 +207,9 @@ def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, man
             bundle.headline,
             "probability",
             dict(zip(FAMILIES, scores.probability_by_family[row].tolist(), strict=True)),
-            _top_features(scores.probability_by_feature[row].tolist(), bundle),
+            [TopFeature(*each) for each in bundle.top_features(scores, row)],
         ),
     )
-
-
-def _top_features(contributions: list[float], bundle: Bundle) -> list[TopFeature]:
-    told = zip(bundle.contribution_names, bundle.contribution_families, contributions, strict=True)
-    ranked = sorted(told, key=lambda each: -abs(each[2]))
-    return [TopFeature(*each) for each in ranked[:TOP_FEATURES]]
 
 
 def as_csv(rows: pa.Table) -> str:

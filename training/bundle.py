@@ -106,6 +106,12 @@ class Bundle:
         """Return text column -> number of rows whose value training never saw."""
         return unseen(self.columns, rows)
 
+    def top_features(self, scores: Scores, row: int, most: int = 5) -> list[tuple[str, Family, float]]:
+        """Return (name, family, probability points) of the contributions that move a score most."""
+        shares = scores.probability_by_feature[row].tolist()
+        told = zip(self.contribution_names, self.contribution_families, shares, strict=True)
+        return sorted(told, key=lambda each: -abs(each[2]))[:most]
+
     # --- scoring ---
 
     def log_odds(self, rows: pa.Table) -> np.ndarray:

@@ -187,6 +187,17 @@ def feature_rows(people: tuple[tuple[Any, ...], ...]) -> pa.Table:
     })  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def published_features() -> Callable[[Path, str], Row]:
+    """Return a function that gives the features from which an account of a published run was scored."""
+
+    def features_of(run: Path, account_id: str) -> Row:
+        rows = pq.read_table(run / "features.parquet").drop_columns(["as_of"]).to_pylist()
+        return next(row for row in rows if row["account_id"] == account_id)
+
+    return features_of
+
+
 def _write(folder: Path, run_id: str, bundle: Bundle, people: tuple[tuple[Any, ...], ...]) -> None:
     rows = feature_rows(people)
     found = sorted(_scores(rows, bundle, people), key=lambda row: -row["value_at_risk"])
@@ -217,6 +228,10 @@ def _scores(rows: pa.Table, bundle: Bundle, people: tuple[tuple[Any, ...], ...])
             "baseline_probability": scores.baseline_probability, "baseline_log_odds": scores.baseline_log_odds,
             **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(FAMILIES)},
             **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(FAMILIES)},
+            "top_features": [
+                dict(zip(("feature", "family", "contribution"), each, strict=True))
+                for each in bundle.top_features(scores, i)
+            ],
             "reasons": (reasons := _reasons(person, scores.probability_by_family[i])),
             **{f"reason_{n + 1}": _line(reasons, n) for n in range(2)},
             "model_version": bundle.version,
@@ -305,6 +320,7 @@ def _schema() -> pa.Schema:
         ("baseline_probability", number), ("baseline_log_odds", number),
         *((f"probability_{f}", number) for f in FAMILIES),
         *((f"log_odds_{f}", number) for f in FAMILIES),
+        ("top_features", pa.list_(pa.struct([("feature", text), ("family", text), ("contribution", number)]))),
         ("reasons", pa.list_(reason)), ("reason_1", text), ("reason_2", text), ("model_version", text),
     ])  # fmt: skip
 

@@ -272,7 +272,7 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     folder = publish_scores(tmp_path)
-    (folder / "features.parquet").write_bytes(b"this is no Parquet file")
+    (folder / "scores.parquet").write_bytes(b"this is no Parquet file")
     with caplog.at_level(logging.INFO):
         answer = make_client(make_app(tmp_path)).post("/v1/score", json={"account_ids": ["A-00042"]})
     told = problem(answer, 500)
@@ -282,12 +282,15 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
 
 
 def test_a_model_of_another_format_is_said_to_need_training(
-    tmp_path: Path, publish_scores: Callable[..., Path], make_client: Callable[..., Client]
+    tmp_path: Path,
+    publish_scores: Callable[..., Path],
+    make_client: Callable[..., Client],
+    feature_row: dict[str, Any],
 ) -> None:
     written = publish_scores(tmp_path) / "bundle" / "bundle.json"
     written.write_text(written.read_text().replace('"format": 1', '"format": 0'))
     client = make_client(make_app(tmp_path))
-    assert "train again" in problem(client.post("/v1/score", json=EXAMPLE_REQUEST), 503)["detail"]
+    assert "train again" in problem(client.post("/v1/score", json={"rows": [feature_row]}), 503)["detail"]
     assert client.get("/v1/at-risk").status_code == 200
 
 
@@ -355,11 +358,9 @@ print([name for name in ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "
 
 
 @pytest.fixture
-def feature_row(store: Path) -> dict[str, Any]:
+def feature_row(store: Path, published_features: Callable[[Path, str], dict[str, Any]]) -> dict[str, Any]:
     """The features of A-00042 as plain JSON."""
-    rows = ScoresReader(store).latest().feature_rows(["A-00042"])
-    row: dict[str, Any] = rows.drop_columns(["as_of"]).to_pylist()[0]
-    return row
+    return published_features(ScoresReader(store).latest().folder, "A-00042")
 
 
 @pytest.fixture
