@@ -92,6 +92,7 @@ def calendar(settings: Settings, tables: Tables) -> list[datetime]:
         chosen = {*settings.snapshots.dates, *settings.snapshots.test}
         return [midnight(day) for day in sorted(chosen)]
     found = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), tables.until)
+    found = sorted({*found, *(midnight(day) for day in settings.snapshots.test)})
     if not found:
         raise TimeError(
             f"The record runs from {tables.since:%Y-%m-%d} to {tables.until:%Y-%m-%d}: too short for a month start "

@@ -103,6 +103,13 @@ class Settings(_Frozen):
     value: Value = Value()
     engine: Engine = Engine()
 
+    @field_validator("name")
+    @classmethod
+    def _a_models_name(cls, name: str) -> str:
+        if not name.strip() or set("/:") & set(name):
+            raise ValueError("name must not be empty, nor hold '/' or ':': it also names the model in MLflow")
+        return name
+
     @field_validator("tables")
     @classmethod
     def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:

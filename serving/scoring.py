@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.build import build_features
+from features.build import FeatureTable, build_features
 from features.definition import FAMILIES
 from features.errors import ModelRefusal
 from features.settings import Settings
@@ -86,7 +86,9 @@ def score(
         raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
     tables = load_tables(settings, now, progress)
     moment = as_of or tables.until
-    rows = build_features(settings, tables, [moment], progress).read()
+    built = build_features(settings, tables, [moment], progress)
+    _refuse_other_features(champion.bundle, built)
+    rows = built.read()
     if rows.num_rows == 0:
         raise ModelRefusal(f"Nobody is at risk at {moment:%Y-%m-%d}: no account has MRR above 0 then.")
     scores = _in_batches(champion.bundle, rows, progress)
@@ -104,6 +106,16 @@ def score(
     folder = publish(settings.store_path("scores"), run_id, write)
     at_risk = float(scores.value_at_risk.sum())
     return ScoreReport(run_id, folder, moment, rows.num_rows, at_risk, version, notes)
+
+
+def _refuse_other_features(bundle: Bundle, built: FeatureTable) -> None:
+    """Raise ModelRefusal where a feature is gone, or is defined otherwise, since the model was trained."""
+    changed = bundle.changed(built.catalogue.columns)
+    if changed:
+        raise ModelRefusal(
+            f"The champion was trained on features that are gone or defined otherwise now: {', '.join(changed[:5])}. "
+            "Bring their source back, or run `undertow train`."
+        )
 
 
 def _in_batches(
@@ -203,7 +215,11 @@ def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
         for name, count in bundle.unseen(rows).items()
     ]
     age = (as_of - datetime.fromisoformat(bundle.trained_until)).days
-    notes.append(f"The model learned from outcomes up to {bundle.trained_until}, {age} days before this as_of.")
+    learned = f"The model learned from outcomes up to {bundle.trained_until}"
+    notes.append(
+        f"{learned}, {age} days before this as_of." if age >= 0
+        else f"{learned}: it may have seen what came after this as_of, so this list is no forecast."
+    )
     return tuple(notes)
 
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 
-from features.definition import FAMILIES, Family
+from features.definition import FAMILIES, Column, Family, definition_id
 from features.errors import ModelRefusal, RequestError
 from features.settings import Value
 from training import curves
@@ -96,6 +97,12 @@ class Bundle:
     def contribution_families(self) -> tuple[Family, ...]:
         """Return the family of each of `contribution_names`."""
         return (*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES))
+
+    def changed(self, columns: Iterable[Column]) -> list[str]:
+        """Return the cards that are gone, or defined otherwise, since the model was trained."""
+        today = {column.name: definition_id(column.feature) for column in columns}
+        strange = [column.card for column in self.columns if today.get(column.name) != column.definition_id]
+        return list(dict.fromkeys(strange))
 
     def typical_value(self, column: str, segment: str | None) -> float | None:
         """Return the median of a column among accounts like this one, as found in training."""

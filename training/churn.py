@@ -19,7 +19,7 @@ from training.periods import COVARIATES, churned_in, covariates, entered, with_c
 
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
-TOO_FEW_EVENTS = 20  # below it, a constant hazard
+TOO_FEW_CHURNERS = 20  # accounts; below it, a constant hazard
 MIN_PERIOD_ROWS = 100  # a period with fewer observed rows is not served
 TWO_YEARS = timedelta(days=730)
 IMPOSSIBLE = -20.0  # log-odds of a cause never seen
@@ -27,11 +27,19 @@ IMPOSSIBLE = -20.0  # log-odds of a cause never seen
 
 @dataclass(frozen=True)
 class PersonPeriods:
-    """The rows a hazard learns from: `matrix` (m, J), `period` (m,), `events` cause -> bool (m,)."""
+    """The rows a hazard learns from.
+
+    `matrix` (m, J), `period` (m,), `account` whole numbers (m,), `events` cause -> bool (m,).
+    """
 
     matrix: np.ndarray
     period: np.ndarray
+    account: np.ndarray
     events: dict[str, np.ndarray]
+
+    def churners(self, cause: str) -> int:
+        """Return how many accounts left for this cause; each may be seen from several snapshots."""
+        return len(np.unique(self.account[self.events[cause]]))
 
 
 def served_ends(examples: Examples, horizons: tuple[int, ...]) -> tuple[int, ...]:
@@ -58,7 +66,8 @@ def person_periods(
     matrix = with_covariates(encode(columns, examples.rows), covariates(known_of(examples.rows), ends, season))
     events = {cause: (came & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}
     period = np.broadcast_to(np.arange(len(ends)), keep.shape)[keep]
-    return PersonPeriods(matrix[keep.reshape(-1)], period, events)
+    account = np.broadcast_to(examples.accounts[:, None], keep.shape)[keep]
+    return PersonPeriods(matrix[keep.reshape(-1)], period, account, events)
 
 
 def fit_hazards(
@@ -69,7 +78,7 @@ def fit_hazards(
     threads: int,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[CauseModel, ...]:
-    """Fit one bag of boosters a cause; a cause with under 20 events gets a constant hazard.
+    """Fit one bag of boosters a cause; a cause with under 20 churners gets a constant hazard.
 
     `threads` boosters are fitted at once, each on one core: two of them take less than one on two
     cores, and stay quick where other work shares the machine.
@@ -78,7 +87,7 @@ def fit_hazards(
         (cause, seed)
         for cause in CAUSES
         for seed in range(settings.seeds)
-        if rows.events[cause].sum() >= TOO_FEW_EVENTS
+        if rows.churners(cause) >= TOO_FEW_CHURNERS
     ]
     fitted: dict[tuple[str, int], lgb.Booster] = {}
     with ThreadPoolExecutor(threads) as pool:

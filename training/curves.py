@@ -43,7 +43,8 @@ def probability_gradient(log_odds: np.ndarray) -> np.ndarray:
     each = hazards(log_odds)
     stays = 1.0 - each.sum(axis=2)
     last = np.prod(stays, axis=1)
-    return (last[:, None] / stays)[:, :, None] * each * (1.0 - each)
+    moves = stays > 2 * (1.0 - CERTAIN)  # where hazards are scaled, their sum no longer moves
+    return (last[:, None] / stays * moves)[:, :, None] * each * (1.0 - each)
 
 
 def logit(share: np.ndarray) -> np.ndarray:

@@ -149,7 +149,7 @@ numbered AS (
 ended AS (
     SELECT account_id, min(started_at) AS started_at,
            nullif(max(ends), TIMESTAMP '9999-01-01') AS ended_at,
-           arg_max(end_reason, (ends, started_at)) AS end_reason
+           arg_max_null(end_reason, (ends, started_at)) AS end_reason
     FROM numbered
     GROUP BY account_id, spell
 )

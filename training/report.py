@@ -59,25 +59,20 @@ def count(learn: Examples, judge_on: Examples) -> dict[str, int]:
 
 
 def caveats(
-    settings: Settings,
-    learn: Examples,
-    judge_on: Examples,
-    ends: tuple[int, ...],
-    results: tuple[Result, ...],
-    bundle: Bundle,
+    settings: Settings, learn: Examples, judge_on: Examples, results: tuple[Result, ...], bundle: Bundle
 ) -> tuple[str, ...]:
     """Return what a reader must know before trusting the numbers."""
     notes = []
     if learn.churners() < THIN:
         notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
     for horizon in settings.training.horizons:
-        if horizon not in ends:
+        if horizon not in bundle.ends:
             notes.append(f"{horizon} days: not enough followed history to learn from, so it is not served.")
         elif not judge_on.outcomes.matured(horizon).any():
             notes.append(f"{horizon} days: not judged, the window after the test has not matured.")
     for model in bundle.causes:
         if not model.boosters:
-            notes.append(f"{model.cause.capitalize()} churn: too few events for a model, a constant rate is used.")
+            notes.append(f"{model.cause.capitalize()} churn: too few churners for a model, a constant rate is used.")
     by_model = {result.model: result for result in results if result.horizon == bundle.headline}
     if MODEL in by_model:
         notes += _warnings(by_model)

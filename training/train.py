@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +26,20 @@ from training.report import MODEL, THIN, TrainReport, caveats, count, named_metr
 from training.typical import typical_values
 
 
+@dataclass(frozen=True)
+class Judging:
+    """The test snapshots and what the model says of them: `probability`, shape (n, len(ends))."""
+
+    examples: Examples
+    ends: tuple[int, ...]
+    probability: np.ndarray
+
+    def matured(self, horizon: int) -> tuple[Examples, np.ndarray]:
+        """Return the snapshots whose window was fully observed, and their probabilities."""
+        mask = self.examples.outcomes.matured(horizon)
+        return self.examples.take(mask), self.probability[mask, self.ends.index(horizon)]
+
+
 def train(settings: Settings, now: datetime, progress: Progress | None = None) -> TrainReport:
     """Train on the past, judge on a later moment, record everything in MLflow.
 
@@ -41,15 +56,18 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     baselines = fit_baselines(learn, columns, _judgeable(judge_on, ends))
     with tracking.start_run(settings) as run_id:
         bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], tell)
-        results = _judge_all(settings, bundle, baselines, judge_on, tell)
-        verdict = _against_champion(settings, bundle, judge_on)
+        judged = Judging(judge_on, bundle.ends, bundle.probability(judge_on.rows))
+        results = _judge_all(settings, judged, baselines, tell)
+        verdict = _against_champion(settings, features, bundle, judged)
+        by_segment = _judge_segments(settings, bundle.headline, judged)
+        notes = caveats(settings, learn, judge_on, results, bundle)
         tell("recording", 0.0)
         number = tracking.register(settings, bundle)
+        learned = count(learn, judge_on)
         report = TrainReport(
-            run_id, bundle.version, number, verdict, dates, count(learn, judge_on), results,
-            _judge_segments(settings, bundle, judge_on), caveats(settings, learn, judge_on, ends, results, bundle),
-        )  # fmt: skip
-        _record(settings, tables, features, bundle, baselines, judge_on, report)
+            run_id, bundle.version, number, verdict, dates, learned, results, by_segment, notes
+        )
+        _record(settings, tables, features, bundle, baselines, judged, report)
     if verdict.promoted:
         tracking.crown(settings, number)
     tell("recording", 1.0)
@@ -112,56 +130,49 @@ def _fit(
 
 
 def _judge_all(
-    settings: Settings,
-    bundle: Bundle,
-    baselines: dict[int, tuple[Baseline, ...]],
-    judge_on: Examples,
-    tell: Progress,
+    settings: Settings, judged: Judging, baselines: dict[int, tuple[Baseline, ...]], tell: Progress
 ) -> tuple[Result, ...]:
     """Judge the model and its baselines at every horizon that matured in the test."""
     results = []
-    for position, horizon in enumerate(bundle.ends):
-        matured = judge_on.take(judge_on.outcomes.matured(horizon))
+    for position, horizon in enumerate(judged.ends):
+        matured, p = judged.matured(horizon)
         if len(matured):
             on = _judged(matured, horizon)
-            p = bundle.probability(matured.rows)[:, position]
             results.append(judge(MODEL, horizon, p, on, settings.training.bootstrap))
             for baseline in baselines.get(horizon, ()):
                 p = baseline.probability(matured.rows, horizon)
                 results.append(judge(baseline.name, horizon, p, on, settings.training.bootstrap))
-        tell("judging", (position + 1) / len(bundle.ends))
+        tell("judging", (position + 1) / len(judged.ends))
     return tuple(results)
 
 
-def _judge_segments(settings: Settings, bundle: Bundle, judge_on: Examples) -> dict[str, Result]:
+def _judge_segments(settings: Settings, headline: int, judged: Judging) -> dict[str, Result]:
     """Judge the model inside each segment, at the headline horizon, where it has churners enough."""
-    matured = judge_on.take(judge_on.outcomes.matured(bundle.headline))
+    matured, p = judged.matured(headline)
     found = {}
     for name, mask in segments(matured.rows).items():
-        part = matured.take(mask)
-        on = _judged(part, bundle.headline)
+        on = _judged(matured.take(mask), headline)
         if on.churned.sum() >= FEW_CHURNERS and not on.churned.all():
-            p = _headline(bundle, part)
-            found[name] = judge(MODEL, bundle.headline, p, on, settings.training.bootstrap)
+            found[name] = judge(MODEL, headline, p[mask], on, settings.training.bootstrap)
     return found
 
 
-def _against_champion(settings: Settings, bundle: Bundle, judge_on: Examples) -> Verdict:
-    champion = tracking.champion(settings)
+def _against_champion(settings: Settings, features: FeatureTable, bundle: Bundle, judged: Judging) -> Verdict:
+    """Compare with the champion; one that can no longer serve is replaced without a contest."""
+    try:
+        champion = tracking.champion(settings)
+    except ModelRefusal as unreadable:
+        return Verdict(True, f"It replaces a champion that cannot be read: {unreadable}")
     if champion is None:
         return first_champion()
     rival = champion.bundle
-    readable = {column.name for column in rival.columns} <= set(judge_on.rows.column_names)
-    comparable = readable and rival.headline == bundle.headline
-    matured = judge_on.take(judge_on.outcomes.matured(bundle.headline))
-    if not comparable or not len(matured):
-        return Verdict(False, "The champion stays: the two models cannot be compared on this test.")
-    on = _judged(matured, bundle.headline)
-    return decide(_headline(bundle, matured), _headline(rival, matured), on, settings.training.bootstrap)
-
-
-def _headline(bundle: Bundle, examples: Examples) -> np.ndarray:
-    return bundle.probability(examples.rows)[:, bundle.ends.index(bundle.headline)]
+    if rival.changed(features.catalogue.columns) or rival.headline != bundle.headline:
+        return Verdict(True, "It replaces a champion made for other features or another horizon.")
+    matured, p = judged.matured(bundle.headline)
+    if not len(matured):
+        return Verdict(False, "The champion stays: nothing in this test can tell the two apart.")
+    theirs = rival.probability(matured.rows)[:, rival.ends.index(rival.headline)]
+    return decide(p, theirs, _judged(matured, bundle.headline), settings.training.bootstrap)
 
 
 def _judged(examples: Examples, horizon: int) -> Judged:
@@ -177,7 +188,7 @@ def _record(
     features: FeatureTable,
     bundle: Bundle,
     baselines: dict[int, tuple[Baseline, ...]],
-    judge_on: Examples,
+    judged: Judging,
     report: TrainReport,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -191,25 +202,24 @@ def _record(
                     "verdict": report.verdict.said,
                 },
                 metrics=named_metrics(report.results),
-                files=_plots(Path(folder), bundle, baselines, judge_on),
+                files=_plots(Path(folder), bundle.headline, baselines, judged),
             )
         )
 
 
 def _plots(
-    folder: Path, bundle: Bundle, baselines: dict[int, tuple[Baseline, ...]], judge_on: Examples
+    folder: Path, horizon: int, baselines: dict[int, tuple[Baseline, ...]], judged: Judging
 ) -> tuple[Path, ...]:
-    horizon = bundle.headline
-    matured = judge_on.take(judge_on.outcomes.matured(horizon))
+    matured, p = judged.matured(horizon)
     churned = matured.outcomes.churned(horizon)
     if not churned.any():
         return ()
-    scores = {MODEL: _headline(bundle, matured)}
+    scores = {MODEL: p}
     for baseline in baselines.get(horizon, ()):
         if baseline.name != "base rate":
             scores[baseline.name] = baseline.probability(matured.rows, horizon)
     calibration, lift = folder / "calibration.png", folder / "lift.png"
-    calibration_plot(calibration, scores[MODEL], churned, f"Leaving within {horizon} days, predicted and observed")
+    calibration_plot(calibration, p, churned, f"Leaving within {horizon} days, predicted and observed")
     lift_plot(lift, scores, churned, f"Leavers found, {horizon} days ahead")
     return calibration, lift
 

@@ -25,7 +25,8 @@ from training import tracking
 from training.bundle import Bundle
 from training.examples import Examples
 from training.outcomes import Outcomes, observe_outcomes
-from training.train import TrainReport, train
+from training.report import TrainReport
+from training.train import train
 
 NOW = datetime(2024, 7, 2, 4)
 SMALL = "\n[training]\ntrees = 40\nseeds = 2\nbootstrap = 50\n"

@@ -67,7 +67,6 @@ def test_of_one_period_the_log_odds_are_the_shap_values() -> None:
     assert shares[0] == pytest.approx([0.7, -0.2], abs=1e-9)
 
 
-@pytest.mark.xfail(strict=True, reason="the gradient ignores that hazards are scaled where they add up beyond 1")
 def test_shares_stay_small_where_the_hazards_add_up_beyond_one() -> None:
     """Log-odds are kept within 27.6 of 0, so no share of a difference has a reason to be far beyond that."""
     random = np.random.default_rng(0)

@@ -1,0 +1,112 @@
+"""Drivers over all accounts and by segment, from contributions told by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.definition import FAMILIES
+from serving.drivers import FEW_ACCOUNTS, TOP_FEATURES, drivers
+from training.attribution import by_group
+from training.bundle import Bundle, Scores
+
+SEGMENTS = ["large"] * 40 + ["small"] * 20 + [None] * 30
+N = len(SEGMENTS)
+
+
+@pytest.fixture
+def shares(bundle: Bundle) -> np.ndarray:
+    """Contributions by feature: errors +-5 points, open tickets +1, tenure +9, the rest nothing."""
+    found = np.zeros((N, len(bundle.contribution_names)))
+    at = bundle.contribution_names.index
+    found[:, at("error_rate_30")] = np.where(np.arange(N) % 3 == 0, 0.05, -0.05)
+    found[:, at("tickets_open")] = 0.01
+    found[:, at("tenure_days")] = 0.09
+    return found
+
+
+@pytest.fixture
+def found(bundle: Bundle, shares: np.ndarray) -> dict[str, Any]:
+    return drivers(bundle, scores_of(bundle, shares), SEGMENTS, "2025-01-31")
+
+
+def scores_of(bundle: Bundle, shares: np.ndarray) -> Scores:
+    families = by_group(shares, bundle.contribution_families, FAMILIES)
+    n = len(shares)
+    return Scores(
+        probability=np.full((n, len(bundle.ends)), 0.2), by_cause=np.zeros((n, len(bundle.ends), 2)), clv=np.zeros(n),
+        clv_if_kept=np.zeros(n), value_at_risk=np.zeros(n), baseline_probability=0.1, baseline_log_odds=-2.2,
+        probability_by_feature=shares, probability_by_family=families, log_odds_by_family=families,
+        first_family=np.zeros((n, 2)),
+    )  # fmt: skip
+
+
+def by_name(found: dict[str, Any]) -> dict[str, Any]:
+    return {family["family"]: family for family in found["families"]}
+
+
+def test_families_go_by_how_far_they_move_a_score(found: dict[str, Any]) -> None:
+    assert [family["family"] for family in found["families"]][:3] == ["profile", "ux", "cx"]
+    assert {family["family"] for family in found["families"]} == set(FAMILIES)
+
+
+def test_moving_far_is_told_apart_from_pushing_one_way(found: dict[str, Any]) -> None:
+    ux = by_name(found)["ux"]
+    assert ux["mean_absolute_contribution"] == pytest.approx(0.05)
+    assert ux["mean_contribution"] == pytest.approx(-0.05 / 3)
+
+
+def test_first_is_the_family_that_raises_a_score_most_and_never_profile(found: dict[str, Any]) -> None:
+    families = by_name(found)
+    assert families["profile"]["share_of_accounts_first"] is None
+    assert families["ux"]["share_of_accounts_first"] == pytest.approx(1 / 3)
+    assert families["cx"]["share_of_accounts_first"] == pytest.approx(2 / 3)
+
+
+def test_the_strongest_features_stand_behind_a_family(bundle: Bundle, shares: np.ndarray) -> None:
+    billing = [i for i, family in enumerate(bundle.contribution_families) if family == "billing"]
+    shares[:, billing] = np.arange(1, len(billing) + 1) / 1000
+    top = by_name(drivers(bundle, scores_of(bundle, shares), SEGMENTS, "2025-01-31"))["billing"]["top_features"]
+    assert next(feature["feature"] for feature in top) == "period_days_to_renewal"
+    sizes = [feature["mean_absolute_contribution"] for feature in top]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(top) == min(TOP_FEATURES, len(billing))
+    assert all(feature["sentence"] for feature in top)
+
+
+def test_features_that_move_nothing_are_not_named(found: dict[str, Any]) -> None:
+    assert by_name(found)["usage"]["top_features"] == []
+
+
+def test_a_small_segment_is_said_to_be_too_small(found: dict[str, Any]) -> None:
+    segments = {segment["segment"]: segment for segment in found["segments"]}
+    assert {name: segment["accounts"] for name, segment in segments.items()} == {
+        "large": 40, "small": 20, "not stated": 30,
+    }  # fmt: skip
+    assert {name for name, segment in segments.items() if segment["too_few"]} == {"small"}
+    assert segments["small"]["families"] == []
+    assert 20 < FEW_ACCOUNTS <= 30
+
+
+def test_segments_tell_their_own_mean(bundle: Bundle, shares: np.ndarray) -> None:
+    shares[:40, bundle.contribution_names.index("tickets_open")] = 0.04
+    segments = drivers(bundle, scores_of(bundle, shares), SEGMENTS, "2025-01-31")["segments"]
+    means: dict[str, float] = {
+        segment["segment"]: share["mean_contribution"]
+        for segment in segments  # type: ignore[attr-defined]
+        for share in segment["families"]
+        if share["family"] == "cx"
+    }
+    assert means == pytest.approx({"large": 0.04, "not stated": 0.01})
+
+
+def test_drivers_are_called_associated_and_name_their_moment(found: dict[str, Any]) -> None:
+    assert (found["grade"], found["as_of"], found["horizon"], found["accounts"]) == ("associated", "2025-01-31", 90, N)
+    assert "does not say what would happen" in found["note"]
+
+
+def test_drivers_are_plain_json(found: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -1,0 +1,304 @@
+"""The published list: it adds up, it says why, and it is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.connectors import write_project
+from features.definition import FAMILIES
+from features.errors import ModelRefusal, TimeError
+from features.settings import FILE_NAME, Settings, load_settings
+from features.simulator import simulate
+from features.versions import WRITING
+from serving.scoring import ScoreReport, score
+from serving.store import PublishedScores, ScoresReader
+from training import tracking
+from training.bundle import Bundle
+from training.train import train
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2024, 7, 2, 4)
+SMALL = "\n[training]\ntrees = 60\nseeds = 2\nbootstrap = 20\nmin_churners = 5\n"
+ONE_SCORE = "from serving.cli import app; app()"
+MANY_SCORES = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from features.settings import load_settings
+from serving.scoring import score
+settings = load_settings(Path(sys.argv[1]))
+while True:
+    score(settings, datetime.now(UTC).replace(tzinfo=None))
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A simulated business of 300 accounts over 18 months, with a small champion and nothing published."""
+    folder = tmp_path_factory.mktemp("scored")
+    simulate("tiny", folder / "data", seed=5)
+    write_project("demo", folder / "data", folder)
+    with (folder / FILE_NAME).open("a", encoding="utf-8") as file:
+        file.write(SMALL)
+    settings = load_settings(folder)
+    train(settings, NOW)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def report(world: Settings) -> ScoreReport:
+    return score(world, NOW)
+
+
+@pytest.fixture(scope="module")
+def table(report: ScoreReport) -> pa.Table:
+    return pq.read_table(report.folder / "scores.parquet")
+
+
+@pytest.fixture
+def copied(world: Settings, report: ScoreReport, tmp_path: Path) -> Settings:
+    """A copy of the world, scored once, that a test may change."""
+    shutil.copytree(world.folder, tmp_path / "world")
+    return load_settings(tmp_path / "world")
+
+
+def column(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].to_numpy())
+
+
+def manifest(report: ScoreReport) -> dict[str, object]:
+    read: dict[str, object] = json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))
+    return read
+
+
+# --- what is published -------------------------------------------------------------------------
+
+
+def test_every_account_at_risk_is_listed_once(world: Settings, report: ScoreReport, table: pa.Table) -> None:
+    [features] = world.store_path("features").glob(f"*/as_of={report.as_of:%Y-%m-%d}.parquet")
+    at_risk = pq.read_table(features, partitioning=None)["account_id"].to_pylist()
+    assert sorted(table["account_id"].to_pylist()) == sorted(at_risk)
+    assert len(at_risk) == report.accounts > 50
+
+
+def test_the_list_goes_by_value_at_risk_and_ids_break_ties(table: pa.Table) -> None:
+    pairs = list(zip((-column(table, "value_at_risk")).tolist(), table["account_id"].to_pylist(), strict=True))
+    assert pairs == sorted(pairs)
+
+
+def test_families_and_the_baseline_make_the_headline_probability(table: pa.Table) -> None:
+    parts = sum(column(table, f"probability_{family}") for family in FAMILIES)
+    assert np.abs(column(table, "baseline_probability") + parts - column(table, "p_90")).max() < 1e-9
+
+
+def test_families_and_the_baseline_make_the_headline_log_odds(table: pa.Table) -> None:
+    parts, p = sum(column(table, f"log_odds_{family}") for family in FAMILIES), column(table, "p_90")
+    assert np.abs(column(table, "baseline_log_odds") + parts - np.log(p / (1 - p))).max() < 1e-9
+
+
+def test_causes_add_up_at_every_horizon_and_more_time_is_more_risk(report: ScoreReport, table: pa.Table) -> None:
+    before = np.zeros(table.num_rows)
+    for horizon in manifest(report)["horizons"]:  # type: ignore[attr-defined]
+        p = column(table, f"p_{horizon}")
+        assert column(table, f"p_voluntary_{horizon}") + column(table, f"p_involuntary_{horizon}") == pytest.approx(p)
+        assert (p >= before).all()
+        before = p
+
+
+def test_the_cause_is_the_likelier_one(table: pa.Table) -> None:
+    likelier = column(table, "p_involuntary_90") > column(table, "p_voluntary_90")
+    assert table["cause"].to_pylist() == np.where(likelier, "involuntary", "voluntary").tolist()
+
+
+def test_value_at_risk_is_the_value_that_churn_takes(report: ScoreReport, table: pa.Table) -> None:
+    lost = column(table, "clv_if_kept") - column(table, "clv")
+    assert column(table, "value_at_risk") == pytest.approx(lost)
+    assert report.value_at_risk == pytest.approx(lost.sum())
+
+
+def test_facts_are_those_of_the_accounts(world: Settings, table: pa.Table) -> None:
+    rows = pq.read_table(world.folder / "data" / "accounts.parquet").to_pylist()
+    accounts = {row["account_id"]: row for row in rows}
+    for row in table.select(["account_id", "name", "segment", "country", "owner"]).to_pylist():
+        assert row == {name: accounts[row["account_id"]].get(name) for name in row}
+
+
+def test_renewals_lie_ahead_of_as_of(report: ScoreReport, table: pa.Table) -> None:
+    renewals = [moment for moment in table["renews_at"].to_pylist() if moment is not None]
+    assert len(renewals) > 50
+    assert min(renewals) >= report.as_of
+    assert max(renewals) <= report.as_of + timedelta(days=366)
+
+
+def test_reasons_are_two_families_at_most_that_raise_the_score(table: pa.Table) -> None:
+    for row in table.to_pylist():
+        families = [reason["family"] for reason in row["reasons"]]
+        assert len(families) <= 2 and "profile" not in families
+        assert [reason["contribution"] for reason in row["reasons"]] == [row[f"probability_{f}"] for f in families]
+        assert all(reason["contribution"] > 0 and reason["evidence"] for reason in row["reasons"])
+    assert any(row["reasons"] for row in table.to_pylist())
+
+
+def test_a_reason_is_also_told_in_one_line(table: pa.Table) -> None:
+    for row in table.select(["reasons", "reason_1", "reason_2"]).to_pylist():
+        for number, line in enumerate((row["reason_1"], row["reason_2"])):
+            assert (line is None) == (len(row["reasons"]) <= number)
+            assert line is None or line.startswith(f"{row['reasons'][number]['family']}: ")
+
+
+def test_the_published_model_and_features_give_the_published_scores(report: ScoreReport, table: pa.Table) -> None:
+    bundle = Bundle.load(report.folder / "bundle")
+    rows = pq.read_table(report.folder / "features.parquet")
+    again = dict(zip(rows["account_id"].to_pylist(), bundle.probability(rows)[:, 2].tolist(), strict=True))
+    assert dict(zip(table["account_id"].to_pylist(), table["p_90"].to_pylist(), strict=True)) == again
+
+
+def test_the_manifest_and_the_drivers_speak_of_the_same_run(report: ScoreReport) -> None:
+    told = manifest(report)
+    assert (told["run_id"], told["accounts"], told["headline"]) == (report.run_id, report.accounts, 90)
+    assert report.folder.name == report.run_id
+    drivers = json.loads((report.folder / "drivers.json").read_text(encoding="utf-8"))
+    assert (drivers["as_of"], drivers["accounts"], drivers["horizon"]) == (told["as_of"], told["accounts"], 90)
+
+
+def test_the_report_is_plain_json(report: ScoreReport) -> None:
+    told = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    assert (told["as_of"], told["folder"]) == ("2024-07-01", str(report.folder))
+
+
+# --- when, and for whom ------------------------------------------------------------------------
+
+
+def test_another_day_can_be_scored_and_is_published_next(copied: Settings, table: pa.Table) -> None:
+    found = score(copied, NOW, datetime(2024, 2, 1))
+    published = ScoresReader(copied.store_path()).latest()
+    assert published.folder == found.folder
+    assert set(published.table["as_of"].to_pylist()) == {datetime(2024, 2, 1)}
+    assert set(published.table["account_id"].to_pylist()) != set(table["account_id"].to_pylist())
+
+
+def test_a_day_the_model_has_learned_from_is_said_to_be_no_forecast(copied: Settings) -> None:
+    found = score(copied, NOW, datetime(2023, 8, 1))
+    assert not [note for note in found.notes if "-" in note.split(", ")[-1]]
+
+
+def test_a_day_after_the_rows_end_is_refused(copied: Settings) -> None:
+    with pytest.raises(TimeError, match=r"as_of 2025-01-01 lies after the rows end \(2024-07-01\)"):
+        score(copied, NOW, datetime(2025, 1, 1))
+
+
+def test_before_the_first_training_there_is_nothing_to_score_with(world: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ModelRefusal, match=r"no model to score with yet\. Run `undertow train` first"):
+        score(world.model_copy(update={"store": tmp_path / "store"}), NOW)
+
+
+def test_where_nobody_is_at_risk_nothing_is_published(copied: Settings, report: ScoreReport) -> None:
+    free = change(copied, "subscriptions", "SELECT * REPLACE (0.0 AS mrr) FROM subscriptions")
+    with pytest.raises(ModelRefusal, match="Nobody is at risk at 2024-07-01: no account has MRR above 0 then"):
+        score(free, NOW)
+    assert ScoresReader(copied.store_path()).latest().manifest["run_id"] == report.run_id
+
+
+def test_a_segment_never_seen_in_training_is_scored_and_noted(copied: Settings, report: ScoreReport) -> None:
+    martian = change(copied, "accounts", "SELECT * REPLACE ('martian' AS segment) FROM accounts")
+    found = score(martian, NOW)
+    assert f"{found.accounts} accounts have a segment that training never saw; it is read as unknown." in found.notes
+    published = ScoresReader(copied.store_path()).latest().table
+    assert set(published["segment"].to_pylist()) == {"martian"}
+    assert (found.accounts, published["p_90"].null_count) == (report.accounts, 0)
+
+
+def test_a_source_that_is_gone_since_training_is_refused_with_what_to_do(copied: Settings) -> None:
+    path = copied.folder / FILE_NAME
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line for line in lines if not line.startswith("tickets")), encoding="utf-8")
+    with pytest.raises(ModelRefusal, match=r"tickets.* `undertow train`"):
+        score(load_settings(copied.folder), NOW)
+
+
+def test_a_feature_defined_otherwise_since_training_is_refused(copied: Settings) -> None:
+    champion = tracking.champion(copied)
+    assert champion is not None
+    first, *others = champion.bundle.columns
+    older = replace(champion.bundle, columns=(replace(first, definition_id="older"), *others))
+    with tracking.start_run(copied):
+        tracking.crown(copied, tracking.register(copied, older))
+    with pytest.raises(ModelRefusal, match=f"{first.card}.* `undertow train`"):
+        score(copied, NOW)
+
+
+def change(settings: Settings, table: str, select: str) -> Settings:
+    with (settings.folder / FILE_NAME).open("a", encoding="utf-8") as file:
+        file.write(f'\n[tables]\n{table} = "{select}"\n')
+    return load_settings(settings.folder)
+
+
+# --- whole or not at all -----------------------------------------------------------------------
+
+
+def started(code: str, *arguments: str) -> subprocess.Popen[bytes]:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=quiet, stderr=quiet)
+
+
+def killed_while_writing(process: subprocess.Popen[bytes], scores: Path) -> bool:
+    """Kill a process as soon as it writes; false where it ended before."""
+    while process.poll() is None:
+        if any(scores.glob(f"{WRITING}*")):
+            process.kill()
+            process.wait()
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def assert_whole(published: PublishedScores, accounts: int) -> None:
+    assert published.table.num_rows == accounts == published.manifest["accounts"]
+    assert published.folder.name == published.manifest["run_id"]
+    assert published.drivers["accounts"] == accounts
+
+
+def test_a_scoring_run_that_is_killed_leaves_the_old_list(copied: Settings, report: ScoreReport) -> None:
+    scores = copied.store_path("scores")
+    left: list[Path] = []
+    while not left:  # it may have come to its end between the look and the kill
+        process = started(ONE_SCORE, "score", "--project", str(copied.folder))
+        assert killed_while_writing(process, scores), "it ended without having written"
+        left = list(scores.glob(f"{WRITING}*"))
+    published = ScoresReader(copied.store_path()).latest()
+    assert_whole(published, report.accounts)
+    after = score(copied, NOW + timedelta(hours=1))
+    assert not list(scores.glob(f"{WRITING}*"))
+    assert ScoresReader(copied.store_path()).latest().folder == after.folder
+
+
+def test_readers_see_whole_lists_while_others_publish_and_are_killed(copied: Settings, report: ScoreReport) -> None:
+    """Scores are published again and again; at some moment, whatever it is doing, the writer is killed."""
+    reader, seen = ScoresReader(copied.store_path()), set[str]()
+    process = started(MANY_SCORES, str(copied.folder))
+    try:
+        while len(seen) < 4 and process.poll() is None:
+            published = reader.latest()
+            assert_whole(published, report.accounts)
+            seen.add(published.folder.name)
+        assert process.poll() is None, "the writer ended by itself"
+        time.sleep(float(np.random.default_rng().uniform(0, 0.5)))
+    finally:
+        process.kill()
+        process.wait()
+    assert_whole(ScoresReader(copied.store_path()).latest(), report.accounts)
+    score(copied, NOW)
+    assert not list(copied.store_path("scores").glob(f"{WRITING}*"))
+    assert len([path for path in copied.store_path("scores").iterdir() if path.is_dir()]) <= 3

@@ -1,0 +1,155 @@
+"""The training job from end to end: on a simulated world, on pure noise, and where it must refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from features.build import build_features
+from features.errors import ModelRefusal
+from features.settings import Settings
+from features.sources import load_tables
+from training import tracking
+from training.examples import make_examples
+from training.metrics import METRICS, Estimate
+from training.report import MODEL, TrainReport
+from training.train import train
+
+NOW = datetime(2024, 7, 2, 4)
+START = datetime(2023, 1, 1)
+Project = Callable[..., Settings]
+Rows = list[dict[str, object]]
+
+
+def test_every_judged_horizon_has_the_model_and_its_baselines(report: TrainReport) -> None:
+    judged = {result.horizon for result in report.results}
+    assert {30, 60, 90} <= judged
+    for horizon in judged:
+        models = [result.model for result in report.results if result.horizon == horizon]
+        assert models == [MODEL, "base rate", "recency rule", "logistic regression"]
+
+
+def test_every_result_has_every_metric(report: TrainReport) -> None:
+    for result in report.results:
+        assert set(result.metrics) == set(METRICS)
+        assert (result.rows, result.churners > 0) == (report.learned["test_snapshots"], True)
+
+
+def test_at_the_headline_the_model_beats_the_base_rate(report: TrainReport) -> None:
+    loss = {result.model: result.metrics["log_loss"].value for result in report.results if result.horizon == 90}
+    assert loss[MODEL] < loss["base rate"]
+
+
+def test_what_could_not_be_judged_or_learned_is_said(report: TrainReport) -> None:
+    assert any(note.startswith("Thin data: ") for note in report.notes)
+    assert "180 days: not judged, the window after the test has not matured." in report.notes
+    assert "360 days: not enough followed history to learn from, so it is not served." in report.notes
+
+
+def test_all_that_was_learned_was_known_before_the_test(world: Settings, report: TrainReport) -> None:
+    dates, grace = report.dates, timedelta(days=world.churn.grace_days)
+    assert max(dates.train) + timedelta(days=30) + grace <= dates.train_known_at <= min(dates.test)
+    tables = load_tables(world, NOW)
+    features = build_features(world, tables, dates.train)
+    learn = make_examples(world, tables, features, dates.train, dates.train_known_at)
+    seen = np.array(learn.rows["as_of"].to_numpy(), dtype="datetime64[us]")
+    last = seen + (learn.outcomes.followed_days * 86400e6).astype("timedelta64[us]") + np.timedelta64(grace)
+    assert last.max() <= np.datetime64(min(dates.test))
+    assert len(learn) == report.learned["train_snapshots"]
+
+
+def test_the_report_is_json_without_nan(report: TrainReport) -> None:
+    told = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    assert told["learned"]["train_churners"] >= 20
+    assert len(told["results"]) == len(report.results)
+
+
+def test_what_cannot_be_told_is_null_in_json(report: TrainReport) -> None:
+    unknown = Estimate(float("nan"), float("nan"), float("nan"))
+    blind = [type(r)(r.model, r.horizon, r.rows, 0, dict.fromkeys(METRICS, unknown)) for r in report.results]
+    told = type(report)(**{**report.__dict__, "results": tuple(blind)}).as_json()
+    assert json.loads(json.dumps(told, allow_nan=False))["results"][0]["metrics"]["auroc"]["value"] is None
+
+
+def test_a_second_run_on_the_same_data_does_not_replace_the_champion(copied: Settings, report: TrainReport) -> None:
+    again = train(copied, NOW)
+    assert report.verdict.promoted
+    assert not again.verdict.promoted
+    assert "not surely better (log-loss gain +0.0000" in again.verdict.said
+    assert again.number == report.number + 1
+    assert [r.metrics["auroc"] for r in again.results] == [r.metrics["auroc"] for r in report.results]
+    champion = tracking.champion(copied)
+    assert champion is not None and champion.number == report.number
+
+
+# --- pure noise, and too little ----------------------------------------------------------------
+
+
+def lives(accounts: int, rate: float, until: int, random: np.random.Generator) -> tuple[Rows, Rows, Rows]:
+    """Accounts, subscriptions and logins of lives that end by chance alone, `rate` a day, whatever happens."""
+    who, paid, logins = Rows(), Rows(), Rows()
+    for number in range(accounts):
+        start = int(random.integers(0, until - 60))
+        end = start + max(1, int(random.exponential(1 / rate)))
+        left = _day(end) if end < until else ""
+        segment = str(random.choice(["large", "small"]))
+        who.append({"account_id": f"a{number}", "created_at": _day(start), "segment": segment})
+        paid.append({"subscription_id": number, "account_id": f"a{number}", "started_at": _day(start), "ended_at": left,
+                     "end_recorded_at": left, "mrr": int(random.integers(10, 500))})  # fmt: skip
+        for day in np.flatnonzero(random.uniform(size=min(end, until) - start) < random.uniform(0.05, 0.4)):
+            logins.append({"account_id": f"a{number}", "occurred_at": _day(start + int(day)), "kind": "login"})
+    return who, paid, logins
+
+
+def _day(number: int) -> str:
+    return f"{START + timedelta(days=number):%Y-%m-%d}"
+
+
+def world_of(project: Project, lived: tuple[Rows, Rows, Rows], toml: str) -> Settings:
+    files = ("accounts.csv", "subscriptions.csv", "events.csv")
+    small = "trees = 40\nseeds = 1\nbootstrap = 100\nhorizons = [30, 60, 90]"
+    return project(dict(zip(files, lived, strict=True)), f"{toml}\n[training]\n{small}\n")
+
+
+@pytest.fixture
+def noise(project: Project, world: Settings) -> Settings:
+    """A project in which nothing foretells anything; its MLflow database is a migrated one, to save time."""
+    dates = [f"2023-{month:02d}-01" for month in range(4, 13)]
+    toml = f"[data]\nuntil = 2024-04-15\n[snapshots]\ndates = [{', '.join(dates)}]"
+    settings = world_of(project, lives(900, 1 / 400, 520, np.random.default_rng(3)), toml)
+    settings.store_path().mkdir()
+    shutil.copy(world.store_path("mlflow.db"), settings.store_path("mlflow.db"))
+    return settings
+
+
+def test_from_pure_noise_nothing_is_learned(noise: Settings) -> None:
+    """An observation date that depends on the outcome would give an AUROC of 0.77 here."""
+    report = train(noise, NOW)
+    [result] = [result for result in report.results if (result.model, result.horizon) == (MODEL, 90)]
+    auroc, calibration = result.metrics["auroc"], result.metrics["calibration"]
+    assert result.churners > 50
+    assert auroc.low <= 0.5 <= auroc.high
+    assert calibration.low <= 1 <= calibration.high
+
+
+def test_fewer_churners_than_a_model_needs_are_refused_with_how_many_are_missing(project: Project) -> None:
+    settings = world_of(project, lives(60, 1 / 1500, 450, np.random.default_rng(0)), "")
+    told: dict[str, float] = {}
+    with pytest.raises(ModelRefusal, match=r"a model needs at least 20 .*: \d+ are missing") as refusal:
+        train(settings, NOW, lambda what, share: told.update({what: share}))
+    found, missing = (int(number) for number in re.findall(r"(\d+) (?:accounts were|are missing)", str(refusal.value)))
+    assert 0 < found < 20 and found + missing == 20
+    assert told["features"] == 1.0
+    assert not settings.store_path("mlflow.db").exists()
+
+
+def test_without_a_matured_window_nothing_is_trained(project: Project) -> None:
+    settings = world_of(project, lives(60, 1 / 100, 150, np.random.default_rng(0)), "")
+    with pytest.raises(ModelRefusal, match=r"No honest test: the window of 90 days from 2023-0.* only fully observed"):
+        train(settings, NOW)
