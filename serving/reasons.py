@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.definition import FAMILIES, Unit
+from serving.wording import measured
 from training.bundle import Bundle, Scores
 from training.encoding import ModelColumn
 
@@ -145,34 +146,13 @@ def _before(
 def _sentence(
     column: ModelColumn, value: float | None, before: float | None, typical: float | None, currency: str
 ) -> str:
-    said = f"{column.sentence[:1].lower()}{column.sentence[1:]}: {tell(value, column.unit, currency)}"
+    said = f"{column.sentence[:1].lower()}{column.sentence[1:]}: {measured(value, column.unit, currency)}"
     beside = []
     if before is not None:
-        beside.append(f"before: {tell(before, column.unit, currency)}")
+        beside.append(f"before: {measured(before, column.unit, currency)}")
     if typical is not None:
-        beside.append(f"typical: {tell(typical, column.unit, currency)}")
+        beside.append(f"typical: {measured(typical, column.unit, currency)}")
     return f"{said} ({', '.join(beside)})" if beside else said
-
-
-def tell(value: float | None, unit: Unit, currency: str) -> str:
-    """Return a number as a person says it, with its unit."""
-    if value is None:
-        return "unknown"
-    match unit:
-        case "share":
-            return f"{value:.1%}".replace("%", " %")
-        case "ms":
-            return f"{value / 1000:.1f} s" if abs(value) >= 1000 else f"{value:.0f} ms"
-        case "hours":
-            return f"{value:.1f} h"
-        case "days":
-            return f"{value:.0f} days"
-        case "money":
-            return f"{value:,.0f} {currency}"
-        case "money/month":
-            return f"{value:,.0f} {currency}"
-        case _:
-            return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
 
 
 def _number(value: object) -> float | None:

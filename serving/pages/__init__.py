@@ -14,8 +14,8 @@ from msgspec.structs import asdict
 from serving.pages import charts
 from serving.schemas import EXAMPLE_REQUEST, MAX_ROWS, Account, AtRiskQuery, Problem
 from serving.store import PublishedScores, Selection, as_accounts
+from serving.wording import UNKNOWN, measured, money, percent, points
 
-UNKNOWN = "–"
 FAMILY_NAMES = {
     "ux": "Experience",
     "cx": "Support",
@@ -77,46 +77,12 @@ def problem(shown: Problem) -> str:
     return _render("problem.html", problem=shown)
 
 
-def money(amount: float | None, currency: str = "") -> str:
-    """Return an amount with thousands separators: 1234.5, "EUR" -> "EUR 1,234"."""
-    return UNKNOWN if amount is None else f"{currency} {amount:,.0f}".strip()
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """Return a share as text: 0.1234 -> "12.3 %"."""
-    return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
-
-
-def points(share: float | None) -> str:
-    """Return a share as signed probability points: 0.042 -> "+4.2"."""
-    return UNKNOWN if share is None else f"{100 * share:+.1f}".replace("-", "−")
-
-
 def day(moment: datetime | str | None) -> str:
     """Return a day as text: "31 Jan 2025"."""
     if moment is None:
         return UNKNOWN
     read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return f"{read.day} {read:%b %Y}"
-
-
-def measured(value: float | None, unit: str, currency: str) -> str:
-    """Return a measured value with its unit, in the words of the reasons beside it."""
-    if value is None:
-        return "unknown"
-    match unit:
-        case "share":
-            return percent(value)
-        case "ms":
-            return f"{value / 1000:.1f} s" if abs(value) >= 1000 else f"{value:.0f} ms"
-        case "hours":
-            return f"{value:,.1f} h"
-        case "days":
-            return f"{value:,.0f} days"
-        case "money" | "money/month":
-            return money(value, currency)
-        case _:
-            return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
 
 
 def quoted(text: str) -> str:

@@ -164,32 +164,6 @@ def test_a_page_loads_nothing_and_runs_nothing(client: Client) -> None:
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-# --- numbers for people ---
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "said"),
-    [
-        (0.091, "share", "9.1 %"),
-        (850.2, "ms", "850 ms"),
-        (5031.5, "ms", "5.0 s"),
-        (3.25, "hours", "3.2 h"),
-        (12.0, "days", "12 days"),
-        (2.0, "count", "2"),
-        (2.5, "score", "2.5"),
-        (None, "count", "unknown"),
-        (51234.4, "money/month", "EUR 51,234"),
-    ],
-)
-def test_measured_values_are_written_with_their_unit(value: float | None, unit: str, said: str) -> None:
-    assert pages.measured(value, unit, "EUR") == said
-
-
-def test_unknown_money_and_shares_are_a_dash() -> None:
-    assert {pages.money(None), pages.percent(None), pages.points(None), pages.day(None)} == {"–"}
-    assert pages.points(-0.0123) == "−1.2" and pages.money(1234.5, "EUR") == "EUR 1,234"
-
-
 # --- in a real browser ---
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.definition import FAMILIES, Unit
+from features.definition import FAMILIES
 from features.settings import Value
-from serving.reasons import Reason, reasons_of, tell
+from serving.reasons import Reason, reasons_of
 from training.attribution import by_group
 from training.bundle import Bundle, Scores
 from training.encoding import ModelColumn
@@ -168,25 +168,3 @@ def test_agreement_is_the_share_of_the_bag_that_put_the_family_first() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, True, "text"])
 def test_what_is_no_number_is_unknown(value: object) -> None:
     assert reasons({"tickets_open": 0.05}, tickets_open=value) == []
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "expected"),
-    [
-        (0.0914, "share", "9.1 %"),
-        (250.4, "ms", "250 ms"),
-        (1000.0, "ms", "1.0 s"),
-        (-2500.0, "ms", "-2.5 s"),
-        (5.25, "hours", "5.2 h"),
-        (41.6, "days", "42 days"),
-        (12345.6, "money", "12,346 EUR"),
-        (99.4, "money/month", "99 EUR"),
-        (3.0, "count", "3"),
-        (2.34, "per visit", "2.3"),
-        (-7.0, "points", "-7"),
-        (4.5, "score", "4.5"),
-        (None, "share", "unknown"),
-    ],
-)
-def test_a_number_is_told_with_its_unit(value: float | None, unit: Unit, expected: str) -> None:
-    assert tell(value, unit, "EUR") == expected

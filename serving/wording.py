@@ -1,0 +1,39 @@
+"""Numbers as people read them, on pages, in reasons and on the command line alike."""
+
+from __future__ import annotations
+
+UNKNOWN = "–"
+
+
+def money(amount: float | None, currency: str = "") -> str:
+    """Return an amount with thousands separators: 1234.5, "EUR" -> "EUR 1,234"."""
+    return UNKNOWN if amount is None else f"{currency} {amount:,.0f}".strip()
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share as text: 0.1234 -> "12.3 %"."""
+    return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
+
+
+def points(share: float | None) -> str:
+    """Return a share as signed probability points: 0.042 -> "+4.2"."""
+    return UNKNOWN if share is None else f"{100 * share:+.1f}".replace("-", "−")
+
+
+def measured(value: float | None, unit: str, currency: str) -> str:
+    """Return a measured value with the unit of its card: 0.091, "share" -> "9.1 %"."""
+    if value is None:
+        return "unknown"
+    match unit:
+        case "share":
+            return percent(value)
+        case "ms":
+            return f"{value / 1000:.1f} s" if abs(value) >= 1000 else f"{value:.0f} ms"
+        case "hours":
+            return f"{value:,.1f} h"
+        case "days":
+            return f"{value:,.0f} days"
+        case "money" | "money/month":
+            return money(value, currency)
+        case _:
+            return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
