@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,9 +27,9 @@ from serving.scoring import ScoreReport
 from training.metrics import METRICS, SAID, Estimate, Result
 from training.report import TrainReport
 
-out = Console(soft_wrap=False)
+ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else ROOM)
 err = Console(stderr=True)
-NARROW = 120  # columns assumed where nobody looks at a terminal
 
 
 @contextmanager
@@ -234,8 +236,7 @@ def _short(text: str, most: int = 90) -> str:
 
 
 def _metrics_that_fit() -> tuple[str, ...]:
-    narrow = out.is_terminal and out.width < NARROW
-    return ("auroc", "log_loss", "calibration") if narrow else METRICS
+    return METRICS if out.width >= ROOM - 8 else ("auroc", "log_loss", "calibration")
 
 
 def _table(*headers: str, right: Sequence[int] = ()) -> Table:
@@ -246,6 +247,6 @@ def _table(*headers: str, right: Sequence[int] = ()) -> Table:
 
 
 def show(table: Table) -> None:
-    """Print a table; where nobody looks at a terminal it may be wide."""
-    out.print(table, width=None if out.is_terminal else max(out.width, NARROW))
+    """Print a table and a blank line."""
+    out.print(table)
     out.print()
