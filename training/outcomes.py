@@ -2,7 +2,7 @@
 
 An account churns when its MRR goes from above 0 to 0 and does not return within `grace_days`
 (Stripe's subscriber churn, with a grace period). Its paid time is cut into spells; a spell that
-ended for a neutral reason, such as a completed course, ends the observation and is no churn.
+ended for a neutral reason, such as a completed course, is no churn: the account had its whole chance.
 """
 
 from __future__ import annotations
