@@ -39,8 +39,11 @@ check: setup ## lint, types, tests
 yardsticks: setup ## the model against the simulated world's own truth
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
+bench: setup ## how long an answer takes, on what make demo published
+	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
+
 lock: setup ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check yardsticks lock
+.PHONY: help setup demo serve ui test check yardsticks bench lock
 .DEFAULT_GOAL := help
