@@ -10,6 +10,7 @@ UndertowError
 ├── ModelRefusal         the data are fine but no honest model follows from them
 ├── NothingPublished     a reader came before the first scores were published
 └── RequestError         a caller asked for something that we cannot answer
+    ├── Malformed        a request's body is not JSON at all
     ├── UnknownAccount   no such account in the published scores
     └── TooLarge         a request over a stated limit
 
@@ -60,6 +61,10 @@ class NothingPublished(UndertowError):
 
 class RequestError(UndertowError):
     """A caller asked for something that cannot be answered."""
+
+
+class Malformed(RequestError):
+    """A request's body is not JSON at all."""
 
 
 class UnknownAccount(RequestError):

@@ -18,11 +18,11 @@ from features.engines import Connection, literal, open_duckdb, quoted, rows, run
 from features.errors import ContractError, SettingsError
 from features.files import select_from_files, source_files
 from features.settings import Settings
-from features.tables import TABLES, Table
+from features.tables import EVENT_KINDS, TABLES, Table
 from features.versions import current, publish
 
 SUMMARY = "summary.json"
-FORMAT = 1  # of what is stored; another one is read anew
+FORMAT = 2  # of what is stored; another one is read anew
 WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
 
 
@@ -71,7 +71,8 @@ class Tables:
 
     `since`: the first moment that is fully recorded; before it, whoever left was not written down.
     `until`: the first moment that is not fully recorded; outcomes end there.
-    `unused`: names in [files] that no SELECT reads. `fingerprint`: of the kept rows, whatever their order.
+    `unused`: names in [files] that no SELECT reads. `unknown_kinds`: event kind -> rows, of kinds that
+    no feature knows; they are kept. `fingerprint`: of the kept rows, whatever their order.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class Tables:
     reports: tuple[TableReport, ...]
     findings: tuple[Finding, ...]
     unused: tuple[str, ...]
+    unknown_kinds: dict[str, int]
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -107,6 +109,7 @@ class Tables:
             ],
             "checks": [asdict(found) for found in self.findings],
             "unused_files": self.unused,
+            "unknown_event_kinds": self.unknown_kinds,
             "quarantine": str(self.folder / "quarantine"),
         }
 
@@ -180,6 +183,7 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
             "until": _until(connection, settings, present, now).isoformat(),
             "reports": [asdict(report) for report in reports],
             "unused": _unused(settings),
+            "unknown_kinds": _unknown_kinds(connection, present),
             "findings": [asdict(found) for found in _run_checks(connection, settings)],
         }
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
@@ -240,6 +244,19 @@ def _quarantine(connection: Connection, table: Table, folder: Path) -> TableRepo
     )
     reasons = tuple(Reason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in counted)
     return TableReport(table.name, _count(connection, "staged"), _count(connection, table.name), reasons)
+
+
+def _unknown_kinds(connection: Connection, present: list[str]) -> dict[str, int]:
+    """Return event kind -> rows, commonest first, of the kinds that our vocabulary lacks."""
+    if "events" not in present:
+        return {}
+    known = ", ".join(literal(kind) for kind in EVENT_KINDS)
+    counted = rows(
+        connection,
+        f"SELECT kind, count(*) AS n FROM events WHERE kind NOT IN ({known}) GROUP BY kind ORDER BY n DESC, kind",
+        "events",
+    )
+    return {str(row["kind"]): int(str(row["n"])) for row in counted}
 
 
 def _unused(settings: Settings) -> list[str]:
@@ -364,4 +381,4 @@ def _read_summary(folder: Path) -> Tables:
     findings = tuple(Finding(**found) for found in summary["findings"])
     since, until = (datetime.fromisoformat(summary[moment]) for moment in ("since", "until"))
     unused = tuple(summary["unused"])
-    return Tables(folder, summary["fingerprint"], since, until, reports, findings, unused)
+    return Tables(folder, summary["fingerprint"], since, until, reports, findings, unused, summary["unknown_kinds"])

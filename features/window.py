@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from features.errors import TimeError
 
@@ -16,11 +16,6 @@ def month_starts(first: datetime, until: datetime) -> list[datetime]:
             found.append(moment)
         moment = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1)
     return found
-
-
-def days_between(earlier: datetime, later: datetime) -> float:
-    """Return elapsed days, negative where `later` comes first."""
-    return (later - earlier) / timedelta(days=1)
 
 
 def require_midnight(as_of: datetime) -> datetime:

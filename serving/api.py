@@ -20,13 +20,20 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from features.errors import ModelRefusal, NothingPublished, RequestError, TooLarge, UnknownAccount, did_you_mean
+from features.errors import (
+    Malformed,
+    ModelRefusal,
+    NothingPublished,
+    RequestError,
+    TooLarge,
+    UnknownAccount,
+    did_you_mean,
+)
 from serving import pages
 from serving.metrics import CONTENT_TYPE, Measured, Metrics
 from serving.schemas import (
     AtRiskAnswer,
     AtRiskQuery,
-    Malformed,
     Problem,
     openapi,
     read_query,

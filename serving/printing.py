@@ -22,7 +22,7 @@ from features.build import FeatureTable
 from features.errors import did_you_mean
 from features.sources import Progress as Tell
 from features.sources import Tables
-from features.tables import TABLES
+from features.tables import EVENT_KINDS, TABLES
 from serving.scoring import ScoreReport
 from training.metrics import METRICS, SAID, Estimate, Result
 from training.report import TrainReport
@@ -79,6 +79,10 @@ def print_check(tables: Tables) -> None:
             of = f"{found.of:,}" if found.of else "-"
             findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(_short(found.example)))
         show(findings)
+    for kind, count in tables.unknown_kinds.items():
+        hint = did_you_mean(kind, EVENT_KINDS)
+        out.print(f"! {count:,} events of the kind '{kind}' are kept, but no feature knows it.{hint}", markup=False,
+                  soft_wrap=True)  # fmt: skip
     for name in tables.unused:
         out.print(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}", markup=False, soft_wrap=True)
     out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from features.errors import RequestError, did_you_mean
+from features.errors import Malformed, RequestError, did_you_mean
 
 MAX_ROWS = 1000  # accounts or rows a request
 MAX_SHOWN = 10  # errors listed in one answer
@@ -30,10 +30,6 @@ Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to ski
 
 
 # --- what callers send ---
-
-
-class Malformed(RequestError):
-    """The body is not JSON at all."""
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from features.errors import DataError, TimeError
 from features.plan import compile_features
 from features.settings import Settings
 from features.sources import Tables, load_tables
-from features.window import days_between, month_starts
+from features.window import month_starts
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL, MAY = datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5, 1)
@@ -182,11 +182,6 @@ def test_month_starts_include_both_ends_and_cross_the_year() -> None:
         date(2023, 11, 1), date(2023, 12, 1), date(2024, 1, 1), date(2024, 2, 1),
     ]  # fmt: skip
     assert month_starts(datetime(2023, 11, 1, 0, 1), datetime(2023, 11, 30)) == []
-
-
-def test_days_between_is_elapsed_time_with_its_sign() -> None:
-    assert days_between(MARCH, APRIL) == 31.0
-    assert days_between(MARCH + timedelta(hours=12), MARCH) == -0.5
 
 
 def test_another_measure_of_the_same_name_is_another_query() -> None:

@@ -285,3 +285,11 @@ def test_a_memory_limit_that_is_none_is_a_settings_error(project: Project) -> No
 def test_a_file_that_no_select_reads_is_named(project: Project) -> None:
     settings = project({"accounts.csv": ACCOUNTS, "evnts.csv": "account_id\nada\n"})
     assert read_tables(settings, NOW).unused == ("evnts",)
+
+
+def test_an_unknown_kind_of_event_is_kept_and_counted(project: Project) -> None:
+    event = {"account_id": "ada", "occurred_at": "2024-02-01"}
+    events = [{**event, "kind": kind} for kind in ("pageview", "pageview", "page_view", "dance")]
+    tables = read_tables(project({"accounts.csv": ACCOUNTS, "events.csv": events}), NOW)
+    assert tables.unknown_kinds == {"pageview": 2, "dance": 1}
+    assert tables.report("events").kept == 4

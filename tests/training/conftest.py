@@ -78,7 +78,7 @@ def _tables(folder: Path, given: Mapping[str, Sequence[Row]]) -> Tables:
         pq.write_table(pa.Table.from_pylist(filled, schema=schema), folder / f"{name}.parquet")
     reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
     first, last = datetime(2023, 1, 1), datetime(2025, 1, 1)
-    return Tables(folder, "by hand", since=first, until=last, reports=reports, findings=(), unused=())
+    return Tables(folder, "by hand", first, last, reports, findings=(), unused=(), unknown_kinds={})
 
 
 def _population(folder: Path, tables: Tables, as_of: datetime) -> FeatureTable:
