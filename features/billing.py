@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from features.definition import Feature, rows_of
+from features.definition import Feature, named, rows_of
 
 subscriptions = rows_of("subscriptions")
 active = subscriptions.still("ended_at")
+mrr = active.sum("mrr")
 payments = rows_of("payments")
 failed_payments = payments.where(succeeded=False)
+refunds = payments.below(amount=0)
 invoices = rows_of("invoices")
 overdue = invoices.still("paid_at").past("due_at")
+paid = invoices.timed_by("paid_at")
 
 FEATURES = (
     Feature("mrr", "Monthly recurring revenue", family="billing", level="relationship", unit="money/month",
-            measure=active.sum("mrr"), change=90),
+            measure=mrr, change=90),
+    Feature("mrr_expansion", "Monthly recurring revenue gained over 90 days", family="billing",
+            level="relationship", unit="money/month", measure=(mrr - mrr.earlier(90)).at_least(0)),
+    Feature("mrr_contraction", "Monthly recurring revenue lost over 90 days", family="billing",
+            level="relationship", unit="money/month", measure=(mrr.earlier(90) - mrr).at_least(0), good="low"),
+    Feature("price_per_seat", "Monthly recurring revenue per seat", family="billing", level="relationship",
+            unit="money/month", measure=named("mrr") / named("seats"), change=90, null_means="no seats are stated"),
+    Feature("discount_share", "Discount, of the price before it", family="billing", level="relationship",
+            unit="share", measure=active.sum("discount") / (active.sum("discount") + mrr), change=90,
+            null_means="nothing is paid"),
     Feature("subscriptions_active", "Subscriptions running", family="billing", level="relationship", unit="count",
             measure=active.above(mrr=0).count(), change=90),
     Feature("subscriptions_ended", "Subscriptions ended", family="billing", level="relationship", unit="count",
             measure=subscriptions.timed_by("ended_at").count(), windows=(90,), good="low"),
+    Feature("subscriptions_begun", "Subscriptions begun: the first, and each change of plan or price",
+            family="billing", level="relationship", unit="count", measure=subscriptions.count(), windows=(90, 365)),
     Feature("term_months", "Length of the longest running term, in months", family="billing",
             level="relationship", unit="count", measure=active.largest("term_months"),
             null_means="no term is stated"),
     Feature("days_to_renewal", "Days to the next renewal", family="billing", level="relationship", unit="days",
             measure=active.days_until("renews_at", every_months="term_months"), null_means="no renewal date is known"),
-    Feature("days_since_plan_change", "Days since the running subscription began", family="billing",
-            level="relationship", unit="days", measure=active.days_since_last(),
+    Feature("days_since_plan_change", "Days since the plan or its price changed, or since it began",
+            family="billing", level="relationship", unit="days", measure=active.days_since_last(),
             null_means="no running subscription"),
     Feature("failed_payments", "Payment attempts that failed", family="billing", level="journey", unit="count",
-            measure=failed_payments.count(), windows=(7, 30, 90), good="low"),
+            measure=failed_payments.count(), windows=(7, 30, 90), trend=30, good="low"),
     Feature("failed_payment_share", "Payment attempts that failed, of all", family="billing", level="journey",
-            unit="share", measure=failed_payments.count() / payments.count(), windows=(30, 90),
+            unit="share", measure=failed_payments.count() / payments.count(), windows=(30, 90), trend=30,
             null_means="no payment attempt", good="low"),
+    Feature("in_dunning", "Whether the last payment attempt failed (1) or not (0)", family="billing",
+            level="journey", unit="share", measure=1 - payments.latest("succeeded"), lookback=90,
+            null_means="no payment attempt in 90 days", good="low"),
     Feature("days_since_failed_payment", "Days since a payment last failed", family="billing", level="journey",
             unit="days", measure=failed_payments.days_since_last(), lookback=365,
             null_means="no failed payment in a year", good="high"),
@@ -40,7 +57,15 @@ FEATURES = (
     Feature("invoices_overdue", "Invoices overdue", family="billing", level="journey", unit="count",
             measure=overdue.count(), lookback=365, good="low"),
     Feature("overdue_amount", "Amount overdue", family="billing", level="journey", unit="money",
-            measure=overdue.sum("amount"), lookback=365, good="low"),
+            measure=overdue.sum("amount"), lookback=365, change=30, good="low"),
+    Feature("days_overdue", "Days since the oldest overdue invoice was due", family="billing", level="journey",
+            unit="days", measure=overdue.timed_by("due_at").days_since_first(), lookback=365,
+            null_means="nothing is overdue", good="low"),
+    Feature("days_late", "Mean days from due to paid, of invoices paid; early is below 0", family="billing",
+            level="journey", unit="days", measure=(1 / 24) * paid.hours_between("due_at", "paid_at"),
+            windows=(90, 365), trend=90, null_means="no invoice with a due date was paid", good="low"),
     Feature("refunds", "Refunds", family="billing", level="journey", unit="count",
-            measure=payments.below(amount=0).count(), windows=(90,)),
+            measure=refunds.count(), windows=(30, 90)),
+    Feature("refunded_amount", "Amount refunded", family="billing", level="journey", unit="money",
+            measure=-1 * refunds.sum("amount"), windows=(90,)),
 )  # fmt: skip

@@ -1,8 +1,10 @@
-"""Build the feature table: one Parquet file an as_of, one row an account at risk."""
+"""Build the feature table: Parquet by as_of, one row an account at risk."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,29 +14,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.catalogue import Catalogue, make_catalogue
-from features.definition import Column
-from features.engines import Connection, literal, open_duckdb, quoted, run
+from features.engines import Database, open_database
 from features.errors import DataError, TimeError
-from features.plan import compile_features
+from features.plan import plan_features
 from features.settings import Settings, midnight
 from features.sources import Progress, Tables
 from features.tables import ACCOUNTS
+from features.versions import WRITING, remove_unfinished
 from features.window import month_starts, require_known, require_midnight
 
 LONGEST_WINDOW = 90  # days
+AT_ONCE = 36  # as_ofs a query; more would only take more memory
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Built features: `folder`/as_of=<day>.parquet, whose columns are account_id, as_of and `catalogue`."""
+    """Built features: Parquet under `folder`/as_of=<day>/, the columns account_id and those of `catalogue`."""
 
     folder: Path
     catalogue: Catalogue
     as_ofs: tuple[datetime, ...]
 
     def path(self, as_of: datetime) -> Path:
-        """Return the file of one as_of."""
-        return self.folder / f"as_of={as_of:%Y-%m-%d}.parquet"
+        """Return the folder of one as_of."""
+        return self.folder / f"as_of={as_of:%Y-%m-%d}"
 
     def as_json(self) -> dict[str, object]:
         """Return what was built as plain JSON values."""
@@ -47,39 +50,97 @@ class FeatureTable:
         }
 
     def read(self, as_ofs: Sequence[datetime] | None = None) -> pa.Table:
-        """Return the rows of these as_ofs (all, unless given), in their order, as one table."""
+        """Return account_id, as_of and the features of these as_ofs (all, unless given), as one table.
+
+        As_ofs come in the order given, accounts in theirs.
+        """
         wanted = self.as_ofs if as_ofs is None else as_ofs
-        return pa.concat_tables([pq.read_table(self.path(as_of), partitioning=None) for as_of in wanted])
+        return pa.concat_tables([self._read(as_of) for as_of in wanted])
+
+    def _read(self, as_of: datetime) -> pa.Table:
+        rows = pq.read_table(self.path(as_of), partitioning=None).sort_by("account_id")
+        moments = pa.array([as_of] * rows.num_rows, pa.timestamp("us"))
+        return rows.add_column(1, "as_of", moments)
 
 
 def build_features(
     settings: Settings, tables: Tables, as_ofs: Sequence[datetime], progress: Progress | None = None
 ) -> FeatureTable:
-    """Build the features of every account at risk at each as_of, reusing files already there.
+    """Build the features of every account at risk at each as_of, reusing what is already there.
 
-    A file is made anew when the data or a definition changed. Raises TimeError for an as_of off
-    midnight or after the rows end, DataError where there is no subscription to be at risk with.
+    Only the months of events that the windows of the missing as_ofs need are read. An as_of is made anew
+    when the data or a definition changed, and is visible only when it is whole. Raises TimeError for an
+    as_of off midnight or after the rows end, DataError where there is no subscription to be at risk with.
     """
     for as_of in as_ofs:
         require_known(require_midnight(as_of), tables.until)
     if "subscriptions" not in tables.present:
         raise DataError("Nobody can be at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
-    query = _ordered_query(catalogue.columns)
-    asked = hashlib.sha256(query.encode()).hexdigest()[:12]
-    folder = settings.store_path("features", f"{tables.fingerprint}-{asked}")
-    folder.mkdir(parents=True, exist_ok=True)
-    built = FeatureTable(folder, catalogue, tuple(as_ofs))
-    missing = [as_of for as_of in as_ofs if not built.path(as_of).exists()]
+    asked = hashlib.sha256(plan_features(catalogue.columns).sql().encode()).hexdigest()[:12]
+    built = FeatureTable(
+        settings.store_path("features", f"{tables.fingerprint}-{asked}"), catalogue, tuple(as_ofs)
+    )
+    missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
-        with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-            open_tables(connection, tables)
-            for number, as_of in enumerate(missing):
-                take_population(connection, as_of)
-                _write_snapshot(connection, query, built.path(as_of))
+        built.folder.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(built.folder)
+        with open_database(settings) as database:
+            for start in range(0, len(missing), AT_ONCE):
+                some = missing[start : start + AT_ONCE]
+                _build(database, tables, built, some)
                 if progress:
-                    progress("features", (number + 1) / len(missing))
+                    progress("features", (start + len(some)) / len(missing))
     return built
+
+
+def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:
+    """Write some as_ofs to a hidden folder, then move each into its place."""
+    plan = plan_features(built.catalogue.columns, as_ofs)
+    open_tables(database, tables, {t: _since(as_ofs, days) for t, days in plan.reach.items()}, as_ofs[-1])
+    take_population(database, as_ofs)
+    for name, table in plan.tables.items():
+        database.give(name, table)
+    unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
+    try:
+        database.write(plan.sql(database.dialect), unfinished, "features")
+        for as_of in as_ofs:
+            _publish(unfinished / built.path(as_of).name, built, as_of)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _publish(written: Path, built: FeatureTable, as_of: datetime) -> None:
+    if not written.exists():  # nobody was at risk
+        written.mkdir(parents=True)
+        pq.write_table(_nobody(built.catalogue), written / "nobody.parquet")
+    if not built.path(as_of).exists():
+        written.rename(built.path(as_of))
+
+
+def _nobody(catalogue: Catalogue) -> pa.Table:
+    kinds = [(c.name, pa.string() if c.feature.unit == "text" else pa.float64()) for c in catalogue.columns]
+    return pa.schema([("account_id", pa.string()), *kinds]).empty_table()
+
+
+def _since(as_ofs: Sequence[datetime], days: int | None) -> datetime | None:
+    return None if days is None else as_ofs[0] - timedelta(days=days)
+
+
+def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -> pa.Table:
+    """Return features at moments of each account's own, such as 60 days after its start.
+
+    `landmarks`: account_id and as_of (any moment, UTC), each pair once. The range join computes them;
+    whoever is named is returned, at risk or not. Raises TimeError for a moment after the rows end.
+    """
+    for as_of in set(landmarks["as_of"].to_pylist()):
+        require_known(as_of, tables.until)
+    catalogue = make_catalogue(tables.present, own_profile(tables))
+    with open_database(settings) as database:
+        open_tables(database, tables)
+        database.give("snapshots", landmarks.select(["account_id", "as_of"]))
+        sql = plan_features(catalogue.columns).sql(database.dialect)
+        return database.arrow(f"{sql} ORDER BY account_id, as_of", "features at landmarks")
 
 
 def calendar(settings: Settings, tables: Tables) -> list[datetime]:
@@ -101,11 +162,15 @@ def calendar(settings: Settings, tables: Tables) -> list[datetime]:
     return found
 
 
-def open_tables(connection: Connection, tables: Tables) -> None:
-    """Make every canonical table a view of its name."""
+def open_tables(
+    database: Database,
+    tables: Tables,
+    since: dict[str, datetime | None] | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Open every canonical table by its name, whole or only the months that hold `[since, until)`."""
     for name in tables.present:
-        path = literal(str(tables.path(name)))
-        run(connection, f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({path})", name)
+        database.open_table(name, tables.files(name, (since or {}).get(name), until))
 
 
 def own_profile(tables: Tables) -> list[tuple[str, bool]]:
@@ -118,29 +183,17 @@ def own_profile(tables: Tables) -> list[tuple[str, bool]]:
     ]
 
 
-def take_population(connection: Connection, as_of: datetime) -> None:
-    """Make the table `snapshots`: every account with MRR above 0 at as_of, as known then.
+def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
+    """Make the table `snapshots`: every account with MRR above 0 at each as_of, as known then.
 
     Accounts that have since churned or been deleted from today's list belong to it too.
     """
-    moment = f"TIMESTAMP '{as_of:%Y-%m-%d}'"
-    run(
-        connection,
-        "CREATE OR REPLACE TEMP TABLE snapshots AS "
-        f"SELECT account_id, {moment} AS as_of FROM subscriptions "
-        f"WHERE started_at < {moment} AND recorded_at < {moment} AND mrr > 0 "
-        f"AND NOT coalesce(ended_at < {moment} AND end_recorded_at < {moment}, false) "
-        "GROUP BY account_id ORDER BY account_id",
-        f"population at {as_of:%Y-%m-%d}",
-    )
+    database.give("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
+    database.make("snapshots", _POPULATION, "population")
 
 
-def _ordered_query(columns: Sequence[Column]) -> str:
-    names = ", ".join(quoted(column.name) for column in columns)
-    return f"SELECT account_id, as_of, {names} FROM ({compile_features(columns)}) ORDER BY account_id"
-
-
-def _write_snapshot(connection: Connection, query: str, path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}")
-    run(connection, f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet)", path.name)
-    unfinished.replace(path)
+_POPULATION = """
+SELECT DISTINCT s.account_id, a.as_of FROM subscriptions AS s
+JOIN as_ofs AS a ON s.started_at < a.as_of AND s.recorded_at < a.as_of
+WHERE s.mrr > 0 AND NOT coalesce(s.ended_at < a.as_of AND s.end_recorded_at < a.as_of, false)
+"""

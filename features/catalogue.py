@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from features import billing, cx, profile, usage, ux
-from features.definition import Column, Feature, check_features, definition_id
+from features.definition import Column, Feature, check_features, definition_id, resolve
 
 FEATURES: tuple[Feature, ...] = (
     *ux.FEATURES,
@@ -49,6 +49,7 @@ def make_catalogue(
     """
     every = (*features, *profile.profile_features(own_profile))
     check_features(every)
+    every = resolve(every)
     have = set(present)
     dropped = {feature.name: min(feature.tables - have) for feature in every if feature.tables - have}
     return Catalogue(tuple(f for f in every if f.name not in dropped), dropped)

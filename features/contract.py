@@ -15,23 +15,50 @@ NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "U
 KINDS = {"time": "a time", "number": "a number", "flag": "true or false", "text": "a text"}
 
 
-def judged_select(table: Table, given: dict[str, str], latest: datetime) -> str:
+def judged_select(table: Table, given: dict[str, str], latest: datetime, has_users: bool = False) -> str:
     """Return the SELECT that casts `staged` to the table's columns and adds `reason_`.
 
-    `given`: column -> DuckDB type of `staged`. `latest`: no row may have happened after it.
+    `given`: column -> DuckDB type of `staged`. `latest`: no row may have happened after it. `has_users`:
+    the table `users` is there; a row without an account goes to the one its user belonged to that day.
     `reason_` is null for a row to keep. Raises ContractError where a required column is absent.
     """
-    _refuse_missing_columns(table, given)
+    by_user = has_users and table.name != "users" and "user_id" in given and table.column("user_id") is not None
+    _refuse_missing_columns(table, given, by_user)
     return f"""
         WITH cast_rows AS (
             SELECT row_number_, {_cast_list(table, given)}, {_unreadable(table, given)} AS unreadable_ FROM staged
         ),
+        {_placed(table) if by_user else "placed AS (SELECT *, 0 AS accounts_ FROM cast_rows)"},
         reasoned AS (
-            SELECT c.* EXCLUDE (unreadable_), coalesce(unreadable_, CASE {_reasons(table, latest)} END) AS reason_
-            FROM cast_rows AS c {_account_join(table)}
+            SELECT c.* EXCLUDE (unreadable_, accounts_),
+                   coalesce(unreadable_, CASE {_reasons(table, latest)} END) AS reason_
+            FROM placed AS c {_account_join(table)}
         )
         SELECT * REPLACE (coalesce(reason_, {_repeated(table)}) AS reason_) FROM reasoned
     """
+
+
+def _placed(table: Table) -> str:
+    """Return the CTEs that give a row without an account the one its user belonged to at that moment.
+
+    The row is known no earlier than the membership. `accounts_`: how many accounts the user had then.
+    """
+    return f"""
+        memberships AS (
+            SELECT c.row_number_, count(DISTINCT u.account_id) AS accounts_, min(u.account_id) AS account_id,
+                   min(u.recorded_at) AS recorded_at
+            FROM cast_rows AS c JOIN users AS u ON u.user_id = c.user_id
+                AND u.joined_at <= c.{table.happened_at} AND coalesce(c.{table.happened_at} < u.left_at, true)
+            WHERE c.account_id IS NULL GROUP BY c.row_number_
+        ),
+        placed AS (
+            SELECT c.* REPLACE (
+                       CASE WHEN m.accounts_ = 1 THEN m.account_id ELSE c.account_id END AS account_id,
+                       CASE WHEN m.accounts_ = 1 THEN greatest(c.recorded_at, m.recorded_at)
+                            ELSE c.recorded_at END AS recorded_at
+                   ), coalesce(m.accounts_, 0) AS accounts_
+            FROM cast_rows AS c LEFT JOIN memberships AS m USING (row_number_)
+        )"""
 
 
 def profile_columns(table: Table, given: dict[str, str]) -> list[str]:
@@ -41,8 +68,9 @@ def profile_columns(table: Table, given: dict[str, str]) -> list[str]:
     return [name for name in given if table.column(name) is None and name != "row_number_"]
 
 
-def _refuse_missing_columns(table: Table, given: dict[str, str]) -> None:
-    needed = [column.name for column in table.columns if column.required]
+def _refuse_missing_columns(table: Table, given: dict[str, str], by_user: bool) -> None:
+    needed = [column.default or column.name for column in table.columns if column.required]
+    needed = [name for name in needed if not (by_user and name == "account_id")]
     if table.invents_key:
         needed = [name for name in needed if name not in table.key]
     missing = [name for name in needed if name not in given]
@@ -73,7 +101,7 @@ def _value(table: Table, column: Column, given: dict[str, str]) -> str:
     if column.default is not None:
         fallback = table.column(column.default)
         assert fallback is not None
-        return f"coalesce({own}, {_cast(fallback, given)})"
+        return f"coalesce({own}, {_value(table, fallback, given)})"
     if table.invents_key and column.name in table.key:
         return f"coalesce({own}, 'row ' || row_number_)"
     return own
@@ -117,12 +145,17 @@ def _profile(name: str, kind: str) -> str:
 
 
 def _account_join(table: Table) -> str:
-    return "" if table.name == "accounts" else "LEFT JOIN accounts AS a ON a.account_id = c.account_id"
+    join = f"LEFT JOIN known_accounts AS a ON a.account_id = c.{table.of_account}"
+    return "" if table.name == "accounts" else join
 
 
 def _reasons(table: Table, latest: datetime) -> str:
     """Return the WHEN ... THEN ... of every way to break the contract, most basic first."""
-    found = [_missing(column) for column in table.columns if column.required]
+    found = [("c.accounts_ > 1", "its user belongs to several accounts at that time")]
+    found += [_missing(column) for column in table.columns if column.required]
+    found += [
+        (f"c.{time} IS NOT NULL AND c.{value} IS NULL", f"{value} is missing") for time, value in table.filled
+    ]
     if table.name != "accounts":
         found.append(("a.account_id IS NULL", "unknown account"))
     found += [_epoch(column) for column in table.columns if column.type == "time"]

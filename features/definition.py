@@ -19,20 +19,29 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from features.errors import DefinitionError, did_you_mean
-from features.tables import TABLES
+from features.tables import EVENT_KINDS, TABLES, Table
 
 Family = Literal["ux", "cx", "billing", "usage", "profile"]
 Level = Literal["interaction", "journey", "relationship"]
-Unit = Literal["count", "share", "ms", "hours", "days", "money", "money/month", "score", "points", "text", "per visit"]
-Operator = Literal["is", "at least", "above", "below", "not yet", "already", "known"]
+Unit = Literal[
+    "count", "share", "ms", "hours", "days", "money", "money/month", "score", "points", "text",
+    "per visit", "per page", "per person",
+]  # fmt: skip
+Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "already", "known", "top"]
+Against = Literal["earlier", "own", "peers"]
 Statistic = Literal[
     "count", "sum", "mean", "quantile", "distinct", "distinct days", "days since last",
-    "days since first", "days until", "hours between", "latest", "largest",
+    "days since first", "days until", "hours between", "latest", "largest", "days since largest",
+    "most per", "days since most per", "done elsewhere",
 ]  # fmt: skip
 
 FAMILIES: tuple[Family, ...] = ("ux", "cx", "billing", "usage", "profile")
 LEVELS: tuple[Level, ...] = ("interaction", "journey", "relationship")
-ZERO_WHEN_NOTHING = ("count", "sum", "distinct", "distinct days")
+ZERO_WHEN_NOTHING = ("count", "sum", "distinct", "distinct days", "most per", "done elsewhere")
+WINDOWS = (7, 30, 90, 180, 365)  # days; few different windows mean few edges on the time line
+OWN_DAYS = 90  # the account's own level: what lies before the last days, up to this far back
+SURVEY_KINDS = ("nps", "csat", "ces")
+KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS}
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Condition:
     """A row counts only where `column` stands in this relation to `value`.
 
     "not yet": the column's time is null or at or after as_of. "already": it is before as_of.
+    "top": an answer among the `value` best of its scale (of 5, where the row does not say).
     """
 
     column: str
@@ -70,6 +80,14 @@ class Rows:
     def below(self, **limits: float) -> Rows:
         """Keep rows whose columns lie below these limits."""
         return self._and(Condition(column, "below", value) for column, value in limits.items())
+
+    def at_most(self, **limits: float) -> Rows:
+        """Keep rows whose columns lie at or below these limits."""
+        return self._and(Condition(column, "at most", value) for column, value in limits.items())
+
+    def top(self, best: int, column: str = "score") -> Rows:
+        """Keep answers among the `best` highest of their scale: 4 and 5 of 5 are the top 2."""
+        return self._and([Condition(column, "top", best)])
 
     def known(self, column: str) -> Rows:
         """Keep rows whose column holds a value known before as_of."""
@@ -107,6 +125,28 @@ class Rows:
         """Return the largest value of a number; null when there is none."""
         return Measure(self, "largest", column)
 
+    def days_since_largest(self, column: str) -> Measure:
+        """Return days from the row with the largest value (of equals the newest) to as_of; null when none."""
+        return Measure(self, "days since largest", column)
+
+    def most_per(self, column: str) -> Measure:
+        """Return the rows of the value of `column` that has most of them; 0 when there are none."""
+        return Measure(self, "most per", column)
+
+    def days_since_most_per(self, column: str) -> Measure:
+        """Return days since the last row of the value of `column` that has most rows; null when none.
+
+        Of equals, the one whose last row is newest.
+        """
+        return Measure(self, "days since most per", column)
+
+    def done_elsewhere(self, column: str, where: str, failed: str, done: str) -> Measure:
+        """Return how many values of `column` failed at one `where` and were done at another.
+
+        `failed`, `done`: kinds of events. A task that failed on the phone and was done on the web counts.
+        """
+        return Measure(self.where(kind=(failed, done)), "done elsewhere", column, until=where)
+
     def distinct(self, column: str) -> Measure:
         """Return how many different values occur; 0 when there are none."""
         return Measure(self, "distinct", column)
@@ -143,26 +183,89 @@ class Rows:
         return replace(self, conditions=(*self.conditions, *more))
 
 
+class _Arithmetic:
+    """What can be divided, added, subtracted and weighed."""
+
+    def __truediv__(self, under: Expression) -> Ratio:
+        return Ratio(self._me, under)
+
+    def __add__(self, other: Expression) -> Combination:
+        return Combination(((1.0, self._me), (1.0, other)))
+
+    def __sub__(self, other: Expression) -> Combination:
+        return Combination(((1.0, self._me), (-1.0, other)))
+
+    def __rmul__(self, weight: float) -> Combination:
+        return Combination(((float(weight), self._me),))
+
+    def __rsub__(self, constant: float) -> Combination:
+        return Combination(((-1.0, self._me),), constant=float(constant))
+
+    @property
+    def _me(self) -> Expression:
+        assert isinstance(self, Measure | Ratio | Combination | Named)
+        return self
+
+
 @dataclass(frozen=True)
-class Measure:
-    """One number from rows; `rows`, `statistic` and what the statistic needs."""
+class Measure(_Arithmetic):
+    """One number from rows; `rows`, `statistic` and what the statistic needs.
+
+    `is_ever`: over all history, whatever window the card asks. `days_earlier`: as it stood so many
+    days before as_of.
+    """
 
     rows: Rows
     statistic: Statistic
     column: str | None = None
     until: str | None = None
     share: float | None = None
+    is_ever: bool = False
+    days_earlier: int = 0
 
-    def __truediv__(self, other: Measure) -> Ratio:
-        return Ratio(self, other)
+    def ever(self) -> Measure:
+        """Return the measure at as_of, over all history: the seats now, beside the use of 30 days."""
+        return replace(self, is_ever=True)
+
+    def earlier(self, days: int) -> Measure:
+        """Return the measure as it stood so many days before as_of."""
+        return replace(self, days_earlier=days)
 
 
 @dataclass(frozen=True)
-class Ratio:
+class Ratio(_Arithmetic):
     """One measure over another; null where the lower one is 0 or null."""
 
-    over: Measure
-    under: Measure
+    over: Expression
+    under: Expression
+
+
+@dataclass(frozen=True)
+class Combination(_Arithmetic):
+    """`constant` plus weighted measures, at least `lowest`; null where one of them is."""
+
+    terms: tuple[tuple[float, Expression], ...]
+    constant: float = 0.0
+    lowest: float | None = None
+
+    def at_least(self, lowest: float) -> Combination:
+        """Return the same, never below `lowest`."""
+        return replace(self, lowest=lowest)
+
+
+@dataclass(frozen=True)
+class Named(_Arithmetic):
+    """What another card measures, by that card's name; a card without windows counts at as_of."""
+
+    feature: str
+
+
+Expression = Measure | Ratio | Combination | Named
+
+
+def named(feature: str) -> Named:
+    """Return what the card of that name measures: `named("active_users") / named("seats")`."""
+    return Named(feature)
 
 
 @dataclass(frozen=True)
@@ -172,6 +275,9 @@ class Feature:
     `windows`: days, one column `name_<days>` each; none means one column `name`, at as_of.
     `trend`: days n, a column `name_trend_<n>` = last n days minus the n before.
     `change`: days n, a column `name_change_<n>` = value at as_of minus value n days earlier.
+    `own`: days n, a column `name_own_<n>` = last n days minus the account's own level before, back to
+    90 days (counts and sums scaled to n days).
+    `peers`: days n, a column `name_peers_<n>` = last n days minus the median of its segment then.
     `lookback`: days beyond which an at-as_of measure does not look; None means all history.
     `good`: which way is better for the customer: "high", "low" or None.
     """
@@ -181,9 +287,11 @@ class Feature:
     family: Family
     level: Level
     unit: Unit
-    measure: Measure | Ratio
+    measure: Expression
     windows: tuple[int, ...] = ()
     trend: int | None = None
+    own: int | None = None
+    peers: int | None = None
     change: int | None = None
     lookback: int | None = None
     null_means: str = "never null"
@@ -196,43 +304,75 @@ class Feature:
         if not self.windows:
             found.append(Column(self.name, self, None))
         if self.trend is not None:
-            found.append(Column(f"{self.name}_trend_{self.trend}", self, self.trend, before=self.trend))
+            found.append(Column(f"{self.name}_trend_{self.trend}", self, self.trend, "earlier", self.trend))
+        if self.own is not None:
+            found.append(Column(f"{self.name}_own_{self.own}", self, self.own, "own", self.own))
+        if self.peers is not None:
+            found.append(Column(f"{self.name}_peers_{self.peers}", self, self.peers, "peers"))
         if self.change is not None:
-            found.append(Column(f"{self.name}_change_{self.change}", self, None, before=self.change))
+            found.append(Column(f"{self.name}_change_{self.change}", self, None, "earlier", self.change))
         return tuple(found)
 
     @property
     def tables(self) -> frozenset[str]:
-        """Return the tables this card reads."""
-        return frozenset(measure.rows.table for measure in measures(self.measure))
+        """Return the tables this card reads; its peers are told apart by the accounts' segment."""
+        read = frozenset(measure.rows.table for measure in measures(self.measure))
+        return read | {"accounts"} if self.peers is not None else read
 
 
 @dataclass(frozen=True)
 class Column:
     """One column of the feature table.
 
-    `window`: days, or None for "at as_of". `before`: days by which the value to subtract lies
-    earlier (a trend or a change), or None.
+    `window`: days, or None for "at as_of". `against`: what is subtracted: the value `before` days
+    earlier, the account's own level before the last days, or the median of its peers; or None.
     """
 
     name: str
     feature: Feature = field(repr=False)
     window: int | None
+    against: Against | None = None
     before: int | None = None
 
     @property
     def sentence(self) -> str:
         """Return what the column says, in words: the card's sentence and the time it covers."""
-        if self.before is None:
-            return f"{self.feature.sentence} in the last {self.window} days" if self.window else self.feature.sentence
+        said = self.feature.sentence
         if self.window is None:
-            return f"{self.feature.sentence}, change over {self.before} days"
-        return f"{self.feature.sentence}, last {self.window} days against the {self.before} before"
+            return said if self.before is None else f"{said}, change over {self.before} days"
+        match self.against:
+            case None:
+                return f"{said} in the last {self.window} days"
+            case "earlier":
+                return f"{said}, last {self.window} days against the {self.before} before"
+            case "own":
+                return f"{said}, last {self.window} days against its own level of the {OWN_DAYS - self.window} before"
+            case "peers":
+                return f"{said}, last {self.window} days against the median of its segment"
 
 
-def measures(measure: Measure | Ratio) -> tuple[Measure, ...]:
-    """Return the plain measures a measure is made of."""
-    return (measure.over, measure.under) if isinstance(measure, Ratio) else (measure,)
+def measures(expression: Expression) -> tuple[Measure, ...]:
+    """Return the plain measures an expression is made of, left to right; names are not followed."""
+    match expression:
+        case Measure():
+            return (expression,)
+        case Ratio(over, under):
+            return measures(over) + measures(under)
+        case Combination(terms):
+            return tuple(measure for _, term in terms for measure in measures(term))
+        case Named():
+            return ()
+
+
+def is_amount(expression: Expression) -> bool:
+    """Say whether a value grows with the days it covers, as counts and sums do and rates do not."""
+    match expression:
+        case Measure(statistic=statistic):
+            return statistic in ("count", "sum")
+        case Combination(terms, constant):
+            return constant == 0 and all(is_amount(term) for _, term in terms)
+        case _:
+            return False
 
 
 def rows_of(table: str) -> Rows:
@@ -242,19 +382,60 @@ def rows_of(table: str) -> Rows:
 
 def definition_id(feature: Feature) -> str:
     """Return a hash, 12 hex digits, that changes when what the feature computes changes."""
-    meant = (feature.name, feature.measure, feature.windows, feature.trend, feature.change, feature.lookback)
+    days = (feature.windows, feature.trend, feature.own, feature.peers, feature.change, feature.lookback)
+    meant = (feature.name, feature.measure, days)
     return hashlib.sha256(repr(meant).encode()).hexdigest()[:12]
+
+
+def resolve(features: Iterable[Feature]) -> tuple[Feature, ...]:
+    """Return the cards with every named card's measure in its place.
+
+    Raises DefinitionError for a name that no card has, and for cards that lead back to themselves.
+    """
+    cards = {feature.name: feature for feature in features}
+    return tuple(replace(card, measure=_resolved(card.measure, cards, (card.name,))) for card in cards.values())
+
+
+def _resolved(expression: Expression, cards: dict[str, Feature], path: tuple[str, ...]) -> Expression:
+    match expression:
+        case Named(name):
+            if name not in cards:
+                raise DefinitionError(f"{path[-1]} names the unknown feature '{name}'.{did_you_mean(name, cards)}")
+            if name in path:
+                raise DefinitionError(f"Features lead back to themselves: {' -> '.join((*path, name))}.")
+            found = _resolved(cards[name].measure, cards, (*path, name))
+            return found if cards[name].windows else _at_as_of(found)
+        case Ratio(over, under):
+            return Ratio(_resolved(over, cards, path), _resolved(under, cards, path))
+        case Combination(terms):
+            return replace(expression, terms=tuple((w, _resolved(term, cards, path)) for w, term in terms))
+        case Measure():
+            return expression
+
+
+def _at_as_of(expression: Expression) -> Expression:
+    match expression:
+        case Measure():
+            return expression.ever()
+        case Ratio(over, under):
+            return Ratio(_at_as_of(over), _at_as_of(under))
+        case Combination(terms):
+            return replace(expression, terms=tuple((w, _at_as_of(term)) for w, term in terms))
+        case Named():
+            return expression
 
 
 def check_features(features: Iterable[Feature]) -> None:
     """Raise DefinitionError for a name used twice or anything unknown, before data are read."""
     seen: set[str] = set()
-    for feature in features:
+    cards = list(features)
+    for feature in cards:
         for column in feature.columns:
             if column.name in seen:
                 raise DefinitionError(f"Two features yield the column '{column.name}'; rename one.")
             seen.add(column.name)
         _check_card(feature)
+    for feature in resolve(cards):
         for measure in measures(feature.measure):
             _check_measure(feature, measure)
 
@@ -264,10 +445,15 @@ def _check_card(feature: Feature) -> None:
         raise DefinitionError(f"{feature.name}: unknown family '{feature.family}'; known: {', '.join(FAMILIES)}")
     if feature.level not in LEVELS:
         raise DefinitionError(f"{feature.name}: unknown level '{feature.level}'; known: {', '.join(LEVELS)}")
-    days = [*feature.windows, feature.trend, feature.change, feature.lookback]
-    wrong = [value for value in days if value is not None and not (isinstance(value, int) and value > 0)]
-    if wrong:
-        raise DefinitionError(f"{feature.name}: a window is a whole number of days above 0, came {wrong[0]!r}")
+    if feature.own is not None and feature.own >= OWN_DAYS:
+        raise DefinitionError(f"{feature.name}: own={feature.own} leaves no days before it, up to {OWN_DAYS}")
+    for days in (feature.change, feature.lookback):
+        if days is not None and not (isinstance(days, int) and days > 0):
+            raise DefinitionError(f"{feature.name}: a stretch is a whole number of days above 0, came {days!r}")
+    for days in (*feature.windows, feature.trend, feature.own, feature.peers):
+        if days is not None and days not in WINDOWS:
+            known = ", ".join(map(str, WINDOWS))
+            raise DefinitionError(f"{feature.name}: unknown window {days!r}; windows are {known} days")
 
 
 def _check_measure(feature: Feature, measure: Measure) -> None:
@@ -277,10 +463,36 @@ def _check_measure(feature: Feature, measure: Measure) -> None:
         raise DefinitionError(f"{feature.name} reads the unknown table '{measure.rows.table}'.{hint}")
     if measure.share is not None and not 0 <= measure.share <= 1:
         raise DefinitionError(f"{feature.name}: a quantile's share lies in 0 to 1, came {measure.share}")
+    for condition in measure.rows.conditions:
+        _check_kind(feature, measure.rows.table, condition)
+    for name in sorted(columns_read(measure)):
+        _check_column(feature, table, name)
+
+
+def columns_read(measure: Measure) -> frozenset[str]:
+    """Return the columns of its table that a measure reads."""
     named = {condition.column for condition in measure.rows.conditions} | {measure.rows.clock}
-    named |= {column for column in (measure.column, measure.until) if column is not None}
-    known = [column.name for column in table.columns]
-    for name in sorted(named):
-        if table.column(name) is None and table.name != "accounts":
-            hint = did_you_mean(name, known)
-            raise DefinitionError(f"{feature.name}: table {table.name} has no column '{name}'.{hint}")
+    named |= {"scale_max" for condition in measure.rows.conditions if condition.operator == "top"}
+    named |= {"kind"} if measure.statistic == "done elsewhere" else set()
+    return frozenset(named | {column for column in (measure.column, measure.until) if column is not None})
+
+
+def _check_kind(feature: Feature, table: str, condition: Condition) -> None:
+    if condition.column != "kind" or table not in KINDS:
+        return
+    for kind in condition.value if isinstance(condition.value, tuple) else (condition.value,):
+        if kind not in KINDS[table]:
+            hint = did_you_mean(str(kind), KINDS[table])
+            raise DefinitionError(f"{feature.name}: {table} have no kind '{kind}'.{hint}")
+
+
+def _check_column(feature: Feature, table: Table, name: str) -> None:
+    column = table.column(name)
+    if column is None and table.name != "accounts":
+        hint = did_you_mean(name, [column.name for column in table.columns])
+        raise DefinitionError(f"{feature.name}: table {table.name} has no column '{name}'.{hint}")
+    if column is not None and column.type == "time" and not column.has_rule(table):
+        raise DefinitionError(
+            f"{feature.name}: {table.name}.{name} is a time that nobody may have known before it came, and it "
+            "says neither from when it is known (known_from) nor that it is set in advance (planned)."
+        )

@@ -1,18 +1,90 @@
-"""The one door to DuckDB: opening it with limits, and saying its errors in our words."""
+"""The doors to DuckDB and, through `features.spark`, to Spark: what a job may ask of either.
+
+DuckDB is embedded and the default; it also reads the sources and holds the contract. What is built from
+the nine tables (population, features, outcomes) asks only what `Database` says, so that it runs on both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 
 from features.errors import DataError, SettingsError, SourceError
-from features.settings import Engine
+from features.settings import Engine, Settings
 
 Connection = duckdb.DuckDBPyConnection
+
+
+class Database(Protocol):
+    """Where queries run; failures are said as a DataError (SourceError: unreadable) that names who asked."""
+
+    dialect: str
+
+    def open_table(self, name: str, files: Sequence[Path]) -> None:
+        """Let a name stand for the rows of some Parquet files."""
+
+    def give(self, name: str, table: pa.Table) -> None:
+        """Let a name stand for a small table in memory."""
+
+    def make(self, name: str, sql: str, asked_by: str) -> None:
+        """Run a query once and let a name stand for its answer."""
+
+    def arrow(self, sql: str, asked_by: str) -> pa.Table:
+        """Run a query and return its answer."""
+
+    def write(self, sql: str, folder: Path, asked_by: str) -> None:
+        """Write the answer as Parquet to `folder`/as_of=<day>/; `sql` yields a column as_of."""
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Yield the engine that the settings name. Raises SettingsError where it cannot be had."""
+    if settings.engine.kind == "spark":
+        from features.spark import open_spark  # PySpark is an extra, and slow to import
+
+        with open_spark(settings.spark, settings.engine) as database:
+            yield database
+    else:
+        with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+            connection.execute("SET preserve_insertion_order = false")  # less memory; readers sort
+            yield InDuckDB(connection)
+
+
+class InDuckDB:
+    """A `Database` in this process."""
+
+    dialect = "duckdb"
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def open_table(self, name: str, files: Sequence[Path]) -> None:
+        """Let a name stand for the rows of some Parquet files."""
+        paths = ", ".join(literal(str(path)) for path in files)
+        sql = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
+        run(self.connection, f"CREATE OR REPLACE VIEW {quoted(name)} AS {sql}", name)
+
+    def give(self, name: str, table: pa.Table) -> None:
+        """Let a name stand for a small table in memory."""
+        self.connection.register(name, table)
+
+    def make(self, name: str, sql: str, asked_by: str) -> None:
+        """Run a query once and let a name stand for its answer."""
+        run(self.connection, f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {sql}", asked_by)
+
+    def arrow(self, sql: str, asked_by: str) -> pa.Table:
+        """Run a query and return its answer."""
+        return arrow(self.connection, sql, asked_by)
+
+    def write(self, sql: str, folder: Path, asked_by: str) -> None:
+        """Write the answer as Parquet to `folder`/as_of=<day>/."""
+        by_day = f"SELECT * REPLACE (strftime(as_of, '%Y-%m-%d') AS as_of) FROM ({sql})"
+        run(self.connection, f"COPY ({by_day}) TO {literal(str(folder))} (FORMAT parquet, PARTITION_BY (as_of))", asked_by)
 
 
 @contextmanager
@@ -52,9 +124,14 @@ def run(connection: Connection, sql: str, asked_by: str) -> Connection:
     try:
         return connection.execute(sql)
     except duckdb.IOException as error:
-        raise SourceError(f"{asked_by}: {_first_lines(error)}") from error
+        raise SourceError(f"{asked_by}: {first_lines(error)}") from error
+    except duckdb.OutOfMemoryException as error:
+        raise DataError(
+            f"{asked_by}: DuckDB came to its limit. Raise [engine] memory_limit or temp_limit, or free disk space. "
+            f"({first_lines(error)})"
+        ) from error
     except duckdb.Error as error:
-        raise DataError(f"{asked_by}: {_first_lines(error)}") from error
+        raise DataError(f"{asked_by}: {first_lines(error)}") from error
 
 
 def rows(connection: Connection, sql: str, asked_by: str) -> list[dict[str, object]]:
@@ -69,7 +146,7 @@ def arrow(connection: Connection, sql: str, asked_by: str) -> pa.Table:
     try:
         answer: pa.Table = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
-        raise DataError(f"{asked_by}: {_first_lines(error)}") from error
+        raise DataError(f"{asked_by}: {first_lines(error)}") from error
     return answer
 
 
@@ -83,7 +160,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _first_lines(error: Exception) -> str:
+def first_lines(error: Exception) -> str:
+    """Return what an engine's error says first, without the query it points into."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith("LINE ") and set(line.strip()) != {"^"}]
     return " ".join(kept[:3])

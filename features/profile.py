@@ -13,6 +13,8 @@ FEATURES = (
             measure=accounts.latest("segment"), null_means="not stated"),
     Feature("country", "Country", family="profile", level="relationship", unit="text",
             measure=accounts.latest("country"), null_means="not stated"),
+    Feature("acquisition", "How the account was won", family="profile", level="relationship", unit="text",
+            measure=accounts.latest("acquisition"), null_means="not stated"),
     Feature("tenure_days", "Days since the account was created", family="profile", level="relationship",
             unit="days", measure=accounts.days_since_first()),
     Feature("seats", "Seats paid for", family="profile", level="relationship", unit="count",

@@ -80,11 +80,34 @@ class Value(_Frozen):
 
 
 class Engine(_Frozen):
-    """What DuckDB may use."""
+    """Where features and outcomes are computed, and what DuckDB may use."""
 
+    kind: Literal["duckdb", "spark"] = "duckdb"
     memory_limit: str = "2GB"
     temp_limit: str = "20GB"
     threads: int = Field(2, ge=1)
+
+
+class Spark(_Frozen):
+    """How to reach Spark, where [engine] kind = "spark"; it needs the extra undertow[spark]."""
+
+    master: str = "local[2]"  # any Spark master
+    remote: str = ""  # a Spark Connect address, sc://host:port, used instead of the master
+    options: dict[str, str] = {}  # Spark settings, such as {"spark.executor.memory" = "4g"}
+    tables: dict[str, str] = {}  # table -> where Spark finds it: a Parquet path, or a table of its catalogue
+
+    @field_validator("tables")
+    @classmethod
+    def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
+        return _refuse_unknown_tables(tables)
+
+
+def _refuse_unknown_tables(tables: dict[str, str]) -> dict[str, str]:
+    for name in tables:
+        if name not in TABLES:
+            known = ", ".join(TABLES)
+            raise ValueError(f"unknown table '{name}'; known: {known}")
+    return tables
 
 
 class Settings(_Frozen):
@@ -102,6 +125,7 @@ class Settings(_Frozen):
     training: Training = Training()
     value: Value = Value()
     engine: Engine = Engine()
+    spark: Spark = Spark()
 
     @field_validator("name")
     @classmethod
@@ -113,11 +137,7 @@ class Settings(_Frozen):
     @field_validator("tables")
     @classmethod
     def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
-        for name in tables:
-            if name not in TABLES:
-                known = ", ".join(TABLES)
-                raise ValueError(f"unknown table '{name}'; known: {known}")
-        return tables
+        return _refuse_unknown_tables(tables)
 
     def store_path(self, *parts: str) -> Path:
         """Return a path inside the store."""

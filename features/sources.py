@@ -17,12 +17,14 @@ from features.contract import REPEATED, judged_select
 from features.engines import Connection, literal, open_duckdb, quoted, rows, run
 from features.errors import ContractError, SettingsError
 from features.files import select_from_files, source_files
+from features.merges import follow_merges, name_known_accounts
 from features.settings import Settings
 from features.tables import EVENT_KINDS, TABLES, Table
 from features.versions import current, publish
 
 SUMMARY = "summary.json"
-FORMAT = 2  # of what is stored; another one is read anew
+FORMAT = 3  # of what is stored; another one is read anew
+BY_MONTH = ("events",)
 WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
 
 
@@ -90,8 +92,23 @@ class Tables:
         return tuple(report.table for report in self.reports)
 
     def path(self, table: str) -> Path:
-        """Return the Parquet file of a table."""
-        return self.folder / f"{table}.parquet"
+        """Return the Parquet file of a table, or the folder of its months."""
+        by_month = self.folder / table
+        return by_month if by_month.is_dir() else self.folder / f"{table}.parquet"
+
+    def files(self, table: str, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
+        """Return the Parquet files that hold a table's rows of `[since, until)`; all rows, unless given.
+
+        A table without rows of that time is still one file, so that its columns can be read.
+        """
+        path = self.path(table)
+        if path.is_file():
+            return [path]
+        months = sorted(path.glob("month=*"))
+        first = f"month={since:%Y-%m}" if since else ""
+        last = f"month={until:%Y-%m}" if until else "month=~"
+        kept = [month for month in months if first <= month.name <= last] or months[:1]
+        return [file for month in kept for file in sorted(month.glob("*.parquet"))]
 
     def report(self, table: str) -> TableReport:
         """Return the report of a table that is present."""
@@ -217,15 +234,36 @@ def _write_table(
     connection.execute("USE memory.main")
     described = connection.execute("SELECT lower(column_name), column_type FROM (DESCRIBE staged)").fetchall()
     given = dict(described)
-    run(connection, f"CREATE TABLE judged AS {judged_select(table, given, latest)}", where)
+    has_users = settings.select("users") is not None
+    run(connection, f"CREATE TABLE judged AS {judged_select(table, given, latest, has_users)}", where)
     connection.execute(
         f"CREATE TABLE {table.name} AS SELECT * EXCLUDE (reason_, row_number_) FROM judged "
         "WHERE reason_ IS NULL ORDER BY row_number_"
     )
-    connection.execute(f"COPY {table.name} TO {literal(str(folder / (table.name + '.parquet')))} (FORMAT parquet)")
     report = _quarantine(connection, table, folder)
     connection.execute("DROP TABLE staged; DROP TABLE judged")
+    if table.name in ("accounts", "merges"):
+        name_known_accounts(connection, has_merges=table.name == "merges")
+    elif settings.select("merges") is not None:
+        follow_merges(connection, table)
+    _write_rows(connection, table, folder)
     return report
+
+
+def _write_rows(connection: Connection, table: Table, folder: Path) -> None:
+    """Write the kept rows: one Parquet file, or for the table that grows without end one a month.
+
+    Inside a month the rows of an account lie together, which is how they are read.
+    """
+    if table.name in BY_MONTH and _count(connection, table.name):
+        connection.execute(
+            f"COPY (SELECT *, strftime({table.happened_at}, '%Y-%m') AS month FROM {table.name} "
+            f"ORDER BY month, account_id, {table.happened_at}) TO {literal(str(folder / table.name))} "
+            "(FORMAT parquet, PARTITION_BY (month))"
+        )
+    else:
+        path = literal(str(folder / f"{table.name}.parquet"))
+        connection.execute(f"COPY {table.name} TO {path} (FORMAT parquet)")
 
 
 def _quarantine(connection: Connection, table: Table, folder: Path) -> TableReport:

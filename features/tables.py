@@ -1,4 +1,4 @@
-"""The nine tables Undertow reads, and the contract each row must keep.
+"""The nine tables Undertow reads, the list of merged accounts, and the contract each row must keep.
 
 All times are UTC. A row counts at an as_of only if it had happened *and* was recorded
 before it; a late-known column (`known_from`) counts only from the moment named there.
@@ -18,6 +18,7 @@ class Column:
 
     `type`: text, time (UTC), number or flag. `required`: a null sends the row to quarantine.
     `known_from`: the time column from which a late-known value counts (often itself).
+    `planned`: a time that is set in advance and known with the row, such as a due date.
     `default`: the column whose value stands in where this one is null or absent.
     `minimum`: the smallest value a number may take.
     """
@@ -26,8 +27,13 @@ class Column:
     type: str
     required: bool = False
     known_from: str | None = None
+    planned: bool = False
     default: str | None = None
     minimum: float | None = None
+
+    def has_rule(self, table: Table) -> bool:
+        """Say whether it is settled from when this column may be looked at."""
+        return self.planned or self.known_from is not None or self.name in (table.happened_at, "recorded_at")
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class Table:
     """A table: its name, what one row is, its key, the column that says when, its columns.
 
     `key`: the columns that name a row once. `invents_key`: a missing key is numbered instead of
-    refused (logs rarely have one). `ordered`: pairs (earlier, later) of times in a row.
+    refused (logs rarely have one). `ordered`: pairs (earlier, later) of times in a row. `filled`: pairs
+    (time, value): once the time is there, the value must be. `of_account`: the column that must name a
+    known account.
     """
 
     name: str
@@ -45,6 +53,8 @@ class Table:
     columns: tuple[Column, ...]
     invents_key: bool = False
     ordered: tuple[tuple[str, str], ...] = ()
+    filled: tuple[tuple[str, str], ...] = ()
+    of_account: str = "account_id"
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name, or None."""
@@ -91,6 +101,7 @@ ACCOUNTS = Table(
         _text("segment"),
         _text("country"),
         _text("owner"),
+        _text("acquisition"),
     ),
 )
 
@@ -108,6 +119,20 @@ USERS = Table(
         _recorded("joined_at"),
     ),
     ordered=(("joined_at", "left_at"),),
+)
+
+MERGES = Table(
+    "merges",
+    "an account that went into another one",
+    ("account_id",),
+    "merged_at",
+    (
+        ACCOUNT,
+        _key("merged_into"),
+        _time("merged_at", required=True),
+        _recorded("merged_at"),
+    ),
+    of_account="merged_into",
 )
 
 EVENTS = Table(
@@ -158,20 +183,23 @@ TICKETS = Table(
 
 SURVEYS = Table(
     "surveys",
-    "an answer",
+    "a question asked, and its answer where one came",
     ("survey_id",),
-    "responded_at",
+    "asked_at",
     (
         ACCOUNT,
         _key("survey_id"),
         _text("user_id"),
-        _time("responded_at", required=True),
-        _recorded("responded_at"),
+        _time("asked_at", required=True, default="responded_at"),
+        _late("responded_at"),
+        _recorded("asked_at"),
         _text("kind", required=True),
-        _number("score", required=True),
+        _number("score", known_from="responded_at"),
         _number("scale_max"),
     ),
     invents_key=True,
+    ordered=(("asked_at", "responded_at"),),
+    filled=(("responded_at", "score"),),
 )
 
 SUBSCRIPTIONS = Table(
@@ -189,10 +217,11 @@ SUBSCRIPTIONS = Table(
         Column("end_recorded_at", "time", known_from="end_recorded_at", default="ended_at"),
         _text("plan"),
         _number("mrr", required=True, minimum=0),
+        _number("discount", minimum=0),
         _text("currency"),
         _number("seats", minimum=0),
         _number("term_months", minimum=0),
-        _time("renews_at"),
+        _time("renews_at", planned=True),
     ),
     ordered=(("started_at", "ended_at"),),
 )
@@ -207,7 +236,7 @@ INVOICES = Table(
         _key("invoice_id"),
         _time("issued_at", required=True),
         _recorded("issued_at"),
-        _time("due_at"),
+        _time("due_at", planned=True),
         _late("paid_at"),
         _number("amount", required=True),
         _text("currency"),
@@ -255,6 +284,7 @@ TABLES: dict[str, Table] = {
     for table in (
         ACCOUNTS,
         USERS,
+        MERGES,
         EVENTS,
         TICKETS,
         SURVEYS,

@@ -2,67 +2,136 @@
 
 from __future__ import annotations
 
-from features.definition import Feature, rows_of
+from features.definition import Combination, Feature, Ratio, Rows, rows_of
 
 WINDOWS = (7, 30, 90)
 SLOW_LOAD_MS = 3000.0
-POOR_LCP_MS = 4000.0  # web-vitals: poor above 4 s
+APDEX_MS = 2000.0  # satisfied up to here, tolerating up to four times as long
+VITALS = {  # name: (what it is, unit, good up to, poor above), from web-vitals
+    "LCP": ("Largest contentful paint", "ms", 2500.0, 4000.0),
+    "INP": ("Interaction to next paint", "ms", 200.0, 500.0),
+    "CLS": ("Cumulative layout shift", "score", 0.1, 0.25),
+}
 
 events = rows_of("events")
+visits = events.distinct("session_id")
+people = events.distinct("user_id")
 page_views = events.where(kind="page_view")
 errors = events.where(kind="error")
 crashes = events.where(kind="crash")
+rage_clicks = events.where(kind="rage_click")
+dead_clicks = events.where(kind="dead_click")
+clicks = events.where(kind="click")
+impressions = events.where(kind="impression")
 started = events.where(kind="task_started")
 completed = events.where(kind="task_completed")
 failed = events.where(kind="task_failed")
-lcp = events.where(kind="web_vital", name="LCP")
-frustrated = events.where(kind=("rage_click", "dead_click"))
+troubles = events.where(kind=("error", "crash", "task_failed", "rage_click", "dead_click"))
+unfinished = (started.count() - completed.count() - failed.count()).at_least(0)
+
+
+def _apdex(loads: Rows) -> Ratio:
+    """Return satisfied loads plus half the tolerating ones, of all (Apdex specification 1.1)."""
+    satisfied, bearable = loads.at_most(duration_ms=APDEX_MS), loads.at_most(duration_ms=4 * APDEX_MS)
+    halves = Combination(((0.5, satisfied.count()), (0.5, bearable.count())))
+    return halves / loads.known("duration_ms").count()
+
+
+def _vital(name: str) -> tuple[Feature, ...]:
+    """Return the three cards of one web vital: its 75th percentile, its good and its poor share."""
+    said, unit, good, poor = VITALS[name]
+    reported = events.where(kind="web_vital", name=name)
+    key, null = name.lower(), f"no {name} was reported"
+    return (
+        Feature(f"{key}_p75", f"{said} ({name}) that one page in four exceeds", family="ux", level="interaction",
+                unit=unit, measure=reported.quantile("value", 0.75), windows=(30, 90), trend=30,  # type: ignore[arg-type]
+                null_means=null, good="low"),
+        Feature(f"good_{key}_share", f"Pages with a good {name} (up to {good:g})", family="ux", level="interaction",
+                unit="share", measure=reported.at_most(value=good).count() / reported.count(), windows=(30, 90),
+                null_means=null, good="high"),
+        Feature(f"poor_{key}_share", f"Pages with a poor {name} (over {poor:g})", family="ux", level="interaction",
+                unit="share", measure=reported.above(value=poor).count() / reported.count(), windows=(30, 90),
+                null_means=null, good="low"),
+    )  # fmt: skip
+
 
 FEATURES = (
+    # one click, one load, one error
     Feature("errors", "Errors met", family="ux", level="interaction", unit="count",
-            measure=errors.count(), windows=WINDOWS, trend=30, good="low"),
+            measure=errors.count(), windows=WINDOWS, trend=30, own=7, good="low"),
     Feature("error_rate", "Errors per page view", family="ux", level="interaction", unit="share",
-            measure=errors.count() / page_views.count(), windows=WINDOWS, trend=30,
+            measure=errors.count() / page_views.count(), windows=WINDOWS, trend=30, own=7, peers=30,
             null_means="no page was viewed", good="low"),
+    Feature("errors_per_person", "Errors met per active person", family="ux", level="interaction", unit="per person",
+            measure=errors.count() / people, windows=(30, 90), trend=30, null_means="nobody was active", good="low"),
+    Feature("people_with_errors", "People who met an error, of those active", family="ux", level="interaction",
+            unit="share", measure=errors.distinct("user_id") / people, windows=(30, 90), trend=30,
+            null_means="nobody was active", good="low"),
     Feature("days_since_last_error", "Days since the last error", family="ux", level="interaction", unit="days",
             measure=errors.days_since_last(), lookback=365, null_means="no error in a year", good="high"),
     Feature("crashes", "Crashes met", family="ux", level="interaction", unit="count",
-            measure=crashes.count(), windows=(30, 90), good="low"),
+            measure=crashes.count(), windows=WINDOWS, trend=30, good="low"),
+    Feature("crash_free_visits", "Visits without a crash", family="ux", level="interaction", unit="share",
+            measure=1 - crashes.distinct("session_id") / visits, windows=WINDOWS, trend=30,
+            null_means="no visit", good="high"),
     Feature("load_time_median", "Median load time of pages", family="ux", level="interaction", unit="ms",
-            measure=page_views.quantile("duration_ms", 0.5), windows=(30,), trend=30,
+            measure=page_views.quantile("duration_ms", 0.5), windows=WINDOWS, trend=30,
+            null_means="no page was viewed", good="low"),
+    Feature("load_time_p75", "Load time that one page in four exceeds", family="ux", level="interaction", unit="ms",
+            measure=page_views.quantile("duration_ms", 0.75), windows=WINDOWS, trend=30, own=7, peers=30,
             null_means="no page was viewed", good="low"),
     Feature("load_time_p95", "Load time that one page in twenty exceeds", family="ux", level="interaction", unit="ms",
-            measure=page_views.quantile("duration_ms", 0.95), windows=(30, 90),
+            measure=page_views.quantile("duration_ms", 0.95), windows=WINDOWS, trend=30,
             null_means="no page was viewed", good="low"),
     Feature("slow_load_share", "Pages that took over 3 seconds", family="ux", level="interaction", unit="share",
             measure=page_views.above(duration_ms=SLOW_LOAD_MS).count() / page_views.count(),
-            windows=(30, 90), trend=30, null_means="no page was viewed", good="low"),
-    Feature("lcp_p75", "Largest contentful paint that one page in four exceeds", family="ux",
-            level="interaction", unit="ms", measure=lcp.quantile("value", 0.75), windows=(30,),
-            null_means="no web vital was reported", good="low"),
-    Feature("poor_lcp_share", "Pages whose largest contentful paint was poor (over 4 seconds)", family="ux",
-            level="interaction", unit="share", measure=lcp.above(value=POOR_LCP_MS).count() / lcp.count(),
-            windows=(30,), null_means="no web vital was reported", good="low"),
-    Feature("frustrated_clicks_per_visit", "Rage and dead clicks per visit", family="ux",
-            level="interaction", unit="per visit", measure=frustrated.count() / events.distinct("session_id"),
-            windows=(30, 90), null_means="no visit", good="low"),
+            windows=WINDOWS, trend=30, null_means="no page was viewed", good="low"),
+    Feature("apdex", "Apdex of page loads (satisfied up to 2 s), 0 to 1", family="ux", level="interaction",
+            unit="score", measure=_apdex(page_views), windows=WINDOWS, trend=30,
+            null_means="no load was timed", good="high"),
+    Feature("slowest_load", "The slowest page", family="ux", level="interaction", unit="ms",
+            measure=page_views.largest("duration_ms"), windows=WINDOWS, null_means="no page was viewed", good="low"),
+    Feature("days_since_slowest_load", "Days since the slowest page", family="ux", level="interaction",
+            unit="days", measure=page_views.days_since_largest("duration_ms"), windows=(90,),
+            null_means="no page was viewed"),
+    *_vital("LCP"),
+    *_vital("INP"),
+    *_vital("CLS"),
+    Feature("rage_clicks_per_visit", "Rage clicks per visit", family="ux", level="interaction", unit="per visit",
+            measure=rage_clicks.count() / visits, windows=WINDOWS, trend=30, null_means="no visit", good="low"),
+    Feature("dead_clicks_per_visit", "Dead clicks per visit", family="ux", level="interaction", unit="per visit",
+            measure=dead_clicks.count() / visits, windows=WINDOWS, trend=30, null_means="no visit", good="low"),
+    Feature("click_through_rate", "Clicks per impression", family="ux", level="interaction", unit="share",
+            measure=clicks.count() / impressions.count(), windows=WINDOWS, trend=30,
+            null_means="nothing was shown", good="high"),
+    # one task, one visit
     Feature("tasks_started", "Tasks started", family="ux", level="journey", unit="count",
-            measure=started.count(), windows=(30, 90), trend=30),
+            measure=started.count(), windows=WINDOWS, trend=30),
     Feature("task_failures", "Tasks failed", family="ux", level="journey", unit="count",
-            measure=failed.count(), windows=WINDOWS, trend=30, good="low"),
+            measure=failed.count(), windows=WINDOWS, trend=30, own=7, good="low"),
     Feature("task_success_rate", "Tasks completed of those started", family="ux", level="journey", unit="share",
-            measure=completed.count() / started.count(), windows=(30, 90), trend=30,
+            measure=completed.count() / started.count(), windows=WINDOWS, trend=30, own=7, peers=30,
             null_means="no task was started", good="high"),
     Feature("task_failure_rate", "Tasks failed of those started", family="ux", level="journey", unit="share",
-            measure=failed.count() / started.count(), windows=(30, 90),
+            measure=failed.count() / started.count(), windows=WINDOWS, trend=30,
             null_means="no task was started", good="low"),
+    Feature("tasks_never_finished", "Tasks started that neither completed nor failed", family="ux", level="journey",
+            unit="count", measure=unfinished, windows=WINDOWS, trend=30, good="low"),
+    Feature("tasks_done_elsewhere", "Tasks that failed on one platform and were done on another", family="ux",
+            level="journey", unit="count", windows=(30, 90), good="low",
+            measure=events.done_elsewhere("name", "platform", failed="task_failed", done="task_completed")),
     Feature("task_margin", "Mean value of completed tasks, such as days before the due date", family="ux",
             level="journey", unit="score", measure=completed.mean("value"), windows=(30, 90),
             null_means="no completed task carries a value", good="high"),
     Feature("time_on_task", "Median time of tasks completed", family="ux", level="journey", unit="ms",
-            measure=completed.quantile("duration_ms", 0.5), windows=(30, 90),
+            measure=completed.quantile("duration_ms", 0.5), windows=WINDOWS, trend=30,
             null_means="no task was completed", good="low"),
     Feature("days_since_last_task_failure", "Days since a task last failed", family="ux", level="journey",
             unit="days", measure=failed.days_since_last(), lookback=365,
             null_means="no task failed in a year", good="high"),
+    Feature("worst_visit", "Errors, crashes, failed tasks, rage and dead clicks of the worst visit", family="ux",
+            level="journey", unit="count", measure=troubles.most_per("session_id"), windows=WINDOWS, good="low"),
+    Feature("days_since_worst_visit", "Days since the worst visit", family="ux", level="journey", unit="days",
+            measure=troubles.days_since_most_per("session_id"), windows=(90,),
+            null_means="no visit had any trouble", good="high"),
 )  # fmt: skip

@@ -126,7 +126,7 @@ def _column_to_tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> 
     levels = [
         column
         for column in bundle.columns
-        if column.card == card and column.before is None and not column.is_text
+        if column.card == card and column.against is None and not column.is_text
     ]
     known = [column for column in levels if _number(values.get(column.name)) is not None]
     return min(known, key=lambda column: abs((column.window or 0) - PREFERRED_WINDOW), default=None)
@@ -137,7 +137,7 @@ def _before(
 ) -> float | None:
     """Return the value one window earlier, where the card has a trend or a change over it."""
     for other in bundle.columns:
-        if other.card == column.card and other.before is not None and other.window == column.window:
+        if other.card == column.card and other.against == "earlier" and other.window == column.window:
             moved = _number(values.get(other.name))
             return None if moved is None or value is None else value - moved
     return None

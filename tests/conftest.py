@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from features.definition import Column
-from features.plan import compile_features
+from features.plan import Plan, plan_features
 from features.settings import FILE_NAME, Settings, load_settings
 from features.tables import TABLES, Table
 
@@ -133,14 +133,14 @@ def _subscription(name: str, account: str, started_at: str, **more: object) -> R
     return {**row, "ended_at": "", "end_recorded_at": "", **more}
 
 
-@pytest.fixture(scope="session")
-def features_of() -> Iterator[Callable[..., dict[str, dict[str, object]]]]:
-    """Return a function that computes columns for accounts at one as_of from plain rows.
+@pytest.fixture(scope="session", params=["range join", "slots"])
+def features_of(request: pytest.FixtureRequest) -> Iterator[Callable[..., dict[str, dict[str, object]]]]:
+    """Return a function that computes columns for accounts at one as_of from plain rows, by each plan.
 
     A table's rows need only what matters: other columns take their contract's default or are null.
     """
     connection = duckdb.connect(config={"threads": 1})
-    queries: dict[tuple[Column, ...], str] = {}
+    plans: dict[tuple[tuple[Column, ...], datetime], Plan] = {}
 
     def compute(
         columns: Sequence[Column],
@@ -154,9 +154,12 @@ def features_of() -> Iterator[Callable[..., dict[str, dict[str, object]]]]:
             {"account_id": list(accounts), "as_of": pa.array([as_of] * len(accounts), "timestamp[us]")}
         )
         connection.register("snapshots", looked_at)
-        asked = tuple(columns)
-        queries[asked] = queries.get(asked) or compile_features(asked)
-        found = connection.sql(queries[asked]).to_arrow_table().to_pylist()
+        asked = (tuple(columns), as_of)
+        if asked not in plans:
+            plans[asked] = plan_features(columns, [as_of] if request.param == "slots" else None)
+        for name, table in plans[asked].tables.items():
+            connection.register(name, table)
+        found = connection.sql(plans[asked].sql()).to_arrow_table().to_pylist()
         assert len(found) == len(accounts)
         return {row.pop("account_id"): row for row in found}
 
@@ -164,10 +167,17 @@ def features_of() -> Iterator[Callable[..., dict[str, dict[str, object]]]]:
     connection.close()
 
 
+def _default(table: Table, name: str, row: Row) -> object:
+    """Return what stands in for a column that a row leaves out, by the contract."""
+    column = table.column(name)
+    if name in row or column is None or column.default is None:
+        return row.get(name)
+    return _default(table, column.default, row)
+
+
 def _as_arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
     complete = []
     for row in rows:
-        defaults = {column.name: row.get(column.default) for column in table.columns if column.default}
-        complete.append({**defaults, **row})
+        complete.append({**{column.name: _default(table, column.name, row) for column in table.columns}, **row})
     schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
     return pa.Table.from_pylist(complete, schema=schema)

@@ -27,7 +27,7 @@ from training.periods import COVARIATES, Known, covariates, with_covariates
 from training.value import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

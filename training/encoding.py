@@ -27,6 +27,7 @@ class ModelColumn:
     unit: Unit
     definition_id: str
     window: int | None
+    against: str | None
     before: int | None
     good: str | None
     categories: tuple[str, ...] | None = None
@@ -101,6 +102,7 @@ def _model_column(column: Column, categories: tuple[str, ...] | None) -> ModelCo
         unit=feature.unit,
         definition_id=definition_id(feature),
         window=column.window,
+        against=column.against,
         before=column.before,
         good=feature.good,
         categories=categories,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.build import FeatureTable, calendar, open_tables
-from features.engines import arrow, open_duckdb
+from features.engines import open_database
 from features.errors import ModelRefusal
 from features.settings import Settings, midnight
 from features.sources import Tables
@@ -109,9 +109,9 @@ def segments(rows: pa.Table) -> dict[str, np.ndarray]:
 
 
 def _accounts_where(settings: Settings, tables: Tables, where: str, rows: pa.Table) -> np.ndarray:
-    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-        open_tables(connection, tables)
-        found = arrow(connection, f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
+    with open_database(settings) as database:
+        open_tables(database, tables)
+        found = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
     return np.asarray(pc.is_in(rows["account_id"], found["account_id"].combine_chunks()).to_numpy())
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from features.build import FeatureTable, open_tables
-from features.engines import Connection, arrow, literal, open_duckdb, run
+from features.engines import Database, literal, open_database
+from features.merges import MERGED
 from features.settings import Settings
 from features.sources import Tables
 
@@ -75,12 +76,12 @@ def observe_outcomes(
     left then may still return.
     """
     snapshots = features.read(as_ofs).select(["account_id", "as_of"])
-    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-        open_tables(connection, tables)
-        make_spells(connection, settings, tables, known_at)
+    with open_database(settings) as database:
+        open_tables(database, tables)
+        make_spells(database, settings, tables, known_at)
         numbered = snapshots.append_column("row", pa.array(range(snapshots.num_rows), pa.int64()))
-        connection.register("snapshots", numbered)
-        found = arrow(connection, _JOIN_SPELLS, "outcomes")
+        database.give("snapshots", numbered)
+        found = database.arrow(_JOIN_SPELLS, "outcomes")
     return _outcomes(found, observed_until(settings, known_at))
 
 
@@ -89,7 +90,7 @@ def observed_until(settings: Settings, known_at: datetime) -> datetime:
     return known_at - timedelta(days=settings.churn.grace_days)
 
 
-def make_spells(connection: Connection, settings: Settings, tables: Tables, known_at: datetime) -> None:
+def make_spells(database: Database, settings: Settings, tables: Tables, known_at: datetime) -> None:
     """Make the table `spells`: (account_id, started_at, ended_at, cause) of unbroken paid time.
 
     Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and
@@ -97,24 +98,19 @@ def make_spells(connection: Connection, settings: Settings, tables: Tables, know
     """
     moment = f"TIMESTAMP '{known_at:%Y-%m-%d %H:%M:%S}'"
     grace = f"INTERVAL {settings.churn.grace_days} DAY"
-    run(connection, _SPELLS.format(moment=moment, grace=grace, cause=_cause(settings, tables, moment)), "spells")
+    failed = _LAST_PAYMENTS.format(moment=moment) if "payments" in tables.present else _NO_PAYMENTS
+    sql = _SPELLS.format(moment=moment, grace=grace, cause=_cause(settings), failed=failed)
+    database.make("spells", sql, "spells")
 
 
-def _cause(settings: Settings, tables: Tables, moment: str) -> str:
+def _cause(settings: Settings) -> str:
     """Return the CASE that says why a spell ended; a failed last payment tells where no reason does."""
     involuntary = _listed(settings.churn.involuntary_reasons)
-    neutral = _listed(settings.churn.neutral_reasons)
-    failed = "false"
-    if "payments" in tables.present:
-        failed = (
-            "coalesce((SELECT NOT arg_max(p.succeeded, p.attempted_at) FROM payments AS p "
-            "WHERE p.account_id = e.account_id AND p.attempted_at <= e.ended_at AND p.recorded_at < "
-            f"{moment} AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY), false)"
-        )
+    neutral = _listed((*settings.churn.neutral_reasons, MERGED))
     return (
         f"CASE WHEN e.ended_at IS NULL THEN NULL WHEN e.end_reason IN ({neutral}) THEN 'neutral' "
         f"WHEN e.end_reason IN ({involuntary}) THEN '{INVOLUNTARY}' "
-        f"WHEN e.end_reason IS NULL AND {failed} THEN '{INVOLUNTARY}' ELSE '{VOLUNTARY}' END"
+        f"WHEN e.end_reason IS NULL AND p.failed THEN '{INVOLUNTARY}' ELSE '{VOLUNTARY}' END"
     )
 
 
@@ -123,7 +119,6 @@ def _listed(reasons: tuple[str, ...]) -> str:
 
 
 _SPELLS = """
-CREATE OR REPLACE TEMP TABLE spells AS
 WITH known AS (
     SELECT account_id, started_at,
            CASE WHEN end_recorded_at < {moment} THEN ended_at END AS ended_at,
@@ -146,19 +141,41 @@ numbered AS (
         OVER (PARTITION BY account_id ORDER BY started_at, ends) AS spell
     FROM reached
 ),
+ranked AS (
+    SELECT *, row_number() OVER (
+            PARTITION BY account_id, spell ORDER BY ends DESC, started_at DESC, end_reason IS NULL, end_reason
+        ) AS nth
+    FROM numbered
+),
 ended AS (
     SELECT account_id, min(started_at) AS started_at,
            nullif(max(ends), TIMESTAMP '9999-01-01') AS ended_at,
-           arg_max_null(end_reason, (ends, started_at)) AS end_reason
-    FROM numbered
+           max(CASE WHEN nth = 1 THEN end_reason END) AS end_reason
+    FROM ranked
     GROUP BY account_id, spell
-)
+),
+last_payments AS ({failed})
 SELECT e.account_id, e.started_at, e.ended_at, {cause} AS cause FROM ended AS e
+LEFT JOIN last_payments AS p ON p.account_id = e.account_id AND p.ended_at = e.ended_at
 """
+
+_LAST_PAYMENTS = """
+    SELECT account_id, ended_at, NOT succeeded AS failed FROM (
+        SELECT e.account_id, e.ended_at, p.succeeded, row_number() OVER (
+            PARTITION BY e.account_id, e.ended_at ORDER BY p.attempted_at DESC, p.succeeded
+        ) AS nth
+        FROM ended AS e
+        JOIN payments AS p ON p.account_id = e.account_id AND p.attempted_at <= e.ended_at
+            AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY AND p.recorded_at < {moment}
+    ) AS attempts
+    WHERE nth = 1
+"""
+
+_NO_PAYMENTS = "SELECT account_id, ended_at, false AS failed FROM ended WHERE 1 = 0"
 
 _JOIN_SPELLS = """
 SELECT n.row, n.as_of, min(s.started_at) AS started_at, min(s.ended_at) AS ended_at,
-       arg_min(s.cause, s.ended_at) AS cause
+       min_by(s.cause, s.ended_at) AS cause
 FROM snapshots AS n
 LEFT JOIN spells AS s
   ON s.account_id = n.account_id AND s.started_at < n.as_of AND coalesce(s.ended_at >= n.as_of, true)

@@ -51,6 +51,7 @@ NAME_STARTS = (
     "Kestrel", "Lumen", "Maple", "Nimbus", "Orchard", "Pebble", "Quarry", "Raven", "Saffron",
     "Timber", "Umber", "Velvet", "Willow", "Yarrow", "Zephyr",
 )  # fmt: skip
+ACQUISITION = ("search", "referral", "sales", "event")
 NAME_MIDDLES = ("field", "bridge", "gate", "works", "stone", "line", "crest", "point")
 NAME_ENDS = ("Labs", "Foods", "Logistics", "Studio", "Health", "Energy", "Textiles", "Media",
              "Robotics", "Travel", "Partners", "Supply")  # fmt: skip
@@ -156,6 +157,7 @@ def _accounts(world: World, rng: Generator) -> pa.Table:
             "segment": words(world.static.segment, SEGMENTS),
             "country": words(_pick(rng, n, 5, 3, 2, 2, 2, 1, 1, 3), COUNTRIES),
             "owner": words(rng.integers(0, len(OWNERS), n), OWNERS),
+            "acquisition": words(_pick(rng, n, 4, 3, 2, 1), ACQUISITION),
         }
     )
 
@@ -525,7 +527,7 @@ def _surveys(world: World, rng: Generator) -> pa.Table:
         _survey(world, rng, "ces", 150, (4.9, 1.0), (1, 7)),
     ]
     table = pa.concat_tables(parts)
-    table = table.take(pc.sort_indices(table["responded_at"]))
+    table = table.take(pc.sort_indices(table["asked_at"]))
     return table.add_column(1, "survey_id", numbered("V-", np.arange(table.num_rows), 6))
 
 
@@ -544,19 +546,20 @@ def _survey(
     account, day = _where(world, asked)
     s = daily.satisfaction[day, account]
     e = daily.engagement[day, account]
-    answers = rng.random(len(s)) < logistic(-1.2 + 0.8 * np.abs(s) + 0.5 * e)
-    account, day, s = account[answers], day[answers], s[answers]
     n = len(account)
-    points = np.round(score[0] + score[1] * s + rng.normal(0.0, 0.75 * score[1], n))
-    at = _at(day, rng, (8.0, 19.0))
+    answers = rng.random(n) < logistic(-1.2 + 0.8 * np.abs(s) + 0.5 * e)
+    points = np.clip(np.round(score[0] + score[1] * s + rng.normal(0.0, 0.75 * score[1], n)), *scale)
+    asked_at = _at(day, rng, (8.0, 12.0))
+    responded_at = asked_at + _delay(rng, n, (0.0, 0.3))
     return pa.table(
         {
             "account_id": account_ids(account),
             "user_id": _user_ids(account, np.zeros(n, np.int64)),
-            "responded_at": timestamps(p, at),
-            "recorded_at": timestamps(p, at + _delay(rng, n, (0.0, 0.9))),
+            "asked_at": timestamps(p, asked_at),
+            "responded_at": timestamps(p, np.where(answers, responded_at, NEVER)),
+            "recorded_at": timestamps(p, asked_at),
             "kind": words(np.zeros(n, np.int64), (kind,)),
-            "score": np.clip(points, *scale),
+            "score": pa.array(points, mask=~answers),
             "scale_max": np.full(n, float(scale[1])),
         }
     )
@@ -623,6 +626,7 @@ def _subscriptions(world: World, rng: Generator) -> pa.Table:
             "end_recorded_at": timestamps(p, booked),
             "plan": words(np.searchsorted((4, 21), world.first.seats, "right")[account], PLANS),
             "mrr": np.round(mrr, 2),
+            "discount": np.zeros(n),
             "currency": words(np.zeros(n, np.int64), ("EUR",)),
             "seats": seats.astype(np.float64),
             "term_months": static.term[account].astype(np.float64),

@@ -311,6 +311,7 @@ def test_the_case_of_a_column_name_does_not_matter(project: Project) -> None:
         "segment",
         "country",
         "owner",
+        "acquisition",
         "industry",
     ]
 

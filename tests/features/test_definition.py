@@ -11,16 +11,20 @@ import pytest
 from features.catalogue import FEATURES, make_catalogue
 from features.definition import (
     ZERO_WHEN_NOTHING,
+    Combination,
+    Expression,
     Feature,
-    Ratio,
+    Measure,
     Rows,
     check_features,
     definition_id,
     measures,
+    named,
+    resolve,
     rows_of,
 )
 from features.errors import DefinitionError
-from features.plan import compile_features
+from features.plan import plan_features
 from features.tables import TABLES
 
 AS_OF = datetime(2024, 3, 31)
@@ -50,9 +54,15 @@ def test_a_card_can_be_read(feature: Feature) -> None:
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
 def test_a_card_says_never_null_exactly_where_it_never_is(feature: Feature) -> None:
     """A count, sum or distinct is 0 when nothing happened; every other measure has a null to explain."""
-    always = not isinstance(feature.measure, Ratio) and feature.measure.statistic in ZERO_WHEN_NOTHING
+    always = _is_never_null(feature.measure)
     is_tenure = feature.name == "tenure_days"  # every account has been created
     assert (feature.null_means == "never null") == (always or is_tenure)
+
+
+def _is_never_null(measure: Expression) -> bool:
+    if isinstance(measure, Combination):
+        return all(_is_never_null(term) for _, term in measure.terms)
+    return isinstance(measure, Measure) and measure.statistic in ZERO_WHEN_NOTHING
 
 
 def test_an_account_without_any_row_has_counts_of_0_and_nulls_elsewhere(
@@ -72,7 +82,7 @@ def test_an_account_without_any_row_has_counts_of_0_and_nulls_elsewhere(
 def test_every_family_and_nearly_every_table_has_a_card() -> None:
     assert {feature.family for feature in FEATURES} == {"ux", "cx", "usage", "billing", "profile"}
     read = {table for feature in FEATURES for table in feature.tables}
-    assert read == set(TABLES) - {"users", "contacts"}
+    assert read == set(TABLES) - {"merges", "contacts"}
 
 
 def test_a_missing_table_drops_its_cards_and_says_which() -> None:
@@ -111,7 +121,7 @@ def test_a_card_names_its_columns_and_says_what_each_covers() -> None:
     [
         replace(ERRORS, measure=events.where(kind="crash").count()),
         replace(ERRORS, measure=events.where(kind="error").distinct("name")),
-        replace(ERRORS, windows=(8,)),
+        replace(ERRORS, windows=(30,)),
         replace(ERRORS, trend=7),
         replace(ERRORS, change=7),
         replace(ERRORS, lookback=365),
@@ -139,9 +149,17 @@ def test_a_ratio_is_made_of_both_its_measures() -> None:
     [
         (replace(ERRORS, family="uxx"), "errors: unknown family 'uxx'; known: ux, cx"),
         (replace(ERRORS, level="click"), "errors: unknown level 'click'; known: interaction"),
-        (replace(ERRORS, windows=(0,)), "errors: a window is a whole number of days above 0, came 0"),
-        (replace(ERRORS, windows=(1.5,)), "a whole number of days above 0, came 1.5"),
-        (replace(ERRORS, trend=-30), "a whole number of days above 0, came -30"),
+        (replace(ERRORS, windows=(0,)), "errors: unknown window 0; windows are 7, 30, 90, 180, 365 days"),
+        (replace(ERRORS, windows=(31,)), "unknown window 31"),
+        (replace(ERRORS, trend=-30), "unknown window -30"),
+        (replace(ERRORS, own=90), "errors: own=90 leaves no days before it"),
+        (replace(ERRORS, peers=45), "unknown window 45"),
+        (replace(ERRORS, lookback=1.5), "a whole number of days above 0, came 1.5"),
+        (replace(ERRORS, change=-1), "a whole number of days above 0, came -1"),
+        (replace(ERRORS, measure=events.where(kind="eror").count()), "events have no kind 'eror'. Did you mean 'error'"),
+        (replace(ERRORS, measure=rows_of("surveys").where(kind=("nps", "csta")).count()), "Did you mean 'csat'"),
+        (replace(ERRORS, measure=named("eror_rate")), "errors names the unknown feature 'eror_rate'"),
+        (replace(ERRORS, measure=named("errors") / events.count()), "lead back to themselves: errors -> errors"),
         (replace(ERRORS, measure=Rows("evnts", "at").count()), "table 'evnts'. Did you mean 'events'"),
         (replace(ERRORS, measure=events.sum("valeu")), "no column 'valeu'. Did you mean 'value'"),
         (replace(ERRORS, measure=events.where(kid="error").count()), "no column 'kid'. Did you mean 'kind'"),
@@ -160,11 +178,36 @@ def test_a_column_that_two_cards_yield_is_refused() -> None:
         check_features([ERRORS, ERRORS])
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+@pytest.mark.parametrize("feature", resolve(FEATURES), ids=lambda feature: feature.name)
 def test_a_card_compiles_by_itself(feature: Feature) -> None:
-    query = compile_features(feature.columns)
+    query = plan_features(feature.columns).sql()
     assert all(f'AS "{column.name}"' in query for column in feature.columns)
 
 
+def test_cards_that_lead_back_to_themselves_are_refused_with_the_way_round() -> None:
+    round_trip = [
+        replace(ERRORS, name=name, measure=named(other) / events.count())
+        for name, other in (("a", "b"), ("b", "c"), ("c", "a"))
+    ]
+    with pytest.raises(DefinitionError, match="Features lead back to themselves: a -> b -> c -> a"):
+        check_features(round_trip)
+
+
+def test_a_named_card_stands_for_its_measure_at_as_of_where_it_has_no_windows() -> None:
+    seats = replace(ERRORS, name="seats", measure=rows_of("subscriptions").sum("seats"), windows=(), trend=None)
+    share = replace(ERRORS, name="share", measure=named("errors") / named("seats"))
+    resolved = resolve([ERRORS, seats, share])[2]
+    assert resolved.measure == ERRORS.measure / seats.measure.ever()
+
+
+def test_a_time_without_a_rule_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = TABLES["tickets"]
+    bare = [replace(c, known_from=None) if c.name == "resolved_at" else c for c in tickets.columns]
+    monkeypatch.setitem(TABLES, "tickets", replace(tickets, columns=tuple(bare)))
+    wrong = replace(ERRORS, measure=rows_of("tickets").still("resolved_at").count())
+    with pytest.raises(DefinitionError, match=r"errors: tickets.resolved_at is a time .* \(known_from\) nor"):
+        check_features([wrong])
+
+
 def test_the_query_is_the_same_each_time() -> None:
-    assert compile_features(ERRORS.columns) == compile_features(ERRORS.columns)
+    assert plan_features(ERRORS.columns).sql() == plan_features(ERRORS.columns).sql()

@@ -65,12 +65,11 @@ def _rows(table: Table) -> st.SearchStrategy[list[Row]]:
 
 def _with_defaults(table: Table, row: Row) -> Row:
     """Do what the contract does: where a column is null, its default stands in."""
-    filled = {
-        column.name: row[column.default]
-        for column in table.columns
-        if column.default and row[column.name] is None
-    }
-    return {**row, **filled}
+    filled = dict(row)
+    for column in table.columns:
+        if column.default and filled[column.name] is None:
+            filled[column.name] = filled[column.default]
+    return filled
 
 
 worlds: st.SearchStrategy[World] = st.fixed_dictionaries({table.name: _rows(table) for table in READ})
@@ -167,7 +166,8 @@ IN_TIME: Mapping[str, Row] = {
     "accounts": {"created_at": AS_OF - timedelta(days=50)},
     "events": {"occurred_at": AS_OF - timedelta(days=5), "kind": "error"},
     "tickets": {"opened_at": AS_OF - timedelta(days=5)},
-    "surveys": {"responded_at": AS_OF - timedelta(days=5), "kind": "nps", "score": 9.0},
+    "surveys": {"asked_at": AS_OF - timedelta(days=5), "kind": "nps"},
+    "users": {"joined_at": AS_OF - timedelta(days=5)},
     "subscriptions": {"started_at": AS_OF - timedelta(days=5), "mrr": 50.0},
     "invoices": {"issued_at": AS_OF - timedelta(days=5), "due_at": AS_OF - timedelta(days=2), "amount": 9.0},
     "payments": {"attempted_at": AS_OF - timedelta(days=5), "succeeded": False},
@@ -198,6 +198,7 @@ def test_a_late_value_moves_features_only_if_it_came_before_as_of(
     start = IN_TIME["subscriptions"]["started_at"]
     late["subscriptions", "ended_at"] = {"ended_at": start, "end_recorded_at": came}
     late["tickets", "csat"] = {"csat": 4.0, "csat_at": came}
+    late["surveys", "score"] = {"score": 9.0, "responded_at": came}
     tables: World = {name: [{"account_id": name, **row}] for name, row in IN_TIME.items()}
     for (name, column), values in late.items():
         tables[name].append({"account_id": f"{name} {column}", **IN_TIME[name], **values})

@@ -16,7 +16,7 @@ import pytest
 from features.build import FeatureTable, open_tables, take_population
 from features.catalogue import Catalogue
 from features.connectors import write_project
-from features.engines import open_duckdb
+from features.engines import InDuckDB, open_duckdb
 from features.settings import FILE_NAME, Engine, Settings, load_settings, make_settings
 from features.simulator import simulate
 from features.sources import TableReport, Tables
@@ -82,11 +82,12 @@ def _tables(folder: Path, given: Mapping[str, Sequence[Row]]) -> Tables:
 
 
 def _population(folder: Path, tables: Tables, as_of: datetime) -> FeatureTable:
-    features = FeatureTable(folder, Catalogue((), {}), (as_of,))
+    features = FeatureTable(folder / "features", Catalogue((), {}), (as_of,))
     with open_duckdb(Engine(threads=1), folder / "spill") as connection:
-        open_tables(connection, tables)
-        take_population(connection, as_of)
-        pq.write_table(connection.sql("FROM snapshots").to_arrow_table(), features.path(as_of))
+        database = InDuckDB(connection)
+        open_tables(database, tables)
+        take_population(database, [as_of])
+        database.write("FROM snapshots", folder / "features", "population")
     return features
 
 

@@ -115,7 +115,7 @@ def test_profile_is_never_the_first_family(scores: Scores) -> None:
 def at(rows: pa.Table, bundle: Bundle, family: str, worst: bool) -> pa.Table:
     """Rows where every measure of a family that has a better side is at its worst, or its best, tenth."""
     for column in bundle.columns:
-        if column.family == family and column.before is None and column.good in ("low", "high"):
+        if column.family == family and column.against is None and column.good in ("low", "high"):
             known = rows[column.name].drop_null().to_numpy()
             share = 0.9 if (column.good == "low") == worst else 0.1
             rows = with_column(rows, column.name, np.full(rows.num_rows, np.quantile(known, share)))
