@@ -99,11 +99,10 @@ def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequ
     plan = plan_features(built.catalogue.columns, as_ofs)
     open_tables(database, tables, {t: _since(as_ofs, days) for t, days in plan.reach.items()}, as_ofs[-1])
     take_population(database, as_ofs)
-    for name, table in plan.tables.items():
-        database.give(name, table)
+    query = plan.prepare(database)
     unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
     try:
-        database.write(plan.sql(database.dialect), unfinished, "features")
+        database.write(query, unfinished, "features")
         for as_of in as_ofs:
             _publish(unfinished / built.path(as_of).name, built, as_of)
     finally:
@@ -139,8 +138,8 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     with open_database(settings) as database:
         open_tables(database, tables)
         database.give("snapshots", landmarks.select(["account_id", "as_of"]))
-        sql = plan_features(catalogue.columns).sql(database.dialect)
-        return database.arrow(f"{sql} ORDER BY account_id, as_of", "features at landmarks")
+        query = plan_features(catalogue.columns).prepare(database)
+        return database.arrow(f"{query} ORDER BY account_id, as_of", "features at landmarks")
 
 
 def calendar(settings: Settings, tables: Tables) -> list[datetime]:

@@ -14,7 +14,7 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from features.errors import DataError, SettingsError, SourceError
+from features.errors import DataError, SettingsError, SourceError, first_lines
 from features.settings import Engine, Settings
 
 Connection = duckdb.DuckDBPyConnection
@@ -24,12 +24,16 @@ class Database(Protocol):
     """Where queries run; failures are said as a DataError (SourceError: unreadable) that names who asked."""
 
     dialect: str
+    takes_small_queries: bool  # rather than one large one
 
     def open_table(self, name: str, files: Sequence[Path]) -> None:
         """Let a name stand for the rows of some Parquet files."""
 
     def give(self, name: str, table: pa.Table) -> None:
         """Let a name stand for a small table in memory."""
+
+    def name(self, name: str, sql: str, asked_by: str) -> None:
+        """Let a name stand for a query, which is run where it is used."""
 
     def make(self, name: str, sql: str, asked_by: str) -> None:
         """Run a query once and let a name stand for its answer."""
@@ -47,7 +51,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     if settings.engine.kind == "spark":
         from features.spark import open_spark  # PySpark is an extra, and slow to import
 
-        with open_spark(settings.spark, settings.engine) as database:
+        with open_spark(settings.spark) as database:
             yield database
     else:
         with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
@@ -59,6 +63,7 @@ class InDuckDB:
     """A `Database` in this process."""
 
     dialect = "duckdb"
+    takes_small_queries = False
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -73,6 +78,10 @@ class InDuckDB:
         """Let a name stand for a small table in memory."""
         self.connection.register(name, table)
 
+    def name(self, name: str, sql: str, asked_by: str) -> None:
+        """Let a name stand for a query, which is run where it is used."""
+        run(self.connection, f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {sql}", asked_by)
+
     def make(self, name: str, sql: str, asked_by: str) -> None:
         """Run a query once and let a name stand for its answer."""
         run(self.connection, f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {sql}", asked_by)
@@ -84,7 +93,8 @@ class InDuckDB:
     def write(self, sql: str, folder: Path, asked_by: str) -> None:
         """Write the answer as Parquet to `folder`/as_of=<day>/."""
         by_day = f"SELECT * REPLACE (strftime(as_of, '%Y-%m-%d') AS as_of) FROM ({sql})"
-        run(self.connection, f"COPY ({by_day}) TO {literal(str(folder))} (FORMAT parquet, PARTITION_BY (as_of))", asked_by)
+        target = f"{literal(str(folder))} (FORMAT parquet, PARTITION_BY (as_of))"
+        run(self.connection, f"COPY ({by_day}) TO {target}", asked_by)
 
 
 @contextmanager
@@ -158,10 +168,3 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return a text literal in single quotes."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def first_lines(error: Exception) -> str:
-    """Return what an engine's error says first, without the query it points into."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith("LINE ") and set(line.strip()) != {"^"}]
-    return " ".join(kept[:3])

@@ -26,6 +26,7 @@ from features.definition import (
     measures,
     rows_of,
 )
+from features.engines import Database
 from features.leaf import Leaf, leaf_of
 from features.range_join import SNAPSHOT, RangeScan, range_scan
 from features.slots import SlotScan, slot_scan, timelines
@@ -38,20 +39,48 @@ PEERS = "segment of peers"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A query that yields (account_id, as_of, one column a feature column), one row a snapshot, in no order.
+class Step:
+    """A named query of a plan; `is_joined`: its answer goes into the last one, and is small."""
 
-    `tables`: small tables it reads beside the canonical ones and the snapshots, by name. `reach`: table ->
-    how many days before the earliest as_of it reads at most; None: all history.
+    name: str
+    query: exp.Select
+    is_joined: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Queries that yield (account_id, as_of, one column a feature column), one row a snapshot, in no order.
+
+    `steps`: in the order in which they need each other; `last` joins them. `tables`: small tables they read
+    beside the canonical ones and the snapshots, by name. `reach`: table -> how many days before the earliest
+    as_of it reads at most; None: all history.
     """
 
-    query: exp.Select
+    steps: tuple[Step, ...]
+    last: exp.Select
     tables: dict[str, pa.Table]
     reach: dict[str, int | None]
 
     def sql(self, dialect: str = "duckdb", pretty: bool = False) -> str:
-        """Return the query as text of a dialect: "duckdb" or "spark"."""
-        return print_sql(self.query, dialect, pretty)
+        """Return all of it as one query of a dialect: "duckdb" or "spark"."""
+        query = self.last.copy()
+        for step in self.steps:
+            query = query.with_(step.name, as_=step.query.copy(), copy=False)
+        return print_sql(query, dialect, pretty)
+
+    def prepare(self, database: Database) -> str:
+        """Hand the small tables over and return the query to ask.
+
+        Where one query of so many parts takes longer to think about than to run, its parts are run one by one.
+        """
+        for name, table in self.tables.items():
+            database.give(name, table)
+        if not database.takes_small_queries:
+            return self.sql(database.dialect)
+        for step in self.steps:
+            ask = database.make if step.is_joined else database.name
+            ask(step.name, print_sql(step.query, database.dialect), "features")
+        return print_sql(self.last, database.dialect)
 
 
 def plan_features(
@@ -72,18 +101,16 @@ def plan_features(
     query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(relation(snapshots, "s"))
     slot_scans = {scan: found for scan, found in leaves.scans.items() if isinstance(scan, SlotScan)}
     lines = timelines(slot_scans, as_ofs or ())
-    steps: list[tuple[str, exp.Select]] = []
+    steps: list[Step] = []
     for scan, found in leaves.scans.items():
-        steps += scan.steps(found, lines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(found)
+        named = scan.steps(found, lines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(found)
+        steps += [Step(name, step, name == scan.name) for name, step in named]
         query = query.join(exp.to_table(scan.name), on=equal(SNAPSHOT, scan.name, "s"), join_type="left", copy=False)
     if compared:
-        steps.append(("alone", query))
-        steps.append(("peers", _medians(compared)))
+        steps.append(Step("alone", query, False))
         query = _against_peers(wanted)
-    for name, step in steps:
-        query = query.with_(name, as_=step, copy=False)
     tables = {name: table for line in lines.values() for name, table in line.tables().items()}
-    return Plan(query, tables, _reach(leaves))
+    return Plan(tuple(steps), query, tables, _reach(leaves))
 
 
 def _reach(leaves: _Leaves) -> dict[str, int | None]:
@@ -124,12 +151,16 @@ def _column(column: Column, leaves: _Leaves) -> exp.Expr:
     match column.against:
         case "earlier":
             assert column.before is not None
-            return double(exp.Sub(this=exp.paren(now), expression=exp.paren(_value(measure, days, column.before, leaves))))
+            return _difference(now, _value(measure, days, column.before, leaves))
         case "own":
             assert column.window is not None
             before = _value(measure, OWN_DAYS - column.window, column.window, leaves)
-            return double(exp.Sub(this=exp.paren(now), expression=exp.paren(_scaled(column, before))))
+            return _difference(now, _scaled(column, before))
     return now if column.feature.unit == "text" else double(now)
+
+
+def _difference(now: exp.Expr, before: exp.Expr) -> exp.Expr:
+    return double(exp.Sub(this=exp.paren(now), expression=exp.paren(before)))
 
 
 def _scaled(column: Column, before: exp.Expr) -> exp.Expr:
@@ -166,29 +197,17 @@ def _combined(terms: list[tuple[float, exp.Expr]], constant: float, lowest: floa
 # --- peers -----------------------------------------------------------------------------------
 
 
-def _medians(compared: list[Column]) -> exp.Select:
-    """Take the median of each segment at each as_of."""
-    medians = [
-        exp.alias_(hook("QUANTILE_LINEAR", col(column.name), number(0.5)), column.name, quoted=True)
-        for column in compared
-    ]
-    keys = [col("as_of"), exp.Coalesce(this=col(PEERS), expressions=[exp.convert("")])]
-    query = exp.select(keys[0], exp.alias_(keys[1], PEERS, quoted=True), *medians).from_("alone")
-    return query.group_by(*[key.copy() for key in keys])
-
-
 def _against_peers(columns: list[Column]) -> exp.Select:
     """Subtract the median of the accounts of one segment that were at risk at the same as_of."""
-    values = [
-        exp.alias_(exp.Sub(this=col(c.name, "a"), expression=col(c.name, "p")), c.name, quoted=True)
-        if c.against == "peers"
-        else col(c.name, "a")
-        for c in columns
-    ]
-    query = exp.select(*[col(key, "a") for key in SNAPSHOT], *values).from_(relation("alone", "a"))
-    segment = exp.Coalesce(this=col(PEERS, "a"), expressions=[exp.convert("")])
-    same = exp.and_(equal(("as_of",), "p", "a"), exp.EQ(this=col(PEERS, "p"), expression=segment))
-    return query.join(relation("peers", "p"), on=same, join_type="left")
+    peers = [col("as_of"), exp.Coalesce(this=col(PEERS), expressions=[exp.convert("")])]
+    values = []
+    for column in columns:
+        value: exp.Expr = col(column.name)
+        if column.against == "peers":
+            median = exp.Window(this=hook("QUANTILE_LINEAR", col(column.name), number(0.5)), partition_by=peers)
+            value = exp.alias_(exp.Sub(this=value, expression=median.copy()), column.name, quoted=True)
+        values.append(value)
+    return exp.select(*[col(key) for key in SNAPSHOT], *values).from_("alone")
 
 
 def tables_read(columns: Iterable[Column]) -> frozenset[str]:

@@ -68,7 +68,7 @@ class RangeScan:
         table = TABLES[self.table]
         as_of = column("as_of", "s")
         named = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)))
-        wanted = [column("account_id", "s"), as_of.copy()]
+        wanted: list[exp.Expr] = [column("account_id", "s"), as_of.copy()]
         wanted += [exp.alias_(_masked(table, name, as_of), name, quoted=True) for name in named]
         happened_at = column(table.happened_at, "r")
         conditions = [equal(("account_id",), "r", "s"), exp.LT(this=happened_at, expression=as_of.copy())]
@@ -89,7 +89,8 @@ class RangeScan:
         wanted: list[exp.Expr] = []
         for leaf, name in leaves.items():
             only = _only(leaf)
-            parts = {"rows": exp.Count(this=only(number(1))), "last": exp.Max(this=only(_clock(leaf.measure)))}
+            last = exp.Max(this=only(_clock(leaf.measure)))
+            parts: dict[str, exp.Expr] = {"rows": exp.Count(this=only(number(1))), "last": last}
             if leaf.measure.statistic == "done elsewhere":
                 parts = _places(leaf.measure, only)
             wanted += [exp.alias_(part, f"{name}_{said}", quoted=True) for said, part in parts.items()]
@@ -112,7 +113,7 @@ def range_scan(leaf: Leaf, snapshots: str) -> RangeScan:
 
 def round_up(days: int) -> int:
     """Return one of few reaches, so that there are few scans of a table."""
-    return next((step for step in (90, 365, 730) if days <= step), days)
+    return next((step for step in (90, 365, 1095) if days <= step), days)
 
 
 def _grouped(source: str, keys: tuple[str, ...], wanted: list[exp.Expr]) -> exp.Select:
@@ -141,7 +142,7 @@ def _end(leaf: Leaf) -> exp.Expr:
 def _only(leaf: Leaf) -> Only:
     """Return what keeps a value only of rows inside the leaf's stretch that meet its conditions."""
     clock = _clock(leaf.measure)
-    inside = [exp.LT(this=clock, expression=_end(leaf))]
+    inside: list[exp.Expr] = [exp.LT(this=clock, expression=_end(leaf))]
     if leaf.days is not None:
         inside.append(exp.GTE(this=clock.copy(), expression=days_before(column("as_of"), leaf.days + leaf.shift)))
     condition = exp.and_(*inside, *met(leaf.measure.rows.conditions, _end(leaf)))
@@ -213,8 +214,9 @@ def _places(measure: Measure, only: Only) -> dict[str, exp.Expr]:
 
 def kinds_of(measure: Measure) -> tuple[str, str]:
     """Return the (failed, done) kinds of a "done elsewhere" measure."""
-    failed, done = next(c.value for c in measure.rows.conditions if c.column == "kind")  # type: ignore[misc]
-    return str(failed), str(done)
+    kinds = next(c.value for c in measure.rows.conditions if c.column == "kind")
+    assert isinstance(kinds, tuple)
+    return str(kinds[0]), str(kinds[1])
 
 
 def _over_values(leaf: Leaf, name: str) -> exp.Expr:

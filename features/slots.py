@@ -319,11 +319,11 @@ def _values(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tup
         lists.add(_quantiles(line, shares))
     keys = _keys(("account_id", "p"), ("as_of", "m"))
     taken = _merge_of(scan, line, f"{scan.name}_rows", keys, lists.selected)
-    picked = [
-        exp.alias_(hook("NTH_OF", column(lists.add(_quantiles(line, shares))), number(nth + 1)), leaves[leaf], quoted=True)
-        for shares in _alike(leaves)
-        for nth, leaf in enumerate(shares)
-    ]
+    picked = []
+    for shares in _alike(leaves):
+        found = column(lists.add(_quantiles(line, shares)))
+        for nth, leaf in enumerate(shares, start=1):
+            picked.append(exp.alias_(hook("NTH_OF", found.copy(), number(nth)), leaves[leaf], quoted=True))
     last = exp.select(*[column(key) for key in SNAPSHOT], *picked).from_(f"{scan.name}_lists")
     return [(f"{scan.name}_rows", rows), (f"{scan.name}_lists", taken), (scan.name, last)]
 
@@ -394,11 +394,14 @@ def _days_since_most_per(leaf: Leaf, line: Timeline, partials: _Columns, seen: _
 
 def _done_elsewhere(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) -> exp.Expr:
     only, where = _only(leaf), column(leaf.measure.until or "", "r")
-    kind = column("kind", "r")
-    failed, done = (when(exp.EQ(this=kind.copy(), expression=exp.convert(k)), number(1)) for k in kinds_of(leaf.measure))
-    asked = {"failed": exp.Max(this=only(failed)), "done": exp.Max(this=only(done)),
-             "first": exp.Min(this=only(where)), "final": exp.Max(this=only(where.copy()))}  # fmt: skip
-    found = {}
+    of_kind = [exp.EQ(this=column("kind", "r"), expression=exp.convert(kind)) for kind in kinds_of(leaf.measure)]
+    asked: dict[str, exp.Expr] = {
+        "failed": exp.Max(this=only(when(of_kind[0], number(1)))),
+        "done": exp.Max(this=only(when(of_kind[1], number(1)))),
+        "first": exp.Min(this=only(where)),
+        "final": exp.Max(this=only(where.copy())),
+    }
+    found: dict[str, exp.Expr] = {}
     for said, partial in asked.items():
         inside = _inside(line, leaf, column(partials.add(partial), "p"))
         found[said] = column(seen.add(exp.Min(this=inside) if said == "first" else exp.Max(this=inside)))
@@ -430,9 +433,9 @@ def _newest(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tup
     keys = _keys(("account_id", "p"), ("as_of", "m"))
     newest = [exp.alias_(_days_ago(leaf, names[leaf], line), name, quoted=True) for leaf, name in leaves.items()]
     moments = exp.select("as_of", "number").distinct().from_(line.slots).subquery("m")
-    merged = exp.select(*keys, *newest).from_(relation(f"{scan.name}_part", "p"))
     counts = exp.GTE(this=column("number", "m"), expression=column("known", "p"))
-    return [(f"{scan.name}_part", part), (scan.name, merged.join(moments, on=counts).group_by(*[k.copy() for k in keys]))]
+    merged = exp.select(*keys, *newest).from_(relation(f"{scan.name}_part", "p")).join(moments, on=counts)
+    return [(f"{scan.name}_part", part), (scan.name, merged.group_by(*[key.copy() for key in keys]))]
 
 
 def _days_ago(leaf: Leaf, name: str, line: Timeline) -> exp.Expr:

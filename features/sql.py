@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.dialects import DuckDB, Spark
@@ -28,25 +29,27 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
             f"((unix_micros(CAST({b} AS TIMESTAMP)) - unix_micros(CAST({a} AS TIMESTAMP))) / 1e6D)"
         ),
         # DuckDB passes over rows without a value; Spark would let them win.
-        "NEWEST_VALUE": lambda value, at: f"max_by({value}, CASE WHEN NOT {value} IS NULL THEN struct({at}, {value}) END)",
+        "NEWEST_VALUE": lambda value, at: (
+            f"max_by({value}, CASE WHEN NOT {value} IS NULL THEN struct({at}, {value}) END)"
+        ),
         "BIT_OF": lambda n: f"shiftleft(1, {n})",
     },
 }
 
 
-class _DuckDB(DuckDB):
-    class Generator(DuckDB.Generator):
+class _DuckDB(DuckDB):  # type: ignore[misc]  # sqlglot makes its dialects by a metaclass
+    class Generator(DuckDB.Generator):  # type: ignore[misc]
         def anonymous_sql(self, expression: exp.Anonymous) -> str:
             return _spell("duckdb", expression, self.sql) or super().anonymous_sql(expression)
 
 
-class _Spark(Spark):
-    class Generator(Spark.Generator):
+class _Spark(Spark):  # type: ignore[misc]
+    class Generator(Spark.Generator):  # type: ignore[misc]
         def anonymous_sql(self, expression: exp.Anonymous) -> str:
             return _spell("spark", expression, self.sql) or super().anonymous_sql(expression)
 
 
-_DIALECTS = {"duckdb": _DuckDB, "spark": _Spark}
+_DIALECTS: dict[str, Any] = {"duckdb": _DuckDB, "spark": _Spark}
 
 
 def _spell(dialect: str, node: exp.Anonymous, say: Callable[[exp.Expr], str]) -> str | None:

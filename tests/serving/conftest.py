@@ -92,6 +92,7 @@ def _column(name: str, sentence: str, family: Any, unit: Any, categories: tuple[
         unit=unit,
         definition_id="0",
         window=None,
+        against=None,
         before=None,
         good=None,
         categories=categories,

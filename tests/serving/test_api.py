@@ -19,6 +19,7 @@ import pytest
 from serving.api import MAX_BODY, MAX_WAITING, Turns, make_app
 from serving.schemas import EXAMPLE_REQUEST, MAX_ROWS, AtRiskAnswer, ScoreAnswer
 from serving.store import ScoresReader
+from training.bundle import FORMAT
 
 if TYPE_CHECKING:
     from conftest import Client
@@ -288,7 +289,7 @@ def test_a_model_of_another_format_is_said_to_need_training(
     feature_row: dict[str, Any],
 ) -> None:
     written = publish_scores(tmp_path) / "bundle" / "bundle.json"
-    written.write_text(written.read_text().replace('"format": 1', '"format": 0'))
+    written.write_text(written.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
     client = make_client(make_app(tmp_path))
     assert "train again" in problem(client.post("/v1/score", json={"rows": [feature_row]}), 503)["detail"]
     assert client.get("/v1/at-risk").status_code == 200

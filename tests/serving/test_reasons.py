@@ -22,13 +22,15 @@ TYPICAL = {"error_rate_30": 0.02, "error_rate_7": 0.02, "tickets_open": 1.0, "vi
 def column(name: str, card: str, family: Any, unit: Any, good: str | None = "low", **more: Any) -> ModelColumn:
     usual = {"sentence": f"{card.capitalize()}, told", "level": "journey", "definition_id": "0"}
     return ModelColumn(**{**usual, "name": name, "card": card, "family": family, "unit": unit, "good": good,
-                          "window": None, "before": None, **more})  # fmt: skip
+                          "window": None, "against": None, "before": None, **more})  # fmt: skip
 
 
 COLUMNS = (
     column("error_rate_7", "errors", "ux", "share", window=7),
     column("error_rate_30", "errors", "ux", "share", window=30),
-    column("error_rate_trend_30", "errors", "ux", "share", window=30, before=30),
+    column("error_rate_trend_30", "errors", "ux", "share", window=30, against="earlier", before=30),
+    column("error_rate_own_7", "errors", "ux", "share", window=7, against="own", before=7),
+    column("error_rate_peers_30", "errors", "ux", "share", window=30, against="peers"),
     column("crashes_30", "crashes", "ux", "count", window=30),
     column("tickets_open", "tickets", "cx", "count"),
     column("visits_30", "visits", "usage", "count", good="high", window=30),

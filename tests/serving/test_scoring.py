@@ -87,7 +87,7 @@ def manifest(report: ScoreReport) -> dict[str, object]:
 
 
 def test_every_account_at_risk_is_listed_once(world: Settings, report: ScoreReport, table: pa.Table) -> None:
-    [features] = world.store_path("features").glob(f"*/as_of={report.as_of:%Y-%m-%d}.parquet")
+    [features] = world.store_path("features").glob(f"*/as_of={report.as_of:%Y-%m-%d}")
     at_risk = pq.read_table(features, partitioning=None)["account_id"].to_pylist()
     assert sorted(table["account_id"].to_pylist()) == sorted(at_risk)
     assert len(at_risk) == report.accounts > 50

@@ -156,8 +156,9 @@ def bundle(world: Settings) -> Bundle:
 @pytest.fixture(scope="session")
 def rows(world: Settings, report: TrainReport) -> pa.Table:
     """The feature rows of every account of the trained world at the test as_of."""
-    [path] = world.store_path("features").glob(f"*/as_of={report.dates.test[0]:%Y-%m-%d}.parquet")
-    return pq.read_table(path, partitioning=None)
+    as_of = report.dates.test[0]
+    [path] = world.store_path("features").glob(f"*/as_of={as_of:%Y-%m-%d}")
+    return FeatureTable(path.parent, Catalogue((), {}), (as_of,)).read()
 
 
 @pytest.fixture
