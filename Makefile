@@ -19,6 +19,10 @@ $(VENV)/ready: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	touch $@
 
+$(VENV)/spark: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev,spark]'
+	touch $@
+
 demo: setup ## simulate a world, train, score, print the list and the drivers
 	$(BIN)/undertow demo --project $(DEMO)
 
@@ -28,10 +32,10 @@ serve: setup ## start the service on the demo
 ui: setup ## look at the demo's runs in MLflow, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(DEMO)/store/mlflow.db --workers 1
 
-test: setup ## run every test
+test: $(VENV)/spark ## run every test, those on Spark included (it needs Java 17)
 	$(BIN)/python -m pytest
 
-check: setup ## lint, types, tests
+check: $(VENV)/spark ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
@@ -42,8 +46,11 @@ yardsticks: setup ## the model against the simulated world's own truth
 bench: setup ## how long an answer takes, on what make demo published
 	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
 
-lock: setup ## write the resolved set to requirements.lock
+docs: setup ## one page of all features, build/features.html
+	$(BIN)/python -m serving.pages.catalogue build/features.html
+
+lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check yardsticks bench lock
+.PHONY: help setup demo serve ui test check yardsticks bench docs lock
 .DEFAULT_GOAL := help

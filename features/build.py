@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.catalogue import Catalogue, make_catalogue
+from features.definition import Column
 from features.engines import Database, open_database
 from features.errors import DataError, TimeError
 from features.plan import plan_features
@@ -77,10 +79,8 @@ def build_features(
     if "subscriptions" not in tables.present:
         raise DataError("Nobody can be at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
-    asked = hashlib.sha256(plan_features(catalogue.columns).sql().encode()).hexdigest()[:12]
-    built = FeatureTable(
-        settings.store_path("features", f"{tables.fingerprint}-{asked}"), catalogue, tuple(as_ofs)
-    )
+    name = f"{tables.fingerprint}-{_meaning(catalogue.columns)}"
+    built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
         built.folder.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,12 @@ def build_features(
                 if progress:
                     progress("features", (start + len(some)) / len(missing))
     return built
+
+
+@lru_cache(maxsize=4)
+def _meaning(columns: tuple[Column, ...]) -> str:
+    """Return a hash, 12 hex digits, of what the columns compute, contract and all."""
+    return hashlib.sha256(plan_features(columns).sql().encode()).hexdigest()[:12]
 
 
 def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:

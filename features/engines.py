@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from features.errors import DataError, SettingsError, SourceError, first_lines
 from features.settings import Engine, Settings
+from features.spark import open_spark
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -49,8 +50,6 @@ class Database(Protocol):
 def open_database(settings: Settings) -> Iterator[Database]:
     """Yield the engine that the settings name. Raises SettingsError where it cannot be had."""
     if settings.engine.kind == "spark":
-        from features.spark import open_spark  # PySpark is an extra, and slow to import
-
         with open_spark(settings.spark) as database:
             yield database
     else:

@@ -4,7 +4,8 @@ UndertowError
 ├── SettingsError        undertow.toml cannot be used as it stands
 ├── DataError            the rows we were given cannot be used
 │   ├── SourceError      a source file is missing, empty or unreadable
-│   └── ContractError    a table breaks its contract for too many rows
+│   ├── ContractError    a table breaks its contract for too many rows
+│   └── LeakFound        the audit found a feature that knows the future
 ├── DefinitionError      a feature is written in a way that cannot be compiled
 ├── TimeError            an as_of or a window lies where nothing can be known
 ├── ModelRefusal         the data are fine but no honest model follows from them
@@ -43,6 +44,10 @@ class ContractError(DataError):
     """A table breaks its contract for too many of its rows."""
 
 
+class LeakFound(DataError):
+    """The audit found a feature that knows the future."""
+
+
 class DefinitionError(UndertowError):
     """A feature is written in a way that cannot be compiled."""
 
@@ -79,3 +84,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
     near = get_close_matches(name, list(known), n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def first_lines(error: Exception) -> str:
+    """Return what an engine's error says first, without the query it points into."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith("LINE ") and set(line.strip()) != {"^"}]
+    return " ".join(kept[:3])

@@ -152,7 +152,7 @@ def read_tables(settings: Settings, now: datetime, progress: Progress | None = N
     published = current(root)
     if published is None or published.name != name:
         published = publish(root, name, lambda folder: _write_tables(settings, now, folder, progress))
-    return _read_summary(published)
+    return read_version(published)
 
 
 def refuse_dirt(tables: Tables, limit: float) -> None:
@@ -195,6 +195,7 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
         present = [report.table for report in reports]
         _refuse_mixed_money(connection, present)
         summary = {
+            "selects": selects_id(settings),
             "fingerprint": _fingerprint(connection, present),
             "since": _since(connection, settings, present, now).isoformat(),
             "until": _until(connection, settings, present, now).isoformat(),
@@ -410,7 +411,13 @@ def _source_version(settings: Settings) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _read_summary(folder: Path) -> Tables:
+def selects_id(settings: Settings) -> str:
+    """Return a hash, 16 hex digits, of every SELECT: rows of another one are not comparable."""
+    return hashlib.sha256(repr([settings.select(name) for name in TABLES]).encode()).hexdigest()[:16]
+
+
+def read_version(folder: Path) -> Tables:
+    """Return the tables that were written to a folder."""
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     reports = tuple(
         TableReport(r["table"], r["read"], r["kept"], tuple(Reason(**reason) for reason in r["reasons"]))

@@ -6,6 +6,9 @@ the time and memory.
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -32,6 +35,7 @@ ON_ONE_MACHINE = {
     "spark.driver.host": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",
     "spark.log.level": "ERROR",
+    "spark.ui.showConsoleProgress": "false",
 }
 
 
@@ -57,9 +61,13 @@ def _session(settings: Spark) -> SparkSession:
         raise SettingsError(f'[engine] kind = "spark" needs PySpark, which is not there. Type: {INSTALL}') from missing
     builder = SparkSession.builder.appName("undertow")
     builder = builder.remote(settings.remote) if settings.remote else builder.master(settings.master)
-    own = ON_ONE_MACHINE if settings.master.startswith("local") and not settings.remote else {}
+    is_here = settings.master.startswith("local") and not settings.remote
+    own = ON_ONE_MACHINE if is_here else {}
+    if is_here:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers need what this process has
     for name, value in {**own, **ALWAYS, **settings.options}.items():
         builder = builder.config(name, value)
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we hand over Arrow
     try:
         return builder.getOrCreate()
     except Exception as error:  # whatever keeps it from starting, from Java to the network, is for the settings to mend

@@ -21,9 +21,15 @@ from features.settings import Settings, load_settings
 from features.simulator import simulate
 from features.sources import load_tables, read_tables, refuse_dirt
 from serving import printing
+from serving.bulk import BulkReport, score_in_bulk
+from serving.scoring import ScoreReport
 from serving.scoring import score as score_accounts
 from serving.store import ScoresReader, as_accounts, as_csv
+from training.audit import audit as audit_leaks
+from training.audit import refuse_leaks
+from training.months import business_numbers
 from training.train import train as train_model
+from training.trends import trends_plot
 
 app = typer.Typer(
     name="undertow",
@@ -41,6 +47,13 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+class By(StrEnum):
+    """Whose numbers are told apart."""
+
+    segment = "segment"
+    platform = "platform"
 
 
 class Cause(StrEnum):
@@ -118,6 +131,40 @@ def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) ->
         printing.print_features(built)
 
 
+def _png(path: Path | None) -> Path | None:
+    if path is not None and (path.suffix != ".png" or not path.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"'{path}' must end in .png and lie in a folder that exists.")
+    return path
+
+
+@app.command(epilog="Example: undertow metrics --by segment")
+@_refusing
+def metrics(
+    project: Project = HERE,
+    metric: Annotated[list[str] | None, typer.Option(help="Only this number; may be repeated.")] = None,
+    by: Annotated[By | None, typer.Option(help="A line each of these, instead of one for all.")] = None,
+    months: Annotated[int, typer.Option(min=1, help="How many months, newest last.")] = 12,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    plot: Annotated[Path | None, typer.Option(callback=_png, help="Draw them into this .png instead.")] = None,
+) -> None:
+    """Print the business numbers by month: churn, MRR, NPS, CSAT, errors, conversion, CLV and more."""
+    settings = load_settings(project)
+    with printing.progress() as tell:
+        tables = load_tables(settings, _now(), tell)
+    found = business_numbers(settings, tables, metric or (), by.value if by else None, months)
+    if plot:
+        trends_plot(plot, found)
+        printing.print_metrics_plot(found, plot)
+        return
+    match format:
+        case Format.csv:
+            sys.stdout.write(printing.metrics_csv(found))
+        case Format.json:
+            printing.print_json(found.as_json())
+        case Format.table:
+            printing.print_metrics(found)
+
+
 @app.command(epilog="Example: undertow train --json > training.json")
 @_refusing
 def train(project: Project = HERE, json: Json = False) -> None:
@@ -134,14 +181,22 @@ def train(project: Project = HERE, json: Json = False) -> None:
 
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
 @_refusing
-def score(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
+def score(
+    project: Project = HERE,
+    as_of: AsOf = None,
+    bulk: Annotated[bool, typer.Option("--bulk", help="Probabilities alone, to Parquet by as_of.")] = False,
+    json: Json = False,
+) -> None:
     """Score every account at risk with the champion and publish the list, whole or not at all."""
     settings = load_settings(project)
+    report: ScoreReport | BulkReport
     with printing.progress() as tell:
-        report = score_accounts(settings, _now(), as_of, tell)
-    if json:
+        report = (score_in_bulk if bulk else score_accounts)(settings, _now(), as_of, tell)
+    if isinstance(report, BulkReport) and not json:
+        printing.print_bulk(report)
+    elif json:
         printing.print_json(report.as_json())
-    else:
+    elif isinstance(report, ScoreReport):
         printing.print_score(report, settings.value.currency)
 
 
@@ -180,6 +235,26 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
         printing.print_json(published.drivers)
     else:
         printing.print_drivers(published.drivers)
+
+
+@app.command(epilog="Example: undertow audit --against ../export-of-march")
+@_refusing
+def audit(
+    project: Project = HERE,
+    against: Annotated[Path | None, typer.Option(help="A folder with the same files, exported earlier.")] = None,
+    snapshots: Annotated[int, typer.Option(min=1, help="How many old moments to replay.")] = 3,
+    seed: Annotated[int, typer.Option(help="Another seed, other moments; the earliest is always there.")] = 0,
+    json: Json = False,
+) -> None:
+    """Look for what knows the future, in the features and in your data; ends with 1 if something does."""
+    settings = load_settings(project)
+    with printing.progress() as tell:
+        report = audit_leaks(settings, _now(), against, snapshots, seed, tell)
+    if json:
+        printing.print_json(report.as_json())
+    else:
+        printing.print_audit(report)
+    refuse_leaks(report)
 
 
 @app.command(epilog="Example: undertow serve --port 3000")

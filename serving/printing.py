@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,15 +21,24 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from features.audit import Comparison
 from features.build import FeatureTable
 from features.errors import did_you_mean
 from features.sources import Progress as Tell
 from features.sources import Tables
 from features.tables import EVENT_KINDS, TABLES
+from serving.bulk import BulkReport
 from serving.scoring import ScoreReport
+from serving.store import spreadsheet_text
+from training.areas import Area
+from training.audit import AuditReport
+from training.business import Metric, Unit
+from training.leaks import bands_of
 from training.metrics import METRICS, SAID, Estimate, Result
+from training.months import Business, Number
 from training.report import TrainReport
 
+MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else ROOM)
 err = Console(stderr=True)
@@ -110,6 +122,84 @@ def _print_dropped(built: FeatureTable) -> None:
         out.print(f"No {table} table, so left out: {', '.join(names)}.", soft_wrap=True)
 
 
+def print_metrics(found: Business) -> None:
+    """Print the business numbers: a row a metric (and group), a column a month, n below every number."""
+    months = found.months[-max(1, (out.width - 34 - 14 * (found.by is not None)) // 14) :]
+    by = (found.by.capitalize(),) if found.by else ()
+    names = [f"{month.starts:%Y-%m}" for month in months]
+    table = _table("Metric", *by, *names, right=range(1 + len(by), 1 + len(by) + len(months)))
+    table.columns[0].max_width = 32
+    for card in found.cards:
+        for group in found.groups:
+            named = f"{card.name}\n[dim]{escape(_sentence(card, found))}[/dim]" if group == found.groups[0] else ""
+            cells = [_number(number, card.unit) for number in found.line(card.name, group)[-len(months) :]]
+            table.add_row(named, *((escape(group),) if by else ()), *cells)
+    show(table)
+    if len(months) < len(found.months):
+        shown = f"The newest {len(months)} of {len(found.months)} months are shown"
+        out.print(f"{shown}; --format csv and --plot have all.", soft_wrap=True)
+    _print_metrics_notes(found)
+
+
+def print_metrics_plot(found: Business, path: Path) -> None:
+    """Print where the picture lies, and what a reader must know."""
+    _print_metrics_notes(found)
+    out.print(f"Drawn in {path}.", soft_wrap=True)
+
+
+def metrics_csv(found: Business) -> str:
+    """Return the numbers as CSV text, a row a metric, month and group; safe in a spreadsheet."""
+    text = io.StringIO()
+    columns = ("metric", "month", "group", "value", "low", "high", "n", "accounts", "status")
+    writer = csv.DictWriter(text, (*columns, "unit"))
+    writer.writeheader()
+    units = {card.name: card.unit for card in found.cards}
+    for number in found.numbers:
+        group = spreadsheet_text(number.group)
+        writer.writerow(number.as_json() | {"group": group, "unit": units[number.metric]})
+    return text.getvalue()
+
+
+def _print_metrics_notes(found: Business) -> None:
+    lacking: dict[str, list[str]] = {}
+    for name, why in found.left_out.items():
+        lacking.setdefault(why, []).append(name)
+    for why, names in lacking.items():
+        out.print(f"Left out: {', '.join(names)} ({why}).", markup=False, soft_wrap=True)
+    for note in found.notes:
+        out.print(f"! {note}", markup=False, soft_wrap=True)
+
+
+def _sentence(card: Metric, found: Business) -> str:
+    unit = found.currency if card.unit == "money" else card.unit
+    return card.sentence if unit in ("share", "points", "score", "per visit") else f"{card.sentence}, {unit}"
+
+
+def _number(number: Number, unit: Unit) -> str:
+    """A number in up to three lines: the value, its 95 % interval, n; or why it is not shown."""
+    if number.value is None:
+        first, _, last = number.status.rpartition(" ")
+        return f"[dim]{first}\n{last},\nn {number.n:,}[/dim]"
+    lines = [_in_unit(number.value, unit) + (" ~" if number.status == "wide" else "")]
+    if number.low is not None and number.high is not None:
+        lines.append(f"[dim]{_in_unit(number.low, unit).rstrip('%')}..{_in_unit(number.high, unit)}[/dim]")
+    return "\n".join([*lines, f"[dim]n {number.n:,}[/dim]"])
+
+
+def _in_unit(value: float, unit: Unit) -> str:
+    match unit:
+        case "share":
+            return f"{value:.1%}"
+        case "money" | "ms":
+            return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"
+        case "points":
+            return f"{round(value):+d}" if round(value) else "0"
+        case "hours" | "days":
+            return f"{value:,.1f}"
+        case "score" | "per visit":
+            return f"{value:.2f}"
+
+
 def print_training(report: TrainReport) -> None:
     """Print the results beside their baselines, with intervals, and the verdict."""
     dates, learned = report.dates, report.learned
@@ -152,6 +242,13 @@ def segments_table(by_segment: dict[str, Result]) -> Table:
         numbers = [_estimate(result.metrics[metric]) for metric in metrics]
         table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
     return table
+
+
+def print_bulk(report: BulkReport) -> None:
+    """Say how many probabilities were written where."""
+    folder = report.folder / f"as_of={report.as_of:%Y-%m-%d}"
+    out.print(f"Wrote the probabilities of {report.accounts:,} accounts by {report.model_version} to {folder}.",
+              soft_wrap=True)  # fmt: skip
 
 
 def print_score(report: ScoreReport, currency: str) -> None:
@@ -218,6 +315,67 @@ def print_drivers(found: dict[str, Any]) -> None:
     show(segments)
     out.print(f"Points are percentage points of the chance of leaving in {found['horizon']} days, as of "
               f"{found['as_of']}. {found['note']}", soft_wrap=True)  # fmt: skip
+
+
+def print_audit(report: AuditReport) -> None:
+    """Print what was compared, how well single columns tell who leaves, and every finding, failures first."""
+    for comparison in report.comparisons:
+        _print_comparison(comparison)
+    if report.tellings:
+        show(_tellings_table(report))
+    if report.model and report.model.gains:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in report.model.gains[:3])
+        out.print(f"Split gain of {report.model.model}: {told}.\n", soft_wrap=True, markup=False)
+    for found in report.findings:
+        level = (f"{found.level:<9}", _LEVEL_STYLE[found.level])
+        out.print(Text.assemble(level, (found.culprit, "bold"), f": {found.said}"), soft_wrap=True)
+    if not report.failures:
+        out.print("Clean: nothing that was looked at knows the future.", soft_wrap=True)
+
+
+_LEVEL_STYLE = {"failure": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    moments = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in comparison.as_ofs[:3])
+    if len(comparison.as_ofs) > 3:
+        moments = f"{len(comparison.as_ofs)} from {comparison.as_ofs[0]:%Y-%m-%d} to {comparison.as_ofs[-1]:%Y-%m-%d}"
+    differ = len(comparison.differing)
+    strangers = len(comparison.lost) + len(comparison.gained)
+    verdict = f"{differ} columns and {strangers} rows at risk differ." if differ or strangers else "all equal."
+    out.print(
+        f"Snapshots of {moments} built from {comparison.record}: {comparison.rows:,} rows of "
+        f"{len(comparison.columns)} columns compared with those built from everything; {verdict}",
+        soft_wrap=True, markup=False,
+    )  # fmt: skip
+    if differ:
+        table = _table("Column", "Rows", "Differ", "Such as", "At", "Then", "Now", right=(1, 2, 5, 6))
+        for column in comparison.differing[:MOST_COLUMNS]:
+            table.add_row(column.column, f"{column.rows:,}", f"{column.differ:,}", escape(str(column.account)),
+                          f"{column.as_of:%Y-%m-%d}", _audited(column.then), _audited(column.now))  # fmt: skip
+        show(table)
+        if differ > MOST_COLUMNS:
+            out.print(f"... and {differ - MOST_COLUMNS} more; --json has them all.\n")
+
+
+def _tellings_table(report: AuditReport) -> Table:
+    """Return the columns that tell best who leaves, alone, and the model, by days to churn."""
+    bands = [f"in {start}-{end} d" for start, end in bands_of(report.headline)]
+    table = _table("AUROC of one column alone", f"Leave within {report.headline} d", *bands, right=range(1, 5))
+    for telling in report.tellings[:3]:
+        name = telling.column if telling.view != "filled" else f"{telling.column} is filled"
+        table.add_row(name, *(_area(area) for area in (telling.headline, *telling.bands)))
+    if report.model and report.model.headline:
+        table.add_row(report.model.model, *(_area(area) for area in (report.model.headline, *report.model.bands)))
+    return table
+
+
+def _area(area: Area | None) -> str:
+    return "too few" if area is None else f"{area.value:.2f}\n[dim]{area.low:.2f}..{area.high:.2f}[/dim]"
+
+
+def _audited(value: object) -> str:
+    return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(_short(str(value), 30))
 
 
 def _reason(reason: dict[str, Any]) -> str:

@@ -13,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.build import FeatureTable, build_features
+from features.build import build_features
 from features.definition import FAMILIES
 from features.errors import ModelRefusal
 from features.settings import Settings
 from features.sources import Progress, Tables, load_tables
 from features.versions import publish
+from serving.bulk import refuse_other_features
 from serving.drivers import drivers
 from serving.reasons import Reason, reasons_of
 from training import tracking
@@ -87,7 +88,7 @@ def score(
     tables = load_tables(settings, now, progress)
     moment = as_of or tables.until
     built = build_features(settings, tables, [moment], progress)
-    _refuse_other_features(champion.bundle, built)
+    refuse_other_features(champion.bundle, built)
     rows = built.read()
     if rows.num_rows == 0:
         raise ModelRefusal(f"Nobody is at risk at {moment:%Y-%m-%d}: no account has MRR above 0 then.")
@@ -106,16 +107,6 @@ def score(
     folder = publish(settings.store_path("scores"), run_id, write)
     at_risk = float(scores.value_at_risk.sum())
     return ScoreReport(run_id, folder, moment, rows.num_rows, at_risk, version, notes)
-
-
-def _refuse_other_features(bundle: Bundle, built: FeatureTable) -> None:
-    """Raise ModelRefusal where a feature is gone, or is defined otherwise, since the model was trained."""
-    changed = bundle.changed(built.catalogue.columns)
-    if changed:
-        raise ModelRefusal(
-            f"The champion was trained on features that are gone or defined otherwise now: {', '.join(changed[:5])}. "
-            "Bring their source back, or run `undertow train`."
-        )
 
 
 def _in_batches(
@@ -192,8 +183,8 @@ def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
     names = ["name", "segment", "country", "owner"]
     accounts = pq.read_table(tables.path("accounts"), columns=["account_id", *names]).to_pylist()
     by_id = {account["account_id"]: account for account in accounts}
-    ids = rows["account_id"].to_pylist()
-    return {name: pa.array([by_id[account][name] for account in ids], pa.string()) for name in names}
+    mine = [by_id.get(account, {}) for account in rows["account_id"].to_pylist()]  # merged away: nothing is told
+    return {name: pa.array([account.get(name) for account in mine], pa.string()) for name in names}
 
 
 def _reasons(bundle: Bundle, scores: Scores, rows: pa.Table) -> list[tuple[Reason, ...]]:

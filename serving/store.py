@@ -223,9 +223,14 @@ def as_csv(rows: pa.Table) -> str:
     return text.getvalue()
 
 
+def spreadsheet_text(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: one that begins like it is quoted."""
+    return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
+
+
 def _cell(column: str, value: object) -> object:
     if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(DANGEROUS) else value
+        return spreadsheet_text(value)
     if isinstance(value, datetime):
         return value.date().isoformat()
     if isinstance(value, float):

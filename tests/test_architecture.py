@@ -12,19 +12,26 @@ ROOT = Path(__file__).parents[1]
 FLOORS = ("features", "training", "serving")  # a floor knows those before it
 DOORS = {
     "duckdb": {"features.engines"},
-    "sqlglot": {"features.plan"},
+    "pyspark": {"features.spark"},
+    "sqlglot": {"features.sql", "features.leaf", "features.range_join", "features.slots", "features.plan"},
     "mlflow": {"training.tracking", "training.pyfunc_model"},
 }
 # What serving may know of training: the bundle and its words, and the jobs it starts.
 SHOWN_TO_SERVING = {
+    "training.areas",
+    "training.audit",
     "training.bundle",
+    "training.business",
     "training.encoding",
+    "training.leaks",
     "training.metrics",
+    "training.months",
     "training.outcomes",
     "training.periods",
     "training.tracking",
     "training.report",
     "training.train",
+    "training.trends",
 }
 
 

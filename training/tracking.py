@@ -16,6 +16,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -95,6 +96,16 @@ def register(settings: Settings, bundle: Bundle) -> int:
 def crown(settings: Settings, number: int) -> None:
     """Give the champion's alias to a version."""
     MlflowClient(tracking_uri(settings)).set_registered_model_alias(settings.name, ALIAS, str(number))
+
+
+def spark_udf(settings: Settings, version: Registered, session: Any) -> Any:
+    """Return the registered model as a function of Spark: struct of feature columns -> struct of p_<horizon>."""
+    _open(settings)
+    outputs = ", ".join(f"p_{horizon} double" for horizon in version.bundle.horizons)
+    with _quiet():
+        return mlflow.pyfunc.spark_udf(
+            session, f"models:/{settings.name}/{version.number}", result_type=f"struct<{outputs}>", env_manager="local"
+        )
 
 
 def champion(settings: Settings) -> Registered | None:

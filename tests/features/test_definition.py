@@ -156,7 +156,7 @@ def test_a_ratio_is_made_of_both_its_measures() -> None:
         (replace(ERRORS, peers=45), "unknown window 45"),
         (replace(ERRORS, lookback=1.5), "a whole number of days above 0, came 1.5"),
         (replace(ERRORS, change=-1), "a whole number of days above 0, came -1"),
-        (replace(ERRORS, measure=events.where(kind="eror").count()), "events have no kind 'eror'. Did you mean 'error'"),
+        (replace(ERRORS, measure=events.where(kind="eror").count()), "no kind 'eror'. Did you mean 'error'"),
         (replace(ERRORS, measure=rows_of("surveys").where(kind=("nps", "csta")).count()), "Did you mean 'csat'"),
         (replace(ERRORS, measure=named("eror_rate")), "errors names the unknown feature 'eror_rate'"),
         (replace(ERRORS, measure=named("errors") / events.count()), "lead back to themselves: errors -> errors"),

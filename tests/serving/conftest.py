@@ -17,14 +17,18 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.applications import Starlette
 
+from features.connectors import write_project
 from features.definition import FAMILIES
-from features.settings import Value
+from features.settings import FILE_NAME, Settings, Value, load_settings
+from features.simulator import simulate
 from features.versions import publish
 from serving.api import make_app
 from training.bundle import Bundle, CauseModel
 from training.encoding import ModelColumn
 from training.periods import COVARIATES
+from training.train import train
 
+SMALL = "\n[training]\ntrees = 60\nseeds = 2\nbootstrap = 20\nmin_churners = 5\n"
 AS_OF = datetime(2025, 1, 31)
 ENDS = (30, 60, 90, 180, 360)
 HEADLINE = 90
@@ -50,6 +54,19 @@ PEOPLE: tuple[tuple[Any, ...], ...] = (
     ("日本-1", "=HYPERLINK(\"http://x.example\")", "@owner", None, 0.02, 0.0, 0.0, 9.0, 300.0),
     ("zero", None, "Tom Okafor", "startup", 0.0, 0.0, 0.0, 30.0, 0.0),
 )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def with_champion(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A simulated business of 300 accounts over 18 months, with a small champion."""
+    folder = tmp_path_factory.mktemp("with-champion")
+    simulate("tiny", folder / "data", seed=5)
+    write_project("demo", folder / "data", folder)
+    with (folder / FILE_NAME).open("a", encoding="utf-8") as file:
+        file.write(SMALL)
+    settings = load_settings(folder)
+    train(settings, datetime(2024, 7, 2, 4))
+    return settings
 
 
 @pytest.fixture(scope="session")

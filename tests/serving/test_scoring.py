@@ -16,21 +16,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.connectors import write_project
 from features.definition import FAMILIES
 from features.errors import ModelRefusal, TimeError
 from features.settings import FILE_NAME, Settings, load_settings
-from features.simulator import simulate
 from features.versions import WRITING
 from serving.scoring import ScoreReport, score
 from serving.store import PublishedScores, ScoresReader
 from training import tracking
 from training.bundle import Bundle
-from training.train import train
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2024, 7, 2, 4)
-SMALL = "\n[training]\ntrees = 60\nseeds = 2\nbootstrap = 20\nmin_churners = 5\n"
 ONE_SCORE = "from serving.cli import app; app()"
 MANY_SCORES = """
 import sys
@@ -45,16 +41,8 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A simulated business of 300 accounts over 18 months, with a small champion and nothing published."""
-    folder = tmp_path_factory.mktemp("scored")
-    simulate("tiny", folder / "data", seed=5)
-    write_project("demo", folder / "data", folder)
-    with (folder / FILE_NAME).open("a", encoding="utf-8") as file:
-        file.write(SMALL)
-    settings = load_settings(folder)
-    train(settings, NOW)
-    return settings
+def world(with_champion: Settings) -> Settings:
+    return with_champion
 
 
 @pytest.fixture(scope="module")

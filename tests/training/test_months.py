@@ -203,9 +203,9 @@ EDGES: list[tuple[str, Callable[[datetime], World]]] = [
                  + visits(1, "crash")}),
     ("nps", lambda at: {"surveys": [row | {"responded_at": at} for row in answers("nps", 10, 9, 0, 7, 8)]}),
     ("ticket_csat", lambda at: {"tickets": [ticket(i, csat=5, csat_at=at) for i in range(40)]}),
-    ("first_response_time", lambda at: {"tickets": [ticket(i, opened_at=SINCE, first_response_at=at)
+    ("first_response_time", lambda at: {"tickets": [ticket(i, opened_at=SINCE - DAY, first_response_at=at)
                                                     for i in range(40)]}),
-    ("resolution_time", lambda at: {"tickets": [ticket(i, opened_at=SINCE, resolved_at=at) for i in range(40)]}),
+    ("resolution_time", lambda at: {"tickets": [ticket(i, opened_at=SINCE - DAY, resolved_at=at) for i in range(40)]}),
     ("mrr_new", lambda at: {"subscriptions": crowd(40, start=at)}),
     ("mrr_churned", lambda at: {"subscriptions": crowd(40, end=at)}),
 ]  # fmt: skip
@@ -243,6 +243,8 @@ def test_a_visit_that_began_before_the_months_shown_is_not_one_of_theirs(tell: T
     only = [row | {"occurred_at": APRIL + HOUR, "session_id": "x"} for row in visits(31, "page_view")]
     found = tell({"events": late + early + only}, "page_views_per_visit", months=3)
     assert [number.n for number in found.line("page_views_per_visit")] == [31, 0, 0]
+    with pytest.raises(DataError, match="no row of these months"):
+        tell({"events": late + early}, "page_views_per_visit", months=3)
 
 
 def test_only_whole_months_of_the_record_are_told() -> None:
@@ -322,6 +324,12 @@ def test_logo_churn_is_told_once_the_grace_has_passed(tell: Tell, until: datetim
         number = march(found, metric)
         assert (number.status, number.value is None) == (status, status != "wide")
     assert march(found, "nrr").status == "wide"
+
+
+@pytest.mark.parametrize(("until", "settled"), [(APRIL + 14 * DAY, True), (APRIL + 13 * DAY, False)])
+def test_reopened_tickets_are_waited_for(tell: Tell, until: datetime, settled: bool) -> None:
+    number = march(tell({"tickets": REOPENED}, "reopen_rate", until=until), "reopen_rate")
+    assert (number.status == "not yet settled") is not settled
 
 
 def test_the_flat_value_is_that_of_the_curve_that_scores_use() -> None:
@@ -410,10 +418,12 @@ def test_cases_that_go_together_in_an_account_widen_the_interval(tell: Tell) -> 
 
 
 def test_nps_has_the_interval_of_the_trinomial(tell: Tell) -> None:
-    rows = [row | {"account_id": f"b{number}"} for number, row in enumerate(answers("nps", 10, 10, 9, 8, 0))]
-    found = march(tell({"surveys": rows}, "nps"), "nps")
+    apart = [row | {"account_id": f"b{number}"} for number, row in enumerate(answers("nps", 10, 10, 9, 8, 0))]
+    of_one = [row | {"account_id": "b"} for row in apart]
     half = 1.96 * math.sqrt((0.5 + 0.25 - 0.25**2) / 40)
-    assert (found.value, found.low, found.high) == pytest.approx((25, 100 * (0.25 - half), 100 * (0.25 + half)))
+    for rows in (apart, of_one):
+        found = march(tell({"surveys": rows}, "nps"), "nps")
+        assert (found.value, found.low, found.high) == pytest.approx((25, 100 * (0.25 - half), 100 * (0.25 + half)))
 
 
 def test_more_errors_than_pages_have_no_interval_of_a_share(tell: Tell) -> None:

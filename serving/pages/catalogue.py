@@ -1,0 +1,65 @@
+"""Every feature on one page, for who asks what a column means: `make docs`.
+
+    python -m serving.pages.catalogue build/features.html
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from features.catalogue import FEATURES
+from features.definition import FAMILIES, Column, Feature, definition_id, resolve
+from features.plan import plan_features
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One card as it is printed: the card, its definition id, its columns, and the SQL of the first of them."""
+
+    card: Feature
+    definition: str
+    columns: tuple[Column, ...]
+    sql: str
+
+    @property
+    def covers(self) -> str:
+        """Return the windows in words."""
+        card = self.card
+        said = ["last " + ", ".join(map(str, card.windows)) + " days"] if card.windows else []
+        if not card.windows:
+            said.append(f"at as_of, up to {card.lookback} days back" if card.lookback else "at as_of")
+        others = {"trend": card.trend, "own level": card.own, "peers": card.peers, "change": card.change}
+        return " · ".join([*said, *(f"{what} {days}" for what, days in others.items() if days)])
+
+
+def entries() -> list[Entry]:
+    """Return every card of the catalogue, in its order; profile columns of one's own come on top of them."""
+    return [
+        Entry(card, definition_id(card), card.columns, plan_features(card.columns[:1]).sql(pretty=True))
+        for card in resolve(FEATURES)
+    ]
+
+
+def page() -> str:
+    """Return the page: one HTML file that needs nothing else."""
+    found = entries()
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("catalogue.html").render(
+        families=[(family, [entry for entry in found if entry.card.family == family]) for family in FAMILIES],
+        cards=len(found),
+        columns=sum(len(entry.columns) for entry in found),
+        style=(HERE / "style.css").read_text(encoding="utf-8"),
+    )
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(page(), encoding="utf-8")
+    print(f"Wrote {target}.")

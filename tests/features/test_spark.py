@@ -1,0 +1,221 @@
+"""Spark says what DuckDB says: the whole catalogue, by both plans, the population, and what happens when it is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from features.build import build_features, own_profile, take_population
+from features.build import open_tables as open_all
+from features.catalogue import make_catalogue
+from features.engines import open_database
+from features.errors import DataError
+from features.plan import plan_features
+from features.settings import FILE_NAME, Settings, load_settings
+from features.simulator import simulate
+from features.sources import Tables, load_tables
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
+NOW = datetime(2026, 1, 1)
+ON_SPARK = '[engine]\nkind = "spark"\n'
+CLOSE = 1e-9
+
+Project = tuple[Settings, Settings, Tables]
+
+
+def _project(folder: Path, data: Path, toml: str) -> Settings:
+    folder.mkdir(exist_ok=True)
+    listed = "\n".join(f'{file.stem} = "{file}"' for file in sorted(data.glob("*.parquet")))
+    (folder / FILE_NAME).write_text(f"{toml}\n[files]\n{listed}\n", encoding="utf-8")
+    return load_settings(folder)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small simulated world of 70 accounts and ten months."""
+    folder = tmp_path_factory.mktemp("world")
+    simulate("tiny", folder, accounts=70, months=10)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The world's project in DuckDB, the same on Spark, and its tables."""
+    root = tmp_path_factory.mktemp("projects")
+    here, spark = _project(root / "here", world, ""), _project(root / "spark", world, ON_SPARK)
+    return here, spark, load_tables(here, NOW)
+
+
+@pytest.fixture(scope="module")
+def as_ofs(project: Project) -> list[datetime]:
+    """Three as_ofs late in the record, one of them not a month's first day."""
+    year = project[2].until.year
+    return [datetime(year, 8, 1), datetime(year, 8, 17), datetime(year, 10, 1)]
+
+
+def _compute(settings: Settings, tables: Tables, as_ofs: list[datetime], has_slots: bool) -> pa.Table:
+    columns = make_catalogue(tables.present, own_profile(tables)).columns
+    with open_database(settings) as database:
+        open_all(database, tables)
+        take_population(database, as_ofs)
+        query = plan_features(columns, as_ofs if has_slots else None).prepare(database)
+        return database.arrow(f"{query} ORDER BY account_id, as_of", "features")
+
+
+def _differing(one: pa.Table, other: pa.Table) -> dict[str, int]:
+    """Return column -> how many values differ: counts and texts at all, floats by more than 1e-9."""
+    found = {}
+    for name in one.column_names:
+        pairs = zip(one[name].to_pylist(), other[name].to_pylist(), strict=True)
+        found[name] = sum(not _same(a, b) for a, b in pairs)
+    return {name: count for name, count in found.items() if count}
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= CLOSE * max(1.0, abs(a))
+    return a == b
+
+
+@pytest.fixture(scope="module")
+def oracle(project: Project, as_ofs: list[datetime]) -> pa.Table:
+    """The range join in DuckDB."""
+    return _compute(project[0], project[2], as_ofs, has_slots=False)
+
+
+@pytest.mark.parametrize("has_slots", [True, False], ids=["slots", "range join"])
+def test_the_whole_catalogue_has_no_differing_value_on_spark(
+    project: Project, as_ofs: list[datetime], oracle: pa.Table, has_slots: bool
+) -> None:
+    found = _compute(project[1], project[2], as_ofs, has_slots)
+    assert oracle.num_rows > 100 and found.column_names == oracle.column_names and len(found.column_names) > 280
+    assert _differing(oracle, found) == {}
+
+
+def test_a_column_of_the_oracle_that_is_moved_would_be_seen(oracle: pa.Table) -> None:
+    place = oracle.column_names.index("load_time_p75_30")
+    moved = pa.array([None if v is None else v * (1 + 1e-6) for v in oracle[place].to_pylist()])
+    assert list(_differing(oracle, oracle.set_column(place, "load_time_p75_30", moved))) == ["load_time_p75_30"]
+
+
+def test_the_slot_plan_in_duckdb_agrees_too(project: Project, as_ofs: list[datetime], oracle: pa.Table) -> None:
+    assert _differing(oracle, _compute(project[0], project[2], as_ofs, has_slots=True)) == {}
+
+
+def test_features_built_on_spark_are_read_as_those_built_here(project: Project, as_ofs: list[datetime]) -> None:
+    here, spark, tables = project
+    built = build_features(spark, tables, as_ofs[-1:])
+    assert [path.name for path in built.folder.iterdir()] == [f"as_of={as_ofs[-1]:%Y-%m-%d}"]
+    assert _differing(build_features(here, tables, as_ofs[-1:]).read(), built.read()) == {}
+
+
+def test_tables_of_the_lake_are_read_from_a_path_or_by_name(
+    project: Project, world: Path, as_ofs: list[datetime], tmp_path: Path
+) -> None:
+    here, _, tables = project
+    options = f'options = {{ "spark.sql.warehouse.dir" = "{tmp_path / "warehouse"}" }}'
+    lake = f'[spark.tables]\nsubscriptions = "{tables.path("subscriptions")}"\naccounts = "lake_accounts"\n'
+    spark = _project(tmp_path / "lake", world, f"{ON_SPARK}\n[spark]\n{options}\n{lake}")
+    with open_database(spark) as database:
+        database.name("unused", "SELECT 1 AS one", "test")
+        rows = database.session.read.parquet(str(tables.path("accounts")))  # type: ignore[attr-defined]
+        rows.write.mode("overwrite").option("path", str(tmp_path / "accounts")).saveAsTable("lake_accounts")
+        open_all(database, tables)
+        take_population(database, as_ofs[-1:])
+        found = database.arrow("SELECT count(*) AS n FROM snapshots JOIN accounts USING (account_id)", "test")
+        database.session.sql("DROP TABLE lake_accounts")  # type: ignore[attr-defined]
+    with open_database(here) as database:
+        open_all(database, tables)
+        take_population(database, as_ofs[-1:])
+        assert found["n"].to_pylist() == database.arrow("SELECT count(*) AS n FROM snapshots", "test")["n"].to_pylist()
+
+
+def test_what_spark_refuses_is_said_in_our_words(project: Project) -> None:
+    with open_database(project[1]) as database, pytest.raises(DataError, match=r"who asked: Spark gave up\. .*nowhere"):
+        database.arrow("SELECT * FROM nowhere", "who asked")
+
+
+def test_without_the_extra_the_line_to_type_is_said(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.modules['pyspark'] = None; sys.modules['pyspark.sql'] = None\n"
+         "from features.settings import Spark; from features.spark import open_spark\n"
+         "from features.errors import SettingsError\n"
+         "try: open_spark(Spark()).__enter__()\nexcept SettingsError as error: print(error)"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert said.stdout.strip().endswith("Type: pip install 'undertow[spark]'")
+
+
+def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
+    code = (
+        "from features.settings import Spark; from features.spark import open_spark\n"
+        "from features.errors import SettingsError\n"
+        "try: open_spark(Spark(remote='sc://127.0.0.1:1')).__enter__()\n"
+        "except SettingsError as error: print(error)"
+    )
+    slow = {"SPARK_CONNECT_MAX_RETRIES": "0"}
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=120,
+                          check=True, env=os.environ | slow)  # fmt: skip
+    assert "Spark cannot be reached at sc://127.0.0.1:1" in said.stdout
+
+
+def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, tmp_path: Path, world: Path) -> None:
+    """A run of its own, whose Java process is killed as soon as it writes."""
+    spark = _project(tmp_path / "lost", world, ON_SPARK)
+    command = [sys.executable, "-W", "ignore", "-m", "serving.cli", "features", "--project", str(spark.folder)]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    java = _wait(lambda: _child_java(run.pid))
+    _wait(lambda: list(spark.store_path("features").glob("*")) or None)
+    time.sleep(3)
+    os.kill(java, signal.SIGKILL)
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == 1, said
+    assert "Spark gave up" in said and "Traceback" not in said
+    left = [path for path in spark.store_path("features").rglob("*") if not path.name.startswith(".")]
+    assert [path.name for path in left if path.name.startswith("as_of=") and path.parent.name[0] != "."] == []
+
+
+def _wait(ask: Callable[[], Any], seconds: float = 120.0) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = ask()
+        if found is not None:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
+def _child_java(parent: int) -> int | None:
+    """Return the Java process that a process started, directly or through a shell."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _comm(entry) == "java" and parent in _ancestors(int(entry.name)):
+            return int(entry.name)
+    return None
+
+
+def _comm(process: Path) -> str:
+    try:
+        return (process / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _ancestors(process: int) -> set[int]:
+    found: set[int] = set()
+    while process > 1 and process not in found:
+        found.add(process)
+        try:
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            break
+    return found

@@ -1,0 +1,52 @@
+"""The page of all features says of each what a reader may ask."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import duckdb
+import pytest
+
+from features.catalogue import FEATURES
+from features.definition import definition_id, resolve
+from features.tables import SQL_TYPES, TABLES
+from serving.pages.catalogue import page
+
+
+@pytest.fixture(scope="module")
+def written() -> str:
+    """The page."""
+    return page()
+
+
+def _cards(written: str) -> dict[str, str]:
+    found = re.findall(r'<section class="card" id="(\w+)">(.*?)</section>', written, flags=re.S)
+    return {name: unescape(text) for name, text in found}
+
+
+def test_every_card_is_there_with_all_that_it_says(written: str) -> None:
+    cards = _cards(written)
+    assert set(cards) == {feature.name for feature in FEATURES}
+    for feature in resolve(FEATURES):
+        said = cards[feature.name]
+        facts = [feature.sentence, feature.unit, feature.level, feature.null_means, definition_id(feature)]
+        assert not [fact for fact in [*facts, *(c.name for c in feature.columns)] if fact not in said], feature.name
+
+
+def test_the_sql_of_a_card_runs_as_it_stands(written: str) -> None:
+    with duckdb.connect() as connection:
+        for table in TABLES.values():
+            columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.type]}' for column in table.columns)
+            connection.execute(f"CREATE TABLE {table.name} ({columns})")
+        connection.execute("CREATE TABLE snapshots (account_id VARCHAR, as_of TIMESTAMP)")
+        connection.execute("INSERT INTO snapshots VALUES ('a', TIMESTAMP '2024-03-31')")
+        for name, said in _cards(written).items():
+            sql = re.search(r"<pre>(.*)</pre>", said, flags=re.S)
+            assert sql is not None
+            assert len(connection.execute(sql[1]).fetchall()) == 1, name
+
+
+def test_the_page_needs_nothing_else(written: str) -> None:
+    assert "{{" not in written and "<script" not in written
+    assert re.findall(r'(?:src|href)="(?!#)', written) == []

@@ -1,0 +1,36 @@
+"""`undertow features --as-of`: typed twice, it does its work once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from features.settings import Settings
+from serving.cli import app
+
+WORLD: dict[str, list[Mapping[str, object]]] = {
+    "accounts.csv": [{"account_id": "ada", "created_at": "2024-01-01"}],
+    "subscriptions.csv": [{"account_id": "ada", "subscription_id": "s", "started_at": "2024-01-01", "mrr": 50}],
+}
+
+
+def _written(folder: Path) -> dict[Path, int]:
+    """Every path below a folder, and when it was last changed."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_features_as_of_typed_twice_changes_nothing(project: Callable[..., Settings]) -> None:
+    settings = project(WORLD, "[data]\nuntil = 2024-06-15")
+    words = ["features", "--project", str(settings.folder), "--as-of", "2024-04-01", "--json"]
+    told, written = [], []
+    for _ in range(2):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.stderr
+        told.append(json.loads(result.stdout))
+        written.append(_written(settings.store_path("features")) | _written(settings.store_path("tables")))
+    assert told[0] == told[1]
+    assert written[0] == written[1]
+    assert (told[0]["as_ofs"], told[0]["rows"]) == (["2024-04-01"], 1)

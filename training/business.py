@@ -1,0 +1,315 @@
+"""The business numbers of a month, each as a card: what it says, its formula, and whose formula it is.
+
+Nothing here computes: `training.months` runs the SQL that a card carries over the loaded tables.
+A month is half-open, `[month start, next month start)`, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from features.definition import Family
+from features.errors import RequestError, did_you_mean
+
+ENOUGH = 30  # cases; a share, mean or quantile of fewer is not shown
+WIDE = 100  # cases; a number of fewer is shown and flagged
+FEW_ACCOUNTS = 10  # as is one whose cases come from fewer accounts
+GRACE: Literal["grace_days"] = "grace_days"
+
+Unit = Literal["share", "money", "points", "score", "ms", "hours", "days", "per visit"]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A sum over a sum; every text is an SQL aggregate over one account's rows in one month.
+
+    `rows`: the relation of `training.months` it reads. `n`: its cases (`bottom`, unless given).
+    `squares`: the sum of the squared values of its cases (`top`, unless given: right for a share).
+    `interval`: "wilson" for a share, "normal" for a bounded mean, "" for none. `times`: the scale.
+    """
+
+    rows: str
+    top: str
+    bottom: str
+    n: str = ""
+    squares: str = ""
+    interval: Literal["wilson", "normal", ""] = ""
+    times: float = 1.0
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum, which is exact whatever its n; `top` and `n` are SQL aggregates over an account's rows."""
+
+    rows: str
+    top: str
+    n: str
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """An exact, linearly interpolated quantile of `value` (SQL, null where a row does not count)."""
+
+    rows: str
+    value: str
+    share: float
+
+
+@dataclass(frozen=True)
+class FlatValue:
+    """The value of a customer under flat churn, from two other numbers of the month."""
+
+    churn: str = "logo_churn"
+    arpa: str = "arpa"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One business number.
+
+    `table`: what it is counted in. `formula`, `source`: what is computed and whose definition it is.
+    `minimum`: cases under which it is suppressed. `settles`: days after the month's end before it
+    can be judged, or "grace_days". `unrecorded`: the value that it takes where what it counts is not
+    recorded at all; it is left out then. `panel`: where a picture draws it. `note`: printed below.
+    """
+
+    name: str
+    sentence: str
+    family: Family
+    unit: Unit
+    table: str
+    measure: Rate | Total | Quantile | FlatValue
+    formula: str
+    source: str
+    panel: str
+    minimum: int = ENOUGH
+    settles: int | Literal["grace_days"] = 0
+    unrecorded: float | None = None
+    note: str = ""
+
+    @property
+    def on_platforms(self) -> bool:
+        """Whether it can be told per platform: only what is counted in events."""
+        return self.table == "events"
+
+
+def _movement(name: str, sentence: str, money: str, counted: str, note: str = "") -> Metric:
+    top = f"sum(CASE WHEN {counted} THEN {money} ELSE 0 END)"
+    return Metric(
+        name, sentence, "billing", "money", "subscriptions", Total("movements", top, f"count_if({counted})"),
+        formula=f"sum of ({money}) over accounts with {counted}",
+        source="Stripe Billing, MRR movements", panel="MRR movements", minimum=0, note=note,
+    )  # fmt: skip
+
+
+def _of_start(name: str, sentence: str, top: str, formula: str, panel: str, share: bool) -> Metric:
+    measure = Rate("movements", top, "sum(at_start)", n="count_if(at_start > 0)", interval="wilson" if share else "")
+    source = "Stripe and common SaaS usage; the denominator is the MRR at month start"
+    return Metric(name, sentence, "billing", "share", "subscriptions", measure, formula, source, panel, note=PAUSED)
+
+
+PAUSED = (
+    "MRR is taken as it stands: a pause over a month's end is churned and then reactivation MRR, and MRR that ended "
+    "for a neutral reason is churned too; logo churn forgives both."
+)
+MONEY = (
+    Metric(
+        "mrr", "MRR at the end of the month", "billing", "money", "subscriptions",
+        Total("movements", "sum(at_end)", "count_if(at_end > 0)"), minimum=0, panel="MRR",
+        formula="sum of mrr over subscriptions running just before the next month starts",
+        source="Stripe Billing, monthly recurring revenue",
+    ),
+    _movement("mrr_new", "MRR of accounts paying for the first time", "at_end",
+              "at_start = 0 AND NOT paid_before"),
+    _movement("mrr_reactivation", "MRR of accounts that pay again", "at_end",
+              "at_start = 0 AND paid_before"),
+    _movement("mrr_expansion", "MRR added by paying accounts", "at_end - at_start",
+              "at_start > 0 AND at_end > at_start"),
+    _movement("mrr_contraction", "MRR given up by accounts that stay", "at_start - at_end",
+              "at_end > 0 AND at_end < at_start"),
+    _movement("mrr_churned", "MRR of accounts that stopped paying", "at_start",
+              "at_start > 0 AND at_end = 0", note=PAUSED),
+    Metric(
+        "arpa", "MRR per paying account, at month start", "billing", "money", "subscriptions",
+        Rate("movements", "sum(at_start)", "count_if(at_start > 0)"), panel="MRR per account",
+        formula="MRR at month start / accounts with MRR above 0 then", source="common SaaS usage",
+    ),
+)  # fmt: skip
+
+CHURN_NOTE = (
+    "Logo churn is an account's last paid subscription ended with no return within [churn] grace_days; an end for "
+    "a neutral reason is none. logo_churn divides by the accounts paying at month start, logo_churn_stripe, as "
+    "Stripe does, by those and the ones that began in the month: do not compare one with the other."
+)
+CHURN = (
+    Metric(
+        "logo_churn", "Accounts paying at month start that left in the month", "billing", "share", "subscriptions",
+        Rate("paid_spells", "count_if(there AND there_left)", "count_if(there)", interval="wilson"),
+        formula="left in the month, of those paying at month start / paying at month start",
+        source="textbook customer churn rate", panel="Logo churn", settles=GRACE, note=CHURN_NOTE,
+    ),
+    Metric(
+        "logo_churn_stripe", "Accounts that left, of those paying at start or begun since",
+        "billing", "share", "subscriptions",
+        Rate("paid_spells", "count_if(any_left)", "count(*)", interval="wilson"),
+        formula="left in the month / (paying at month start + begun in the month)",
+        source="Stripe Billing, subscriber churn rate (there over 30 days)", panel="Logo churn", settles=GRACE,
+    ),
+    _of_start("gross_mrr_churn", "MRR lost by leaving or contraction, of that at month start",
+              "sum(greatest(at_start - at_end, 0))", "(churned + contraction) / start", "MRR churn", share=True),
+    _of_start("net_mrr_churn", "MRR lost less expansion, of that at month start",
+              "sum(CASE WHEN at_start > 0 THEN at_start - at_end ELSE 0 END)",
+              "(churned + contraction - expansion) / start; new and reactivation out", "MRR churn", share=False),
+    _of_start("grr", "Gross revenue retention: MRR kept, expansion left out",
+              "sum(least(at_start, at_end))", "(start - contraction - churned) / start", "Revenue retention",
+              share=True),
+    _of_start("nrr", "Net revenue retention: what the MRR of month start became",
+              "sum(CASE WHEN at_start > 0 THEN at_end ELSE 0 END)",
+              "(start + expansion - contraction - churned) / start; new and reactivation out", "Revenue retention",
+              share=False),
+    Metric(
+        "clv", "Margin of an account over 12 months at this churn", "billing", "money",
+        "subscriptions", FlatValue(),
+        formula="sum over months m = 1..12 of (1 - logo_churn)^m x arpa x margin x (1 + discount_rate)^(-m/12)",
+        source="the retention model of Gupta and Lehmann 2003, cut at a stated horizon",
+        panel="CLV, flat churn", settles=GRACE,
+        note="clv is a flat-rate figure: every account churns alike, at the month's rate, over [value] months; its "
+        "interval carries that of logo_churn alone. `undertow score` gives each account its own value.",
+    ),
+)  # fmt: skip
+
+CX = (
+    Metric(
+        "nps", "Net promoter score, -100 to 100", "cx", "points", "surveys",
+        Rate("answers", "count_if(is_nps AND score >= 9) - count_if(is_nps AND score < 7)", "count_if(is_nps)",
+             squares="count_if(is_nps AND (score >= 9 OR score < 7))", interval="normal", times=100),
+        formula="100 x (answers of 9-10 - answers of 0-6) / answers of 0-10; passives count below the line",
+        source="Reichheld 2003; interval from the trinomial variance", panel="NPS",
+        note="nps reads answers on a scale of 10 (or unsaid) only.",
+    ),
+    Metric(
+        "csat", "Answers in the two best boxes of their scale", "cx", "share", "surveys",
+        Rate("answers", "count_if(is_csat AND score >= scale - 1)", "count_if(is_csat)", interval="wilson"),
+        formula="scores of scale_max or one less / scores (scale_max 3 to 10; 5 where unsaid)",
+        source="top-2-box CSAT", panel="CSAT, top two boxes",
+    ),
+    Metric(
+        "ticket_csat", "Ticket ratings of 4 or 5", "cx", "share", "tickets",
+        Rate("ratings", "count_if(csat >= 4)", "count(*)", interval="wilson"),
+        formula="tickets rated 4 or 5 in the month / tickets rated in the month (1 to 5)",
+        source="top-2-box CSAT", panel="CSAT, top two boxes",
+    ),
+    Metric(
+        "ces", "Mean customer effort score, carried to 1-7", "cx", "score", "surveys",
+        Rate("answers", "sum(ces)", "count(ces)"),
+        formula="mean of 1 + 6 x (score - 1) / (scale_max - 1); scale_max 7 where unsaid",
+        source="CES 2.0, where 7 is easy; in CES 1.0 the direction is the other", panel="Effort (CES)",
+    ),
+    Metric(
+        "first_response_time", "Mean time to a first answer, by month of the answer", "cx", "hours",
+        "tickets", Rate("first_answers", "sum(hours)", "count(*)"),
+        formula="mean of first_response_at - opened_at, calendar hours", source="Zendesk, first reply time",
+        panel="Ticket times",
+    ),
+    Metric(
+        "resolution_time", "Mean time to resolution, by month of resolution", "cx", "hours", "tickets",
+        Rate("resolutions", "sum(hours)", "count(*)"),
+        formula="mean of resolved_at - opened_at, calendar hours", source="Zendesk, full resolution time",
+        panel="Ticket times",
+        note="resolution_time knows only tickets that were resolved; read it beside open_ticket_age.",
+    ),
+    Metric(
+        "open_ticket_age", "Median age of the tickets open at month end", "cx", "days", "tickets",
+        Quantile("open_tickets", "age_days", 0.5),
+        formula="median of month end - opened_at over tickets not resolved by then",
+        source="what a mean over resolved tickets leaves out", panel="Age of open tickets",
+    ),
+    Metric(
+        "reopen_rate", "Resolved tickets reopened within 14 days", "cx", "share", "tickets",
+        Rate("resolutions", "count_if(reopened)", "count(*)", interval="wilson"),
+        formula="resolved and reopened no later than 14 days after / resolved",
+        source="Zendesk, reopens over solved tickets, with an equal wait for every month", panel="Reopened tickets",
+        settles=14, unrecorded=0,
+    ),
+)  # fmt: skip
+
+
+def _share(top: str, bottom: str, rows: str = "interactions") -> Rate:
+    return Rate(rows, top, bottom, interval="wilson")
+
+
+def _vital(vital: str, name: str, unit: Unit, good: float, poor: float) -> tuple[Metric, ...]:
+    """The three numbers of a web vital; `good` and `poor` in its unit, as web.dev has them."""
+    seen = f"kind = 'web_vital' AND name = '{vital}' AND value >= 0"
+    source, short = "web-vitals, thresholds of web.dev", vital.lower()
+    return (
+        Metric(f"{short}_p75", f"{name} that one page in four exceeds", "ux", unit, "events",
+               Quantile("interactions", f"CASE WHEN {seen} THEN value END", 0.75),
+               "75th percentile of the values reported", source, f"{vital}, p75"),
+        Metric(f"good_{short}_share", f"Pages whose {vital} was good ({good:g} or less)", "ux", "share", "events",
+               _share(f"count_if({seen} AND value <= {good})", f"count_if({seen})"),
+               f"values up to {good:g} / values", source, "Web vitals, good share"),
+        Metric(f"poor_{short}_share", f"Pages whose {vital} was poor (over {poor:g})", "ux", "share", "events",
+               _share(f"count_if({seen} AND value > {poor})", f"count_if({seen})"),
+               f"values over {poor:g} / values", source, "Web vitals, poor share"),
+    )  # fmt: skip
+
+
+LOADS = "kind = 'page_view' AND duration_ms IS NOT NULL"
+UX = (
+    Metric("error_rate", "Errors per page view", "ux", "share", "events",
+           _share("count_if(kind = 'error')", "count_if(kind = 'page_view')"),
+           "errors / page views; a page may meet several", "Undertow's feature of that name", "Errors per page view",
+           unrecorded=0),
+    Metric("crash_free_sessions", "Visits without a crash", "ux", "share", "events",
+           _share("count_if(NOT crashed)", "count(*)", "visits"),
+           "1 - visits with a crash / visits", "Sentry and Firebase, crash-free sessions", "Crash-free visits",
+           unrecorded=1),
+    Metric("task_success_rate", "Task attempts that were completed", "ux", "share", "events",
+           _share("count_if(kind = 'task_completed')",
+                  "greatest(count_if(kind = 'task_started'), count_if(kind IN ('task_completed', 'task_failed')))"),
+           "completed / attempts; an account's attempts are its starts or its ends, whichever are more, since a "
+           "task may end in a later month", "ISO 9241-11, effectiveness", "Task success",
+           unrecorded=0),
+    Metric("time_on_task", "Median time of the tasks completed", "ux", "ms", "events",
+           Quantile("interactions", "CASE WHEN kind = 'task_completed' THEN duration_ms END", 0.5),
+           "median of duration_ms over completed tasks", "ISO 9241-11, efficiency", "Time on task"),
+    Metric("load_time_p75", "Load time that one page in four exceeds", "ux", "ms", "events",
+           Quantile("interactions", "CASE WHEN kind = 'page_view' THEN duration_ms END", 0.75),
+           "75th percentile of duration_ms over page views", "common real-user monitoring", "Load time, p75"),
+    Metric("apdex", "Apdex of page loads, 0 to 1, with T = 2 seconds", "ux", "score", "events",
+           Rate("interactions", f"count_if({LOADS} AND duration_ms <= 2000) "
+                f"+ 0.5 * count_if({LOADS} AND duration_ms > 2000 AND duration_ms <= 8000)", f"count_if({LOADS})"),
+           "(loads up to T + half of those over T and up to 4T) / loads", "Apdex Alliance 2007", "Apdex"),
+    *_vital("LCP", "Largest contentful paint", "ms", 2500, 4000),
+    *_vital("INP", "Interaction to next paint", "ms", 200, 500),
+    *_vital("CLS", "Cumulative layout shift", "score", 0.1, 0.25),
+)  # fmt: skip
+
+USAGE = (
+    Metric("page_views_per_visit", "Page views per visit", "usage", "per visit", "events",
+           Rate("visits", "sum(page_views)", "count(*)"),
+           "page views / visits; a visit is a session_id and belongs to the month it began in",
+           "common web analytics", "Page views per visit"),
+    Metric("click_through_rate", "Clicks on what was shown, per time it was shown", "usage", "share", "events",
+           _share("count_if(kind = 'click' AND was_shown)", "count_if(kind = 'impression')"),
+           "clicks on a name that has impressions / impressions", "IAB, click-through rate", "Click-through",
+           unrecorded=0),
+    Metric("conversion_rate", "Visits with a conversion", "usage", "share", "events",
+           _share("count_if(converted)", "count(*)", "visits"),
+           "visits with a conversion / visits", "common web analytics, session conversion", "Conversion",
+           unrecorded=0),
+)  # fmt: skip
+
+CARDS: dict[str, Metric] = {card.name: card for card in (*MONEY, *CHURN, *CX, *UX, *USAGE)}
+
+
+def choose(names: Sequence[str] = ()) -> tuple[Metric, ...]:
+    """Return the cards of these names in their order, or all. Raises RequestError for an unknown one."""
+    for name in names:
+        if name not in CARDS:
+            hint = did_you_mean(name, CARDS)
+            raise RequestError(f"Unknown metric '{name}'.{hint} Known: {', '.join(CARDS)}.")
+    return tuple(CARDS[name] for name in dict.fromkeys(names)) or tuple(CARDS.values())

@@ -1,0 +1,256 @@
+"""Statistical alarms: a column that knows too well who leaves has mostly been told.
+
+What honest columns do, measured on simulated worlds: AUROC up to .63 with a lower bound of .61
+(2,000 accounts), up to .79 with one of .71 (300 accounts); in the last week before leaving up to
+.93 with a lower bound of .89. From this the rules, all on lower bounds so that noise raises no alarm:
+
+- within the headline horizon, one column alone above .80: failure;
+- above .95 among those who leave in the last week: a warning (an honest sign may come so late);
+  among those who leave later: failure;
+- above .75 in every band of days to churn, the furthest included: failure. What is written when an
+  account leaves tells it as well a season ahead as a day ahead; behaviour fades with distance;
+- a column of `accounts` that is an end state (`training.end_states`): by account, above .80 for ever
+  leaving, or one value (or being filled at all) that practically only leavers have: failure;
+- one column with more than half of a model's split gain, among at least 20 columns: failure.
+
+Days to a renewal are honest and may be strong, since a term binds: for them failures are warnings.
+Every AUROC compares accounts of the same moment only, so that no calendar trend counts as knowledge.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import lightgbm as lgb
+import numpy as np
+
+from features.audit import Finding, Level
+from features.definition import Column, measures
+from features.settings import Training
+from training.areas import Area, area, halves, how_many, micros, moments, rates_elsewhere, views
+from training.bundle import Bundle
+from training.churn import parameters
+from training.encoding import encode, fit_columns
+from training.end_states import source_of
+from training.examples import Examples
+from training.metrics import FEW_CHURNERS
+from training.periods import COVARIATES
+
+CHECK = "statistics"
+TELLING, FLAT, PERFECT = 0.80, 0.75, 0.95  # lower bounds of AUROC
+GAIN, FEW_COLUMNS = 0.5, 20
+MOST_ROWS = 100_000  # more are thinned out by account
+TREES = 50  # of the small model that is fitted where there is no champion
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How well one view of a column tells who leaves.
+
+    `view`: "value", "category" (churn rate of the value in the other half of the accounts) or "filled".
+    `bands`: for those who leave in each of `bands_of(headline)` against those who stay.
+    """
+
+    column: str
+    view: str
+    headline: Area | None
+    bands: tuple[Area | None, ...]
+    is_clock: bool = False
+
+    @property
+    def strength(self) -> float:
+        """Return the lower bound within the headline horizon."""
+        return self.headline.strength if self.headline else 0.0
+
+
+def bands_of(headline: int) -> tuple[tuple[int, int], ...]:
+    """Return the bands of days to churn: 0-7, 7-30 and 30 to the headline horizon, as far as they fit."""
+    edges = [day for day in (0, 7, 30) if day < headline] + [headline]
+    return tuple(pairwise(edges))
+
+
+# --- every column, alone ---------------------------------------------------------------------------
+
+
+def tellings(examples: Examples, columns: Iterable[Column], headline: int) -> list[Telling]:
+    """Return how well each column alone tells who leaves, the strongest first; matured snapshots only."""
+    matured = _thinned(examples.take(examples.outcomes.matured(headline)))
+    if not len(matured):
+        return []
+    sides = _Sides.of(matured, headline)
+    found = []
+    for column in columns:
+        values = matured.rows[column.name]
+        is_clock = any(measure.statistic == "days until" for measure in measures(column.feature.measure))
+        for view, score, keep in views(values):
+            if not keep.any() or np.ptp(score[keep]) == 0:
+                continue
+            areas = [sides.area(view, score, keep & (band | ~sides.left), band) for band in sides.bands]
+            found.append(Telling(column.name, view, areas[0], tuple(areas[1:]), is_clock))
+    return sorted(found, key=lambda telling: -telling.strength)
+
+
+def telling_findings(found: Sequence[Telling], headline: int) -> list[Finding]:
+    """Return what the rules at the top of this file say of each column."""
+    said: dict[str, Finding] = {}
+    for telling in found:
+        for one in _judge(telling, headline):
+            said.setdefault(one.culprit, one)
+    if not any(telling.headline and telling.headline.is_enough for telling in found):
+        said[""] = Finding("note", CHECK, "all columns", "not enough data: fewer than "
+                           f"{FEW_CHURNERS} accounts left within {headline} days of a matured snapshot.")  # fmt: skip
+    return list(said.values())
+
+
+def _judge(telling: Telling, headline: int) -> Iterator[Finding]:
+    """Yield at most one failure, the plainest, and a warning for the last week."""
+    bands = bands_of(headline)
+    level: Level = "warning" if telling.is_clock else "failure"
+    name, area = source_of(telling.column), telling.headline
+    far = [(band, one) for band, one in zip(bands, telling.bands, strict=True) if band[0] and one]
+    perfect = next(((band, one) for band, one in far if one.strength > PERFECT), None)
+    if area and telling.strength > TELLING:
+        yield Finding(level, CHECK, name, f"{_what(telling)} tells who leaves within {headline} days with AUROC "
+                      f"{area.said}: above {TELLING:.2f}, one column alone has mostly been told.")  # fmt: skip
+    elif perfect:
+        (start, end), one = perfect
+        yield Finding(level, CHECK, name, f"{_what(telling)} tells who leaves in {start} to {end} days nearly "
+                      f"perfectly: AUROC {one.said}.")  # fmt: skip
+    elif _is_flat(telling):
+        known = [(band, one) for band, one in zip(bands, telling.bands, strict=True) if one]
+        each = ", ".join(f"{start}-{end} days {one.said}" for (start, end), one in known)
+        yield Finding(level, CHECK, name, f"{_what(telling)} tells those who leave far ahead as well as those who "
+                      f"leave at once: {each}. Behaviour fades with distance; an end state does not.")  # fmt: skip
+    elif telling.bands[0] and telling.bands[0].strength > PERFECT:
+        yield Finding("warning", CHECK, name, f"{_what(telling)} tells who leaves within the week nearly perfectly: "
+                      f"AUROC {telling.bands[0].said}. A sign that comes too late, or one written "
+                      "at leaving.")  # fmt: skip
+
+
+def _is_flat(telling: Telling) -> bool:
+    """Above FLAT in every band with enough churners, in one direction: the furthest and one more at least."""
+    known = [area for area in telling.bands if area and area.is_enough]
+    if len(known) < 2 or telling.bands[-1] not in known:
+        return False
+    return min(area.low for area in known) > FLAT or max(area.high for area in known) < 1 - FLAT
+
+
+def _what(telling: Telling) -> str:
+    return {"value": "its value", "category": "its value", "filled": "whether it is filled"}[telling.view]
+
+
+# --- who is compared with whom ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Rows with who left: `left` bool (n,), `bands` (all who left, then each band), groups to compare in."""
+
+    left: np.ndarray
+    bands: tuple[np.ndarray, ...]
+    account: np.ndarray
+    moment: np.ndarray
+    half: np.ndarray
+
+    @classmethod
+    def of(cls, examples: Examples, headline: int) -> _Sides:
+        days, left = examples.outcomes.churn_days, examples.outcomes.churned(headline)
+        bands = tuple(left & (days >= start) & (days < end) for start, end in bands_of(headline))
+        return cls(left, (left, *bands), examples.accounts, moments(examples), halves(examples))
+
+    def area(self, view: str, score: np.ndarray, keep: np.ndarray, left: np.ndarray) -> Area | None:
+        """Return the AUROC of `score` for `left` among the rows to keep."""
+        y, account, moment = left[keep], self.account[keep], self.moment[keep]
+        values = score[keep]
+        if view == "category":
+            values = rates_elsewhere(values, y, self.half[keep])
+            moment = 2 * moment + self.half[keep]  # rates of different halves do not compare
+        return area(values, y, account, moment)
+
+
+def _thinned(examples: Examples) -> Examples:
+    """Return all rows of as many accounts as keep the rows under MOST_ROWS."""
+    if len(examples) <= MOST_ROWS:
+        return examples
+    names = examples.rows["account_id"].to_pylist()
+    drawn = np.array([zlib.crc32(f"thin {name}".encode()) / 2**32 for name in names])
+    return examples.take(drawn < MOST_ROWS / len(examples))
+
+
+# --- the model -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ModelAlarm:
+    """What a trained model leans on and how early it tells: gain shares, the largest first, and bands."""
+
+    model: str
+    columns: int
+    gains: tuple[tuple[str, float], ...]
+    headline: Area | None = None
+    bands: tuple[Area | None, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values."""
+        return asdict(self) | {"gains": dict(self.gains)}
+
+
+def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAlarm:
+    """Return a champion's gain shares, and its AUROC by band on snapshots that it did not learn from."""
+    boosters = [booster for model in bundle.causes for booster in model.boosters]
+    later = micros(examples) >= np.datetime64(bundle.trained_until, "us")
+    unseen = examples.take(later & examples.outcomes.matured(headline))
+    areas: list[Area | None] = []
+    if len(unseen) and headline in bundle.ends:
+        p = bundle.probability(unseen.rows)[:, bundle.ends.index(headline)]
+        sides = _Sides.of(unseen, headline)
+        areas = [sides.area("value", p, band | ~sides.left, band) for band in sides.bands]
+    gains = _gain_shares(boosters)
+    return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, areas[0] if areas else None,
+                      tuple(areas[1:]))  # fmt: skip
+
+
+def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, settings: Training) -> ModelAlarm | None:
+    """Fit a small model to leaving within the horizon, for its gain shares; None where too few left."""
+    matured = _thinned(examples.take(examples.outcomes.matured(headline)))
+    left = matured.outcomes.churned(headline)
+    if how_many(matured.accounts[left]) < FEW_CHURNERS:
+        return None
+    chosen = fit_columns(columns, matured.rows)
+    names = [column.name for column in chosen]
+    data = lgb.Dataset(encode(chosen, matured.rows), label=left.astype(float), feature_name=names)
+    booster = lgb.train(parameters(len(left), int(left.sum()), settings, 0), data, num_boost_round=TREES)
+    return ModelAlarm("a small model fitted for this", len(chosen), _gain_shares([booster]))
+
+
+def model_findings(found: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
+    """Return what the gain shares and the bands of a model say."""
+    if found is None or not found.gains:
+        return [Finding("note", "gain", "no model", "not enough data to see what a model would lean on.")]
+    clocks = {c.name for c in columns if any(m.statistic == "days until" for m in measures(c.feature.measure))}
+    clocks |= {name for name, _, _ in COVARIATES}
+    name, share = found.gains[0]
+    said = []
+    if share > GAIN:
+        honest = name in clocks or found.columns < FEW_COLUMNS
+        told = f"{share:.0%} of the split gain of {found.model}: one column decides nearly alone."
+        said.append(Finding("warning" if honest else "failure", "gain", source_of(name), told))
+    for (start, end), one in zip(bands_of(headline), found.bands, strict=False):
+        if one and one.strength > PERFECT:
+            told = f"it tells who leaves in {start} to {end} days nearly perfectly: AUROC {one.said}."
+            said.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, told))
+    return said
+
+
+def _gain_shares(boosters: Sequence[lgb.Booster]) -> tuple[tuple[str, float], ...]:
+    gained: dict[str, float] = {}
+    for booster in boosters:
+        gains = booster.feature_importance(importance_type="gain")
+        for name, gain in zip(booster.feature_name(), gains, strict=True):
+            gained[name] = gained.get(name, 0.0) + float(gain)
+    whole = sum(gained.values())
+    shares = [(name, gain / whole) for name, gain in gained.items() if whole > 0]
+    return tuple(sorted(shares, key=lambda share: (-share[1], share[0])))

@@ -1,0 +1,241 @@
+"""From the loaded tables to sums and quantiles a month: one query a relation.
+
+A relation has a row a case, with the columns month, grp and account_id. Only rows recorded before
+`until` are read, and each counts in the month in which it happened. What was known of an account at
+the end holds for all its months: one that was merged into another counts as that other throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from features.engines import Connection, InDuckDB, rows, run
+from features.settings import Settings
+from features.sources import Tables
+from training.business import FlatValue, Metric, Quantile, Rate, Total, choose
+from training.outcomes import make_spells
+
+By = Literal["segment", "platform"]
+VISIT = timedelta(days=1)  # a visit that is longer may be counted once more when the first month begins
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month of the record, `[starts, ends)`, UTC midnights."""
+
+    starts: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a query found: the value, its standard error (nan: none), cases and accounts."""
+
+    value: float
+    error: float
+    n: int
+    accounts: int
+
+
+Found = dict[tuple[str, datetime, str], Measured]  # by metric, month start, group
+
+
+# --- relations: (month, account_id, ...), a row a case ----------------------------------------
+
+GROUP = {"segment": "coalesce(a.segment, 'no segment')", "platform": "coalesce(r.platform, 'no platform')"}
+
+RELATIONS = {
+    "movements": """
+        SELECT m.starts AS month, s.account_id,
+               round(sum(CASE WHEN s.started_at < m.starts AND coalesce(s.ended_at >= m.starts, true)
+                              THEN s.mrr ELSE 0 END), 4) AS at_start,
+               round(sum(CASE WHEN coalesce(s.ended_at >= m.ends, true) THEN s.mrr ELSE 0 END), 4) AS at_end,
+               bool_or(s.started_at < m.starts) AS paid_before
+        FROM months AS m JOIN (
+            SELECT account_id, started_at, mrr, CASE WHEN end_recorded_at < {until} THEN ended_at END AS ended_at
+            FROM subscriptions WHERE mrr > 0 AND recorded_at < {until}
+        ) AS s ON s.started_at < m.ends AND coalesce(s.ended_at > s.started_at, true)
+        GROUP BY m.starts, s.account_id HAVING at_start > 0 OR at_end > 0""",
+    "paid_spells": """
+        SELECT m.starts AS month, s.account_id,
+               bool_or(s.started_at < m.starts) AS there,
+               coalesce(bool_or(s.started_at < m.starts AND s.ended_at < m.ends AND s.cause <> 'neutral'), false)
+                   AS there_left,
+               coalesce(bool_or(s.ended_at < m.ends AND s.cause <> 'neutral'), false) AS any_left
+        FROM months AS m JOIN spells AS s
+          ON s.started_at < m.ends AND coalesce(s.ended_at >= m.starts, true)
+        GROUP BY m.starts, s.account_id""",
+    "answers": """
+        SELECT date_trunc('month', responded_at) AS month, account_id, score, coalesce(scale_max, 5) AS scale,
+               kind = 'nps' AND coalesce(scale_max, 10) = 10 AND score BETWEEN 0 AND 10 AS is_nps,
+               kind = 'csat' AND scale BETWEEN 3 AND 10 AND score BETWEEN 0 AND scale AS is_csat,
+               CASE WHEN kind = 'ces' AND score BETWEEN 1 AND coalesce(scale_max, 7) AND coalesce(scale_max, 7) > 1
+                    THEN 1 + 6 * (score - 1) / (coalesce(scale_max, 7) - 1) END AS ces
+        FROM surveys WHERE recorded_at < {until} AND responded_at >= {first} AND responded_at < {last}""",
+    "ratings": """
+        SELECT date_trunc('month', csat_at) AS month, account_id, csat FROM tickets
+        WHERE recorded_at < {until} AND csat BETWEEN 0 AND 5 AND csat_at >= {first} AND csat_at < {last}""",
+    "first_answers": """
+        SELECT date_trunc('month', first_response_at) AS month, account_id,
+               date_diff('microsecond', opened_at, first_response_at) / 3.6e9 AS hours FROM tickets
+        WHERE recorded_at < {until} AND first_response_at >= {first} AND first_response_at < {last}""",
+    "resolutions": """
+        SELECT date_trunc('month', resolved_at) AS month, account_id,
+               date_diff('microsecond', opened_at, resolved_at) / 3.6e9 AS hours,
+               coalesce(reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened FROM tickets
+        WHERE recorded_at < {until} AND resolved_at >= {first} AND resolved_at < {last}""",
+    "open_tickets": """
+        SELECT m.starts AS month, t.account_id, date_diff('microsecond', t.opened_at, m.ends) / 8.64e10 AS age_days
+        FROM months AS m JOIN tickets AS t ON t.opened_at < m.ends AND coalesce(t.resolved_at >= m.ends, true)
+        WHERE t.recorded_at < {until}""",
+    "interactions": """
+        SELECT date_trunc('month', occurred_at) AS month, account_id, platform, kind, name, duration_ms, value,
+               coalesce(name, '') IN (SELECT coalesce(name, '') FROM events WHERE kind = 'impression'
+                   AND occurred_at >= {first} AND occurred_at < {last}) AS was_shown
+        FROM events WHERE recorded_at < {until} AND occurred_at >= {first} AND occurred_at < {last}""",
+    "visits": """
+        SELECT date_trunc('month', min(occurred_at)) AS month, account_id,
+               arg_min(platform, occurred_at) AS platform, count_if(kind = 'page_view') AS page_views,
+               bool_or(kind = 'crash') AS crashed, bool_or(kind = 'conversion') AS converted
+        FROM events WHERE recorded_at < {until} AND session_id IS NOT NULL
+          AND occurred_at >= {before}
+        GROUP BY account_id, session_id HAVING min(occurred_at) >= {first} AND min(occurred_at) < {last}""",
+}
+
+# Its rows are also those of the account it went into, from their beginning.
+MERGED_AWAY = """
+    WHERE r.account_id NOT IN (
+        SELECT account_id FROM merges WHERE greatest(merged_at, recorded_at) < {until} AND account_id <> merged_into)"""
+
+
+def make_relations(
+    connection: Connection,
+    settings: Settings,
+    tables: Tables,
+    months: Sequence[Month],
+    by: By | None,
+    cards: Iterable[Metric],
+) -> None:
+    """Make each relation these cards read a view with the columns month, grp, account_id and its own."""
+    listed = ", ".join(f"({_moment(month.starts)}, {_moment(month.ends)})" for month in months)
+    run(connection, f"CREATE TEMP TABLE months AS FROM (VALUES {listed}) AS m(starts, ends)", "months")
+    span = {
+        "before": _moment(months[0].starts - VISIT),
+        "first": _moment(months[0].starts),
+        "last": _moment(months[-1].ends),
+        "until": _moment(tables.until),
+    }
+    group = GROUP[by] if by else "''"
+    joined = "JOIN accounts AS a USING (account_id)" if by == "segment" else ""
+    kept = MERGED_AWAY.format(**span) if "merges" in tables.present else ""
+    for name in sorted({_measure_of(card).rows for card in _with_parts(cards)}):
+        if name == "paid_spells":
+            make_spells(InDuckDB(connection), settings, tables, tables.until)
+        select = f"SELECT r.*, {group} AS grp FROM ({RELATIONS[name].format(**span)}) AS r {joined} {kept}"
+        run(connection, f"CREATE TEMP VIEW {name} AS {select}", name)
+
+
+def _moment(time: datetime) -> str:
+    return f"TIMESTAMP '{time:%Y-%m-%d %H:%M:%S}'"
+
+
+# --- measuring: one query a relation, and one more for its quantiles ---------------------------
+
+
+def _with_parts(cards: Iterable[Metric]) -> list[Metric]:
+    """Return the cards with an SQL of their own: those asked for, and those another is made of."""
+    found: dict[str, Metric] = {}
+    for card in cards:
+        measure = card.measure
+        parts = choose((measure.churn, measure.arpa)) if isinstance(measure, FlatValue) else (card,)
+        found |= {part.name: part for part in parts}
+    return list(found.values())
+
+
+def _measure_of(card: Metric) -> Rate | Total | Quantile:
+    assert not isinstance(card.measure, FlatValue)
+    return card.measure
+
+
+def measure(connection: Connection, cards: Iterable[Metric]) -> Found:
+    """Return what the relations hold for these cards, and for those that others are made of."""
+    found: Found = {}
+    read: dict[tuple[str, bool], list[Metric]] = {}
+    for card in _with_parts(cards):
+        asked = _measure_of(card)
+        read.setdefault((asked.rows, isinstance(asked, Quantile)), []).append(card)
+    for (relation, is_quantile), together in read.items():
+        found |= (_quantiles if is_quantile else _sums)(connection, relation, together)
+    return found
+
+
+def _sums(connection: Connection, relation: str, cards: Sequence[Metric]) -> Found:
+    """Sum tops and bottoms an account, then over accounts, with what the variance between them needs."""
+    inner, outer = [], []
+    for i, card in enumerate(cards):
+        measure = _measure_of(card)
+        assert not isinstance(measure, Quantile)
+        rate = measure if isinstance(measure, Rate) else Rate(relation, measure.top, "0", n=measure.n)
+        for short, text in (("t", rate.top), ("b", rate.bottom), ("n", rate.n or rate.bottom),
+                            ("s", rate.squares or rate.top)):  # fmt: skip
+            inner.append(f"CAST(coalesce({text}, 0) AS DOUBLE) AS {short}{i}")
+            outer.append(f"sum({short}{i}) AS {short}{i}")
+        outer += [f"sum(t{i} * t{i}) AS tt{i}", f"sum(t{i} * b{i}) AS tb{i}", f"sum(b{i} * b{i}) AS bb{i}",
+                  f"count_if(n{i} > 0) AS a{i}"]  # fmt: skip
+    sql = (
+        f"WITH accounts_ AS (SELECT month, grp, account_id, {', '.join(inner)} FROM {relation} "
+        f"GROUP BY month, grp, account_id) SELECT month, grp, {', '.join(outer)} FROM accounts_ GROUP BY month, grp"
+    )
+    return _read(connection, sql, relation, cards, _from_sums)
+
+
+def _from_sums(card: Metric, told: Callable[[str], float]) -> Measured:
+    top, bottom, n, accounts = told("t"), told("b"), int(told("n")), int(told("a"))
+    if isinstance(card.measure, Total):
+        return Measured(top, math.nan, n, accounts)
+    if not bottom:
+        return Measured(math.nan, math.nan, n, accounts)
+    value = top / bottom
+    between = (told("tt") - 2 * value * told("tb") + value**2 * told("bb")) / bottom**2
+    within = (told("s") / bottom - value**2) / n
+    return Measured(value, math.sqrt(max(between, within, 0.0)), n, accounts)
+
+
+def _quantiles(connection: Connection, relation: str, cards: Sequence[Metric]) -> Found:
+    asked = []
+    for i, card in enumerate(cards):
+        measure = _measure_of(card)
+        assert isinstance(measure, Quantile)
+        asked += [f"quantile_cont({measure.value}, {measure.share}) AS q{i}", f"count({measure.value}) AS n{i}",
+                  f"count(DISTINCT CASE WHEN ({measure.value}) IS NOT NULL THEN account_id END) AS a{i}"]  # fmt: skip
+    sql = f"SELECT month, grp, {', '.join(asked)} FROM {relation} GROUP BY month, grp"
+    return _read(connection, sql, relation, cards, _from_quantile)
+
+
+def _from_quantile(card: Metric, told: Callable[[str], float]) -> Measured:
+    return Measured(told("q"), math.nan, int(told("n")), int(told("a")))
+
+
+def _read(
+    connection: Connection,
+    sql: str,
+    relation: str,
+    cards: Sequence[Metric],
+    reading: Callable[[Metric, Callable[[str], float]], Measured],
+) -> Found:
+    found: Found = {}
+    for row in rows(connection, sql, relation):
+        month = row["month"]
+        assert isinstance(month, datetime)
+        for i, card in enumerate(cards):
+
+            def told(short: str, row: dict[str, object] = row, i: int = i) -> float:
+                value = row[f"{short}{i}"]
+                return math.nan if value is None else float(str(value))
+
+            found[card.name, month, str(row["grp"])] = reading(card, told)
+    return found

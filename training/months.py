@@ -1,0 +1,261 @@
+"""The business numbers, month by month: from the loaded tables to values with n and intervals.
+
+Everything recorded before `tables.until` is read, and a row counts in the month in which it
+happened. Cases of one account are alike, so a share's Wilson interval takes them for fewer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from features.build import open_tables
+from features.engines import Connection, InDuckDB, open_duckdb, rows
+from features.errors import DataError, TimeError
+from features.settings import Settings, Value
+from features.sources import Tables
+from features.window import month_starts
+from training.business import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
+from training.measuring import GROUP, VISIT, By, Found, Measured, Month, make_relations, measure
+from training.plots import wilson
+
+Status = Literal["shown", "wide", "not enough data", "not yet settled"]
+Z = 1.96  # standard errors on either side of a 95 % interval
+NOTHING = Measured(math.nan, math.nan, 0, 0)
+NO_ROW = "no row of these months has what it is measured on"
+UNRECORDED = "what it counts never occurs in these months, as where it is not recorded"
+
+
+@dataclass(frozen=True)
+class Number:
+    """One metric in one month, of one group ("" without `by`).
+
+    `value`, `low`, `high`: in the card's unit, a share from 0 to 1; `value` is None where it is
+    suppressed, the others also where a number has no interval. `n`: its cases. `accounts`: how many
+    accounts these come from.
+    """
+
+    metric: str
+    month: datetime
+    group: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    accounts: int
+    status: Status
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain JSON values, rounded to six digits after the point."""
+        numbers = {name: _rounded(getattr(self, name)) for name in ("value", "low", "high")}
+        return asdict(self) | numbers | {"month": f"{self.month:%Y-%m}"}
+
+
+@dataclass(frozen=True)
+class Business:
+    """The numbers of these months (oldest first), card by card, group by group.
+
+    `lines`: (metric, group) -> its numbers, a month each. `left_out`: metric -> why it is missing.
+    `notes`: what a reader must know.
+    """
+
+    cards: tuple[Metric, ...]
+    months: tuple[Month, ...]
+    by: By | None
+    groups: tuple[str, ...]
+    currency: str
+    lines: dict[tuple[str, str], tuple[Number, ...]]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Every number: card by card, group by group, oldest month first."""
+        return tuple(number for line in self.lines.values() for number in line)
+
+    def line(self, metric: str, group: str = "") -> tuple[Number, ...]:
+        """Return a metric's numbers in one group, a month each, oldest first."""
+        return self.lines[metric, group]
+
+    def as_json(self) -> dict[str, object]:
+        """Return cards and numbers as plain JSON values."""
+        said = ("name", "sentence", "family", "unit", "table", "formula", "source", "minimum", "settles")
+        return {
+            "months": [f"{month.starts:%Y-%m}" for month in self.months],
+            "by": self.by,
+            "currency": self.currency,
+            "metrics": [{name: getattr(card, name) for name in said} for card in self.cards],
+            "numbers": [number.as_json() for number in self.numbers],
+            "left_out": self.left_out,
+            "notes": self.notes,
+        }
+
+
+def business_numbers(
+    settings: Settings, tables: Tables, names: Sequence[str] = (), by: By | None = None, months: int = 12
+) -> Business:
+    """Return the numbers of the newest `months` whole months, all metrics or those named.
+
+    Raises RequestError for an unknown name, TimeError where no whole month was recorded, DataError
+    where nothing that was asked for can be told from these tables.
+    """
+    asked = choose(names)
+    spans = whole_months(tables.since, tables.until)[-months:]
+    left_out = _left_out(asked, tables.present, by)
+    cards = [card for card in asked if card.name not in left_out]
+    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+        open_tables(InDuckDB(connection), tables, {"events": spans[0].starts - VISIT})
+        make_relations(connection, settings, tables, spans, by, cards)
+        found = measure(connection, cards)
+        groups = _groups(connection, found, by, tables)
+    left_out |= {card.name: why for card in cards if (why := _unmeasured(card, found))}
+    cards = [card for card in cards if card.name not in left_out]
+    if not cards:
+        raise DataError(f"None of these numbers can be told: {'; '.join(f'{n} ({w})' for n, w in left_out.items())}.")
+    judge = _Judge(settings, tables.until, found)
+    lines = {
+        (card.name, group): tuple(judge.number(card, span, group) for span in spans)
+        for card in cards
+        for group in groups
+    }
+    notes = tuple(_notes(cards, lines.values(), by))
+    currency = settings.value.currency
+    return Business(tuple(cards), tuple(spans), by, groups, currency, lines, dict(sorted(left_out.items())), notes)
+
+
+def whole_months(since: datetime, until: datetime) -> list[Month]:
+    """Return the months that lie inside `[since, until)` from end to end. Raises TimeError for none."""
+    starts = month_starts(since, until)
+    found = [Month(first, after) for first, after in pairwise(starts)]
+    if not found:
+        raise TimeError(
+            f"The record runs from {since:%Y-%m-%d} to {until:%Y-%m-%d} and holds no whole month. Add rows, or "
+            "set [data] since and until."
+        )
+    return found
+
+
+# --- what can be told ------------------------------------------------------------------------
+
+
+def _left_out(cards: Iterable[Metric], present: Sequence[str], by: By | None) -> dict[str, str]:
+    found = {}
+    for card in cards:
+        if card.table not in present:
+            found[card.name] = f"it needs the {card.table} table; give it a source under [tables]"
+        elif by == "platform" and not card.on_platforms:
+            found[card.name] = "it is measured on accounts and not on platforms"
+    return found
+
+
+def _unmeasured(card: Metric, found: Found) -> str:
+    """Return why a card has no number in any month, or an empty text."""
+    if isinstance(card.measure, FlatValue | Total):
+        return ""
+    met = [measured.value for (name, _, _), measured in found.items() if name == card.name and measured.n]
+    if not met:
+        return NO_ROW
+    return UNRECORDED if all(value == card.unrecorded for value in met) else ""
+
+
+def _groups(connection: Connection, found: Found, by: By | None, tables: Tables) -> tuple[str, ...]:
+    """Return every segment there is, or every platform that was met; "" alone where nobody asked."""
+    if by is None:
+        return ("",)
+    if by == "platform":
+        return tuple(sorted({group for _, _, group in found}))
+    told = rows(connection, f"SELECT DISTINCT {GROUP['segment']} AS grp FROM accounts AS a ORDER BY grp", "segments")
+    return tuple(str(row["grp"]) for row in told)
+
+
+def _notes(cards: Sequence[Metric], lines: Iterable[Sequence[Number]], by: By | None) -> Iterable[str]:
+    yield "Only what was recorded by the end of the record is counted: the newest month still grows from late rows."
+    if any(number.status == "wide" for line in lines for number in line):
+        yield f"~ marks fewer than {WIDE} cases, or cases of fewer than {FEW_ACCOUNTS} accounts: take it as rough."
+    if by == "segment":
+        yield "An account counts in the segment that it has today, also in months before it was moved there."
+    yield from dict.fromkeys(card.note for card in cards if card.note)
+
+
+# --- from what was measured to what is shown --------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Suppresses what is too thin or too young, and puts intervals on the rest."""
+
+    settings: Settings
+    until: datetime
+    found: Found
+
+    def number(self, card: Metric, month: Month, group: str) -> Number:
+        measured, *between = self._estimate(card, month, group)
+        status = self._status(card, month, measured)
+        shown = status in ("shown", "wide")
+        value, low, high = (x if shown and math.isfinite(x) else None for x in (measured.value, *between))
+        return Number(card.name, month.starts, group, value, low, high, measured.n, measured.accounts, status)
+
+    def _estimate(self, card: Metric, month: Month, group: str) -> tuple[Measured, float, float]:
+        if isinstance(card.measure, FlatValue):
+            return self._flat_value(card.measure, month, group)
+        nothing = Measured(0.0, math.nan, 0, 0) if isinstance(card.measure, Total) else NOTHING
+        measured = self.found.get((card.name, month.starts, group), nothing)
+        if not isinstance(card.measure, Rate):
+            return measured, math.nan, math.nan
+        low, high = interval(card.measure.interval, measured)
+        times = card.measure.times
+        return Measured(times * measured.value, math.nan, measured.n, measured.accounts), times * low, times * high
+
+    def _flat_value(self, made_of: FlatValue, month: Month, group: str) -> tuple[Measured, float, float]:
+        churn = self.found.get((made_of.churn, month.starts, group), NOTHING)
+        arpa = self.found.get((made_of.arpa, month.starts, group), NOTHING).value
+        low, high = interval("wilson", churn)
+        value, most, least = (flat_value(rate, arpa, self.settings.value) for rate in (churn.value, low, high))
+        return Measured(value, math.nan, churn.n, churn.accounts), least, most
+
+    def _status(self, card: Metric, month: Month, measured: Measured) -> Status:
+        wait = self.settings.churn.grace_days if card.settles == "grace_days" else card.settles
+        if month.ends + timedelta(days=wait) > self.until:
+            return "not yet settled"
+        if measured.n < card.minimum or not math.isfinite(measured.value):
+            return "not enough data"
+        is_rough = measured.n < WIDE or measured.accounts < FEW_ACCOUNTS
+        return "wide" if card.minimum and is_rough else "shown"
+
+
+def interval(kind: str, measured: Measured) -> tuple[float, float]:
+    """Return the 95 % interval, (nan, nan) where none is meant.
+
+    "wilson" is for a share. Its n is the number of independent cases that would have the standard
+    error found between accounts, and never more than the cases (Korn and Graubard 1998, with Wilson
+    1927 in place of Clopper and Pearson). "normal" is the value and 1.96 standard errors either side.
+    """
+    value, error = round(measured.value, 12), measured.error
+    if kind == "normal":
+        return max(value - Z * error, -1.0), min(value + Z * error, 1.0)
+    if kind != "wilson" or not 0 <= value <= 1:
+        return math.nan, math.nan
+    spread = value * (1 - value)
+    n = max(min(spread / error**2, measured.n), 1.0) if spread else measured.n
+    low, high = wilson(np.array([value]), np.array([n]), Z)
+    return max(float(low[0]), 0.0), min(float(high[0]), 1.0)
+
+
+def flat_value(churn: float, arpa: float, settings: Value) -> float:
+    """Return the margin expected over `settings.months` if `churn` of the accounts left each month.
+
+    sum over m = 1..months of (1 - churn)^m x arpa x margin x (1 + d)^(-m/12), d per year.
+    """
+    months = np.arange(1, settings.months + 1)
+    stays = (1.0 - churn) ** months
+    return float(arpa * settings.margin * (stays * (1.0 + settings.discount_rate) ** (-months / 12)).sum())
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
