@@ -44,10 +44,10 @@ def _placed(table: Table) -> str:
     The row is known no earlier than the membership. `accounts_`: how many accounts the user had then.
     """
     return f"""
-        memberships AS (
+        belonged AS (
             SELECT c.row_number_, count(DISTINCT u.account_id) AS accounts_, min(u.account_id) AS account_id,
                    min(u.recorded_at) AS recorded_at
-            FROM cast_rows AS c JOIN users AS u ON u.user_id = c.user_id
+            FROM cast_rows AS c JOIN memberships AS u ON u.user_id = c.user_id
                 AND u.joined_at <= c.{table.happened_at} AND coalesce(c.{table.happened_at} < u.left_at, true)
             WHERE c.account_id IS NULL GROUP BY c.row_number_
         ),
@@ -57,7 +57,7 @@ def _placed(table: Table) -> str:
                        CASE WHEN m.accounts_ = 1 THEN greatest(c.recorded_at, m.recorded_at)
                             ELSE c.recorded_at END AS recorded_at
                    ), coalesce(m.accounts_, 0) AS accounts_
-            FROM cast_rows AS c LEFT JOIN memberships AS m USING (row_number_)
+            FROM cast_rows AS c LEFT JOIN belonged AS m USING (row_number_)
         )"""
 
 

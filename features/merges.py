@@ -7,43 +7,66 @@ moment, made at any later time, sees what was one account then.
 
 from __future__ import annotations
 
-from features.engines import Connection, run
+from features.engines import Connection, rows, run
+from features.errors import ContractError
 from features.tables import Table
 
 MERGED = "merged"  # why the subscriptions of an account end that went into another one; no churn
 
 
-def name_known_accounts(connection: Connection, has_merges: bool) -> None:
-    """Make the view `known_accounts` (account_id, created_at): those listed, and those merged away."""
+def name_known_accounts(connection: Connection, merges: str | None = None) -> None:
+    """Make the view `known_accounts` (account_id, created_at): those listed, and those merged away.
+
+    `merges`: the table that says who was, if any: as given, while it is judged, or what was kept of it.
+    """
     merged_away = (
-        "UNION ALL SELECT account_id, NULL FROM merges WHERE account_id NOT IN (SELECT account_id FROM accounts)"
+        f"UNION ALL SELECT DISTINCT trim(CAST(account_id AS VARCHAR)), CAST(NULL AS TIMESTAMP) FROM {merges} "
+        "WHERE trim(CAST(account_id AS VARCHAR)) NOT IN (SELECT account_id FROM accounts)"
     )
-    sql = f"SELECT account_id, created_at FROM accounts {merged_away if has_merges else ''}"
+    sql = f"SELECT account_id, created_at FROM accounts {merged_away if merges else ''}"
     run(connection, f"CREATE OR REPLACE VIEW known_accounts AS {sql}", "accounts")
-    if has_merges:
-        run(connection, f"CREATE OR REPLACE TEMP TABLE heirs AS {_HEIRS}", "merges")
+
+
+def name_heirs(connection: Connection) -> None:
+    """Make the table `heirs`: who has whose rows, and from when.
+
+    Raises ContractError where accounts go into each other in a circle: nobody would be left.
+    """
+    run(connection, f"CREATE OR REPLACE TEMP TABLE paths AS {_PATHS}", "merges")
+    circles = rows(connection, "SELECT min(path) AS path FROM paths WHERE account_id = heir", "merges")
+    if circles[0]["path"] is not None:
+        raise ContractError(
+            f"merges: {circles[0]['path']} leads back to where it began, so that no account would be left. "
+            "Keep one direction in the SELECT."
+        )
+    run(connection, f"CREATE OR REPLACE TEMP TABLE heirs AS {_HEIRS}", "merges")
 
 
 def follow_merges(connection: Connection, table: Table) -> None:
-    """Repeat the rows of merged accounts for their heirs, and end their own subscriptions."""
+    """Repeat the rows of merged accounts for their heirs, and end those of whoever went on into another one."""
     run(connection, f"CREATE OR REPLACE TEMP TABLE inherited AS {_INHERITED.format(table=table.name)}", "merges")
+    run(connection, f"INSERT INTO {table.name} BY NAME FROM inherited", "merges")
     if table.name == "subscriptions":
         run(connection, _END_OWN, "merges")
-    run(connection, f"INSERT INTO {table.name} BY NAME FROM inherited", "merges")
 
 
-# An account may go into one that itself goes into another; a circle ends where it began.
-_HEIRS = """
+# An account may go into one that itself goes into another; a path stops where it meets itself.
+_PATHS = """
 WITH RECURSIVE followed AS (
-    SELECT account_id, merged_into AS heir, greatest(merged_at, recorded_at) AS since, merged_at, [account_id] AS path
+    SELECT account_id, merged_into AS heir, greatest(merged_at, recorded_at) AS since, merged_at,
+           [account_id, merged_into] AS passed
     FROM merges WHERE account_id <> merged_into
     UNION ALL
     SELECT f.account_id, m.merged_into, greatest(f.since, m.merged_at, m.recorded_at), f.merged_at,
-           list_append(f.path, m.account_id)
+           list_append(f.passed, m.merged_into)
     FROM followed AS f JOIN merges AS m ON m.account_id = f.heir
-    WHERE NOT list_contains(f.path, m.merged_into)
+    WHERE len(f.passed) = len(list_distinct(f.passed))
 )
-SELECT account_id, heir, min(since) AS since, min(merged_at) AS merged_at FROM followed GROUP BY account_id, heir
+SELECT account_id, heir, since, merged_at, list_aggregate(passed, 'string_agg', ' -> ') AS path FROM followed
+"""
+
+_HEIRS = """
+SELECT account_id, heir, min(since) AS since, min(merged_at) AS merged_at FROM paths GROUP BY account_id, heir
 """
 
 _INHERITED = """
@@ -55,5 +78,5 @@ _END_OWN = f"""
 UPDATE subscriptions AS s
 SET ended_at = h.merged_at, end_reason = '{MERGED}', end_recorded_at = h.since
 FROM (SELECT account_id, min(merged_at) AS merged_at, min(since) AS since FROM heirs GROUP BY account_id) AS h
-WHERE s.account_id = h.account_id AND coalesce(s.ended_at > h.merged_at, true) AND s.started_at < h.merged_at
+WHERE s.account_id = h.account_id AND coalesce(s.ended_at >= h.merged_at, true) AND s.started_at < h.merged_at
 """

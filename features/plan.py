@@ -168,7 +168,8 @@ def _scaled(column: Column, before: exp.Expr) -> exp.Expr:
     assert column.window is not None
     if not is_amount(column.feature.measure):
         return before
-    return exp.Mul(this=exp.paren(before), expression=number(column.window / (OWN_DAYS - column.window)))
+    share = column.window / (OWN_DAYS - column.window)
+    return exp.Mul(this=double(before), expression=double(number(share)))
 
 
 def _value(expression: Expression, days: int | None, shift: int, leaves: _Leaves) -> exp.Expr:

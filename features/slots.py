@@ -35,13 +35,11 @@ from features.sql import (
     where_known,
 )
 from features.tables import TABLES, Table
-from features.timeline import Timeline
+from features.timeline import BITS, Timeline
 
 PARTIAL = ("account_id", "slot", "known")
 SNAPSHOT = ("account_id", "as_of")
-DAY_OF_ROW = "day of row"
 USUAL_REACH = 90  # days; what looks further back has slots of its own
-Only = Callable[[exp.Expr], exp.Expr]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class SlotScan:
     @property
     def name(self) -> str:
         """Return the name of the relation it yields."""
-        each = self.each and f"each_{self.each}".replace(" ", "_")
+        each = self.each and f"each_{self.each}"
         return "_".join(filter(None, [self.table, self.clock, str(self.reach), self.kind, each]))
 
     @property
@@ -80,13 +78,15 @@ def slot_scan(leaf: Leaf) -> SlotScan | None:
     kind = _kind(leaf)
     if kind is None or leaf.reach is None or not _is_settled(measure, TABLES[rows.table]):
         return None
-    each = (DAY_OF_ROW if measure.statistic == "distinct days" else measure.column) if kind == "each" else None
+    each = measure.column if kind == "each" else None
     return SlotScan(rows.table, rows.clock, round_up(leaf.reach), kind, each)
 
 
 def _kind(leaf: Leaf) -> str | None:
     if leaf.measure.statistic == "days since last" and leaf.shift == 0 and (leaf.days or 0) > USUAL_REACH:
         return "newest"
+    if leaf.measure.statistic == "distinct days" and (leaf.days or 0) > 2 * BITS:
+        return None  # its days have no bits of their own
     return _KINDS.get(leaf.measure.statistic)
 
 
@@ -149,12 +149,21 @@ def _moment(at: datetime) -> exp.Expr:
     return exp.cast(exp.convert(f"{at:%Y-%m-%d %H:%M:%S}"), "TIMESTAMPNTZ")
 
 
-def _only(leaf: Leaf) -> Only:
-    """Return what keeps a value only of rows that meet the leaf's conditions."""
-    conditions = met(leaf.measure.rows.conditions, column("as_of"))
-    if not conditions:
-        return lambda value: value
-    return lambda value: when(exp.and_(*[condition.copy() for condition in conditions]), value)
+class _Only:
+    """The rows that meet a leaf's conditions: their values (`only(value)`), or an aggregate over them."""
+
+    def __init__(self, leaf: Leaf) -> None:
+        self._conditions = met(leaf.measure.rows.conditions, column("as_of"))
+
+    def __call__(self, value: exp.Expr) -> exp.Expr:
+        return when(self._all(), value) if self._conditions else value
+
+    def over(self, aggregate: exp.Expr) -> exp.Expr:
+        """Return the aggregate of these rows; a filter costs less than a value for every row."""
+        return exp.Filter(this=aggregate, expression=exp.Where(this=self._all())) if self._conditions else aggregate
+
+    def _all(self) -> exp.Expr:
+        return exp.and_(*[condition.copy() for condition in self._conditions])
 
 
 def _any(leaves: Iterable[Leaf]) -> list[exp.Expr]:
@@ -217,7 +226,7 @@ class Steps:
     all of them. `finish`: from what was merged, and the end of the window.
     """
 
-    partials: Callable[[Measure, Only], list[exp.Expr]]
+    partials: Callable[[Measure, _Only], list[exp.Expr]]
     merges: Callable[[list[exp.Expr]], list[exp.Expr]]
     finish: Callable[[list[exp.Expr], exp.Expr], exp.Expr] = lambda merged, end: merged[0]
 
@@ -248,12 +257,16 @@ def _value_at_largest(inside: list[exp.Expr]) -> list[exp.Expr]:
     return [hook("NEWEST_VALUE", value, by)]
 
 
-def _sum_and_count(value: exp.Expr) -> list[exp.Expr]:
-    return [exp.Sum(this=value), double(exp.Count(this=value.copy()))]
+def _sum_and_count(only: _Only, value: exp.Expr) -> list[exp.Expr]:
+    return [only.over(exp.Sum(this=value)), double(only.over(exp.Count(this=value.copy())))]
 
 
 def _days_since(merged: list[exp.Expr], end: exp.Expr) -> exp.Expr:
     return in_days(seconds(merged[0], end))
+
+
+def _bits_set(mask: exp.Expr) -> exp.Expr:
+    return exp.BitwiseCount(this=mask)
 
 
 def _newest_and_when(value: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
@@ -265,21 +278,26 @@ def _largest_and_when(value: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
 
 
 _SUMS: dict[str, Steps] = {
-    "count": Steps(lambda m, only: [double(exp.Count(this=only(number(1))))], _sum_all),
-    "sum": Steps(lambda m, only: [exp.Sum(this=only(_of(m)))], _sum_all),
-    "mean": Steps(lambda m, only: _sum_and_count(only(_of(m))), _sum_all, lambda merged, end: over(*merged)),
+    "count": Steps(lambda m, only: [double(only.over(exp.Count(this=number(1))))], _sum_all),
+    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_of(m)))], _sum_all),
+    "mean": Steps(lambda m, only: _sum_and_count(only, _of(m)), _sum_all, lambda merged, end: over(*merged)),
     "hours between": Steps(
-        lambda m, only: _sum_and_count(only(_lasted(m))),
+        lambda m, only: _sum_and_count(only, _lasted(m)),
         _sum_all,
         lambda merged, end: exp.Div(this=over(*merged), expression=number(3600)),
     ),
-    "largest": Steps(lambda m, only: [exp.Max(this=only(_of(m)))], _largest),
-    "days since last": Steps(lambda m, only: [exp.Max(this=only(_clock(m)))], _largest, _days_since),
+    "largest": Steps(lambda m, only: [only.over(exp.Max(this=_of(m)))], _largest),
+    "days since last": Steps(lambda m, only: [only.over(exp.Max(this=_clock(m)))], _largest, _days_since),
     "days since first": Steps(
-        lambda m, only: [exp.Min(this=only(_clock(m)))], lambda inside: [exp.Min(this=inside[0])], _days_since
+        lambda m, only: [only.over(exp.Min(this=_clock(m)))], lambda inside: [exp.Min(this=inside[0])], _days_since
     ),
     "days since largest": Steps(
         lambda m, only: _largest_and_when(only(_of(m)), _clock(m)), _value_at_largest, _days_since
+    ),
+    "distinct days": Steps(
+        lambda m, only: [only.over(exp.BitwiseOrAgg(this=column(half, "d"))) for half in ("low", "high")],
+        lambda inside: [exp.BitwiseOrAgg(this=half) for half in inside],
+        lambda merged, end: exp.Add(this=_bits_set(merged[0]), expression=_bits_set(merged[1])),
     ),
     "latest": Steps(lambda m, only: _newest_and_when(only(_of(m)), _clock(m)), _value_at_largest),
 }
@@ -290,7 +308,7 @@ def _sums(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tuple
     merged = []
     for leaf, name in leaves.items():
         steps = _SUMS[leaf.measure.statistic]
-        names = [partials.add(partial) for partial in steps.partials(leaf.measure, _only(leaf))]
+        names = [partials.add(partial) for partial in steps.partials(leaf.measure, _Only(leaf))]
         inside = [_inside(line, leaf, column(partial, "p")) for partial in names]
         value = steps.finish(steps.merges(inside), days_before(column("as_of", "m"), leaf.shift))
         merged.append(exp.alias_(value, name, quoted=True))
@@ -338,7 +356,7 @@ def _alike(leaves: Iterable[Leaf]) -> list[list[Leaf]]:
 
 def _quantiles(line: Timeline, leaves: list[Leaf]) -> exp.Expr:
     measure = leaves[0].measure
-    value = _only(leaves[0])(_inside(line, leaves[0], column(measure.column or "", "p")))
+    value = _Only(leaves[0])(_inside(line, leaves[0], column(measure.column or "", "p")))
     return hook("QUANTILES_LINEAR", value, *[number(leaf.measure.share or 0) for leaf in leaves])
 
 
@@ -347,7 +365,7 @@ def _quantiles(line: Timeline, leaves: list[Leaf]) -> exp.Expr:
 
 def _each(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tuple[str, exp.Select]]:
     """Note per value what its rows did in a slot, then in a window, then ask it of all values."""
-    value = day(column(scan.clock, "r")) if scan.each == DAY_OF_ROW else column(scan.each or "", "r")
+    value = column(scan.each or "", "r")
     partials, seen = _Columns("p"), _Columns("b")
     asked = []
     for leaf, name in leaves.items():
@@ -368,7 +386,7 @@ def _distinct(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) ->
     """Count the values seen in a window's bands; one set of bits tells it for every window."""
     bit = hook("BIT_OF", column("band", "m"))
     if leaf.measure.rows.conditions:
-        flag = partials.add(exp.Max(this=_only(leaf)(number(1))))
+        flag = partials.add(_Only(leaf).over(exp.Max(this=number(1))))
         bit = when(exp.EQ(this=column(flag, "p"), expression=number(1)), bit)
     bits = seen.add(exp.BitwiseOrAgg(this=bit))
     mask = sum(1 << band for band in line.bands(leaf))
@@ -377,7 +395,7 @@ def _distinct(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) ->
 
 
 def _rows_of_value(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) -> exp.Expr:
-    rows = partials.add(double(exp.Count(this=_only(leaf)(number(1)))))
+    rows = partials.add(double(_Only(leaf).over(exp.Count(this=number(1)))))
     return column(seen.add(exp.Sum(this=_inside(line, leaf, column(rows, "p")))))
 
 
@@ -387,13 +405,13 @@ def _most_per(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) ->
 
 def _days_since_most_per(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) -> exp.Expr:
     rows = _rows_of_value(leaf, line, partials, seen)
-    newest = partials.add(exp.Max(this=_only(leaf)(_clock(leaf.measure))))
+    newest = partials.add(_Only(leaf).over(exp.Max(this=_clock(leaf.measure))))
     last = column(seen.add(exp.Max(this=_inside(line, leaf, column(newest, "p")))))
     return in_days(seconds(hook("NEWEST_VALUE", last, rows), days_before(column("as_of"), leaf.shift)))
 
 
 def _done_elsewhere(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Columns) -> exp.Expr:
-    only, where = _only(leaf), column(leaf.measure.until or "", "r")
+    only, where = _Only(leaf), column(leaf.measure.until or "", "r")
     of_kind = [exp.EQ(this=column("kind", "r"), expression=exp.convert(kind)) for kind in kinds_of(leaf.measure)]
     asked: dict[str, exp.Expr] = {
         "failed": exp.Max(this=only(when(of_kind[0], number(1)))),
@@ -410,7 +428,6 @@ def _done_elsewhere(leaf: Leaf, line: Timeline, partials: _Columns, seen: _Colum
 
 _EACH: dict[str, Callable[[Leaf, Timeline, _Columns, _Columns], exp.Expr]] = {
     "distinct": _distinct,
-    "distinct days": _distinct,
     "most per": _most_per,
     "days since most per": _days_since_most_per,
     "done elsewhere": _done_elsewhere,
@@ -426,7 +443,7 @@ def _newest(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tup
     Of what is known at an as_of the newest is enough: if it lies too far back, so does the rest.
     """
     partials = _Columns("p")
-    names = {leaf: partials.add(exp.Max(this=_only(leaf)(_clock(leaf.measure)))) for leaf in leaves}
+    names = {leaf: partials.add(_Only(leaf).over(exp.Max(this=_clock(leaf.measure)))) for leaf in leaves}
     known = exp.alias_(column("number", "k"), "known", quoted=True)
     part = _placed(scan, line, [column("account_id", "r"), known, *partials.selected]).where(*_any(leaves))
     part = part.group_by(*_keys(("account_id", "r"), ("number", "k")))

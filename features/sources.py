@@ -17,7 +17,7 @@ from features.contract import REPEATED, judged_select
 from features.engines import Connection, literal, open_duckdb, quoted, rows, run
 from features.errors import ContractError, SettingsError
 from features.files import select_from_files, source_files
-from features.merges import follow_merges, name_known_accounts
+from features.merges import follow_merges, name_heirs, name_known_accounts
 from features.settings import Settings
 from features.tables import EVENT_KINDS, TABLES, Table
 from features.versions import current, publish
@@ -106,7 +106,7 @@ class Tables:
             return [path]
         months = sorted(path.glob("month=*"))
         first = f"month={since:%Y-%m}" if since else ""
-        last = f"month={until:%Y-%m}" if until else "month=~"
+        last = f"month={until - timedelta(microseconds=1):%Y-%m}" if until else "month=~"
         kept = [month for month in months if first <= month.name <= last] or months[:1]
         return [file for month in kept for file in sorted(month.glob("*.parquet"))]
 
@@ -236,6 +236,8 @@ def _write_table(
     described = connection.execute("SELECT lower(column_name), column_type FROM (DESCRIBE staged)").fetchall()
     given = dict(described)
     has_users = settings.select("users") is not None
+    if table.name == "merges" and "account_id" in given:
+        name_known_accounts(connection, "staged")  # an heir may itself have been merged away
     run(connection, f"CREATE TABLE judged AS {judged_select(table, given, latest, has_users)}", where)
     connection.execute(
         f"CREATE TABLE {table.name} AS SELECT * EXCLUDE (reason_, row_number_) FROM judged "
@@ -243,8 +245,13 @@ def _write_table(
     )
     report = _quarantine(connection, table, folder)
     connection.execute("DROP TABLE staged; DROP TABLE judged")
-    if table.name in ("accounts", "merges"):
-        name_known_accounts(connection, has_merges=table.name == "merges")
+    if table.name == "users":  # as given: an heir's copy of a membership is no second one
+        connection.execute("CREATE TABLE memberships AS FROM users")
+    if table.name == "accounts":
+        name_known_accounts(connection)
+    elif table.name == "merges":
+        name_known_accounts(connection, "merges")
+        name_heirs(connection)
     elif settings.select("merges") is not None:
         follow_merges(connection, table)
     _write_rows(connection, table, folder)

@@ -283,8 +283,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         ACCOUNTS,
-        USERS,
         MERGES,
+        USERS,
         EVENTS,
         TICKETS,
         SURVEYS,

@@ -11,6 +11,8 @@ import pyarrow as pa
 from features.leaf import Leaf
 
 DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1)
+BITS = 63  # of one half: a day is one bit of two numbers, so 126 days in a row have bits of their own
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Timeline:
 
     @property
     def days(self) -> str:
-        """Return the name of the table (day, slot, number)."""
+        """Return the name of the table (day, slot, number, low, high)."""
         return f"days_{self.name}"
 
     @property
@@ -50,7 +52,8 @@ class Timeline:
         """Return the two small tables that the queries join.
 
         `number` of a day: the first as_of after it, counted from 0; a row recorded on that day is known
-        to that as_of and to all later ones. `number` of a slot's as_of: that as_of.
+        to that as_of and to all later ones. `low` and `high`: the day as one bit, no two of 126 days in a
+        row alike. `number` of a slot's as_of: that as_of.
         """
         return {self.days: self._days(), self.slots: self._slots()}
 
@@ -62,6 +65,8 @@ class Timeline:
                 "day": pa.array([day.date() for day in days], pa.date32()),
                 "slot": pa.array([bisect_right(edges, day) - 1 for day in days], pa.int32()),
                 "number": pa.array([bisect_right(self.as_ofs, day) for day in days], pa.int32()),
+                "low": pa.array([_bit(day, 0) for day in days], pa.int64()),
+                "high": pa.array([_bit(day, 1) for day in days], pa.int64()),
             }
         )
 
@@ -76,3 +81,9 @@ class Timeline:
         columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
         types = {"slot": pa.int32(), "as_of": pa.timestamp("us"), "number": pa.int32(), "band": pa.int32()}
         return pa.table({name: pa.array(values, of) for (name, of), values in zip(types.items(), columns, strict=True)})
+
+
+def _bit(day: datetime, half: int) -> int:
+    """Return the day's bit where it lies in this half, else 0."""
+    place = (day - EPOCH).days % (2 * BITS) - half * BITS
+    return 1 << place if 0 <= place < BITS else 0

@@ -37,7 +37,7 @@ def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
         ("[training]\nhorizons = []", "training.horizons: .*ascending numbers of days"),
         ("[training]\nhorizons = [0, 30]", "training.horizons: .*ascending numbers of days"),
         ("[value]\nmonths = 24", "value.months: .*came 24"),
-        ("[tables]\nevnts = 'SELECT 1'", "unknown table 'evnts'; known: accounts, users, merges, events"),
+        ("[tables]\nevnts = 'SELECT 1'", "unknown table 'evnts'; known: accounts, merges, users, events"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(project: Project, toml: str, message: str) -> None:

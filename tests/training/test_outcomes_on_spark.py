@@ -1,0 +1,28 @@
+"""What Spark sees of the future is what DuckDB sees."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from features.build import build_features, calendar
+from features.settings import Engine, Settings
+from features.sources import load_tables
+from training.outcomes import observe_outcomes
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
+
+
+def test_outcomes_are_the_same_on_spark(world: Settings) -> None:
+    tables = load_tables(world, datetime(2026, 1, 1))
+    as_ofs = calendar(world, tables)
+    features = build_features(world, tables, as_ofs)
+    known_at = tables.until - timedelta(days=20)
+    on_spark = world.model_copy(update={"engine": Engine(kind="spark")})
+    here, there = (observe_outcomes(one, tables, features, as_ofs, known_at) for one in (world, on_spark))
+    assert {"voluntary", "involuntary", ""} <= set(here.cause.tolist())
+    for name in ("followed_days", "churn_days", "neutral_days", "gone"):
+        np.testing.assert_array_equal(getattr(here, name), getattr(there, name), err_msg=name)
+    assert here.cause.tolist() == there.cause.tolist()
