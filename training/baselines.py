@@ -116,7 +116,7 @@ def _fit_logistic(
             ("texts", OneHotEncoder(handle_unknown="ignore", min_frequency=20), texts),
         ]
     )  # fmt: skip
-    model = make_pipeline(prepared, LogisticRegression(C=0.05, max_iter=1000))
+    model = make_pipeline(prepared, LogisticRegression(C=0.05, max_iter=1000, solver="newton-cholesky"))
     model.fit(encode(columns, learn.rows), churned)
     return Logistic(columns, {horizon: model})
 

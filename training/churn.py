@@ -19,6 +19,7 @@ from training.periods import COVARIATES, churned_in, covariates, entered, with_c
 
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
+COLUMNS_A_TREE = 70  # that a tree may choose from, however many there are; many of them are near copies
 TOO_FEW_CHURNERS = 20  # accounts; below it, a constant hazard
 MIN_PERIOD_ROWS = 100  # a period with fewer observed rows is not served
 TWO_YEARS = timedelta(days=730)
@@ -89,9 +90,12 @@ def fit_hazards(
         for seed in range(settings.seeds)
         if rows.churners(cause) >= TOO_FEW_CHURNERS
     ]
+    data = {cause: _binned(rows, cause, names, settings) for cause, seed in jobs if seed == 0}
     fitted: dict[tuple[str, int], lgb.Booster] = {}
     with ThreadPoolExecutor(threads) as pool:
-        running = {pool.submit(_fit, rows, cause, names, settings, seed): (cause, seed) for cause, seed in jobs}
+        running = {
+            pool.submit(_fit, data[cause], rows, cause, settings, seed): (cause, seed) for cause, seed in jobs
+        }
         for done in as_completed(running):
             fitted[running[done]] = done.result()
             if progress:
@@ -101,7 +105,7 @@ def fit_hazards(
     )
 
 
-def parameters(rows: int, events: int, settings: Training, seed: int) -> dict[str, object]:
+def parameters(rows: int, events: int, columns: int, settings: Training, seed: int) -> dict[str, object]:
     """Return LightGBM's parameters for data of this size; defaults that match a tuned model."""
     return {
         "objective": "binary",
@@ -111,22 +115,31 @@ def parameters(rows: int, events: int, settings: Training, seed: int) -> dict[st
         "min_child_samples": 30 if rows < FEW_ROWS else 100,
         "subsample": 0.8,
         "subsample_freq": 1,
-        "colsample_bytree": 0.5,
+        "colsample_bytree": min(0.5, COLUMNS_A_TREE / columns),
         "reg_lambda": 10.0,
         "max_bin": 127,
         "seed": 1 + seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "verbosity": -1,
     }
 
 
-def _fit(rows: PersonPeriods, cause: str, names: list[str], settings: Training, seed: int) -> lgb.Booster:
+def _binned(rows: PersonPeriods, cause: str, names: list[str], settings: Training) -> lgb.Dataset:
+    """Return the rows as LightGBM reads them, made once for all boosters of a cause."""
+    label = rows.events[cause].astype(np.float64)
+    data = lgb.Dataset(rows.matrix, label=label, feature_name=names, params=_chosen(rows, cause, settings, 0))
+    return data.construct()
+
+
+def _fit(data: lgb.Dataset, rows: PersonPeriods, cause: str, settings: Training, seed: int) -> lgb.Booster:
+    return lgb.train(_chosen(rows, cause, settings, seed), data, num_boost_round=settings.trees)
+
+
+def _chosen(rows: PersonPeriods, cause: str, settings: Training, seed: int) -> dict[str, object]:
     events = rows.events[cause]
-    data = lgb.Dataset(rows.matrix, label=events.astype(np.float64), feature_name=names)
-    chosen = parameters(len(events), int(events.sum()), settings, seed)
-    return lgb.train(chosen, data, num_boost_round=settings.trees)
+    return parameters(len(events), int(events.sum()), rows.matrix.shape[1], settings, seed)
 
 
 def _cause_model(rows: PersonPeriods, cause: str, boosters: list[lgb.Booster], periods: int) -> CauseModel:

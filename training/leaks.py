@@ -222,7 +222,8 @@ def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, se
     chosen = fit_columns(columns, matured.rows)
     names = [column.name for column in chosen]
     data = lgb.Dataset(encode(chosen, matured.rows), label=left.astype(float), feature_name=names)
-    booster = lgb.train(parameters(len(left), int(left.sum()), settings, 0), data, num_boost_round=TREES)
+    how = parameters(len(left), int(left.sum()), len(names), settings, 0)
+    booster = lgb.train(how, data, num_boost_round=TREES)
     return ModelAlarm("a small model fitted for this", len(chosen), _gain_shares([booster]))
 
 

@@ -101,9 +101,10 @@ def test_progress_ends_at_one() -> None:
 
 
 def test_thin_data_get_smaller_trees_and_no_class_weights() -> None:
-    thin, thick = parameters(4_999, 499, FAST, 0), parameters(5_000, 500, FAST, 0)
+    thin, thick = parameters(4_999, 499, 100, FAST, 0), parameters(5_000, 500, 280, FAST, 0)
     assert (thin["num_leaves"], thick["num_leaves"]) == (7, 15)
     assert (thin["min_child_samples"], thick["min_child_samples"]) == (30, 100)
+    assert (thin["colsample_bytree"], thick["colsample_bytree"]) == (0.5, 0.25)  # 70 of 280 columns a tree
     assert not {"scale_pos_weight", "is_unbalance", "class_weight"} & set(thin)
 
 
