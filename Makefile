@@ -43,7 +43,8 @@ check: $(VENV)/spark ## lint, types, tests
 yardsticks: setup ## the model against the simulated world's own truth
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
-bench: setup ## how long an answer takes, on what make demo published
+bench: $(VENV)/spark ## features beside other ways to compute them; then how long an answer takes, on what make demo published
+	$(BIN)/python -m tests.benchmarks.features --events 1e6 1e7
 	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
 
 docs: setup ## one page of all features, build/features.html

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from features import billing, cx, profile, usage, ux
-from features.definition import Column, Feature, check_features, definition_id, resolve
+from features.checks import check_features, resolve
+from features.definition import Column, Feature, definition_id
 
 FEATURES: tuple[Feature, ...] = (
     *ux.FEATURES,

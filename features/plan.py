@@ -23,7 +23,6 @@ from features.definition import (
     Named,
     Ratio,
     is_amount,
-    measures,
     rows_of,
 )
 from features.engines import Database
@@ -209,8 +208,3 @@ def _against_peers(columns: list[Column]) -> exp.Select:
             value = exp.alias_(exp.Sub(this=value, expression=median.copy()), column.name, quoted=True)
         values.append(value)
     return exp.select(*[col(key) for key in SNAPSHOT], *values).from_("alone")
-
-
-def tables_read(columns: Iterable[Column]) -> frozenset[str]:
-    """Return the canonical tables these columns read."""
-    return frozenset(m.rows.table for column in columns for m in measures(column.feature.measure))

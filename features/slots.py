@@ -159,7 +159,7 @@ class _Only:
         return when(self._all(), value) if self._conditions else value
 
     def over(self, aggregate: exp.Expr) -> exp.Expr:
-        """Return the aggregate of these rows; a filter costs less than a value for every row."""
+        """Return the aggregate of these rows alone."""
         return exp.Filter(this=aggregate, expression=exp.Where(this=self._all())) if self._conditions else aggregate
 
     def _all(self) -> exp.Expr:

@@ -56,6 +56,8 @@ def open_spark(settings: Spark) -> Iterator[InSpark]:
 
 def _session(settings: Spark) -> SparkSession:
     try:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession  # an extra, and slow to import
     except ImportError as missing:
         raise SettingsError(f'[engine] kind = "spark" needs PySpark, which is not there. Type: {INSTALL}') from missing
@@ -70,7 +72,7 @@ def _session(settings: Spark) -> SparkSession:
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we hand over Arrow
     try:
         return builder.getOrCreate()
-    except Exception as error:  # whatever keeps it from starting, from Java to the network, is for the settings to mend
+    except (PySparkException, Py4JError, ImportError, OSError, RuntimeError) as error:
         where = settings.remote or settings.master
         raise SettingsError(
             f"Spark cannot be reached at {where}: {first_lines(error)} "

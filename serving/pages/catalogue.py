@@ -12,7 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.catalogue import FEATURES
-from features.definition import FAMILIES, Column, Feature, definition_id, resolve
+from features.checks import resolve
+from features.definition import FAMILIES, Column, Feature, definition_id
 from features.plan import plan_features
 
 HERE = Path(__file__).parent

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from features.catalogue import FEATURES, make_catalogue
+from features.checks import check_features, resolve
 from features.definition import (
     ZERO_WHEN_NOTHING,
     Combination,
@@ -16,11 +17,9 @@ from features.definition import (
     Feature,
     Measure,
     Rows,
-    check_features,
     definition_id,
     measures,
     named,
-    resolve,
     rows_of,
 )
 from features.errors import DefinitionError

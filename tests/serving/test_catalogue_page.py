@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from features.catalogue import FEATURES
-from features.definition import definition_id, resolve
+from features.checks import resolve
+from features.definition import definition_id
 from features.tables import SQL_TYPES, TABLES
 from serving.pages.catalogue import page
 

@@ -1,0 +1,128 @@
+"""A card that cannot be computed, or would look ahead, is refused by name before any data are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from features.definition import (
+    FAMILIES,
+    KINDS,
+    LEVELS,
+    OWN_DAYS,
+    WINDOWS,
+    Combination,
+    Condition,
+    Expression,
+    Feature,
+    Measure,
+    Named,
+    Ratio,
+    columns_read,
+    measures,
+)
+from features.errors import DefinitionError, did_you_mean
+from features.tables import TABLES, Table
+
+
+def resolve(features: Iterable[Feature]) -> tuple[Feature, ...]:
+    """Return the cards with every named card's measure in its place.
+
+    Raises DefinitionError for a name that no card has, and for cards that lead back to themselves.
+    """
+    cards = {feature.name: feature for feature in features}
+    return tuple(replace(card, measure=_resolved(card.measure, cards, (card.name,))) for card in cards.values())
+
+
+def _resolved(expression: Expression, cards: dict[str, Feature], path: tuple[str, ...]) -> Expression:
+    match expression:
+        case Named(name):
+            if name not in cards:
+                raise DefinitionError(f"{path[-1]} names the unknown feature '{name}'.{did_you_mean(name, cards)}")
+            if name in path:
+                raise DefinitionError(f"Features lead back to themselves: {' -> '.join((*path, name))}.")
+            found = _resolved(cards[name].measure, cards, (*path, name))
+            return found if cards[name].windows else _at_as_of(found)
+        case Ratio(over, under):
+            return Ratio(_resolved(over, cards, path), _resolved(under, cards, path))
+        case Combination(terms):
+            return replace(expression, terms=tuple((w, _resolved(term, cards, path)) for w, term in terms))
+        case Measure():
+            return expression
+
+
+def _at_as_of(expression: Expression) -> Expression:
+    match expression:
+        case Measure():
+            return expression.ever()
+        case Ratio(over, under):
+            return Ratio(_at_as_of(over), _at_as_of(under))
+        case Combination(terms):
+            return replace(expression, terms=tuple((w, _at_as_of(term)) for w, term in terms))
+        case Named():
+            return expression
+
+
+def check_features(features: Iterable[Feature]) -> None:
+    """Raise DefinitionError for a name used twice or anything unknown, before data are read."""
+    seen: set[str] = set()
+    cards = list(features)
+    for feature in cards:
+        for column in feature.columns:
+            if column.name in seen:
+                raise DefinitionError(f"Two features yield the column '{column.name}'; rename one.")
+            seen.add(column.name)
+        _check_card(feature)
+    for feature in resolve(cards):
+        for measure in measures(feature.measure):
+            _check_measure(feature, measure)
+
+
+def _check_card(feature: Feature) -> None:
+    if feature.family not in FAMILIES:
+        raise DefinitionError(f"{feature.name}: unknown family '{feature.family}'; known: {', '.join(FAMILIES)}")
+    if feature.level not in LEVELS:
+        raise DefinitionError(f"{feature.name}: unknown level '{feature.level}'; known: {', '.join(LEVELS)}")
+    if feature.own is not None and feature.own >= OWN_DAYS:
+        raise DefinitionError(f"{feature.name}: own={feature.own} leaves no days before it, up to {OWN_DAYS}")
+    for days in (feature.change, feature.lookback):
+        if days is not None and not (isinstance(days, int) and days > 0):
+            raise DefinitionError(f"{feature.name}: a stretch is a whole number of days above 0, came {days!r}")
+    for days in (*feature.windows, feature.trend, feature.own, feature.peers):
+        if days is not None and days not in WINDOWS:
+            known = ", ".join(map(str, WINDOWS))
+            raise DefinitionError(f"{feature.name}: unknown window {days!r}; windows are {known} days")
+
+
+def _check_measure(feature: Feature, measure: Measure) -> None:
+    table = TABLES.get(measure.rows.table)
+    if table is None:
+        hint = did_you_mean(measure.rows.table, TABLES)
+        raise DefinitionError(f"{feature.name} reads the unknown table '{measure.rows.table}'.{hint}")
+    if measure.share is not None and not 0 <= measure.share <= 1:
+        raise DefinitionError(f"{feature.name}: a quantile's share lies in 0 to 1, came {measure.share}")
+    for condition in measure.rows.conditions:
+        _check_kind(feature, measure.rows.table, condition)
+    for name in sorted(columns_read(measure)):
+        _check_column(feature, table, name)
+
+
+def _check_kind(feature: Feature, table: str, condition: Condition) -> None:
+    if condition.column != "kind" or table not in KINDS:
+        return
+    for kind in condition.value if isinstance(condition.value, tuple) else (condition.value,):
+        if kind not in KINDS[table]:
+            hint = did_you_mean(str(kind), KINDS[table])
+            raise DefinitionError(f"{feature.name}: {table} have no kind '{kind}'.{hint}")
+
+
+def _check_column(feature: Feature, table: Table, name: str) -> None:
+    column = table.column(name)
+    if column is None and table.name != "accounts":
+        hint = did_you_mean(name, [column.name for column in table.columns])
+        raise DefinitionError(f"{feature.name}: table {table.name} has no column '{name}'.{hint}")
+    if column is not None and column.type == "time" and not column.has_rule(table):
+        raise DefinitionError(
+            f"{feature.name}: {table.name}.{name} is a time that nobody may have known before it came, and it "
+            "says neither from when it is known (known_from) nor that it is set in advance (planned)."
+        )
