@@ -7,6 +7,7 @@ the time and memory.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 INSTALL = "pip install 'undertow[spark]'"
+CONNECT_PORT = 15002  # of Spark Connect, unless the address says another
 ALWAYS = {  # without these the same rows give other values
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
@@ -71,6 +74,8 @@ def _session(settings: Spark) -> SparkSession:
         builder = builder.config(name, value)
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we hand over Arrow
     try:
+        if settings.remote:
+            _knock(settings.remote)
         return builder.getOrCreate()
     except (PySparkException, Py4JError, ImportError, OSError, RuntimeError) as error:
         where = settings.remote or settings.master
@@ -78,6 +83,12 @@ def _session(settings: Spark) -> SparkSession:
             f"Spark cannot be reached at {where}: {first_lines(error)} "
             "It needs Java 17 (JAVA_HOME) and, for a cluster, [spark] master or remote."
         ) from error
+
+
+def _knock(remote: str) -> None:
+    """Raise OSError where nobody listens at sc://host:port; Spark Connect itself would try on for minutes."""
+    address = urlsplit(remote)
+    socket.create_connection((address.hostname or "", address.port or CONNECT_PORT), timeout=10).close()
 
 
 def _in_our_words(ask: Callable[..., Any]) -> Callable[..., Any]:
