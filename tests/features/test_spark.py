@@ -176,9 +176,13 @@ def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, 
     spark = _project(tmp_path / "lost", world, ON_SPARK)
     command = [sys.executable, "-W", "ignore", "-m", "serving.cli", "features", "--project", str(spark.folder)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    _wait(lambda: list(spark.store_path("features").glob("*/.writing-*")) or None)
-    os.kill(_wait(lambda: _child_java(run.pid)), signal.SIGKILL)
-    said = run.communicate(timeout=120)[1]
+    try:
+        _wait(lambda: list(spark.store_path("features").glob("*/.writing-*")) or None)
+        os.kill(_wait(lambda: _child_java(run.pid)), signal.SIGKILL)
+        said = run.communicate(timeout=120)[1]
+    finally:
+        run.kill()
+        run.communicate()
     assert run.returncode == 1, said
     assert "Spark gave up" in said and "Traceback" not in said
     left = [path for path in spark.store_path("features").rglob("*") if not path.name.startswith(".")]
