@@ -3,6 +3,11 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO := demo
+JOBS := 2
+# JOBS tests at a time. LightGBM stays on one core in each: its threads wait for one another, long where cores are few.
+# Spark asks each query once, so its Java is spared the second compiler.
+PYTEST := OMP_NUM_THREADS=1 SPARK_SUBMIT_OPTS=-XX:TieredStopAtLevel=1 \
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 export BENTOML_DO_NOT_TRACK := True
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -33,12 +38,12 @@ ui: setup ## look at the demo's runs in MLflow, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(DEMO)/store/mlflow.db --workers 1
 
 test: $(VENV)/spark ## run every test, those on Spark included (it needs Java 17)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(VENV)/spark ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 yardsticks: setup ## the model against the simulated world's own truth
 	$(BIN)/python -m tests.benchmarks.yardsticks

@@ -1,4 +1,7 @@
-"""`undertow`: one word a job. Exit codes: 0 fine, 1 the data or the model refuse, 2 wrong use."""
+"""`undertow`: one word a job. Exit codes: 0 fine, 1 the data or the model refuse, 2 wrong use.
+
+MLflow and LightGBM take seconds to import, so a job that needs them is imported by its command.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,11 @@ from features import connectors
 from features.build import build_features, calendar
 from features.errors import UndertowError
 from features.settings import Settings, load_settings
-from features.simulator import simulate
+from features.simulator import WORLDS
+from features.simulator import simulate as simulate_world
 from features.sources import load_tables, read_tables, refuse_dirt
 from serving import printing
-from serving.bulk import BulkReport, score_in_bulk
-from serving.scoring import ScoreReport
-from serving.scoring import score as score_accounts
 from serving.store import ScoresReader, as_accounts, as_csv
-from training.audit import audit as audit_leaks
-from training.audit import refuse_leaks
-from training.months import business_numbers
-from training.train import train as train_model
-from training.trends import trends_plot
 
 app = typer.Typer(
     name="undertow",
@@ -148,6 +144,9 @@ def metrics(
     plot: Annotated[Path | None, typer.Option(callback=_png, help="Draw them into this .png instead.")] = None,
 ) -> None:
     """Print the business numbers by month: churn, MRR, NPS, CSAT, errors, conversion, CLV and more."""
+    from training.months import business_numbers
+    from training.trends import trends_plot
+
     settings = load_settings(project)
     with printing.progress() as tell:
         tables = load_tables(settings, _now(), tell)
@@ -169,6 +168,8 @@ def metrics(
 @_refusing
 def train(project: Project = HERE, json: Json = False) -> None:
     """Train the churn model on the past, judge it on a later moment, and register it in MLflow."""
+    from training.train import train as train_model
+
     settings = load_settings(project)
     with printing.progress() as tell:
         report = train_model(settings, _now(), tell)
@@ -188,6 +189,10 @@ def score(
     json: Json = False,
 ) -> None:
     """Score every account at risk with the champion and publish the list, whole or not at all."""
+    from serving.bulk import BulkReport, score_in_bulk
+    from serving.scoring import ScoreReport
+    from serving.scoring import score as score_accounts
+
     settings = load_settings(project)
     report: ScoreReport | BulkReport
     with printing.progress() as tell:
@@ -247,6 +252,9 @@ def audit(
     json: Json = False,
 ) -> None:
     """Look for what knows the future, in the features and in your data; ends with 1 if something does."""
+    from training.audit import audit as audit_leaks
+    from training.audit import refuse_leaks
+
     settings = load_settings(project)
     with printing.progress() as tell:
         report = audit_leaks(settings, _now(), against, snapshots, seed, tell)
@@ -279,6 +287,29 @@ def serve(
     os.execve(sys.executable, [*command, "--host", host, "--port", str(port)], environment)
 
 
+@app.command(epilog="Example: undertow simulate --world tiny --out tiny --truth tiny/truth")
+@_refusing
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="The folder for the tables, as Parquet files.")],
+    world: Annotated[str, typer.Option(help=f"One of {', '.join(WORLDS)}.")] = "demo",
+    accounts: Annotated[int | None, typer.Option(min=1, help="How many accounts, if not the world's own.")] = None,
+    months: Annotated[int | None, typer.Option(min=1, help="How many months, if not the world's own.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="A folder for what is true of it; takes longer than the tables.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the tables of a simulated company, and apart from them what is true of it."""
+    with printing.progress() as tell:
+        summary = simulate_world(world, out, seed=seed, accounts=accounts, months=months, truth=truth,
+                                 progress=lambda share: tell("simulating", share))  # fmt: skip
+    if json:
+        printing.print_json(summary.as_json())
+    else:
+        printing.print_simulated(summary, out, truth)
+
+
 @app.command(epilog="Example: undertow demo --project demo")
 @_refusing
 def demo(
@@ -289,8 +320,8 @@ def demo(
 ) -> None:
     """Make the demo world, train on it, and print the list, the drivers and where everything lies."""
     with printing.progress() as tell:
-        simulate("demo", project / "data", seed=seed, accounts=accounts, months=months,
-                 progress=lambda share: tell("simulating", share))  # fmt: skip
+        simulate_world("demo", project / "data", seed=seed, accounts=accounts, months=months,
+                       progress=lambda share: tell("simulating", share))  # fmt: skip
     if not (project / "undertow.toml").exists():
         connectors.write_project("demo", project / "data", project)
     for title, job in (

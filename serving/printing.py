@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from rich.console import Console
@@ -21,22 +21,24 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from features.audit import Comparison
-from features.build import FeatureTable
 from features.errors import did_you_mean
-from features.sources import Progress as Tell
-from features.sources import Tables
 from features.tables import EVENT_KINDS, TABLES
-from serving.bulk import BulkReport
-from serving.scoring import ScoreReport
 from serving.store import spreadsheet_text
-from training.areas import Area
-from training.audit import AuditReport
-from training.business import Metric, Unit
-from training.leaks import bands_of
+from training.areas import Area, bands_of
 from training.metrics import METRICS, SAID, Estimate, Result
-from training.months import Business, Number
-from training.report import TrainReport
+
+if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
+    from features.audit import Comparison
+    from features.build import FeatureTable
+    from features.simulator import Summary
+    from features.sources import Progress as Tell
+    from features.sources import Tables
+    from serving.bulk import BulkReport
+    from serving.scoring import ScoreReport
+    from training.audit import AuditReport
+    from training.business import Metric, Unit
+    from training.months import Business, Number
+    from training.report import TrainReport
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal
@@ -99,6 +101,22 @@ def print_check(tables: Tables) -> None:
         out.print(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}", markup=False, soft_wrap=True)
     out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")
     out.print(f"Quarantined rows lie in {tables.folder / 'quarantine'}.", soft_wrap=True)
+
+
+def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
+    """Print what a simulated world holds, where it lies and how to go on."""
+    table = _table("Table", "Rows", right=(1,))
+    for name, rows in summary.rows.items():
+        table.add_row(name, f"{rows:,}")
+    show(table)
+    out.print(
+        f"World {summary.world}, seed {summary.seed}: {summary.accounts:,} accounts over {summary.days} days, "
+        f"in {folder}.",
+        soft_wrap=True,
+    )
+    if truth is not None:
+        out.print(f"What is true of it lies in {truth}; nothing that learns may read it.", soft_wrap=True)
+    out.print(f"Next: undertow init --connector demo --data {folder} --project my-world", soft_wrap=True)
 
 
 def print_features(built: FeatureTable) -> None:

@@ -21,6 +21,11 @@ Row = Mapping[str, object]
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 
 
+def pytest_configure() -> None:
+    """Print as where nobody looks at a terminal: pytest's readline gives COLUMNS to the workers it starts."""
+    os.environ.pop("COLUMNS", None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn the skip of a test into its failure, if no skips are allowed."""
@@ -140,7 +145,7 @@ def features_of(request: pytest.FixtureRequest) -> Iterator[Callable[..., dict[s
     A table's rows need only what matters: other columns take their contract's default or are null.
     """
     connection = duckdb.connect(config={"threads": 1})
-    plans: dict[tuple[tuple[Column, ...], datetime], Plan] = {}
+    plans: dict[tuple[tuple[Column, ...], datetime], tuple[Plan, str]] = {}
 
     def compute(
         columns: Sequence[Column],
@@ -156,12 +161,16 @@ def features_of(request: pytest.FixtureRequest) -> Iterator[Callable[..., dict[s
         connection.register("snapshots", looked_at)
         asked = (tuple(columns), as_of)
         if asked not in plans:
-            plans[asked] = plan_features(columns, [as_of] if request.param == "slots" else None)
-        for name, table in plans[asked].tables.items():
+            made = plan_features(columns, [as_of] if request.param == "slots" else None)
+            plans[asked] = (made, made.sql())
+        plan, sql = plans[asked]
+        for name, table in plan.tables.items():
             connection.register(name, table)
-        found = connection.sql(plans[asked].sql()).to_arrow_table().to_pylist()
+        answer = connection.execute(sql)  # half the time of connection.sql, which binds a query twice
+        names = [column[0] for column in answer.description or []]
+        found = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
         assert len(found) == len(accounts)
-        return {row.pop("account_id"): row for row in found}
+        return {str(row.pop("account_id")): row for row in found}
 
     yield compute
     connection.close()

@@ -23,7 +23,6 @@ SHOWN_TO_SERVING = {
     "training.bundle",
     "training.business",
     "training.encoding",
-    "training.leaks",
     "training.metrics",
     "training.months",
     "training.outcomes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,12 @@ from training.metrics import FEW_CHURNERS
 
 FEW_SHOWN = 5  # leaving accounts below which no AUROC is shown; below FEW_CHURNERS none raises an alarm
 SURE = 2.326  # standard errors: one-sided 99 %
+
+
+def bands_of(headline: int) -> tuple[tuple[int, int], ...]:
+    """Return the bands of days to churn: 0-7, 7-30 and 30 to the headline horizon, as far as they fit."""
+    edges = [day for day in (0, 7, 30) if day < headline] + [headline]
+    return tuple(pairwise(edges))
 
 
 @dataclass(frozen=True)

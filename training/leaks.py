@@ -22,7 +22,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 
 import lightgbm as lgb
 import numpy as np
@@ -30,7 +29,7 @@ import numpy as np
 from features.audit import Finding, Level
 from features.definition import Column, measures
 from features.settings import Training
-from training.areas import Area, area, halves, how_many, micros, moments, rates_elsewhere, views
+from training.areas import Area, area, bands_of, halves, how_many, micros, moments, rates_elsewhere, views
 from training.bundle import Bundle
 from training.churn import parameters
 from training.encoding import encode, fit_columns
@@ -64,12 +63,6 @@ class Telling:
     def strength(self) -> float:
         """Return the lower bound within the headline horizon."""
         return self.headline.strength if self.headline else 0.0
-
-
-def bands_of(headline: int) -> tuple[tuple[int, int], ...]:
-    """Return the bands of days to churn: 0-7, 7-30 and 30 to the headline horizon, as far as they fit."""
-    edges = [day for day in (0, 7, 30) if day < headline] + [headline]
-    return tuple(pairwise(edges))
 
 
 # --- every column, alone ---------------------------------------------------------------------------

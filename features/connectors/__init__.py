@@ -16,12 +16,11 @@ from features.settings import FILE_NAME, load_settings
 
 FOLDER = Path(__file__).parent
 EMPTY = "empty"
-INTERNAL = (EMPTY, "demo")
 
 
 def connectors() -> list[str]:
     """Return the names of the connectors a user can ask for."""
-    return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE_NAME}") if path.parent.name not in INTERNAL)
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE_NAME}") if path.parent.name != EMPTY)
 
 
 def write_project(connector: str, data: Path, folder: Path) -> Path:

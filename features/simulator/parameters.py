@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
 
 import numpy as np
+
+from features.errors import SettingsError, did_you_mean
+
+
+class Blow(StrEnum):
+    """A cause that may be planted, to see whether the reasons find it."""
+
+    card = "card"  # the card expires: every billing from that day on fails
+    habit = "habit"  # whoever used it most leaves: engagement falls and stays low
+    tickets = "tickets"  # a storm of tickets, thirty times the usual
+    release = "release"  # a release breaks a page on one platform for a month
+
+
+@dataclass(frozen=True)
+class Shock:
+    """A blow planted on a day (0 = the first); the four kinds strike four disjoint groups.
+
+    `share` of the accounts is struck, chosen by lot; a release strikes whoever uses its platform.
+    """
+
+    kind: Blow
+    day: int
+    share: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -13,7 +37,8 @@ class Parameters:
     """One world. Rates are per day unless the line says otherwise; logits are natural.
 
     Defaults give 25-40 % churn a year on monthly and 8-18 % on annual contracts, 10-36 % of it
-    involuntary, and MRR with a median near 200 and a mean near 400 EUR.
+    involuntary, and MRR with a median near 200 and a mean near 400 EUR. A lever is a change of a
+    parameter: `truth.lever_effects` lives the same futures with and without it.
     """
 
     accounts: int  # customers ever seen, those who come later included
@@ -25,7 +50,10 @@ class Parameters:
     seats_median: float = 4.0  # users; most customers are small
     seats_spread: float = 1.15  # sd of log seats; makes the top tenth hold about half of MRR
     seat_price: float = 46.0  # EUR per seat and month, falling slowly with size
+    discount_share: float = 0.15  # share of accounts that signed for 10-30 % less, until the price changes
+    gross_margin: float = 0.8  # share of MRR that is earned; usual for hosted software
     annual_share: float = 0.3  # share of small accounts on 12-month terms; large ones more
+    merge_rate: float = 1e-5  # two accounts become one: 4 of 1,000 a year
 
     # Satisfaction S: pulled toward the account's own mean, less what presses on it now
     satisfaction_mean_sd: float = 0.55  # spread of the accounts' own means
@@ -51,24 +79,27 @@ class Parameters:
     incident_rate: float = 0.004  # per account and day: its own integration breaks
     incident_error: float = 0.07  # mean extra errors per page view when it does
     incident_healing: float = 0.05  # per day: half is mended in 14 days
-    bad_releases: float = 0.05  # releases per day that break something on one platform
+    bad_releases: float = 0.05  # releases per day that break a page on one platform
+    error_factor: float = 1.0  # lever: all errors times this
+    load_shift: float = 0.0  # lever: seconds added to every load
 
     # Support
     ticket_rate: float = 0.009  # tickets a day for four seats, more with errors and low S
     resolve_logit: float = -0.6  # daily chance of resolution at S = 0: 35 %
     resolve_satisfaction: float = 0.8  # the unhappy wait longer: confounding on purpose
-    reopen_share: float = 0.08  # of resolved tickets, more at low S
+    reopen_share: float = 0.05  # of resolved tickets, more at low S
+    support_speed: float = 1.0  # lever: the odds of resolution on a day times this
 
     # Money
-    card_failure: float = 0.012  # per billing, mean over accounts
+    card_failure: float = 0.03  # per billing, mean over accounts
     card_spread: float = 0.9  # sd of log risk between cards: past failures foretell new ones
     dunning_days: int = 14  # days from the failed card to the end of the subscription
-    recovery: float = 0.055  # daily chance that the card is mended while in dunning
+    recovery: float = 0.075  # daily chance that the card is mended while in dunning
     price_rise: float = 0.5  # chance per billing once a price is eleven months old
     seat_change: float = 0.06  # chance per billing that the number of seats changes (annual 6x)
 
     # Leaving by choice: daily logits
-    monthly_base: float = -7.75
+    monthly_base: float = -7.85
     monthly_window: float = 1.5  # added in the four days before a monthly renewal
     annual_base: float = -11.5  # a contract holds until its window
     annual_window: float = 7.0  # added in the fourteen days before an annual renewal
@@ -79,11 +110,47 @@ class Parameters:
     hazard_tenure: float = -0.3  # per log(1 + tenure / 90 days)
     hazard_complexity: float = -0.25  # the complex are slow, and bound: confounding on purpose
     hazard_season: float = 0.15  # amplitude over the year, worst in mid-January
+    lottery: bool = False  # nothing matters: everybody leaves by the two chances below
+    lottery_voluntary: float = 0.0007  # 23 % a year
+    lottery_involuntary: float = 0.0002  # 7 % a year
+
+    # A cause that nobody records: per standard deviation of a hidden trait
+    hidden_load: float = 0.0  # seconds
+    hidden_error: float = 0.0  # log error share
+    hidden_churn: float = 0.0  # logit of leaving by choice
+
+    # Retention contacts
+    contact_rate: float = 0.0002  # calls by lot, half of them held back as control: a small trial
+    contact_accepted: float = 0.3  # share of those called who take the offer
+    contact_response: float = -0.8  # logit of leaving by choice once it is taken, mean over accounts
+    contact_spread: float = 0.5  # sd of it: some are woken by the call instead
+    contact_halving: float = 60.0  # days until half of it is gone
+    targeted_rate: float = 0.0  # calls by the team's judgement to an account at S = -1
 
     # Coming back
     return_after: int = 45  # days away at least, so that no churn is undone within 30 days
     return_before: int = 240  # days away at most
     return_rate: float = 0.0004  # per day between the two
+
+    # What the records make of it
+    late_share: float = 0.02  # of events, recorded over three days late, mostly by telephones in batches
+    double_share: float = 0.005  # of events, sent twice
+    strange_share: float = 0.0003  # of events, which cannot be true
+    late_cancellations: float = 0.06  # of ends, booked one to six days later
+    outage_at: float = 0.42  # share of the history after which the collector fails
+    outage_hours: float = 36.0  # for so long, and its events are lost
+    renamed_at: float = 0.58  # share after which apps send `load_ms` instead of `duration_ms`
+    bot_minutes: float = 120.0  # between two visits of a monitor that is no customer; 0: none
+
+    # Planted on purpose
+    shocks: tuple[Shock, ...] = ()
+    leaks: bool = False  # columns and rows that know the future, for an audit to find
+
+    def __post_init__(self) -> None:
+        if self.accounts < 1 or self.months < 1:
+            raise SettingsError(
+                f"A world needs at least 1 account and 1 month; {self.accounts} and {self.months} were asked for."
+            )
 
     @property
     def first_day(self) -> np.datetime64:
@@ -101,7 +168,33 @@ class Parameters:
         return int((first.astype("datetime64[D]") - self.first_day).astype(int))
 
 
-PRESETS: dict[str, Parameters] = {
+_DEMO = Parameters(accounts=2000, months=30)
+
+WORLDS: dict[str, Parameters] = {
     "tiny": Parameters(accounts=300, months=18),
-    "demo": Parameters(accounts=2000, months=30),
+    "demo": _DEMO,
+    "bench": Parameters(accounts=10_000, months=48),
+    # Nothing foretells anything: whoever finds a pattern has a leak.
+    "noise": replace(_DEMO, lottery=True),
+    # Rows and columns that know the future, and an older export that does not.
+    "leak": Parameters(accounts=600, months=18, leaks=True),
+    # What slows pages also keeps customers, and nobody records it.
+    "confounded": replace(_DEMO, hidden_load=0.5, hidden_error=0.4, hidden_churn=-0.7),
+    # A team calls whom it worries about, beside a large trial by lot.
+    "treated": replace(_DEMO, contact_rate=0.003, targeted_rate=0.01),
 }
+
+
+def choose_world(name: str, accounts: int | None = None, months: int | None = None) -> Parameters:
+    """Return the parameters of a named world, in another size if given.
+
+    Raises SettingsError for a name that is not among WORLDS, and for a size below 1.
+    """
+    if name not in WORLDS:
+        raise SettingsError(f"Unknown world '{name}'; there are {', '.join(WORLDS)}.{did_you_mean(name, WORLDS)}")
+    chosen = WORLDS[name]
+    return replace(
+        chosen,
+        accounts=chosen.accounts if accounts is None else accounts,
+        months=chosen.months if months is None else months,
+    )

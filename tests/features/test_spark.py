@@ -189,7 +189,7 @@ def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, 
     assert [path.name for path in left if path.name.startswith("as_of=") and path.parent.name[0] != "."] == []
 
 
-def _wait(ask: Callable[[], Any], seconds: float = 400.0) -> Any:
+def _wait(ask: Callable[[], Any], seconds: float = 900.0) -> Any:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = ask()

@@ -228,8 +228,10 @@ def test_a_feature_defined_otherwise_since_training_is_refused(copied: Settings)
 
 
 def change(settings: Settings, table: str, select: str) -> Settings:
-    with (settings.folder / FILE_NAME).open("a", encoding="utf-8") as file:
-        file.write(f'\n[tables]\n{table} = "{select}"\n')
+    file = settings.folder / FILE_NAME
+    written = file.read_text(encoding="utf-8")
+    assert "[tables]\n" in written
+    file.write_text(written.replace("[tables]\n", f'[tables]\n{table} = "{select}"\n'), encoding="utf-8")
     return load_settings(settings.folder)
 
 

@@ -122,7 +122,9 @@ def at(rows: pa.Table, bundle: Bundle, family: str, worst: bool) -> pa.Table:
     return rows
 
 
-@pytest.mark.parametrize("family", ["ux", "cx", "usage"])
+# Not "ux": broken pages act through moods that usage and tickets show better, and heavy users meet more of them and
+# stay; whether its direction is learned from a small world is luck. `make yardsticks` tells how far its reasons hold.
+@pytest.mark.parametrize("family", ["cx", "usage"])
 def test_a_worse_experience_raises_the_mean_score(bundle: Bundle, rows: pa.Table, family: str) -> None:
     worse, better = at(rows, bundle, family, worst=True), at(rows, bundle, family, worst=False)
     moved = [name for name in rows.column_names if not worse[name].equals(better[name])]

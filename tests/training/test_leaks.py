@@ -13,10 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 from features.definition import Column, Feature, Unit, rows_of
 from features.settings import Training
-from training.areas import Area, area, rates_elsewhere
+from training.areas import Area, area, bands_of, rates_elsewhere
 from training.end_states import end_states, source_of, standing_findings
 from training.examples import Examples
-from training.leaks import ModelAlarm, Telling, bands_of, fit_small, model_findings, telling_findings, tellings
+from training.leaks import ModelAlarm, Telling, fit_small, model_findings, telling_findings, tellings
 from training.outcomes import Outcomes
 
 N = 400

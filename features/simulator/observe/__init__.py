@@ -1,0 +1,37 @@
+"""What the company's systems recorded of the world: late, doubled and a little wrong.
+
+Nothing here moves the world. Times, counts and answers are drawn from what was lived, table by
+table, and written down with the mess of real records.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from features.simulator.history import World, stream
+from features.simulator.observe.billing import invoices_and_payments, subscriptions
+from features.simulator.observe.contacts import contacts
+from features.simulator.observe.events import event_months
+from features.simulator.observe.people import accounts, draw_people, merges, users
+from features.simulator.observe.surveys import surveys
+from features.simulator.observe.tickets import tickets
+
+__all__ = ["event_months", "observe"]
+
+
+def observe(world: World) -> dict[str, pa.Table]:
+    """Return every table but `events`, by name, with what was recorded before the last day's end.
+
+    `event_months` yields the events, which may be too many to hold.
+    """
+    seed = world.seed
+    return {
+        "accounts": accounts(world, stream(seed, 11)),
+        "merges": merges(world),
+        "users": users(world, draw_people(world), stream(seed, 12)),
+        "tickets": tickets(world, stream(seed, 14)),
+        "surveys": surveys(world, stream(seed, 15)),
+        "subscriptions": subscriptions(world, stream(seed, 16)),
+        **invoices_and_payments(world, stream(seed, 17)),
+        "contacts": contacts(world, stream(seed, 18)),
+    }

@@ -1,0 +1,105 @@
+"""How the records write things down: names, ids, times, and when a row was recorded.
+
+Times are microseconds since the first day of the world until they become timestamps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from features.simulator.history import World
+from features.simulator.parameters import Parameters
+from features.simulator.state import Ints
+
+SECOND = 1_000_000
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
+NEVER = np.iinfo(np.int64).min  # a time that has not come: written as null
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write under a temporary name and rename, so that no reader meets half a file."""
+    unfinished = path.with_suffix(".unfinished")
+    pq.write_table(table, unfinished, compression="zstd", compression_level=1)
+    unfinished.replace(path)
+
+
+def write_all(tables: Iterator[pa.Table], path: Path, told: Callable[[int], None] | None = None) -> int:
+    """Write tables one after the other into one file and return how many rows there are.
+
+    `told` receives the number of tables written. The file is not there before it is whole.
+    """
+    unfinished = path.with_suffix(".unfinished")
+    first, rows = next(tables), 0
+    with pq.ParquetWriter(unfinished, first.schema, compression="zstd", compression_level=1) as writer:
+        for done, table in enumerate(chain([first], tables), start=1):
+            writer.write_table(table)
+            rows += table.num_rows
+            if told is not None:
+                told(done)
+    unfinished.replace(path)
+    return rows
+
+
+def account_ids(accounts: Ints) -> pa.Array:
+    """Return 'A-00042' for 42."""
+    names = numbered("A-", np.arange(int(accounts.max(initial=0)) + 1), 5)
+    return names.take(pa.array(accounts))
+
+
+def user_ids(account: Ints, number: Ints) -> pa.Array:
+    """Return 'U-00042-007' for user 7 of account 42."""
+    return pc.binary_join_element_wise(numbered("U-", account, 5), numbered("", number, 3), "-")
+
+
+def numbered(prefix: str, numbers: Ints, width: int) -> pa.Array:
+    """Return prefix + zero-padded number, as text."""
+    digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width, "0")
+    return pc.binary_join_element_wise(prefix, digits, "")
+
+
+def words(codes: NDArray[Any], names: Sequence[str]) -> pa.Array:
+    """Return the name of each code; -1 becomes null."""
+    return pa.array(names).take(pa.array(codes, mask=codes < 0))
+
+
+def same(n: int, word: str) -> pa.Array:
+    """Return one word n times."""
+    return words(np.zeros(n, np.int64), (word,))
+
+
+def timestamps(p: Parameters, micros: Ints) -> pa.Array:
+    """Return naive UTC timestamps of microseconds since the first day; NEVER becomes null."""
+    first = int(p.first_day.astype("datetime64[us]").astype(np.int64))
+    return pa.array(micros + first * (micros != NEVER), mask=micros == NEVER).cast(pa.timestamp("us"))
+
+
+def pick(rng: Generator, n: int, *weights: float) -> Ints:
+    """Draw n codes with the given weights."""
+    share = np.cumsum(weights) / np.sum(weights)
+    return np.searchsorted(share, rng.random(n), side="right").astype(np.int64)
+
+
+def at(day: NDArray[Any], rng: Generator, hours: tuple[float, float]) -> Ints:
+    """Draw a time on each day between two hours of the day."""
+    return day.astype(np.int64) * DAY + later(rng, len(day), hours)
+
+
+def later(rng: Generator, n: int, hours: tuple[float, float]) -> Ints:
+    """Draw n spans of so many hours."""
+    return (rng.uniform(*hours, n) * HOUR).astype(np.int64)
+
+
+def known_before(world: World, micros: Ints) -> Ints:
+    """Forget times that lie at or after the end of the history."""
+    return np.where(micros < world.parameters.days * DAY, micros, NEVER)

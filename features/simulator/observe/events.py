@@ -1,0 +1,126 @@
+"""The event log, a month at a time: in the order in which it was recorded, with all its mess.
+
+Two rows of a thousand come days late and wait for the month in which they were recorded. So no more
+than a month is ever held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.random import Generator
+
+from features.simulator.history import World, stream
+from features.simulator.observe.columns import (
+    DAY,
+    SECOND,
+    account_ids,
+    numbered,
+    same,
+    timestamps,
+    user_ids,
+    words,
+)
+from features.simulator.observe.mess import monitor, outage, recorded, renamed, spoiled
+from features.simulator.observe.people import draw_people
+from features.simulator.observe.sessions import Happened, Sessions, draw_sessions, what_happened
+from features.simulator.releases import PLATFORMS
+from features.simulator.state import Floats, Ints
+
+
+@dataclass(frozen=True)
+class _Log:
+    """Rows without an id yet, and when each was recorded, in microseconds."""
+
+    rows: pa.Table
+    recorded: Ints
+
+    def take(self, which: Ints) -> _Log:
+        return _Log(self.rows.take(pa.array(which)), self.recorded[which])
+
+
+def event_months(world: World) -> Iterator[pa.Table]:
+    """Yield the events month by month of recording, each month in order of recording.
+
+    What was not recorded before the end of the history is not there.
+    """
+    p, people = world.parameters, draw_people(world)
+    waiting: _Log | None = None
+    sessions_before = events_before = 0
+    for number, month in enumerate(world.months()):
+        rng = stream(world.seed, 13, number)
+        s = draw_sessions(world, people, number, month, rng)
+        log = _joined(_log(world, s, sessions_before, rng), waiting)
+        sessions_before += len(s)
+        log = _joined(log, _of_monitor(world, number, rng))
+        order = np.argsort(log.recorded, kind="stable")
+        due = log.recorded[order] < p.month_start(number + 1) * DAY
+        waiting = log.take(order[~due])
+        rows = log.take(order[due]).rows
+        ids = numbered("E-", events_before + np.arange(rows.num_rows), 8)
+        events_before += rows.num_rows
+        yield spoiled(world, rows.add_column(1, "event_id", ids), number, rng)
+
+
+def _joined(log: _Log, more: _Log | None) -> _Log:
+    if more is None:
+        return log
+    return _Log(pa.concat_tables([log.rows, more.rows]), np.concatenate([log.recorded, more.recorded]))
+
+
+def _log(world: World, s: Sessions, sessions_before: int, rng: Generator) -> _Log:
+    """Return what was recorded of a month's sessions: nothing while the collector was down."""
+    kinds = what_happened(s, rng)
+    session = np.concatenate([k.session for k in kinds])
+    occurred = s.begin[session] + (np.concatenate([k.offset for k in kinds]) * SECOND).astype(np.int64)
+    known = recorded(world.parameters, s, session, occurred, rng)
+    duration = _numbers([k.duration_ms for k in kinds], kinds)
+    kind, name = _texts(kinds)
+    moved = renamed(world.parameters, occurred) & (s.platform[session] > 0) & np.asarray(pc.equal(kind, "page_view"))
+    rows = pa.table(
+        {
+            "account_id": account_ids(s.account).take(pa.array(session)),
+            "user_id": user_ids(s.account, s.user).take(pa.array(session)),
+            "session_id": numbered("S-", sessions_before + np.arange(len(s)), 7).take(pa.array(session)),
+            "occurred_at": timestamps(world.parameters, occurred),
+            "recorded_at": timestamps(world.parameters, known),
+            "kind": kind,
+            "name": name,
+            "platform": words(s.platform[session], PLATFORMS),
+            "duration_ms": _known(np.where(moved, np.nan, duration)),
+            "load_ms": _known(np.where(moved, duration, np.nan)),
+            "value": _known(_numbers([k.value for k in kinds], kinds)),
+            "definition": same(len(session), "v1"),
+        }
+    )
+    return _Log(rows, known).take(np.flatnonzero(~outage(world.parameters, occurred)))
+
+
+def _of_monitor(world: World, number: int, rng: Generator) -> _Log:
+    rows, known = monitor(world, number, rng)
+    return _Log(rows, known)
+
+
+def _texts(kinds: list[Happened]) -> tuple[pa.Array, pa.Array]:
+    """Return the kind and name columns of all events."""
+    kind = [same(len(k.session), k.kind) for k in kinds]
+    name = [
+        pa.nulls(len(k.session), pa.string()) if k.name is None else words(k.name, k.names) for k in kinds
+    ]
+    return pa.concat_arrays(kind), pa.concat_arrays(name)
+
+
+def _numbers(parts: list[Floats | None], kinds: list[Happened]) -> Floats:
+    """Return a column of numbers, nan where a kind measures nothing."""
+    filled = [
+        np.full(len(k.session), np.nan) if part is None else part for part, k in zip(parts, kinds, strict=True)
+    ]
+    return np.concatenate(filled)
+
+
+def _known(values: Floats) -> pa.Array:
+    return pa.array(values, mask=np.isnan(values))

@@ -1,0 +1,141 @@
+"""Accounts, the people in them, and the accounts that went into another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.random import Generator
+
+from features.simulator.history import World, stream
+from features.simulator.observe.columns import (
+    DAY,
+    HOUR,
+    NEVER,
+    SECOND,
+    account_ids,
+    pick,
+    timestamps,
+    user_ids,
+    words,
+)
+from features.simulator.state import MERGED, SEGMENTS, Ints
+
+COUNTRIES = ("DE", "FR", "NL", "ES", "IT", "PL", "SE", "GB")
+OWNERS = (
+    "Amara Lindqvist", "Bruno Castell", "Chiara Nowak", "Dario Weiss",
+    "Elif Haugen", "Femke Duarte", "Goran Silva", "Hanna Okoye",
+)  # fmt: skip
+ACQUISITION = ("search", "referral", "sales", "event")
+NAME_STARTS = (
+    "Alder", "Bright", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor", "Iris", "Juniper",
+    "Kestrel", "Lumen", "Maple", "Nimbus", "Orchard", "Pebble", "Quarry", "Raven", "Saffron",
+    "Timber", "Umber", "Velvet", "Willow", "Yarrow", "Zephyr",
+)  # fmt: skip
+NAME_MIDDLES = ("field", "bridge", "gate", "works", "stone", "line", "crest", "point")
+NAME_ENDS = ("Labs", "Foods", "Logistics", "Studio", "Health", "Energy", "Textiles", "Media",
+             "Robotics", "Travel", "Partners", "Supply")  # fmt: skip
+BOT_NAME = "Uptime monitor"
+
+
+@dataclass(frozen=True)
+class People:
+    """Users by row, those of account a at rows first[a] to first[a + 1]; times or NEVER."""
+
+    first: Ints
+    account: Ints
+    number: Ints
+    joined: Ints
+    left: Ints
+
+
+def bot(world: World) -> int:
+    """Return the number of the account that is a monitor and no customer: the one after the last."""
+    return world.parameters.accounts
+
+
+def created(world: World) -> Ints:
+    """Return when each account signed, in microseconds."""
+    return world.static.signup_day * DAY + world.static.clock * SECOND
+
+
+def accounts(world: World, rng: Generator) -> pa.Table:
+    """Return the accounts, the monitor among them."""
+    p, n = world.parameters, world.parameters.accounts + (world.parameters.bot_minutes > 0)
+    customer = np.arange(n) < p.accounts
+    start, middle = rng.integers(0, len(NAME_STARTS), n), rng.integers(0, len(NAME_MIDDLES), n)
+    name = pc.binary_join_element_wise(
+        pc.binary_join_element_wise(words(start, NAME_STARTS), words(middle, NAME_MIDDLES), ""),
+        words(rng.integers(0, len(NAME_ENDS), n), NAME_ENDS),
+        " ",
+    )
+    segment = np.full(n, -1)
+    segment[: p.accounts] = world.static.segment
+    signed = np.zeros(n, np.int64)
+    signed[: p.accounts] = created(world)
+    return pa.table(
+        {
+            "account_id": account_ids(np.arange(n)),
+            "created_at": timestamps(p, signed),
+            "name": pc.if_else(pa.array(customer), name, BOT_NAME),
+            "segment": words(segment, SEGMENTS),
+            "country": words(pick(rng, n, 5, 3, 2, 2, 2, 1, 1, 3), COUNTRIES),
+            "owner": words(np.where(customer, rng.integers(0, len(OWNERS), n), -1), OWNERS),
+            "acquisition": words(np.where(customer, pick(rng, n, 4, 3, 2, 1), -1), ACQUISITION),
+        }
+    )
+
+
+def merges(world: World) -> pa.Table:
+    """Return the accounts that went into another one, at noon of the day."""
+    lines = world.journal.take(np.flatnonzero(world.journal.left == MERGED))
+    merged = timestamps(world.parameters, lines.day * DAY + 12 * HOUR)
+    return pa.table(
+        {
+            "account_id": account_ids(lines.account),
+            "merged_into": account_ids(lines.heir),
+            "merged_at": merged,
+            "recorded_at": merged,
+        }
+    )
+
+
+def draw_people(world: World) -> People:
+    """Draw who is in which account and when; user 0 comes first and stays."""
+    rng, j = stream(world.seed, 10), world.journal
+    count = world.frozen[0].seats.copy()
+    np.maximum.at(count, j.account, j.seats)
+    first = np.concatenate([[0], np.cumsum(count)])
+    account = np.repeat(np.arange(len(count)), count)
+    number = np.arange(first[-1]) - first[account]
+    wait = np.where(number == 0, 0.0, rng.exponential(60.0, len(account)))
+    joined = created(world)[account] + (wait * DAY).astype(np.int64)
+    stay = (rng.exponential(700.0, len(account)) * DAY).astype(np.int64)
+    left = np.where((number == 0) | (stay > 2000 * DAY), NEVER, joined + stay)
+    return People(first, account, number, joined, left)
+
+
+def users(world: World, people: People, rng: Generator) -> pa.Table:
+    """Return the users who joined while their account was there; nobody tidies up after it is gone."""
+    p, j = world.parameters, world.journal
+    lost = np.full(p.accounts, p.days)
+    gone = ~world.frozen[p.days].active
+    last = np.zeros(p.accounts, np.int64)
+    np.maximum.at(last, j.account, np.where(j.left > 0, j.day, 0))
+    still = np.where(gone, last, lost)[people.account] * DAY
+    keep = people.joined < still
+    account, number, joined = people.account[keep], people.number[keep], people.joined[keep]
+    left = np.where(people.left[keep] < still[keep], people.left[keep], NEVER)
+    role = np.where(number == 0, 0, 1 + pick(rng, len(number), 8, 2))
+    return pa.table(
+        {
+            "account_id": account_ids(account),
+            "user_id": user_ids(account, number),
+            "joined_at": timestamps(p, joined),
+            "left_at": timestamps(p, left),
+            "role": words(role, ("admin", "member", "viewer")),
+            "recorded_at": timestamps(p, joined),
+        }
+    )

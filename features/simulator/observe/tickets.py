@@ -1,0 +1,72 @@
+"""Support tickets, as the help desk tells them: a row is an end state, filled in as time goes by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.random import Generator
+
+from features.simulator.history import World
+from features.simulator.observe.columns import (
+    DAY,
+    HOUR,
+    NEVER,
+    account_ids,
+    at,
+    known_before,
+    later,
+    numbered,
+    pick,
+    timestamps,
+    user_ids,
+    words,
+)
+from features.simulator.observe.journal import next_line
+from features.simulator.state import Floats, Ints, logistic
+
+
+def tickets(world: World, rng: Generator) -> pa.Table:
+    """Return one row per ticket; it is resolved by the account's next resolution, if that ever comes."""
+    j, p = world.journal, world.parameters
+    line = np.flatnonzero(j.opened & j.present)
+    account, day, s, n = j.account[line], j.day[line], j.satisfaction[line], len(line)
+    opened = at(day, rng, (12.0, 19.0))
+    done = next_line(j, j.resolved, account, day)
+    ended = done >= 0
+    resolved = np.where(ended, at(j.day[done], rng, (7.0, 12.0)), NEVER)
+    answer = opened + (rng.lognormal(0.8 - 0.4 * s, 0.8) * HOUR).astype(np.int64)
+    answer = np.where(ended, np.minimum(answer, opened + (0.8 * (resolved - opened)).astype(np.int64)), answer)
+    again = np.where(ended & j.reopened[done], resolved + later(rng, n, (4.0, 72.0)), NEVER)
+    waited = np.where(ended, j.day[done] - day, 0)
+    old = (waited > 4) | ~ended
+    escalated = np.where(old & (rng.random(n) < 0.4), opened + 4 * DAY, NEVER)
+    csat, csat_at = _rated(rng, s, waited, resolved)
+    csat_at = known_before(world, csat_at)
+    table = pa.table(
+        {
+            "account_id": account_ids(account),
+            "ticket_id": numbered("T-", np.arange(n), 6),
+            "user_id": user_ids(account, np.zeros(n, np.int64)),
+            "opened_at": timestamps(p, opened),
+            "recorded_at": timestamps(p, opened),
+            "priority": words(pick(rng, n, 3, 5, 2), ("low", "normal", "high")),
+            "channel": words(pick(rng, n, 5, 3, 1), ("email", "chat", "phone")),
+            "topic": words(pick(rng, n, 4, 1, 3, 2), ("bug", "billing", "how-to", "request")),
+            "first_response_at": timestamps(p, known_before(world, answer)),
+            "resolved_at": timestamps(p, known_before(world, resolved)),
+            "reopened_at": timestamps(p, known_before(world, again)),
+            "escalated_at": timestamps(p, known_before(world, escalated)),
+            "csat": pa.array(csat, mask=csat_at == NEVER),
+            "csat_at": timestamps(p, csat_at),
+        }
+    )
+    return table.take(pc.sort_indices(table["opened_at"]))
+
+
+def _rated(rng: Generator, s: Floats, waited: Ints, resolved: Ints) -> tuple[Floats, Ints]:
+    """Draw the rating of each ticket, 1 to 5, and when it came; who feels strongly rates more often."""
+    n = len(s)
+    answers = (resolved != NEVER) & (rng.random(n) < logistic(-0.9 + 0.5 * np.abs(s)))
+    score = np.clip(np.round(5.5 + 0.8 * s - 0.15 * waited + rng.normal(0, 0.8, n)), 1, 5)
+    return score, np.where(answers, resolved + later(rng, n, (1.0, 30.0)), NEVER)

@@ -1,0 +1,128 @@
+"""What is true of every account: what never changes, what changes daily, what could be noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
+Flags = NDArray[np.bool_]
+
+SEGMENTS = ("startup", "smb", "mid-market", "enterprise")
+LONG_AGO = -10_000  # a day number before anything that matters
+STAYED, VOLUNTARY, INVOLUNTARY, MERGED = 0, 1, 2, 3
+UNCALLED, CONTROL, DECLINED, ACCEPTED = 0, 1, 2, 3
+SURVEYS = ("nps", "csat", "ces")
+SURVEY_DAYS = (90, 120, 150)  # days between two questions of a kind
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A record of arrays that share their first axis, one row per account (or path)."""
+
+    def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Self:
+        """Return the record with `change` applied to every array."""
+        return replace(self, **{f.name: change(getattr(self, f.name)) for f in fields(self)})
+
+    def repeat(self, times: int) -> Self:
+        """Return every row `times` times, neighbours together."""
+        return self.each(lambda array: np.repeat(array, times, axis=0))
+
+    def take(self, rows: Flags | Ints) -> Self:
+        """Return the chosen rows."""
+        return self.each(lambda array: array[rows])
+
+
+Record = TypeVar("Record", bound=Rows)
+
+
+@dataclass(frozen=True)
+class Static(Rows):
+    """What never changes. Arrays of shape (n_accounts,), `mix` and `survey_turn` (n_accounts, 3)."""
+
+    signup_day: Ints  # may be negative: before the history starts
+    clock: Ints  # second of the day, 0 to 6 h, at which the account signs and is billed
+    segment: Ints  # index into SEGMENTS
+    term: Ints  # months: 1 or 12
+    discount: Floats  # share off the first price
+    complexity: Floats  # about standard normal: how much the account asks of the product
+    quiet_errors: Floats  # errors per page view in quiet weeks: the complex meet more
+    quiet_load: Floats  # seconds per page view in quiet weeks: the complex wait longer
+    mix: Floats  # share of use on each of PLATFORMS, sums to 1
+    mean_satisfaction: Floats
+    session_base: Floats  # recorded sessions per day at E = 0
+    by_invoice: Flags  # pays by transfer, days after the bill
+    response: Floats  # logit of leaving by choice once a retention offer is taken
+    leaning: Floats  # logit of leaving by choice that nothing observed explains
+    survey_turn: Ints  # day of the cycle on which each of SURVEYS is asked
+
+
+@dataclass(frozen=True)
+class State(Rows):
+    """What changes from day to day. Arrays of shape (n_accounts,)."""
+
+    active: Flags
+    satisfaction: Floats
+    engagement: Floats
+    habit: Floats  # the engagement to which the account returns
+    seats: Ints
+    mrr: Floats  # EUR per month while active
+    stint_start: Ints  # day on which the present (or last) subscription began
+    ended_on: Ints  # day of the last churn, or LONG_AGO
+    renews_on: Ints  # next billing, which is also the next renewal
+    price_rise_on: Ints  # day of the last price rise
+    card_risk: Floats  # chance that a billing fails
+    dunning_day: Ints  # 0 = none, 1 = the card failed today
+    dunning: Floats  # 0 or 1; in a branch the probability of being in dunning
+    trouble: Floats  # extra errors per page view from the account's own incidents
+    ticket_base: Floats  # tickets a day in quiet weeks
+    ticket_age: Ints  # days the open ticket has waited, -1 = none is open
+    offer_on: Ints  # day on which a retention offer was last taken, or LONG_AGO
+
+
+@dataclass(frozen=True)
+class Lived(Rows):
+    """What could be noticed of a day, (n_accounts,); stacked over days, (n_days, n_accounts)."""
+
+    satisfaction: Floats
+    engagement: Floats
+    seats: Ints
+    mrr: Floats
+    renews_on: Ints
+    trouble: Floats
+    billed: Flags
+    card_failed: Flags
+    recovered: Flags
+    last_try: Flags  # the last day of dunning: whoever stays has paid
+    repriced: Flags  # the price or the seats changed today
+    opened: Flags
+    resolved: Flags
+    reopened: Flags
+    called: Codes  # UNCALLED, CONTROL, DECLINED or ACCEPTED
+    chosen: Flags  # called by the team's judgement, not by lot
+
+
+@dataclass(frozen=True)
+class Hazards(Rows):
+    """Chances of leaving on this day for an account at risk at its start, by cause, 0 to 1."""
+
+    voluntary: Floats
+    involuntary: Floats
+
+
+def stacked(records: Sequence[Record]) -> Record:
+    """Stack daily records into one, days first."""
+    kind = type(records[0])
+    names = [f.name for f in fields(kind)]
+    return kind(**{name: np.stack([getattr(r, name) for r in records]) for name in names})
+
+
+def logistic(x: Floats) -> Floats:
+    """Return 1 / (1 + exp(-x))."""
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
