@@ -151,6 +151,13 @@ class Parameters:
             raise SettingsError(
                 f"A world needs at least 1 account and 1 month; {self.accounts} and {self.months} were asked for."
             )
+        outside = [shock for shock in self.shocks if not 0 <= shock.day < self.days]
+        if outside or sum(shock.share for shock in self.shocks) > 1.0:
+            raise SettingsError(
+                f"Shocks fall on days 0 to {self.days - 1} and strike at most all accounts together; "
+                f"{', '.join(f'{shock.kind} on day {shock.day} for {shock.share:.0%}' for shock in self.shocks)} "
+                "were asked for."
+            )
 
     @property
     def first_day(self) -> np.datetime64:

@@ -283,3 +283,34 @@ def test_drivers_are_printed_with_their_grade(demo: tuple[str, Result]) -> None:
     assert "Associated" in shown
     assert all(family in shown for family in ("ux", "cx", "billing", "usage", "profile"))
     assert told("drivers", "--project", demo[0], "--json")["grade"] == "associated"
+
+
+# --- a world of one's own ------------------------------------------------------------------------
+
+
+def test_a_simulated_world_is_written_counted_and_ready_for_a_project(tmp_path: Path) -> None:
+    out, truth = tmp_path / "world", tmp_path / "truth"
+    result = undertow("simulate", "--world", "tiny", "--accounts", "30", "--months", "2", "--out", str(out),
+                      "--truth", str(truth))  # fmt: skip
+    assert result.exit_code == 0
+    assert "World tiny, seed 7: 30 accounts over 59 days" in result.stdout
+    assert "nothing that learns may read it" in result.stdout
+    assert len(list(out.glob("*.parquet"))) == 10 and not list(tmp_path.glob("*.unfinished"))
+    assert {path.name for path in truth.iterdir()} >= {"churn_probability.parquet", "margin.parquet", "world.json"}
+    next_step = next(line for line in result.stdout.splitlines() if line.startswith("Next: undertow "))
+    words = next_step.removeprefix("Next: undertow ").replace("my-world", str(tmp_path / "project")).split()
+    assert undertow(*words).exit_code == 0
+    assert undertow("check", "--project", str(tmp_path / "project")).exit_code == 0
+
+
+def test_a_simulated_world_as_json_counts_its_rows(tmp_path: Path) -> None:
+    found = told("simulate", "--world", "noise", "--accounts", "25", "--months", "1", "--out", str(tmp_path), "--json")
+    assert (found["world"], found["accounts"], found["days"]) == ("noise", 25, 31)
+    assert found["rows"]["accounts"] == 26 and found["rows"]["events"] > 300
+
+
+def test_an_unknown_world_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    result = undertow("simulate", "--world", "nois", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "Did you mean 'noise'?" in result.stderr
+    assert not (tmp_path / "out").exists()
