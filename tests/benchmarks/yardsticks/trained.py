@@ -26,6 +26,8 @@ from training.report import TrainReport
 from training.train import train
 from training.value import lifetime_value
 
+MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 GB
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -88,7 +90,9 @@ def make_trained(p: Parameters, seed: int, folder: Path, tell: Progress) -> Trai
 def make_project(p: Parameters, seed: int, folder: Path, tell: Progress) -> Settings:
     """Simulate a world into a project of its own."""
     simulate(p, folder / "data", seed=seed, progress=lambda share: tell("simulating", share))
-    write_project("demo", folder / "data", folder / "project")
+    written = write_project("demo", folder / "data", folder / "project")
+    with written.open("a", encoding="utf-8") as file:
+        file.write(f'\n[engine]\nmemory_limit = "{MEMORY}"\n')
     return load_settings(folder / "project")
 
 
