@@ -18,10 +18,11 @@ import pytest
 from features.build import build_features, own_profile, take_population
 from features.build import open_tables as open_all
 from features.catalogue import make_catalogue
+from features.connectors import write_project
 from features.engines import open_database
 from features.errors import DataError
 from features.plan import plan_features
-from features.settings import FILE_NAME, Settings, load_settings
+from features.settings import Settings, load_settings
 from features.simulator import simulate
 from features.sources import Tables, load_tables
 
@@ -34,9 +35,8 @@ Project = tuple[Settings, Settings, Tables]
 
 
 def _project(folder: Path, data: Path, toml: str) -> Settings:
-    folder.mkdir(exist_ok=True)
-    listed = "\n".join(f'{file.stem} = "{file}"' for file in sorted(data.glob("*.parquet")))
-    (folder / FILE_NAME).write_text(f"{toml}\n[files]\n{listed}\n", encoding="utf-8")
+    with write_project("demo", data, folder).open("a", encoding="utf-8") as file:
+        file.write(f"\n{toml}\n")
     return load_settings(folder)
 
 
