@@ -45,7 +45,7 @@ check: $(VENV)/spark ## lint, types, tests
 	$(BIN)/mypy
 	$(PYTEST)
 
-yardsticks: setup ## the model against the simulated world's own truth
+yardsticks: setup ## the model against worlds whose truth is known; half an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
 bench: $(VENV)/spark ## features beside other ways to compute them; then how long an answer takes, on what make demo published
