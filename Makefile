@@ -22,6 +22,10 @@ $(VENV)/ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("Undertow needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	mkdir -p build/import/undertow
+	ln -sfn ../../../features build/import/undertow/features
+	ln -sfn ../../../training build/import/undertow/training
+	ln -sfn ../../../serving build/import/undertow/serving
 	touch $@
 
 $(VENV)/spark: $(VENV)/ready
@@ -53,7 +57,7 @@ bench: $(VENV)/spark ## features beside other ways to compute them; then how lon
 	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
 
 docs: setup ## one page of all features, build/features.html
-	$(BIN)/python -m serving.pages.catalogue build/features.html
+	$(BIN)/python -m undertow.serving.pages.catalogue build/features.html
 
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock

@@ -2,7 +2,7 @@
 
 Two records of the same past must yield the same features. One is what we read today; the other is a
 copy of it cut off at as_of (`books_at`, the only place that makes such copies), which tries our own
-code. What tries the systems that wrote the rows is an older record (`features.older`).
+code. What tries the systems that wrote the rows is an older record (`undertow.features.older`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from features.build import FeatureTable, build_features, open_tables
-from features.definition import Column, Feature
-from features.engines import Connection, InDuckDB, literal, open_duckdb, quoted, run
-from features.settings import Settings
-from features.sources import Progress, Tables
-from features.tables import TABLES, Table
+from undertow.features.build import FeatureTable, build_features, open_tables
+from undertow.features.definition import Column, Feature
+from undertow.features.engines import (
+    Connection,
+    InDuckDB,
+    literal,
+    open_duckdb,
+    quoted,
+    run,
+)
+from undertow.features.settings import Settings
+from undertow.features.sources import Progress, Tables
+from undertow.features.tables import TABLES, Table
 
 Level = Literal["failure", "warning", "note"]
 

@@ -14,16 +14,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.catalogue import Catalogue, make_catalogue
-from features.definition import Column
-from features.engines import Database, open_database
-from features.errors import DataError, TimeError
-from features.plan import plan_features
-from features.settings import Settings, midnight
-from features.sources import Progress, Tables
-from features.tables import ACCOUNTS
-from features.versions import WRITING, remove_unfinished
-from features.window import month_starts, require_known, require_midnight
+from undertow.features.catalogue import Catalogue, make_catalogue
+from undertow.features.definition import Column
+from undertow.features.engines import Database, open_database
+from undertow.features.errors import DataError, TimeError
+from undertow.features.plan import plan_features
+from undertow.features.settings import Settings, midnight
+from undertow.features.sources import Progress, Tables
+from undertow.features.tables import ACCOUNTS
+from undertow.features.versions import WRITING, remove_unfinished
+from undertow.features.window import month_starts, require_known, require_midnight
 
 LONGEST_WINDOW = 90  # days
 AT_ONCE = 36  # as_ofs a query; more would only take more memory

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from features import billing, cx, profile, usage, ux
-from features.checks import check_features, resolve
-from features.definition import Column, Feature, definition_id
+from undertow.features import billing, cx, profile, usage, ux
+from undertow.features.checks import check_features, resolve
+from undertow.features.definition import Column, Feature, definition_id
 
 FEATURES: tuple[Feature, ...] = (
     *ux.FEATURES,

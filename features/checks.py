@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from features.definition import (
+from undertow.features.definition import (
     FAMILIES,
     KINDS,
     LEVELS,
@@ -21,8 +21,8 @@ from features.definition import (
     columns_read,
     measures,
 )
-from features.errors import DefinitionError, did_you_mean
-from features.tables import TABLES, Table
+from undertow.features.errors import DefinitionError, did_you_mean
+from undertow.features.tables import TABLES, Table
 
 
 def resolve(features: Iterable[Feature]) -> tuple[Feature, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from features.engines import literal, quoted
-from features.errors import ContractError, did_you_mean
-from features.tables import SQL_TYPES, Column, Table
+from undertow.features.engines import literal, quoted
+from undertow.features.errors import ContractError, did_you_mean
+from undertow.features.tables import SQL_TYPES, Column, Table
 
 REPEATED = "repeated key (kept once)"
 EARLIEST = "1980-01-01"  # a time before it is a missing one written as zero

@@ -11,9 +11,9 @@ import gzip
 from glob import escape, glob
 from pathlib import Path
 
-from features.engines import literal
-from features.errors import SourceError
-from features.settings import Settings
+from undertow.features.engines import literal
+from undertow.features.errors import SourceError
+from undertow.features.settings import Settings
 
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 PARQUET = (".parquet",)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from features.definition import ZERO_WHEN_NOTHING, Condition, Measure
-from features.sql import column, number
+from undertow.features.definition import ZERO_WHEN_NOTHING, Condition, Measure
+from undertow.features.sql import column, number
 
 USUAL_SCALE = 5  # of an answer that does not say the highest it could be
 

@@ -7,9 +7,9 @@ moment, made at any later time, sees what was one account then.
 
 from __future__ import annotations
 
-from features.engines import Connection, rows, run
-from features.errors import ContractError
-from features.tables import Table
+from undertow.features.engines import Connection, rows, run
+from undertow.features.errors import ContractError
+from undertow.features.tables import Table
 
 MERGED = "merged"  # why the subscriptions of an account end that went into another one; no churn
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from features.audit import (
+from undertow.features.audit import (
     Comparison,
     Finding,
     compare,
@@ -25,13 +25,20 @@ from features.audit import (
     known_rows,
     population_findings,
 )
-from features.build import FeatureTable, build_features, open_tables
-from features.definition import Feature
-from features.engines import Connection, InDuckDB, open_duckdb, quoted, run
-from features.errors import SourceError
-from features.settings import Settings
-from features.sources import SUMMARY, Progress, Tables, load_tables, read_version, selects_id
-from features.tables import TABLES, Table
+from undertow.features.build import FeatureTable, build_features, open_tables
+from undertow.features.definition import Feature
+from undertow.features.engines import Connection, InDuckDB, open_duckdb, quoted, run
+from undertow.features.errors import SourceError
+from undertow.features.settings import Settings
+from undertow.features.sources import (
+    SUMMARY,
+    Progress,
+    Tables,
+    load_tables,
+    read_version,
+    selects_id,
+)
+from undertow.features.tables import TABLES, Table
 
 
 @dataclass(frozen=True)

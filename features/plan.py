@@ -1,8 +1,8 @@
 """From definitions to one query.
 
 Every column is made of leaves: measures over one stretch of time. A leaf is taken from the scan that can
-yield it: a slot scan (features.slots) where all accounts share the as_ofs and the rows do not change, else
-the range join (features.range_join). Both see a row only if it had happened and was recorded before as_of.
+yield it: a slot scan (undertow.features.slots) where all accounts share the as_ofs and the rows do not change, else
+the range join (undertow.features.range_join). Both see a row only if it had happened and was recorded before as_of.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
-from features.definition import (
+from undertow.features.definition import (
     OWN_DAYS,
     Column,
     Combination,
@@ -25,12 +25,12 @@ from features.definition import (
     is_amount,
     rows_of,
 )
-from features.engines import Database
-from features.leaf import Leaf, leaf_of
-from features.range_join import SNAPSHOT, RangeScan, range_scan
-from features.slots import SlotScan, slot_scan, timelines
-from features.sql import column as col
-from features.sql import double, equal, hook, number, over, print_sql, relation
+from undertow.features.engines import Database
+from undertow.features.leaf import Leaf, leaf_of
+from undertow.features.range_join import SNAPSHOT, RangeScan, range_scan
+from undertow.features.slots import SlotScan, slot_scan, timelines
+from undertow.features.sql import column as col
+from undertow.features.sql import double, equal, hook, number, over, print_sql, relation
 
 Scan = RangeScan | SlotScan
 SEGMENT = rows_of("accounts").latest("segment")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from features.definition import Measure, columns_read
-from features.leaf import Leaf, met
-from features.sql import (
+from undertow.features.definition import Measure, columns_read
+from undertow.features.leaf import Leaf, met
+from undertow.features.sql import (
     SECONDS_A_DAY,
     column,
     day,
@@ -29,7 +29,7 @@ from features.sql import (
     when,
     where_known,
 )
-from features.tables import TABLES, Table
+from undertow.features.tables import TABLES, Table
 
 SECONDS_A_MONTH = SECONDS_A_DAY * 365.25 / 12
 SNAPSHOT = ("account_id", "as_of")

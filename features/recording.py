@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.audit import SET_AHEAD, Finding
-from features.build import open_tables
-from features.engines import Connection, InDuckDB, open_duckdb, quoted, rows
-from features.settings import Settings
-from features.sources import Tables
-from features.tables import TABLES, Table
+from undertow.features.audit import SET_AHEAD, Finding
+from undertow.features.build import open_tables
+from undertow.features.engines import Connection, InDuckDB, open_duckdb, quoted, rows
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables
+from undertow.features.tables import TABLES, Table
 
 CHECK = "recording"
 

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from features.errors import SettingsError, did_you_mean
-from features.tables import TABLES
+from undertow.features.errors import SettingsError, did_you_mean
+from undertow.features.tables import TABLES
 
 FILE_NAME = "undertow.toml"
 HORIZONS = (30, 60, 90, 180, 360)

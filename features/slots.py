@@ -17,10 +17,10 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from features.definition import Measure, columns_read
-from features.leaf import Leaf, met
-from features.range_join import is_done_elsewhere, kinds_of, round_up
-from features.sql import (
+from undertow.features.definition import Measure, columns_read
+from undertow.features.leaf import Leaf, met
+from undertow.features.range_join import is_done_elsewhere, kinds_of, round_up
+from undertow.features.sql import (
     column,
     day,
     days_before,
@@ -34,8 +34,8 @@ from features.sql import (
     when,
     where_known,
 )
-from features.tables import TABLES, Table
-from features.timeline import BITS, Timeline
+from undertow.features.tables import TABLES, Table
+from undertow.features.timeline import BITS, Timeline
 
 PARTIAL = ("account_id", "slot", "known")
 SNAPSHOT = ("account_id", "as_of")

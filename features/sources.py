@@ -13,14 +13,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from features.contract import REPEATED, judged_select
-from features.engines import Connection, literal, open_duckdb, quoted, rows, run
-from features.errors import ContractError, SettingsError
-from features.files import select_from_files, source_files
-from features.merges import follow_merges, name_heirs, name_known_accounts
-from features.settings import Settings
-from features.tables import EVENT_KINDS, TABLES, Table
-from features.versions import current, publish
+from undertow.features.contract import REPEATED, judged_select
+from undertow.features.engines import (
+    Connection,
+    literal,
+    open_duckdb,
+    quoted,
+    rows,
+    run,
+)
+from undertow.features.errors import ContractError, SettingsError
+from undertow.features.files import select_from_files, source_files
+from undertow.features.merges import follow_merges, name_heirs, name_known_accounts
+from undertow.features.settings import Settings
+from undertow.features.tables import EVENT_KINDS, TABLES, Table
+from undertow.features.versions import current, publish
 
 SUMMARY = "summary.json"
 FORMAT = 3  # of what is stored; another one is read anew

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from features.errors import DataError, SettingsError, first_lines
-from features.settings import Spark
+from undertow.features.errors import DataError, SettingsError, first_lines
+from undertow.features.settings import Spark
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -108,7 +108,7 @@ def _in_our_words(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class InSpark:
-    """A `features.engines.Database` on a Spark cluster."""
+    """A `undertow.features.engines.Database` on a Spark cluster."""
 
     dialect = "spark"
     takes_small_queries = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from features.errors import TimeError
+from undertow.features.errors import TimeError
 
 
 def month_starts(first: datetime, until: datetime) -> list[datetime]:

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from features.errors import (
+from undertow.features.errors import (
     Malformed,
     ModelRefusal,
     NothingPublished,
@@ -29,9 +29,9 @@ from features.errors import (
     UnknownAccount,
     did_you_mean,
 )
-from serving import pages
-from serving.metrics import CONTENT_TYPE, Measured, Metrics
-from serving.schemas import (
+from undertow.serving import pages
+from undertow.serving.metrics import CONTENT_TYPE, Measured, Metrics
+from undertow.serving.schemas import (
     AtRiskAnswer,
     AtRiskQuery,
     Problem,
@@ -40,7 +40,13 @@ from serving.schemas import (
     read_score_request,
     short,
 )
-from serving.store import PublishedScores, ScoresReader, Selection, as_accounts, as_csv
+from undertow.serving.store import (
+    PublishedScores,
+    ScoresReader,
+    Selection,
+    as_accounts,
+    as_csv,
+)
 
 MAX_BODY = 5_000_000  # bytes
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."

@@ -16,15 +16,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.build import FeatureTable, build_features
-from features.engines import literal
-from features.errors import ModelRefusal
-from features.settings import Settings
-from features.sources import Progress, load_tables
-from features.spark import open_spark
-from features.versions import WRITING, remove_unfinished
-from training import tracking
-from training.bundle import Bundle
+from undertow.features.build import FeatureTable, build_features
+from undertow.features.engines import literal
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources import Progress, load_tables
+from undertow.features.spark import open_spark
+from undertow.features.versions import WRITING, remove_unfinished
+from undertow.training import tracking
+from undertow.training.bundle import Bundle
 
 BATCH = 10_000  # rows
 

@@ -17,15 +17,15 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from features import connectors
-from features.build import build_features, calendar
-from features.errors import UndertowError
-from features.settings import Settings, load_settings
-from features.simulator import WORLDS
-from features.simulator import simulate as simulate_world
-from features.sources import load_tables, read_tables, refuse_dirt
-from serving import printing
-from serving.store import ScoresReader, as_accounts, as_csv
+from undertow.features import connectors
+from undertow.features.build import build_features, calendar
+from undertow.features.errors import UndertowError
+from undertow.features.settings import Settings, load_settings
+from undertow.features.simulator import WORLDS
+from undertow.features.simulator import simulate as simulate_world
+from undertow.features.sources import load_tables, read_tables, refuse_dirt
+from undertow.serving import printing
+from undertow.serving.store import ScoresReader, as_accounts, as_csv
 
 app = typer.Typer(
     name="undertow",
@@ -144,8 +144,8 @@ def metrics(
     plot: Annotated[Path | None, typer.Option(callback=_png, help="Draw them into this .png instead.")] = None,
 ) -> None:
     """Print the business numbers by month: churn, MRR, NPS, CSAT, errors, conversion, CLV and more."""
-    from training.months import business_numbers
-    from training.trends import trends_plot
+    from undertow.training.months import business_numbers
+    from undertow.training.trends import trends_plot
 
     settings = load_settings(project)
     with printing.progress() as tell:
@@ -168,7 +168,7 @@ def metrics(
 @_refusing
 def train(project: Project = HERE, json: Json = False) -> None:
     """Train the churn model on the past, judge it on a later moment, and register it in MLflow."""
-    from training.train import train as train_model
+    from undertow.training.train import train as train_model
 
     settings = load_settings(project)
     with printing.progress() as tell:
@@ -189,9 +189,9 @@ def score(
     json: Json = False,
 ) -> None:
     """Score every account at risk with the champion and publish the list, whole or not at all."""
-    from serving.bulk import BulkReport, score_in_bulk
-    from serving.scoring import ScoreReport
-    from serving.scoring import score as score_accounts
+    from undertow.serving.bulk import BulkReport, score_in_bulk
+    from undertow.serving.scoring import ScoreReport
+    from undertow.serving.scoring import score as score_accounts
 
     settings = load_settings(project)
     report: ScoreReport | BulkReport
@@ -252,8 +252,8 @@ def audit(
     json: Json = False,
 ) -> None:
     """Look for what knows the future, in the features and in your data; ends with 1 if something does."""
-    from training.audit import audit as audit_leaks
-    from training.audit import refuse_leaks
+    from undertow.training.audit import audit as audit_leaks
+    from undertow.training.audit import refuse_leaks
 
     settings = load_settings(project)
     with printing.progress() as tell:
@@ -283,7 +283,7 @@ def serve(
         "BENTOML_DO_NOT_TRACK": "True",
     }
     printing.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)
-    command = [sys.executable, "-m", "bentoml", "serve", "serving.service:Undertow"]
+    command = [sys.executable, "-m", "bentoml", "serve", "undertow.serving.service:Undertow"]
     os.execve(sys.executable, [*command, "--host", host, "--port", str(port)], environment)
 
 

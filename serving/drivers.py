@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.definition import FAMILIES
-from training.bundle import Bundle, Scores
-from training.periods import COVARIATES
+from undertow.features.definition import FAMILIES
+from undertow.training.bundle import Bundle, Scores
+from undertow.training.periods import COVARIATES
 
 TOP_FEATURES = 5
 FEW_ACCOUNTS = 30  # a segment with fewer is said to be too small

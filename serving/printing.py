@@ -17,28 +17,35 @@ import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
-from features.errors import did_you_mean
-from features.tables import EVENT_KINDS, TABLES
-from serving.store import spreadsheet_text
-from training.areas import Area, bands_of
-from training.metrics import METRICS, SAID, Estimate, Result
+from undertow.features.errors import did_you_mean
+from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.serving.store import spreadsheet_text
+from undertow.training.areas import Area, bands_of
+from undertow.training.metrics import METRICS, SAID, Estimate, Result
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
-    from features.audit import Comparison
-    from features.build import FeatureTable
-    from features.simulator import Summary
-    from features.sources import Progress as Tell
-    from features.sources import Tables
-    from serving.bulk import BulkReport
-    from serving.scoring import ScoreReport
-    from training.audit import AuditReport
-    from training.business import Metric, Unit
-    from training.months import Business, Number
-    from training.report import TrainReport
+    from undertow.features.audit import Comparison
+    from undertow.features.build import FeatureTable
+    from undertow.features.simulator import Summary
+    from undertow.features.sources import Progress as Tell
+    from undertow.features.sources import Tables
+    from undertow.serving.bulk import BulkReport
+    from undertow.serving.scoring import ScoreReport
+    from undertow.training.audit import AuditReport
+    from undertow.training.business import Metric, Unit
+    from undertow.training.months import Business, Number
+    from undertow.training.report import TrainReport
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.definition import FAMILIES, Unit
-from serving.wording import measured
-from training.bundle import Bundle, Scores
-from training.encoding import ModelColumn
+from undertow.features.definition import FAMILIES, Unit
+from undertow.serving.wording import measured
+from undertow.training.bundle import Bundle, Scores
+from undertow.training.encoding import ModelColumn
 
 MOST_FAMILIES = 2
 MOST_EVIDENCE = 2

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from features.errors import Malformed, RequestError, did_you_mean
+from undertow.features.errors import Malformed, RequestError, did_you_mean
 
 MAX_ROWS = 1000  # accounts or rows a request
 MAX_SHOWN = 10  # errors listed in one answer

@@ -13,18 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.build import build_features
-from features.definition import FAMILIES
-from features.errors import ModelRefusal
-from features.settings import Settings
-from features.sources import Progress, Tables, load_tables
-from features.versions import publish
-from serving.bulk import refuse_other_features
-from serving.drivers import drivers
-from serving.reasons import Reason, reasons_of
-from training import tracking
-from training.bundle import Bundle, Scores
-from training.outcomes import CAUSES
+from undertow.features.build import build_features
+from undertow.features.definition import FAMILIES
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources import Progress, Tables, load_tables
+from undertow.features.versions import publish
+from undertow.serving.bulk import refuse_other_features
+from undertow.serving.drivers import drivers
+from undertow.serving.reasons import Reason, reasons_of
+from undertow.training import tracking
+from undertow.training.bundle import Bundle, Scores
+from undertow.training.outcomes import CAUSES
 
 BATCH = 500  # accounts scored at once, so that progress can be told
 

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.definition import FAMILIES
-from features.errors import NothingPublished, UnknownAccount
-from features.versions import POINTER, current
-from serving.schemas import (
+from undertow.features.definition import FAMILIES
+from undertow.features.errors import NothingPublished, UnknownAccount
+from undertow.features.versions import POINTER, current
+from undertow.serving.schemas import (
     Account,
     Cause,
     Contributions,
@@ -36,7 +36,7 @@ from serving.schemas import (
 )
 
 if TYPE_CHECKING:
-    from training.bundle import Bundle, Scores
+    from undertow.training.bundle import Bundle, Scores
 
 SCORES = "scores.parquet"
 DRIVERS = "drivers.json"
@@ -76,7 +76,7 @@ class PublishedScores:
     @cached_property
     def bundle(self) -> Bundle:
         """The model behind these scores. Imported here: LightGBM is heavy and lists do not need it."""
-        from training.bundle import Bundle
+        from undertow.training.bundle import Bundle
 
         return Bundle.load(self.folder / BUNDLE)
 

@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from features.definition import Column
-from features.plan import Plan, plan_features
-from features.settings import FILE_NAME, Settings, load_settings
-from features.tables import TABLES, Table
+from undertow.features.definition import Column
+from undertow.features.plan import Plan, plan_features
+from undertow.features.settings import FILE_NAME, Settings, load_settings
+from undertow.features.tables import TABLES, Table
 
 Row = Mapping[str, object]
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}

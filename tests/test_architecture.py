@@ -11,26 +11,26 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = ("features", "training", "serving")  # a floor knows those before it
 DOORS = {
-    "duckdb": {"features.engines"},
-    "pyspark": {"features.spark"},
-    "sqlglot": {"features.sql", "features.leaf", "features.range_join", "features.slots", "features.plan"},
-    "mlflow": {"training.tracking", "training.pyfunc_model"},
+    "duckdb": {"undertow.features.engines"},
+    "pyspark": {"undertow.features.spark"},
+    "sqlglot": {"undertow.features.sql", "undertow.features.leaf", "undertow.features.range_join", "undertow.features.slots", "undertow.features.plan"},
+    "mlflow": {"undertow.training.tracking", "undertow.training.pyfunc_model"},
 }
 # What serving may know of training: the bundle and its words, and the jobs it starts.
 SHOWN_TO_SERVING = {
-    "training.areas",
-    "training.audit",
-    "training.bundle",
-    "training.business",
-    "training.encoding",
-    "training.metrics",
-    "training.months",
-    "training.outcomes",
-    "training.periods",
-    "training.tracking",
-    "training.report",
-    "training.train",
-    "training.trends",
+    "undertow.training.areas",
+    "undertow.training.audit",
+    "undertow.training.bundle",
+    "undertow.training.business",
+    "undertow.training.encoding",
+    "undertow.training.metrics",
+    "undertow.training.months",
+    "undertow.training.outcomes",
+    "undertow.training.periods",
+    "undertow.training.tracking",
+    "undertow.training.report",
+    "undertow.training.train",
+    "undertow.training.trends",
 }
 
 

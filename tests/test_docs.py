@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from features.connectors import EMPTY, FOLDER
-from features.settings import FILE_NAME, Settings, load_settings
-from serving.api import make_app
-from serving.cli import app
+from undertow.features.connectors import EMPTY, FOLDER
+from undertow.features.settings import FILE_NAME, Settings, load_settings
+from undertow.serving.api import make_app
+from undertow.serving.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,17 +6,32 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from features.audit import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
-from features.build import FeatureTable, build_features, calendar
-from features.errors import LeakFound, ModelRefusal
-from features.older import OlderRecord, against, exported_record, kept_records
-from features.recording import Recording, recording_findings, recordings
-from features.settings import Settings
-from features.sources import Progress, Tables, load_tables
-from training import tracking
-from training.end_states import end_states, standing_columns, standing_findings
-from training.examples import Examples, make_examples
-from training.leaks import ModelAlarm, Telling, fit_small, look_at_bundle, model_findings, telling_findings, tellings
+from undertow.features.audit import (
+    Comparison,
+    Finding,
+    apart,
+    replay,
+    replay_findings,
+    sample_as_ofs,
+)
+from undertow.features.build import FeatureTable, build_features, calendar
+from undertow.features.errors import LeakFound, ModelRefusal
+from undertow.features.older import OlderRecord, against, exported_record, kept_records
+from undertow.features.recording import Recording, recording_findings, recordings
+from undertow.features.settings import Settings
+from undertow.features.sources import Progress, Tables, load_tables
+from undertow.training import tracking
+from undertow.training.end_states import end_states, standing_columns, standing_findings
+from undertow.training.examples import Examples, make_examples
+from undertow.training.leaks import (
+    ModelAlarm,
+    Telling,
+    fit_small,
+    look_at_bundle,
+    model_findings,
+    telling_findings,
+    tellings,
+)
 
 LEVELS = ("failure", "warning", "note")
 

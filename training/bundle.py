@@ -17,14 +17,14 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 
-from features.definition import FAMILIES, Column, Family, definition_id
-from features.errors import ModelRefusal, RequestError
-from features.settings import Value
-from training import curves
-from training.attribution import along_path, by_group
-from training.encoding import ModelColumn, encode, unseen
-from training.periods import COVARIATES, Known, covariates, with_covariates
-from training.value import lifetime_value, value_if_kept
+from undertow.features.definition import FAMILIES, Column, Family, definition_id
+from undertow.features.errors import ModelRefusal, RequestError
+from undertow.features.settings import Value
+from undertow.training import curves
+from undertow.training.attribution import along_path, by_group
+from undertow.training.encoding import ModelColumn, encode, unseen
+from undertow.training.periods import COVARIATES, Known, covariates, with_covariates
+from undertow.training.value import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
 FORMAT = 2

@@ -1,6 +1,6 @@
 """The business numbers of a month, each as a card: what it says, its formula, and whose formula it is.
 
-Nothing here computes: `training.months` runs the SQL that a card carries over the loaded tables.
+Nothing here computes: `undertow.training.months` runs the SQL that a card carries over the loaded tables.
 A month is half-open, `[month start, next month start)`, UTC.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from features.definition import Family
-from features.errors import RequestError, did_you_mean
+from undertow.features.definition import Family
+from undertow.features.errors import RequestError, did_you_mean
 
 ENOUGH = 30  # cases; a share, mean or quantile of fewer is not shown
 WIDE = 100  # cases; a number of fewer is shown and flagged
@@ -25,7 +25,7 @@ Unit = Literal["share", "money", "points", "score", "ms", "hours", "days", "per 
 class Rate:
     """A sum over a sum; every text is an SQL aggregate over one account's rows in one month.
 
-    `rows`: the relation of `training.months` it reads. `n`: its cases (`bottom`, unless given).
+    `rows`: the relation of `undertow.training.months` it reads. `n`: its cases (`bottom`, unless given).
     `squares`: the sum of the squared values of its cases (`top`, unless given: right for a share).
     `interval`: "wilson" for a share, "normal" for a bounded mean, "" for none. `times`: the scale.
     """

@@ -10,12 +10,18 @@ from datetime import timedelta
 import lightgbm as lgb
 import numpy as np
 
-from features.settings import Training
-from training.bundle import CauseModel, known_of
-from training.encoding import ModelColumn, encode
-from training.examples import Examples
-from training.outcomes import CAUSES
-from training.periods import COVARIATES, churned_in, covariates, entered, with_covariates
+from undertow.features.settings import Training
+from undertow.training.bundle import CauseModel, known_of
+from undertow.training.encoding import ModelColumn, encode
+from undertow.training.examples import Examples
+from undertow.training.outcomes import CAUSES
+from undertow.training.periods import (
+    COVARIATES,
+    churned_in,
+    covariates,
+    entered,
+    with_covariates,
+)
 
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves

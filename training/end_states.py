@@ -10,10 +10,18 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from features.audit import Finding
-from features.definition import Column
-from training.areas import Area, area, halves, moments, numbers_of, rates_elsewhere, views
-from training.examples import Examples
+from undertow.features.audit import Finding
+from undertow.features.definition import Column
+from undertow.training.areas import (
+    Area,
+    area,
+    halves,
+    moments,
+    numbers_of,
+    rates_elsewhere,
+    views,
+)
+from undertow.training.examples import Examples
 
 CHECK = "end state"
 TELLING = 0.80  # lower bound of AUROC for ever leaving

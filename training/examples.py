@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.build import FeatureTable, calendar, open_tables
-from features.engines import open_database
-from features.errors import ModelRefusal
-from features.settings import Settings, midnight
-from features.sources import Tables
-from training.outcomes import Outcomes, observe_outcomes, observed_until
+from undertow.features.build import FeatureTable, calendar, open_tables
+from undertow.features.engines import open_database
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings, midnight
+from undertow.features.sources import Tables
+from undertow.training.outcomes import Outcomes, observe_outcomes, observed_until
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ What honest columns do, measured on simulated worlds: AUROC up to .63 with a low
   among those who leave later: failure;
 - above .75 in every band of days to churn, the furthest included: failure. What is written when an
   account leaves tells it as well a season ahead as a day ahead; behaviour fades with distance;
-- a column of `accounts` that is an end state (`training.end_states`): by account, above .80 for ever
+- a column of `accounts` that is an end state (`undertow.training.end_states`): by account, above .80 for ever
   leaving, or one value (or being filled at all) that practically only leavers have: failure;
 - one column with more than half of a model's split gain, among at least 20 columns: failure.
 
@@ -26,17 +26,27 @@ from dataclasses import asdict, dataclass
 import lightgbm as lgb
 import numpy as np
 
-from features.audit import Finding, Level
-from features.definition import Column, measures
-from features.settings import Training
-from training.areas import Area, area, bands_of, halves, how_many, micros, moments, rates_elsewhere, views
-from training.bundle import Bundle
-from training.churn import parameters
-from training.encoding import encode, fit_columns
-from training.end_states import source_of
-from training.examples import Examples
-from training.metrics import FEW_CHURNERS
-from training.periods import COVARIATES
+from undertow.features.audit import Finding, Level
+from undertow.features.definition import Column, measures
+from undertow.features.settings import Training
+from undertow.training.areas import (
+    Area,
+    area,
+    bands_of,
+    halves,
+    how_many,
+    micros,
+    moments,
+    rates_elsewhere,
+    views,
+)
+from undertow.training.bundle import Bundle
+from undertow.training.churn import parameters
+from undertow.training.encoding import encode, fit_columns
+from undertow.training.end_states import source_of
+from undertow.training.examples import Examples
+from undertow.training.metrics import FEW_CHURNERS
+from undertow.training.periods import COVARIATES
 
 CHECK = "statistics"
 TELLING, FLAT, PERFECT = 0.80, 0.75, 0.95  # lower bounds of AUROC

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from features.engines import Connection, InDuckDB, rows, run
-from features.settings import Settings
-from features.sources import Tables
-from training.business import FlatValue, Metric, Quantile, Rate, Total, choose
-from training.outcomes import make_spells
+from undertow.features.engines import Connection, InDuckDB, rows, run
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables
+from undertow.training.business import FlatValue, Metric, Quantile, Rate, Total, choose
+from undertow.training.outcomes import make_spells
 
 By = Literal["segment", "platform"]
 VISIT = timedelta(days=1)  # a visit that is longer may be counted once more when the first month begins

@@ -15,15 +15,32 @@ from typing import Literal
 
 import numpy as np
 
-from features.build import open_tables
-from features.engines import Connection, InDuckDB, open_duckdb, rows
-from features.errors import DataError, TimeError
-from features.settings import Settings, Value
-from features.sources import Tables
-from features.window import month_starts
-from training.business import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
-from training.measuring import GROUP, VISIT, By, Found, Measured, Month, make_relations, measure
-from training.plots import wilson
+from undertow.features.build import open_tables
+from undertow.features.engines import Connection, InDuckDB, open_duckdb, rows
+from undertow.features.errors import DataError, TimeError
+from undertow.features.settings import Settings, Value
+from undertow.features.sources import Tables
+from undertow.features.window import month_starts
+from undertow.training.business import (
+    FEW_ACCOUNTS,
+    WIDE,
+    FlatValue,
+    Metric,
+    Rate,
+    Total,
+    choose,
+)
+from undertow.training.measuring import (
+    GROUP,
+    VISIT,
+    By,
+    Found,
+    Measured,
+    Month,
+    make_relations,
+    measure,
+)
+from undertow.training.plots import wilson
 
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval

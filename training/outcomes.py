@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from features.build import FeatureTable, open_tables
-from features.engines import Database, literal, open_database
-from features.merges import MERGED
-from features.settings import Settings
-from features.sources import Tables
+from undertow.features.build import FeatureTable, open_tables
+from undertow.features.engines import Database, literal, open_database
+from undertow.features.merges import MERGED
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables
 
 VOLUNTARY = "voluntary"
 INVOLUNTARY = "involuntary"

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from features.settings import Settings
-from training.bundle import Bundle
-from training.examples import Dates, Examples
-from training.gate import Verdict
-from training.metrics import FEW_CHURNERS, METRICS, Result
+from undertow.features.settings import Settings
+from undertow.training.bundle import Bundle
+from undertow.training.examples import Dates, Examples
+from undertow.training.gate import Verdict
+from undertow.training.metrics import FEW_CHURNERS, METRICS, Result
 
 MODEL = "undertow hazard"
 THIN = 100  # churners below which results are called thin

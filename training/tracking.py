@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -27,8 +28,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
-from features.settings import Settings
-from training.bundle import Bundle
+from undertow.features.settings import Settings
+from undertow.training.bundle import Bundle
 
 ALIAS = "champion"
 PYFUNC = Path(__file__).with_name("pyfunc_model.py")
@@ -80,13 +81,14 @@ def register(settings: Settings, bundle: Bundle) -> int:
     """Log the bundle as a pyfunc model of the open run, register it, and return its number."""
     with tempfile.TemporaryDirectory() as folder:
         bundle.save(Path(folder) / "bundle")
+        code = _copy_of_the_code(Path(folder))
         with _quiet():
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(PYFUNC),
                 artifacts={"bundle": str(Path(folder) / "bundle")},
                 signature=signature(bundle),
-                code_paths=[str(PYFUNC.parent), str(PYFUNC.parent.parent / "features")],
+                code_paths=[str(code)],
                 pip_requirements=REQUIREMENTS,
                 registered_model_name=settings.name,
             )
@@ -130,6 +132,14 @@ def signature(bundle: Bundle) -> ModelSignature:
     ]
     outputs = [ColSpec(DataType.double, f"p_{horizon}") for horizon in bundle.horizons]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def _copy_of_the_code(folder: Path) -> Path:
+    """Copy features and training to `folder`/undertow, so that a logged model runs where Undertow is not installed."""
+    root = Path(__file__).parents[1]
+    for name in ("features", "training"):
+        shutil.copytree(root / name, folder / "undertow" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "undertow"
 
 
 def _bundle_folder(model: Path) -> Path:

@@ -9,21 +9,40 @@ from pathlib import Path
 
 import numpy as np
 
-from features.build import FeatureTable, build_features
-from features.errors import ModelRefusal
-from features.settings import Settings
-from features.sources import Progress, Tables, load_tables
-from training import tracking
-from training.baselines import Baseline, fit_baselines
-from training.bundle import Bundle
-from training.churn import column_names, fit_hazards, knows_seasons, person_periods, served_ends
-from training.encoding import ModelColumn, fit_columns
-from training.examples import Dates, Examples, choose_dates, make_examples, segments
-from training.gate import Verdict, decide, first_champion
-from training.metrics import FEW_CHURNERS, Judged, Result, judge
-from training.plots import calibration_plot, lift_plot
-from training.report import MODEL, THIN, TrainReport, caveats, count, named_metrics
-from training.typical import typical_values
+from undertow.features.build import FeatureTable, build_features
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources import Progress, Tables, load_tables
+from undertow.training import tracking
+from undertow.training.baselines import Baseline, fit_baselines
+from undertow.training.bundle import Bundle
+from undertow.training.churn import (
+    column_names,
+    fit_hazards,
+    knows_seasons,
+    person_periods,
+    served_ends,
+)
+from undertow.training.encoding import ModelColumn, fit_columns
+from undertow.training.examples import (
+    Dates,
+    Examples,
+    choose_dates,
+    make_examples,
+    segments,
+)
+from undertow.training.gate import Verdict, decide, first_champion
+from undertow.training.metrics import FEW_CHURNERS, Judged, Result, judge
+from undertow.training.plots import calibration_plot, lift_plot
+from undertow.training.report import (
+    MODEL,
+    THIN,
+    TrainReport,
+    caveats,
+    count,
+    named_metrics,
+)
+from undertow.training.typical import typical_values
 
 
 @dataclass(frozen=True)

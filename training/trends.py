@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from features.errors import DataError
-from training.business import Metric, Unit
-from training.months import Business, Number
-from training.plots import ACCENT, INK, QUIET, SECOND
+from undertow.features.errors import DataError
+from undertow.training.business import Metric, Unit
+from undertow.training.months import Business, Number
+from undertow.training.plots import ACCENT, INK, QUIET, SECOND
 
 matplotlib.use("Agg")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from training.encoding import ModelColumn, encode
-from training.examples import segments
+from undertow.training.encoding import ModelColumn, encode
+from undertow.training.examples import segments
 
 FEW_IN_SEGMENT = 50  # snapshots below which a segment's typical values are not told
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.settings import Value
-from training.periods import DAYS_A_MONTH
+from undertow.features.settings import Value
+from undertow.training.periods import DAYS_A_MONTH
 
 
 def monthly_survival(survival: np.ndarray, ends: tuple[int, ...], months: int) -> np.ndarray:

@@ -10,9 +10,9 @@ import os
 import shutil
 from pathlib import Path
 
-from features.errors import SettingsError, SourceError, did_you_mean
-from features.files import source_files
-from features.settings import FILE_NAME, load_settings
+from undertow.features.errors import SettingsError, SourceError, did_you_mean
+from undertow.features.files import source_files
+from undertow.features.settings import FILE_NAME, load_settings
 
 FOLDER = Path(__file__).parent
 EMPTY = "empty"

@@ -6,11 +6,17 @@ hazards, probabilities, value, what levers and calls would do. Training reads th
 
 from __future__ import annotations
 
-from features.simulator.branches import levers
-from features.simulator.history import World, run
-from features.simulator.observe import event_months, observe
-from features.simulator.parameters import WORLDS, Blow, Parameters, Shock, choose_world
-from features.simulator.truth import (
+from undertow.features.simulator.branches import levers
+from undertow.features.simulator.history import World, run
+from undertow.features.simulator.observe import event_months, observe
+from undertow.features.simulator.parameters import (
+    WORLDS,
+    Blow,
+    Parameters,
+    Shock,
+    choose_world,
+)
+from undertow.features.simulator.truth import (
     churn_probability,
     contact_response,
     daily_hazards,
@@ -18,7 +24,7 @@ from features.simulator.truth import (
     margin,
     write_truth,
 )
-from features.simulator.writing import Summary, simulate
+from undertow.features.simulator.writing import Summary, simulate
 
 __all__ = [
     "WORLDS",

@@ -15,11 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from features.simulator.history import World, stream
-from features.simulator.parameters import Parameters
-from features.simulator.releases import Weather, draw_releases, joined, paint, still_broken
-from features.simulator.state import Floats, Ints, State, Static
-from features.simulator.world import step
+from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.parameters import Parameters
+from undertow.features.simulator.releases import (
+    Weather,
+    draw_releases,
+    joined,
+    paint,
+    still_broken,
+)
+from undertow.features.simulator.state import Floats, Ints, State, Static
+from undertow.features.simulator.world import step
 
 PATHS = 200  # futures of each account
 MONTH_DAYS = 365.25 / 12

@@ -13,10 +13,17 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.random import Generator
 
-from features.simulator.parameters import Parameters
-from features.simulator.population import draw_accounts, months_later
-from features.simulator.releases import Releases, Weather, draw_releases, joined, paint, planted_releases
-from features.simulator.state import (
+from undertow.features.simulator.parameters import Parameters
+from undertow.features.simulator.population import draw_accounts, months_later
+from undertow.features.simulator.releases import (
+    Releases,
+    Weather,
+    draw_releases,
+    joined,
+    paint,
+    planted_releases,
+)
+from undertow.features.simulator.state import (
     INVOLUNTARY,
     LONG_AGO,
     MERGED,
@@ -34,7 +41,7 @@ from features.simulator.state import (
     Static,
     stacked,
 )
-from features.simulator.world import step, strike
+from undertow.features.simulator.world import step, strike
 
 
 @dataclass(frozen=True)

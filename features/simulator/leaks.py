@@ -12,10 +12,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.simulator.history import World, stream
-from features.simulator.observe.columns import DAY, HOUR, account_ids, numbered, same, timestamps, user_ids
-from features.simulator.state import INVOLUNTARY, SEGMENTS, VOLUNTARY, Flags, Ints
-from features.tables import TABLES, Table
+from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.observe.columns import (
+    DAY,
+    HOUR,
+    account_ids,
+    numbered,
+    same,
+    timestamps,
+    user_ids,
+)
+from undertow.features.simulator.state import (
+    INVOLUNTARY,
+    SEGMENTS,
+    VOLUNTARY,
+    Flags,
+    Ints,
+)
+from undertow.features.tables import TABLES, Table
 
 OLDER = "older"  # the folder of the older export, beside the tables
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from features.errors import SettingsError, did_you_mean
+from undertow.features.errors import SettingsError, did_you_mean
 
 
 class Blow(StrEnum):

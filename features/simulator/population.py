@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from features.simulator.parameters import Parameters
-from features.simulator.state import LONG_AGO, SURVEY_DAYS, Floats, Ints, State, Static
+from undertow.features.simulator.parameters import Parameters
+from undertow.features.simulator.state import (
+    LONG_AGO,
+    SURVEY_DAYS,
+    Floats,
+    Ints,
+    State,
+    Static,
+)
 
 
 def draw_accounts(p: Parameters, rng: Generator) -> tuple[Static, State]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.random import Generator
 
-from features.simulator.parameters import Blow, Parameters
-from features.simulator.state import Floats, Ints
+from undertow.features.simulator.parameters import Blow, Parameters
+from undertow.features.simulator.state import Floats, Ints
 
 PLATFORMS = ("web", "ios", "android")
 PAGES = ("dashboard", "projects", "reports", "settings", "search", "billing")

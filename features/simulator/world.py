@@ -15,10 +15,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from features.simulator.parameters import Blow, Parameters, Shock
-from features.simulator.population import months_later
-from features.simulator.releases import Weather
-from features.simulator.state import (
+from undertow.features.simulator.parameters import Blow, Parameters, Shock
+from undertow.features.simulator.population import months_later
+from undertow.features.simulator.releases import Weather
+from undertow.features.simulator.state import (
     ACCEPTED,
     CONTROL,
     DECLINED,

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from features.errors import SettingsError
-from features.simulator.history import World, run
-from features.simulator.leaks import OLDER, as_exported, notes, older_day, with_leaks
-from features.simulator.observe import event_months, observe
-from features.simulator.observe.columns import write, write_all
-from features.simulator.parameters import Parameters, choose_world
-from features.simulator.truth import write_truth
+from undertow.features.errors import SettingsError
+from undertow.features.simulator.history import World, run
+from undertow.features.simulator.leaks import (
+    OLDER,
+    as_exported,
+    notes,
+    older_day,
+    with_leaks,
+)
+from undertow.features.simulator.observe import event_months, observe
+from undertow.features.simulator.observe.columns import write, write_all
+from undertow.features.simulator.parameters import Parameters, choose_world
+from undertow.features.simulator.truth import write_truth
 
 Tell = Callable[[float], None]
 

@@ -11,10 +11,16 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec.structs import asdict
 
-from serving.pages import charts
-from serving.schemas import EXAMPLE_REQUEST, MAX_ROWS, Account, AtRiskQuery, Problem
-from serving.store import PublishedScores, Selection, as_accounts
-from serving.wording import UNKNOWN, measured, money, percent, points
+from undertow.serving.pages import charts
+from undertow.serving.schemas import (
+    EXAMPLE_REQUEST,
+    MAX_ROWS,
+    Account,
+    AtRiskQuery,
+    Problem,
+)
+from undertow.serving.store import PublishedScores, Selection, as_accounts
+from undertow.serving.wording import UNKNOWN, measured, money, percent, points
 
 FAMILY_NAMES = {
     "ux": "Experience",

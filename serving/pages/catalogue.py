@@ -1,6 +1,6 @@
 """Every feature on one page, for who asks what a column means: `make docs`.
 
-    python -m serving.pages.catalogue build/features.html
+    python -m undertow.serving.pages.catalogue build/features.html
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from features.catalogue import FEATURES
-from features.checks import resolve
-from features.definition import FAMILIES, Column, Feature, definition_id
-from features.plan import plan_features
+from undertow.features.catalogue import FEATURES
+from undertow.features.checks import resolve
+from undertow.features.definition import FAMILIES, Column, Feature, definition_id
+from undertow.features.plan import plan_features
 
 HERE = Path(__file__).parent
 

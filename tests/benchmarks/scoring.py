@@ -13,10 +13,10 @@ from time import perf_counter
 
 import pyarrow.parquet as pq
 
-from features.settings import load_settings
-from serving.printing import out
-from serving.schemas import ScoreRequest
-from serving.store import PublishedScores, ScoresReader
+from undertow.features.settings import load_settings
+from undertow.serving.printing import out
+from undertow.serving.schemas import ScoreRequest
+from undertow.serving.store import PublishedScores, ScoresReader
 
 ROUNDS = 3
 

@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from features.definition import Column
-from features.plan import Plan, plan_features
-from features.tables import TABLES
+from undertow.features.definition import Column
+from undertow.features.plan import Plan, plan_features
+from undertow.features.tables import TABLES
 
 PLANS = ("slots", "range join")
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}

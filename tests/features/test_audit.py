@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from features.audit import (
+from undertow.features.audit import (
     LATE_VALUES,
     SET_AHEAD,
     apart,
@@ -21,15 +21,22 @@ from features.audit import (
     replay_findings,
     sample_as_ofs,
 )
-from features.build import FeatureTable, build_features
-from features.catalogue import Catalogue
-from features.definition import Feature, rows_of
-from features.errors import SourceError
-from features.older import OlderRecord, against, exported_record, kept_records, moved_files, older_findings
-from features.recording import recording_findings, recordings
-from features.settings import Settings
-from features.sources import Tables, load_tables
-from features.tables import TABLES
+from undertow.features.build import FeatureTable, build_features
+from undertow.features.catalogue import Catalogue
+from undertow.features.definition import Feature, rows_of
+from undertow.features.errors import SourceError
+from undertow.features.older import (
+    OlderRecord,
+    against,
+    exported_record,
+    kept_records,
+    moved_files,
+    older_findings,
+)
+from undertow.features.recording import recording_findings, recordings
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables, load_tables
+from undertow.features.tables import TABLES
 
 NOW = datetime(2024, 7, 1)
 AS_OFS = [datetime(2024, 2, 1), datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5, 1)]

@@ -9,14 +9,19 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from features.build import build_features, calendar, own_profile, take_population
-from features.definition import Feature, rows_of
-from features.engines import InDuckDB
-from features.errors import DataError, TimeError
-from features.plan import plan_features
-from features.settings import Settings
-from features.sources import Tables, load_tables
-from features.window import month_starts
+from undertow.features.build import (
+    build_features,
+    calendar,
+    own_profile,
+    take_population,
+)
+from undertow.features.definition import Feature, rows_of
+from undertow.features.engines import InDuckDB
+from undertow.features.errors import DataError, TimeError
+from undertow.features.plan import plan_features
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables, load_tables
+from undertow.features.window import month_starts
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL, MAY = datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5, 1)

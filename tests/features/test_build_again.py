@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from features.build import build_features
-from features.engines import InDuckDB
-from features.errors import DataError, SourceError
-from features.settings import Settings
-from features.sources import load_tables
-from features.versions import WRITING
-from features.window import month_starts
+from undertow.features.build import build_features
+from undertow.features.engines import InDuckDB
+from undertow.features.errors import DataError, SourceError
+from undertow.features.settings import Settings
+from undertow.features.sources import load_tables
+from undertow.features.versions import WRITING
+from undertow.features.window import month_starts
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)

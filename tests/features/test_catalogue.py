@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from features.catalogue import FEATURES, make_catalogue
-from features.definition import Column
-from features.tables import TABLES
+from undertow.features.catalogue import FEATURES, make_catalogue
+from undertow.features.definition import Column
+from undertow.features.tables import TABLES
 
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)

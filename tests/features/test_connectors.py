@@ -12,11 +12,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from features.build import build_features, calendar
-from features.connectors import EMPTY, FOLDER, connectors, write_project
-from features.errors import SettingsError, SourceError
-from features.settings import Settings, load_settings
-from features.sources import Tables, load_tables
+from undertow.features.build import build_features, calendar
+from undertow.features.connectors import EMPTY, FOLDER, connectors, write_project
+from undertow.features.errors import SettingsError, SourceError
+from undertow.features.settings import Settings, load_settings
+from undertow.features.sources import Tables, load_tables
 
 NOW = datetime(2025, 6, 1)
 Loaded = Callable[[str], tuple[Settings, Tables]]

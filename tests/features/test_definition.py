@@ -8,9 +8,9 @@ from datetime import datetime
 
 import pytest
 
-from features.catalogue import FEATURES, make_catalogue
-from features.checks import check_features, resolve
-from features.definition import (
+from undertow.features.catalogue import FEATURES, make_catalogue
+from undertow.features.checks import check_features, resolve
+from undertow.features.definition import (
     ZERO_WHEN_NOTHING,
     Combination,
     Expression,
@@ -22,9 +22,9 @@ from features.definition import (
     named,
     rows_of,
 )
-from features.errors import DefinitionError
-from features.plan import plan_features
-from features.tables import TABLES
+from undertow.features.errors import DefinitionError
+from undertow.features.plan import plan_features
+from undertow.features.tables import TABLES
 
 AS_OF = datetime(2024, 3, 31)
 events = rows_of("events")

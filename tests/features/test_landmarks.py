@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from features.build import build_features, landmark_features
-from features.errors import TimeError
-from features.settings import Settings
-from features.sources import Tables, load_tables
+from undertow.features.build import build_features, landmark_features
+from undertow.features.errors import TimeError
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables, load_tables
 
 NOW = datetime(2024, 6, 15, 12)
 APRIL = datetime(2024, 4, 1)

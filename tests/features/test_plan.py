@@ -8,8 +8,15 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from features.definition import Feature, Measure, Ratio, Rows, measures, rows_of
-from features.plan import plan_features
+from undertow.features.definition import (
+    Feature,
+    Measure,
+    Ratio,
+    Rows,
+    measures,
+    rows_of,
+)
+from undertow.features.plan import plan_features
 
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import make_catalogue
-from features.definition import Column, Feature, measures, rows_of
-from features.tables import EVENT_KINDS, TABLES, Table
-from features.tables import Column as TableColumn
+from undertow.features.catalogue import make_catalogue
+from undertow.features.definition import Column, Feature, measures, rows_of
+from undertow.features.tables import EVENT_KINDS, TABLES, Table
+from undertow.features.tables import Column as TableColumn
 
 events, tickets, invoices = rows_of("events"), rows_of("tickets"), rows_of("invoices")
 failures = events.where(kind=("error", "task_failed", "task_completed"))

@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from features.errors import SettingsError
-from features.settings import HORIZONS, Settings, load_settings, make_settings, midnight
+from undertow.features.errors import SettingsError
+from undertow.features.settings import (
+    HORIZONS,
+    Settings,
+    load_settings,
+    make_settings,
+    midnight,
+)
 
 Project = Callable[..., Settings]
 

@@ -12,12 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import SettingsError
-from features.simulator import WORLDS, Parameters, World, event_months, observe, run, simulate, write_truth
-from features.simulator.history import stream
-from features.simulator.state import Rows
-from features.simulator.world import step
-from features.tables import TABLES
+from undertow.features.errors import SettingsError
+from undertow.features.simulator import (
+    WORLDS,
+    Parameters,
+    World,
+    event_months,
+    observe,
+    run,
+    simulate,
+    write_truth,
+)
+from undertow.features.simulator.history import stream
+from undertow.features.simulator.state import Rows
+from undertow.features.simulator.world import step
+from undertow.features.tables import TABLES
 
 SMALL = Parameters(accounts=60, months=5)
 

@@ -11,7 +11,7 @@ import pytest
 from duckdb import DuckDBPyConnection as Company
 from duckdb import connect
 
-from features.simulator import simulate
+from undertow.features.simulator import simulate
 
 MONTHS = 24
 

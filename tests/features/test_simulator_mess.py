@@ -8,10 +8,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from features.simulator import Parameters, World, event_months, observe, run
-from features.simulator.observe.columns import DAY
-from features.simulator.observe.mess import NOBODY, outage_span, renamed_on
-from features.simulator.observe.people import BOT_NAME
+from undertow.features.simulator import Parameters, World, event_months, observe, run
+from undertow.features.simulator.observe.columns import DAY
+from undertow.features.simulator.observe.mess import NOBODY, outage_span, renamed_on
+from undertow.features.simulator.observe.people import BOT_NAME
 
 Tables = duckdb.DuckDBPyConnection
 BOT = "A-00500"

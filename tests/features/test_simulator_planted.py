@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from features.errors import SettingsError
-from features.simulator import (
+from undertow.features.errors import SettingsError
+from undertow.features.simulator import (
     WORLDS,
     Blow,
     Parameters,
@@ -24,10 +24,10 @@ from features.simulator import (
     run,
     simulate,
 )
-from features.simulator.history import Day, struck_by
-from features.simulator.leaks import PLANTED, as_exported, older_day
-from features.simulator.state import INVOLUNTARY, VOLUNTARY
-from features.tables import TABLES
+from undertow.features.simulator.history import Day, struck_by
+from undertow.features.simulator.leaks import PLANTED, as_exported, older_day
+from undertow.features.simulator.state import INVOLUNTARY, VOLUNTARY
+from undertow.features.tables import TABLES
 
 BLOW_DAY = 90  # the first day of the fourth month
 

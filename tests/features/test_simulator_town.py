@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from features.simulator import Parameters, World, event_months, observe, run
-from features.simulator.state import ACCEPTED, INVOLUNTARY, STAYED, VOLUNTARY
-from features.tables import EVENT_KINDS, TABLES
+from undertow.features.simulator import Parameters, World, event_months, observe, run
+from undertow.features.simulator.state import ACCEPTED, INVOLUNTARY, STAYED, VOLUNTARY
+from undertow.features.tables import EVENT_KINDS, TABLES
 
 
 @pytest.fixture(scope="module")

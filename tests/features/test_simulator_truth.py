@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from features.errors import TimeError
-from features.simulator import (
+from undertow.features.errors import TimeError
+from undertow.features.simulator import (
     Blow,
     Parameters,
     Shock,
@@ -28,11 +28,17 @@ from features.simulator import (
     run,
     write_truth,
 )
-from features.simulator.branches import MONTH_DAYS, look_ahead
-from features.simulator.history import stream
-from features.simulator.releases import joined, paint, planted_releases
-from features.simulator.state import INVOLUNTARY, MERGED, STAYED, VOLUNTARY, Floats
-from features.simulator.world import step
+from undertow.features.simulator.branches import MONTH_DAYS, look_ahead
+from undertow.features.simulator.history import stream
+from undertow.features.simulator.releases import joined, paint, planted_releases
+from undertow.features.simulator.state import (
+    INVOLUNTARY,
+    MERGED,
+    STAYED,
+    VOLUNTARY,
+    Floats,
+)
+from undertow.features.simulator.world import step
 
 QUARTERS = (3, 6, 9, 12, 15, 18, 21)  # months whose 90 days ahead do not overlap
 SETTLED = Parameters(  # nobody can leave and no price changes

@@ -10,15 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.simulator import (
-    WORLDS,
-    Parameters,
-    World,
-    lever_effects,
-    run,
-)
-from features.simulator.history import Day
-from features.simulator.state import ACCEPTED, CONTROL, DECLINED
+from undertow.features.simulator import WORLDS, Parameters, World, lever_effects, run
+from undertow.features.simulator.history import Day
+from undertow.features.simulator.state import ACCEPTED, CONTROL, DECLINED
 
 
 def _all(world: World, what: Callable[[Day], NDArray[np.generic]]) -> NDArray[np.generic]:

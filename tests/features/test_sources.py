@@ -15,9 +15,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import DataError, SettingsError, SourceError
-from features.settings import Settings, load_settings
-from features.sources import load_tables, read_tables
+from undertow.features.errors import DataError, SettingsError, SourceError
+from undertow.features.settings import Settings, load_settings
+from undertow.features.sources import load_tables, read_tables
 
 NOW = datetime(2024, 6, 15, 12)
 Row = Mapping[str, object]

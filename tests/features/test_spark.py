@@ -15,16 +15,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from features.build import build_features, own_profile, take_population
-from features.build import open_tables as open_all
-from features.catalogue import make_catalogue
-from features.connectors import write_project
-from features.engines import open_database
-from features.errors import DataError
-from features.plan import plan_features
-from features.settings import Settings, load_settings
-from features.simulator import simulate
-from features.sources import Tables, load_tables
+from undertow.features.build import build_features, own_profile, take_population
+from undertow.features.build import open_tables as open_all
+from undertow.features.catalogue import make_catalogue
+from undertow.features.connectors import write_project
+from undertow.features.engines import open_database
+from undertow.features.errors import DataError
+from undertow.features.plan import plan_features
+from undertow.features.settings import Settings, load_settings
+from undertow.features.simulator import simulate
+from undertow.features.sources import Tables, load_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 NOW = datetime(2026, 1, 1)
@@ -151,8 +151,8 @@ def test_what_spark_refuses_is_said_in_our_words(project: Project) -> None:
 def test_without_the_extra_the_line_to_type_is_said(tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-c", "import sys; sys.modules['pyspark'] = None; sys.modules['pyspark.sql'] = None\n"
-         "from features.settings import Spark; from features.spark import open_spark\n"
-         "from features.errors import SettingsError\n"
+         "from undertow.features.settings import Spark; from undertow.features.spark import open_spark\n"
+         "from undertow.features.errors import SettingsError\n"
          "try: open_spark(Spark()).__enter__()\nexcept SettingsError as error: print(error)"],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
@@ -161,8 +161,8 @@ def test_without_the_extra_the_line_to_type_is_said(tmp_path: Path) -> None:
 
 def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     code = (
-        "from features.settings import Spark; from features.spark import open_spark\n"
-        "from features.errors import SettingsError\n"
+        "from undertow.features.settings import Spark; from undertow.features.spark import open_spark\n"
+        "from undertow.features.errors import SettingsError\n"
         "try: open_spark(Spark(remote='sc://127.0.0.1:1')).__enter__()\n"
         "except SettingsError as error: print(error)"
     )
@@ -174,7 +174,7 @@ def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
 def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, tmp_path: Path, world: Path) -> None:
     """A run of its own, whose Java process is killed as soon as it writes."""
     spark = _project(tmp_path / "lost", world, ON_SPARK)
-    command = [sys.executable, "-W", "ignore", "-m", "serving.cli", "features", "--project", str(spark.folder)]
+    command = [sys.executable, "-W", "ignore", "-m", "undertow.serving.cli", "features", "--project", str(spark.folder)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         _wait(lambda: list(spark.store_path("features").glob("*/.writing-*")) or None)

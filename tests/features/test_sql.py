@@ -8,7 +8,18 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from features.sql import HOOKS, column, day, days_before, hook, number, over, print_sql, seconds, where_known
+from undertow.features.sql import (
+    HOOKS,
+    column,
+    day,
+    days_before,
+    hook,
+    number,
+    over,
+    print_sql,
+    seconds,
+    where_known,
+)
 
 NOON = datetime(2024, 3, 1, 12)
 x, y, t, u = (column(name) for name in "xytu")

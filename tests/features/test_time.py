@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from features.catalogue import FEATURES, make_catalogue
-from features.definition import Column
-from features.tables import EVENT_KINDS, TABLES, Table
-from features.tables import Column as TableColumn
+from undertow.features.catalogue import FEATURES, make_catalogue
+from undertow.features.definition import Column
+from undertow.features.tables import EVENT_KINDS, TABLES, Table
+from undertow.features.tables import Column as TableColumn
 
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import pytest
 
-from features.build import FeatureTable, open_tables, take_population
-from features.catalogue import Catalogue, make_catalogue
-from features.engines import open_database
-from features.errors import ContractError
-from features.plan import plan_features
-from features.settings import Settings
-from features.sources import Tables, read_tables
-from training.outcomes import observe_outcomes
+from undertow.features.build import FeatureTable, open_tables, take_population
+from undertow.features.catalogue import Catalogue, make_catalogue
+from undertow.features.engines import open_database
+from undertow.features.errors import ContractError
+from undertow.features.plan import plan_features
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables, read_tables
+from undertow.training.outcomes import observe_outcomes
 
 NOW = datetime(2024, 6, 15, 12)
 FEBRUARY, MARCH, APRIL = datetime(2024, 2, 1), datetime(2024, 3, 1), datetime(2024, 4, 1)

@@ -17,16 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.applications import Starlette
 
-from features.connectors import write_project
-from features.definition import FAMILIES
-from features.settings import FILE_NAME, Settings, Value, load_settings
-from features.simulator import simulate
-from features.versions import publish
-from serving.api import make_app
-from training.bundle import Bundle, CauseModel
-from training.encoding import ModelColumn
-from training.periods import COVARIATES
-from training.train import train
+from undertow.features.connectors import write_project
+from undertow.features.definition import FAMILIES
+from undertow.features.settings import FILE_NAME, Settings, Value, load_settings
+from undertow.features.simulator import simulate
+from undertow.features.versions import publish
+from undertow.serving.api import make_app
+from undertow.training.bundle import Bundle, CauseModel
+from undertow.training.encoding import ModelColumn
+from undertow.training.periods import COVARIATES
+from undertow.training.train import train
 
 SMALL = "\n[training]\ntrees = 60\nseeds = 2\nbootstrap = 20\nmin_churners = 5\n"
 AS_OF = datetime(2025, 1, 31)

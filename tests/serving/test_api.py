@@ -16,10 +16,15 @@ import httpx
 import msgspec
 import pytest
 
-from serving.api import MAX_BODY, MAX_WAITING, Turns, make_app
-from serving.schemas import EXAMPLE_REQUEST, MAX_ROWS, AtRiskAnswer, ScoreAnswer
-from serving.store import ScoresReader
-from training.bundle import FORMAT
+from undertow.serving.api import MAX_BODY, MAX_WAITING, Turns, make_app
+from undertow.serving.schemas import (
+    EXAMPLE_REQUEST,
+    MAX_ROWS,
+    AtRiskAnswer,
+    ScoreAnswer,
+)
+from undertow.serving.store import ScoresReader
+from undertow.training.bundle import FORMAT
 
 if TYPE_CHECKING:
     from conftest import Client
@@ -346,11 +351,11 @@ def test_lists_are_served_without_models_or_engines(store: Path, run_python: Cal
     said = run_python(f"""
 import sys
 from pathlib import Path
-import serving.service
-from serving.api import make_app
+import undertow.serving.service
+from undertow.serving.api import make_app
 from serving import pages
-from serving.schemas import AtRiskQuery
-from serving.store import ScoresReader
+from undertow.serving.schemas import AtRiskQuery
+from undertow.serving.store import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
 pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
 print([name for name in ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "training") if name in sys.modules])

@@ -8,11 +8,11 @@ from html import unescape
 import duckdb
 import pytest
 
-from features.catalogue import FEATURES
-from features.checks import resolve
-from features.definition import definition_id
-from features.tables import SQL_TYPES, TABLES
-from serving.pages.catalogue import page
+from undertow.features.catalogue import FEATURES
+from undertow.features.checks import resolve
+from undertow.features.definition import definition_id
+from undertow.features.tables import SQL_TYPES, TABLES
+from undertow.serving.pages.catalogue import page
 
 
 @pytest.fixture(scope="module")

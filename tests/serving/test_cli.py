@@ -13,9 +13,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from features.connectors import FOLDER
-from features.settings import FILE_NAME, load_settings
-from serving.cli import app
+from undertow.features.connectors import FOLDER
+from undertow.features.settings import FILE_NAME, load_settings
+from undertow.serving.cli import app
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 SMALL = "\n[training]\ntrees = 10\nseeds = 1\nbootstrap = 20\nmin_churners = 2\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from features.settings import Settings
-from serving.cli import app
+from undertow.features.settings import Settings
+from undertow.serving.cli import app
 
 WORLD: dict[str, list[Mapping[str, object]]] = {
     "accounts.csv": [{"account_id": "ada", "created_at": "2024-01-01"}],

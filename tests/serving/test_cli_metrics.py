@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from features.settings import Settings
-from serving.cli import app
+from undertow.features.settings import Settings
+from undertow.serving.cli import app
 
 WHOLE = "[data]\nsince = 2024-01-01\nuntil = 2024-06-01\n"
 COLUMNS = ["metric", "month", "group", "value", "low", "high", "n", "accounts", "status", "unit"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.definition import FAMILIES
-from serving.drivers import FEW_ACCOUNTS, TOP_FEATURES, drivers
-from training.attribution import by_group
-from training.bundle import Bundle, Scores
+from undertow.features.definition import FAMILIES
+from undertow.serving.drivers import FEW_ACCOUNTS, TOP_FEATURES, drivers
+from undertow.training.attribution import by_group
+from undertow.training.bundle import Bundle, Scores
 
 SEGMENTS = ["large"] * 40 + ["small"] * 20 + [None] * 30
 N = len(SEGMENTS)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 import uvicorn
 
-from serving import pages
-from serving.api import make_app
-from serving.pages import charts
-from serving.store import ScoresReader
+from undertow.serving import pages
+from undertow.serving.api import make_app
+from undertow.serving.pages import charts
+from undertow.serving.store import ScoresReader
 
 if TYPE_CHECKING:
     from conftest import Client

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from features import tables
-from features.audit import known_rows
-from features.catalogue import FEATURES, make_catalogue
-from features.connectors import write_project
-from features.definition import Feature, rows_of
-from features.simulator import simulate
-from features.tables import TABLES
-from serving.cli import app
+from undertow.features import tables
+from undertow.features.audit import known_rows
+from undertow.features.catalogue import FEATURES, make_catalogue
+from undertow.features.connectors import write_project
+from undertow.features.definition import Feature, rows_of
+from undertow.features.simulator import simulate
+from undertow.features.tables import TABLES
+from undertow.serving.cli import app
 
 EXPORTED = pd.Timestamp("2024-03-02")  # when the older export was taken; it covers the snapshot of 2024-03-01
 SNAPSHOTS = "\n[snapshots]\ndates = [2023-06-01, 2023-09-01, 2023-12-01, 2024-01-01, 2024-02-01, 2024-03-01]\n"
@@ -75,7 +75,7 @@ def few_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some cards of each kind instead of all of them: a tenth of the time."""
     cards = tuple(card for card in FEATURES if card.name in CARDS)
     assert len(cards) == len(CARDS)
-    monkeypatch.setattr("features.build.make_catalogue", partial(make_catalogue, features=(*cards, TIME_TO_FIX)))
+    monkeypatch.setattr("undertow.features.build.make_catalogue", partial(make_catalogue, features=(*cards, TIME_TO_FIX)))
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.definition import FAMILIES
-from features.settings import Value
-from serving.reasons import Reason, reasons_of
-from training.attribution import by_group
-from training.bundle import Bundle, Scores
-from training.encoding import ModelColumn
+from undertow.features.definition import FAMILIES
+from undertow.features.settings import Value
+from undertow.serving.reasons import Reason, reasons_of
+from undertow.training.attribution import by_group
+from undertow.training.bundle import Bundle, Scores
+from undertow.training.encoding import ModelColumn
 
 TYPICAL = {"error_rate_30": 0.02, "error_rate_7": 0.02, "tickets_open": 1.0, "visits_30": 10.0, "mrr": 200.0,
            "days_to_renewal": 180.0, "crashes_30": 0.0}  # fmt: skip

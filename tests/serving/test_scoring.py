@@ -16,24 +16,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.definition import FAMILIES
-from features.errors import ModelRefusal, TimeError
-from features.settings import FILE_NAME, Settings, load_settings
-from features.versions import WRITING
-from serving.scoring import ScoreReport, score
-from serving.store import PublishedScores, ScoresReader
-from training import tracking
-from training.bundle import Bundle
+from undertow.features.definition import FAMILIES
+from undertow.features.errors import ModelRefusal, TimeError
+from undertow.features.settings import FILE_NAME, Settings, load_settings
+from undertow.features.versions import WRITING
+from undertow.serving.scoring import ScoreReport, score
+from undertow.serving.store import PublishedScores, ScoresReader
+from undertow.training import tracking
+from undertow.training.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2024, 7, 2, 4)
-ONE_SCORE = "from serving.cli import app; app()"
+ONE_SCORE = "from undertow.serving.cli import app; app()"
 MANY_SCORES = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from features.settings import load_settings
-from serving.scoring import score
+from undertow.features.settings import load_settings
+from undertow.serving.scoring import score
 settings = load_settings(Path(sys.argv[1]))
 while True:
     score(settings, datetime.now(UTC).replace(tzinfo=None))

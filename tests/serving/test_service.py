@@ -14,12 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.api import MAX_BODY
-from serving.schemas import EXAMPLE_REQUEST
+from undertow.serving.api import MAX_BODY
+from undertow.serving.schemas import EXAMPLE_REQUEST
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90  # seconds until a busy machine has started the service
-BENTOML = [sys.executable, "-m", "bentoml", "serve", "serving.service:Undertow"]
+BENTOML = [sys.executable, "-m", "bentoml", "serve", "undertow.serving.service:Undertow"]
 
 
 @pytest.fixture(scope="module")

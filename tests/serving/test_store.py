@@ -15,9 +15,9 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from features.errors import NothingPublished, RequestError, UnknownAccount
-from serving.schemas import ScoreRequest
-from serving.store import PublishedScores, ScoresReader, as_accounts, as_csv
+from undertow.features.errors import NothingPublished, RequestError, UnknownAccount
+from undertow.serving.schemas import ScoreRequest
+from undertow.serving.store import PublishedScores, ScoresReader, as_accounts, as_csv
 
 People = tuple[tuple[Any, ...], ...]
 

@@ -13,20 +13,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.build import FeatureTable, open_tables, take_population
-from features.catalogue import Catalogue
-from features.connectors import write_project
-from features.engines import InDuckDB, open_duckdb
-from features.settings import FILE_NAME, Engine, Settings, load_settings, make_settings
-from features.simulator import simulate
-from features.sources import TableReport, Tables
-from features.tables import TABLES
-from training import tracking
-from training.bundle import Bundle
-from training.examples import Examples
-from training.outcomes import Outcomes, observe_outcomes
-from training.report import TrainReport
-from training.train import train
+from undertow.features.build import FeatureTable, open_tables, take_population
+from undertow.features.catalogue import Catalogue
+from undertow.features.connectors import write_project
+from undertow.features.engines import InDuckDB, open_duckdb
+from undertow.features.settings import (
+    FILE_NAME,
+    Engine,
+    Settings,
+    load_settings,
+    make_settings,
+)
+from undertow.features.simulator import simulate
+from undertow.features.sources import TableReport, Tables
+from undertow.features.tables import TABLES
+from undertow.training import tracking
+from undertow.training.bundle import Bundle
+from undertow.training.examples import Examples
+from undertow.training.outcomes import Outcomes, observe_outcomes
+from undertow.training.report import TrainReport
+from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)
 SMALL = "\n[training]\ntrees = 40\nseeds = 2\nbootstrap = 50\n"

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalogue import make_catalogue
-from training.baselines import Baseline, fit_baselines
-from training.encoding import ModelColumn, fit_columns
-from training.examples import Examples
+from undertow.features.catalogue import make_catalogue
+from undertow.training.baselines import Baseline, fit_baselines
+from undertow.training.encoding import ModelColumn, fit_columns
+from undertow.training.examples import Examples
 
 Make = Callable[..., Examples]
 N = 400

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.definition import FAMILIES
-from features.errors import ModelRefusal, RequestError
-from training.bundle import Bundle, Scores
-from training.curves import logit
+from undertow.features.definition import FAMILIES
+from undertow.features.errors import ModelRefusal, RequestError
+from undertow.training.bundle import Bundle, Scores
+from undertow.training.curves import logit
 
 
 @pytest.fixture(scope="module")

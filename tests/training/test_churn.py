@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from features.settings import Training
-from training.bundle import CauseModel
-from training.churn import (
+from undertow.features.settings import Training
+from undertow.training.bundle import CauseModel
+from undertow.training.churn import (
     IMPOSSIBLE,
     PersonPeriods,
     column_names,
@@ -20,8 +20,8 @@ from training.churn import (
     person_periods,
     served_ends,
 )
-from training.examples import Examples
-from training.periods import COVARIATES
+from undertow.training.examples import Examples
+from undertow.training.periods import COVARIATES
 
 Make = Callable[..., Examples]
 ENDS = (30, 60)

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.catalogue import make_catalogue
-from features.definition import Column
-from training.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
+from undertow.features.catalogue import make_catalogue
+from undertow.features.definition import Column
+from undertow.training.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
 
 NAMES = ("segment", "country", "seats", *ALWAYS)
 COLUMNS: tuple[Column, ...] = tuple(

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from features.build import build_features
-from features.errors import ModelRefusal
-from features.settings import Settings
-from features.sources import Tables, load_tables
-from training.examples import Dates, Examples, choose_dates, make_examples
-from training.outcomes import observed_until
+from undertow.features.build import build_features
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources import Tables, load_tables
+from undertow.training.examples import Dates, Examples, choose_dates, make_examples
+from undertow.training.outcomes import observed_until
 
 NOW = datetime(2025, 6, 1)
 Project = Callable[..., Settings]

@@ -11,13 +11,20 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from features.definition import Column, Feature, Unit, rows_of
-from features.settings import Training
-from training.areas import Area, area, bands_of, rates_elsewhere
-from training.end_states import end_states, source_of, standing_findings
-from training.examples import Examples
-from training.leaks import ModelAlarm, Telling, fit_small, model_findings, telling_findings, tellings
-from training.outcomes import Outcomes
+from undertow.features.definition import Column, Feature, Unit, rows_of
+from undertow.features.settings import Training
+from undertow.training.areas import Area, area, bands_of, rates_elsewhere
+from undertow.training.end_states import end_states, source_of, standing_findings
+from undertow.training.examples import Examples
+from undertow.training.leaks import (
+    ModelAlarm,
+    Telling,
+    fit_small,
+    model_findings,
+    telling_findings,
+    tellings,
+)
+from undertow.training.outcomes import Outcomes
 
 N = 400
 HEADLINE = 90

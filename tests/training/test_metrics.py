@@ -8,9 +8,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    roc_auc_score,
+)
 
-from training.metrics import METRICS, Judged, account_weights, judge, measure, paired_gain
+from undertow.training.metrics import (
+    METRICS,
+    Judged,
+    account_weights,
+    judge,
+    measure,
+    paired_gain,
+)
 
 Scored = tuple[np.ndarray, np.ndarray]
 BY_SKLEARN: dict[str, Callable[..., float]] = {

@@ -19,13 +19,19 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from features.errors import DataError, RequestError, TimeError
-from features.settings import Settings, Value, make_settings
-from features.sources import TableReport, Tables, load_tables
-from features.tables import TABLES
-from training.business import CARDS
-from training.months import Business, Number, business_numbers, flat_value, whole_months
-from training.value import lifetime_value
+from undertow.features.errors import DataError, RequestError, TimeError
+from undertow.features.settings import Settings, Value, make_settings
+from undertow.features.sources import TableReport, Tables, load_tables
+from undertow.features.tables import TABLES
+from undertow.training.business import CARDS
+from undertow.training.months import (
+    Business,
+    Number,
+    business_numbers,
+    flat_value,
+    whole_months,
+)
+from undertow.training.value import lifetime_value
 
 SINCE, UNTIL = datetime(2024, 1, 1), datetime(2024, 7, 1)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from features.build import build_features, calendar
-from features.settings import Engine, Settings
-from features.sources import load_tables
-from training.outcomes import observe_outcomes
+from undertow.features.build import build_features, calendar
+from undertow.features.settings import Engine, Settings
+from undertow.features.sources import load_tables
+from undertow.training.outcomes import observe_outcomes
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.periods import COVARIATES, DAYS_A_MONTH, Known, churned_in, covariates, entered, with_covariates
+from undertow.training.periods import (
+    COVARIATES,
+    DAYS_A_MONTH,
+    Known,
+    churned_in,
+    covariates,
+    entered,
+    with_covariates,
+)
 
 ENDS = (30, 60, 90, 180)
 RENEWALS, TO_RENEWAL, MONTH, TENURE = 3, 4, 2, 1  # positions in COVARIATES

@@ -13,12 +13,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from features.errors import SettingsError
-from features.settings import Settings, make_settings
-from training import tracking
-from training.bundle import Bundle
-from training.metrics import METRICS
-from training.report import TrainReport
+from undertow.features.errors import SettingsError
+from undertow.features.settings import Settings, make_settings
+from undertow.training import tracking
+from undertow.training.bundle import Bundle
+from undertow.training.metrics import METRICS
+from undertow.training.report import TrainReport
 
 
 @pytest.fixture(scope="module")

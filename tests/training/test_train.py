@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from features.build import build_features
-from features.errors import ModelRefusal
-from features.settings import Settings
-from features.sources import load_tables
-from training import tracking
-from training.examples import make_examples
-from training.metrics import METRICS, Estimate
-from training.report import MODEL, TrainReport
-from training.train import train
+from undertow.features.build import build_features
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources import load_tables
+from undertow.training import tracking
+from undertow.training.examples import make_examples
+from undertow.training.metrics import METRICS, Estimate
+from undertow.training.report import MODEL, TrainReport
+from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)
 START = datetime(2023, 1, 1)

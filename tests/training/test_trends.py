@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import DataError
-from training.business import CARDS
-from training.measuring import By, Month
-from training.months import Business, Number
-from training.trends import COLOURS, drawn_groups, trends_plot
+from undertow.features.errors import DataError
+from undertow.training.business import CARDS
+from undertow.training.measuring import By, Month
+from undertow.training.months import Business, Number
+from undertow.training.trends import COLOURS, drawn_groups, trends_plot
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MONTHS = tuple(Month(datetime(2024, month, 1), datetime(2024, month + 1, 1)) for month in range(1, 7))

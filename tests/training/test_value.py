@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from features.settings import Value
-from training.periods import DAYS_A_MONTH
-from training.value import lifetime_value, monthly_survival, value_if_kept
+from undertow.features.settings import Value
+from undertow.training.periods import DAYS_A_MONTH
+from undertow.training.value import lifetime_value, monthly_survival, value_if_kept
 
 ENDS = (30, 60, 90, 180, 360)
 MONTHS = np.arange(1, 13)

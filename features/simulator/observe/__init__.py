@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from features.simulator.history import World, stream
-from features.simulator.observe.billing import invoices_and_payments, subscriptions
-from features.simulator.observe.contacts import contacts
-from features.simulator.observe.events import event_months
-from features.simulator.observe.people import accounts, draw_people, merges, users
-from features.simulator.observe.surveys import surveys
-from features.simulator.observe.tickets import tickets
+from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.observe.billing import (
+    invoices_and_payments,
+    subscriptions,
+)
+from undertow.features.simulator.observe.contacts import contacts
+from undertow.features.simulator.observe.events import event_months
+from undertow.features.simulator.observe.people import (
+    accounts,
+    draw_people,
+    merges,
+    users,
+)
+from undertow.features.simulator.observe.surveys import surveys
+from undertow.features.simulator.observe.tickets import tickets
 
 __all__ = ["event_months", "observe"]
 

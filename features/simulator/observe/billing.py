@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from features.simulator.history import World
-from features.simulator.observe.columns import (
+from undertow.features.simulator.history import World
+from undertow.features.simulator.observe.columns import (
     DAY,
     HOUR,
     NEVER,
@@ -24,8 +24,8 @@ from features.simulator.observe.columns import (
     timestamps,
     words,
 )
-from features.simulator.observe.journal import next_line
-from features.simulator.state import MERGED, STAYED, Flags, Floats, Ints
+from undertow.features.simulator.observe.journal import next_line
+from undertow.features.simulator.state import MERGED, STAYED, Flags, Floats, Ints
 
 PLANS = ("starter", "team", "business")
 END_REASONS = ("changed", "cancelled", "payment_failed", "merged")

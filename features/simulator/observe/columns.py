@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from features.simulator.history import World
-from features.simulator.parameters import Parameters
-from features.simulator.state import Ints
+from undertow.features.simulator.history import World
+from undertow.features.simulator.parameters import Parameters
+from undertow.features.simulator.state import Ints
 
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND

@@ -6,9 +6,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.random import Generator
 
-from features.simulator.history import World
-from features.simulator.observe.columns import account_ids, at, numbered, timestamps, words
-from features.simulator.state import ACCEPTED, CONTROL
+from undertow.features.simulator.history import World
+from undertow.features.simulator.observe.columns import (
+    account_ids,
+    at,
+    numbered,
+    timestamps,
+    words,
+)
+from undertow.features.simulator.state import ACCEPTED, CONTROL
 
 
 def contacts(world: World, rng: Generator) -> pa.Table:

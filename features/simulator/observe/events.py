@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from features.simulator.history import World, stream
-from features.simulator.observe.columns import (
+from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.observe.columns import (
     DAY,
     SECOND,
     account_ids,
@@ -25,11 +25,22 @@ from features.simulator.observe.columns import (
     user_ids,
     words,
 )
-from features.simulator.observe.mess import monitor, outage, recorded, renamed, spoiled
-from features.simulator.observe.people import draw_people
-from features.simulator.observe.sessions import Happened, Sessions, draw_sessions, what_happened
-from features.simulator.releases import PLATFORMS
-from features.simulator.state import Floats, Ints
+from undertow.features.simulator.observe.mess import (
+    monitor,
+    outage,
+    recorded,
+    renamed,
+    spoiled,
+)
+from undertow.features.simulator.observe.people import draw_people
+from undertow.features.simulator.observe.sessions import (
+    Happened,
+    Sessions,
+    draw_sessions,
+    what_happened,
+)
+from undertow.features.simulator.releases import PLATFORMS
+from undertow.features.simulator.state import Floats, Ints
 
 
 @dataclass(frozen=True)

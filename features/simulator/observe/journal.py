@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.simulator.history import Journal
-from features.simulator.state import STAYED, Flags, Ints
+from undertow.features.simulator.history import Journal
+from undertow.features.simulator.state import STAYED, Flags, Ints
 
 LONGEST = 1 << 20  # days; account and day become one number
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from features.simulator.history import World
-from features.simulator.observe.columns import (
+from undertow.features.simulator.history import World
+from undertow.features.simulator.observe.columns import (
     DAY,
     HOUR,
     SECOND,
@@ -18,10 +18,10 @@ from features.simulator.observe.columns import (
     timestamps,
     user_ids,
 )
-from features.simulator.observe.people import bot
-from features.simulator.observe.sessions import Sessions, on_apps
-from features.simulator.parameters import Parameters
-from features.simulator.state import Flags, Ints
+from undertow.features.simulator.observe.people import bot
+from undertow.features.simulator.observe.sessions import Sessions, on_apps
+from undertow.features.simulator.parameters import Parameters
+from undertow.features.simulator.state import Flags, Ints
 
 LATE_DAYS = (3.0, 7.0)
 LATE_ON_WEB, LATE_ON_APPS = 0.25, 1.94  # against the share of all events; telephones wait for a network

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from features.simulator.history import World, stream
-from features.simulator.observe.columns import (
+from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.observe.columns import (
     DAY,
     HOUR,
     NEVER,
@@ -21,7 +21,7 @@ from features.simulator.observe.columns import (
     user_ids,
     words,
 )
-from features.simulator.state import MERGED, SEGMENTS, Ints
+from undertow.features.simulator.state import MERGED, SEGMENTS, Ints
 
 COUNTRIES = ("DE", "FR", "NL", "ES", "IT", "PL", "SE", "GB")
 OWNERS = (

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from features.simulator.history import Day, World
-from features.simulator.observe.columns import NEVER, at
-from features.simulator.observe.people import People
-from features.simulator.parameters import Parameters
-from features.simulator.releases import PAGES, paint_pages
-from features.simulator.state import Flags, Floats, Ints, logistic
+from undertow.features.simulator.history import Day, World
+from undertow.features.simulator.observe.columns import NEVER, at
+from undertow.features.simulator.observe.people import People
+from undertow.features.simulator.parameters import Parameters
+from undertow.features.simulator.releases import PAGES, paint_pages
+from undertow.features.simulator.state import Flags, Floats, Ints, logistic
 
 TASKS = ("create_report", "import_data", "invite_teammate", "export_file")
 FEATURES = ("filters", "exports", "api", "alerts", "comments", "templates", "sharing", "calendar")

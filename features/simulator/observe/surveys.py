@@ -7,9 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from features.simulator.history import World
-from features.simulator.observe.columns import NEVER, account_ids, at, later, numbered, same, timestamps, user_ids
-from features.simulator.state import SURVEYS, logistic
+from undertow.features.simulator.history import World
+from undertow.features.simulator.observe.columns import (
+    NEVER,
+    account_ids,
+    at,
+    later,
+    numbered,
+    same,
+    timestamps,
+    user_ids,
+)
+from undertow.features.simulator.state import SURVEYS, logistic
 
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 SCORES = {"nps": (8.5, 1.6), "csat": (4.2, 0.8), "ces": (4.9, 1.0)}  # mean at S = 0, points per S

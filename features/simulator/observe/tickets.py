@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from features.simulator.history import World
-from features.simulator.observe.columns import (
+from undertow.features.simulator.history import World
+from undertow.features.simulator.observe.columns import (
     DAY,
     HOUR,
     NEVER,
@@ -22,8 +22,8 @@ from features.simulator.observe.columns import (
     user_ids,
     words,
 )
-from features.simulator.observe.journal import next_line
-from features.simulator.state import Floats, Ints, logistic
+from undertow.features.simulator.observe.journal import next_line
+from undertow.features.simulator.state import Floats, Ints, logistic
 
 
 def tickets(world: World, rng: Generator) -> pa.Table:

@@ -18,13 +18,13 @@ from typing import Any
 import pandas  # noqa: F401  (PyArrow imports it at the first list it is given; it is no work of ours)
 import pyarrow as pa
 
-from features import usage, ux
-from features.catalogue import make_catalogue
-from features.definition import Column, Feature
-from features.engines import Database, InDuckDB, open_duckdb
-from features.plan import plan_features
-from features.settings import Engine, Spark
-from features.spark import open_spark
+from undertow.features import usage, ux
+from undertow.features.catalogue import make_catalogue
+from undertow.features.definition import Column, Feature
+from undertow.features.engines import Database, InDuckDB, open_duckdb
+from undertow.features.plan import plan_features
+from undertow.features.settings import Engine, Spark
+from undertow.features.spark import open_spark
 
 WINDOWS = (7, 30, 90)
 CARDS = (

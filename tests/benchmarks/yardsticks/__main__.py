@@ -16,9 +16,6 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from features.simulator import WORLDS
-from features.simulator.branches import PATHS
-from serving.printing import out, progress, show
 from tests.benchmarks.yardsticks import checks
 from tests.benchmarks.yardsticks.measures import (
     by_tenths,
@@ -28,8 +25,18 @@ from tests.benchmarks.yardsticks.measures import (
     root_mean_square,
     standard_error,
 )
-from tests.benchmarks.yardsticks.trained import Said, Trained, Truth, make_trained, said_by, true_of
-from training.bundle import Bundle
+from tests.benchmarks.yardsticks.trained import (
+    Said,
+    Trained,
+    Truth,
+    make_trained,
+    said_by,
+    true_of,
+)
+from undertow.features.simulator import WORLDS
+from undertow.features.simulator.branches import PATHS
+from undertow.serving.printing import out, progress, show
+from undertow.training.bundle import Bundle
 
 CEILING_TIMES = 10
 LOGISTIC, RECENCY = "logistic regression", "recency rule"

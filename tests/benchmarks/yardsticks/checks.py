@@ -10,18 +10,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.build import build_features
-from features.definition import FAMILIES
-from features.simulator import WORLDS, Blow, Shock, World, run
-from features.simulator.history import struck_by
-from features.simulator.leaks import OLDER, PLANTED
-from features.simulator.state import Flags
-from features.sources import Progress, load_tables
-from serving.reasons import reasons_of
-from tests.benchmarks.yardsticks.trained import Trained, account_numbers, make_project, make_trained
-from training.audit import audit
-from training.bundle import Bundle
-from training.report import MODEL
+from tests.benchmarks.yardsticks.trained import (
+    Trained,
+    account_numbers,
+    make_project,
+    make_trained,
+)
+from undertow.features.build import build_features
+from undertow.features.definition import FAMILIES
+from undertow.features.simulator import WORLDS, Blow, Shock, World, run
+from undertow.features.simulator.history import struck_by
+from undertow.features.simulator.leaks import OLDER, PLANTED
+from undertow.features.simulator.state import Flags
+from undertow.features.sources import Progress, load_tables
+from undertow.serving.reasons import reasons_of
+from undertow.training.audit import audit
+from undertow.training.bundle import Bundle
+from undertow.training.report import MODEL
 
 ACTIONABLE = tuple(family for family in FAMILIES if family != "profile")
 MOST_SCORED = 150  # accounts of a planted cause: contributions take a while

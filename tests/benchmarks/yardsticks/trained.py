@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.build import build_features, calendar
-from features.connectors import write_project
-from features.settings import Settings, load_settings
-from features.simulator import Parameters, World, run, simulate
-from features.simulator.branches import Futures
-from features.simulator.truth import moment
-from features.sources import Progress, Tables, load_tables
-from training import curves, tracking
-from training.baselines import Baseline, fit_baselines
-from training.bundle import Bundle
-from training.encoding import fit_columns
-from training.examples import make_examples
-from training.report import TrainReport
-from training.train import train
-from training.value import lifetime_value
+from undertow.features.build import build_features, calendar
+from undertow.features.connectors import write_project
+from undertow.features.settings import Settings, load_settings
+from undertow.features.simulator import Parameters, World, run, simulate
+from undertow.features.simulator.branches import Futures
+from undertow.features.simulator.truth import moment
+from undertow.features.sources import Progress, Tables, load_tables
+from undertow.training import curves, tracking
+from undertow.training.baselines import Baseline, fit_baselines
+from undertow.training.bundle import Bundle
+from undertow.training.encoding import fit_columns
+from undertow.training.examples import make_examples
+from undertow.training.report import TrainReport
+from undertow.training.train import train
+from undertow.training.value import lifetime_value
 
 MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 GB
 
