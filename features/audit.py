@@ -30,7 +30,7 @@ from undertow.features.engines import (
     run,
 )
 from undertow.features.settings import Settings
-from undertow.features.sources import Progress, Tables
+from undertow.features.sources.load import Progress, Tables
 from undertow.features.tables import TABLES, Table
 
 Level = Literal["failure", "warning", "note"]

@@ -20,7 +20,7 @@ from undertow.features.engines import Database, open_database
 from undertow.features.errors import DataError, TimeError
 from undertow.features.plan import plan_features
 from undertow.features.settings import Settings, midnight
-from undertow.features.sources import Progress, Tables
+from undertow.features.sources.load import Progress, Tables
 from undertow.features.tables import ACCOUNTS
 from undertow.features.versions import WRITING, remove_unfinished
 from undertow.features.window import month_starts, require_known, require_midnight

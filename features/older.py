@@ -30,14 +30,7 @@ from undertow.features.definition import Feature
 from undertow.features.engines import Connection, InDuckDB, open_duckdb, quoted, run
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
-from undertow.features.sources import (
-    SUMMARY,
-    Progress,
-    Tables,
-    load_tables,
-    read_version,
-    selects_id,
-)
+from undertow.features.sources.load import SUMMARY, Progress, Tables, load_tables, read_version, selects_id
 from undertow.features.tables import TABLES, Table
 
 

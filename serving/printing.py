@@ -38,8 +38,8 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.audit import Comparison
     from undertow.features.build import FeatureTable
     from undertow.features.simulator import Summary
-    from undertow.features.sources import Progress as Tell
-    from undertow.features.sources import Tables
+    from undertow.features.sources.load import Progress as Tell
+    from undertow.features.sources.load import Tables
     from undertow.serving.bulk import BulkReport
     from undertow.serving.scoring import ScoreReport
     from undertow.training.audit import AuditReport

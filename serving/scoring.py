@@ -17,7 +17,7 @@ from undertow.features.build import build_features
 from undertow.features.definition import FAMILIES
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources import Progress, Tables, load_tables
+from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.features.versions import publish
 from undertow.serving.bulk import refuse_other_features
 from undertow.serving.drivers import drivers

@@ -19,7 +19,7 @@ from undertow.features.errors import LeakFound, ModelRefusal
 from undertow.features.older import OlderRecord, against, exported_record, kept_records
 from undertow.features.recording import Recording, recording_findings, recordings
 from undertow.features.settings import Settings
-from undertow.features.sources import Progress, Tables, load_tables
+from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking
 from undertow.training.end_states import end_states, standing_columns, standing_findings
 from undertow.training.examples import Examples, make_examples

@@ -14,7 +14,7 @@ from undertow.features.build import FeatureTable, calendar, open_tables
 from undertow.features.engines import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings, midnight
-from undertow.features.sources import Tables
+from undertow.features.sources.load import Tables
 from undertow.training.outcomes import Outcomes, observe_outcomes, observed_until
 
 

@@ -19,7 +19,7 @@ from undertow.features.build import open_tables
 from undertow.features.engines import Connection, InDuckDB, open_duckdb, rows
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings, Value
-from undertow.features.sources import Tables
+from undertow.features.sources.load import Tables
 from undertow.features.window import month_starts
 from undertow.training.business import (
     FEW_ACCOUNTS,

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from undertow.features.build import FeatureTable, open_tables
 from undertow.features.engines import Database, literal, open_database
-from undertow.features.merges import MERGED
 from undertow.features.settings import Settings
-from undertow.features.sources import Tables
+from undertow.features.sources.load import Tables
+from undertow.features.sources.merges import MERGED
 
 VOLUNTARY = "voluntary"
 INVOLUNTARY = "involuntary"

@@ -12,7 +12,7 @@ import numpy as np
 from undertow.features.build import FeatureTable, build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources import Progress, Tables, load_tables
+from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking
 from undertow.training.baselines import Baseline, fit_baselines
 from undertow.training.bundle import Bundle

@@ -35,7 +35,7 @@ from undertow.features.older import (
 )
 from undertow.features.recording import recording_findings, recordings
 from undertow.features.settings import Settings
-from undertow.features.sources import Tables, load_tables
+from undertow.features.sources.load import Tables, load_tables
 from undertow.features.tables import TABLES
 
 NOW = datetime(2024, 7, 1)

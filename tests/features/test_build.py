@@ -20,7 +20,7 @@ from undertow.features.engines import InDuckDB
 from undertow.features.errors import DataError, TimeError
 from undertow.features.plan import plan_features
 from undertow.features.settings import Settings
-from undertow.features.sources import Tables, load_tables
+from undertow.features.sources.load import Tables, load_tables
 from undertow.features.window import month_starts
 
 NOW = datetime(2024, 6, 15, 12)

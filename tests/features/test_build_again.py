@@ -16,7 +16,7 @@ from undertow.features.build import build_features
 from undertow.features.engines import InDuckDB
 from undertow.features.errors import DataError, SourceError
 from undertow.features.settings import Settings
-from undertow.features.sources import load_tables
+from undertow.features.sources.load import load_tables
 from undertow.features.versions import WRITING
 from undertow.features.window import month_starts
 

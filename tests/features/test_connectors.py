@@ -16,7 +16,7 @@ from undertow.features.build import build_features, calendar
 from undertow.features.connectors import EMPTY, FOLDER, connectors, write_project
 from undertow.features.errors import SettingsError, SourceError
 from undertow.features.settings import Settings, load_settings
-from undertow.features.sources import Tables, load_tables
+from undertow.features.sources.load import Tables, load_tables
 
 NOW = datetime(2025, 6, 1)
 Loaded = Callable[[str], tuple[Settings, Tables]]

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from undertow.features.contract import REPEATED
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
-from undertow.features.sources import TableReport, Tables, load_tables, read_tables
+from undertow.features.sources.contract import REPEATED
+from undertow.features.sources.load import TableReport, Tables, load_tables, read_tables
 
 NOW = datetime(2024, 6, 15, 12)
 ZERO = "is before 1980 (a missing time written as zero?)"

@@ -17,7 +17,7 @@ import pytest
 
 from undertow.features.errors import DataError, SettingsError, SourceError
 from undertow.features.settings import Settings, load_settings
-from undertow.features.sources import load_tables, read_tables
+from undertow.features.sources.load import load_tables, read_tables
 
 NOW = datetime(2024, 6, 15, 12)
 Row = Mapping[str, object]

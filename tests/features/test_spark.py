@@ -24,7 +24,7 @@ from undertow.features.errors import DataError
 from undertow.features.plan import plan_features
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
-from undertow.features.sources import Tables, load_tables
+from undertow.features.sources.load import Tables, load_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 NOW = datetime(2026, 1, 1)

@@ -13,7 +13,7 @@ from undertow.features.engines import open_database
 from undertow.features.errors import ContractError
 from undertow.features.plan import plan_features
 from undertow.features.settings import Settings
-from undertow.features.sources import Tables, read_tables
+from undertow.features.sources.load import Tables, read_tables
 from undertow.training.outcomes import observe_outcomes
 
 NOW = datetime(2024, 6, 15, 12)

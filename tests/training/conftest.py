@@ -25,7 +25,7 @@ from undertow.features.settings import (
     make_settings,
 )
 from undertow.features.simulator import simulate
-from undertow.features.sources import TableReport, Tables
+from undertow.features.sources.load import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training import tracking
 from undertow.training.bundle import Bundle

@@ -11,7 +11,7 @@ import pytest
 from undertow.features.build import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources import Tables, load_tables
+from undertow.features.sources.load import Tables, load_tables
 from undertow.training.examples import Dates, Examples, choose_dates, make_examples
 from undertow.training.outcomes import observed_until
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from undertow.features.errors import DataError, RequestError, TimeError
 from undertow.features.settings import Settings, Value, make_settings
-from undertow.features.sources import TableReport, Tables, load_tables
+from undertow.features.sources.load import TableReport, Tables, load_tables
 from undertow.features.tables import TABLES
 from undertow.training.business import CARDS
 from undertow.training.months import (

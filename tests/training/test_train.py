@@ -14,7 +14,7 @@ import pytest
 from undertow.features.build import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources import load_tables
+from undertow.features.sources.load import load_tables
 from undertow.training import tracking
 from undertow.training.examples import make_examples
 from undertow.training.metrics import METRICS, Estimate

@@ -22,7 +22,7 @@ from undertow.features.simulator import WORLDS, Blow, Shock, World, run
 from undertow.features.simulator.history import struck_by
 from undertow.features.simulator.leaks import OLDER, PLANTED
 from undertow.features.simulator.state import Flags
-from undertow.features.sources import Progress, load_tables
+from undertow.features.sources.load import Progress, load_tables
 from undertow.serving.reasons import reasons_of
 from undertow.training.audit import audit
 from undertow.training.bundle import Bundle

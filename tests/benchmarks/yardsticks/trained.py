@@ -16,7 +16,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures
 from undertow.features.simulator.truth import moment
-from undertow.features.sources import Progress, Tables, load_tables
+from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import curves, tracking
 from undertow.training.baselines import Baseline, fit_baselines
 from undertow.training.bundle import Bundle

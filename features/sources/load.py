@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from undertow.features.contract import REPEATED, judged_select
 from undertow.features.engines import (
     Connection,
     literal,
@@ -23,9 +22,10 @@ from undertow.features.engines import (
     run,
 )
 from undertow.features.errors import ContractError, SettingsError
-from undertow.features.files import select_from_files, source_files
-from undertow.features.merges import follow_merges, name_heirs, name_known_accounts
 from undertow.features.settings import Settings
+from undertow.features.sources.contract import REPEATED, judged_select
+from undertow.features.sources.files import select_from_files, source_files
+from undertow.features.sources.merges import follow_merges, name_heirs, name_known_accounts
 from undertow.features.tables import EVENT_KINDS, TABLES, Table
 from undertow.features.versions import current, publish
 

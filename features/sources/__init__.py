@@ -1,0 +1,1 @@
+"""Read, check, merge and keep the input tables."""
