@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.build import FeatureTable, build_features, open_tables
-from undertow.features.definition import Column, Feature
+from undertow.features.catalogue.language import Column, Feature
 from undertow.features.engines import (
     Connection,
     InDuckDB,

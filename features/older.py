@@ -26,7 +26,7 @@ from undertow.features.audit import (
     population_findings,
 )
 from undertow.features.build import FeatureTable, build_features, open_tables
-from undertow.features.definition import Feature
+from undertow.features.catalogue.language import Feature
 from undertow.features.engines import Connection, InDuckDB, open_duckdb, quoted, run
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings

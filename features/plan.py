@@ -14,7 +14,7 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
-from undertow.features.definition import (
+from undertow.features.catalogue.language import (
     OWN_DAYS,
     Column,
     Combination,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from undertow.features.definition import Measure, columns_read
+from undertow.features.catalogue.language import Measure, columns_read
 from undertow.features.leaf import Leaf, met
 from undertow.features.sql import (
     SECONDS_A_DAY,

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from undertow.features.definition import Measure, columns_read
+from undertow.features.catalogue.language import Measure, columns_read
 from undertow.features.leaf import Leaf, met
 from undertow.features.range_join import is_done_elsewhere, kinds_of, round_up
 from undertow.features.sql import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from undertow.features.definition import FAMILIES
+from undertow.features.catalogue.language import FAMILIES
 from undertow.training.bundle import Bundle, Scores
 from undertow.training.periods import COVARIATES
 

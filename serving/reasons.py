@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.features.definition import FAMILIES, Unit
+from undertow.features.catalogue.language import FAMILIES, Unit
 from undertow.serving.wording import measured
 from undertow.training.bundle import Bundle, Scores
 from undertow.training.encoding import ModelColumn

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.audit import Finding
-from undertow.features.definition import Column
+from undertow.features.catalogue.language import Column
 from undertow.training.areas import (
     Area,
     area,

@@ -27,7 +27,7 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.features.audit import Finding, Level
-from undertow.features.definition import Column, measures
+from undertow.features.catalogue.language import Column, measures
 from undertow.features.settings import Training
 from undertow.training.areas import (
     Area,

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from undertow.features.definition import Column
+from undertow.features.catalogue.language import Column
 from undertow.features.plan import Plan, plan_features
 from undertow.features.tables import TABLES
 

@@ -22,8 +22,8 @@ from undertow.features.audit import (
     sample_as_ofs,
 )
 from undertow.features.build import FeatureTable, build_features
-from undertow.features.catalogue import Catalogue
-from undertow.features.definition import Feature, rows_of
+from undertow.features.catalogue.choose import Catalogue
+from undertow.features.catalogue.language import Feature, rows_of
 from undertow.features.errors import SourceError
 from undertow.features.older import (
     OlderRecord,

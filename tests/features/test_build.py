@@ -15,7 +15,7 @@ from undertow.features.build import (
     own_profile,
     take_population,
 )
-from undertow.features.definition import Feature, rows_of
+from undertow.features.catalogue.language import Feature, rows_of
 from undertow.features.engines import InDuckDB
 from undertow.features.errors import DataError, TimeError
 from undertow.features.plan import plan_features

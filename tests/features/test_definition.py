@@ -8,9 +8,9 @@ from datetime import datetime
 
 import pytest
 
-from undertow.features.catalogue import FEATURES, make_catalogue
-from undertow.features.checks import check_features, resolve
-from undertow.features.definition import (
+from undertow.features.catalogue.checks import check_features, resolve
+from undertow.features.catalogue.choose import FEATURES, make_catalogue
+from undertow.features.catalogue.language import (
     ZERO_WHEN_NOTHING,
     Combination,
     Expression,

@@ -8,14 +8,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from undertow.features.definition import (
-    Feature,
-    Measure,
-    Ratio,
-    Rows,
-    measures,
-    rows_of,
-)
+from undertow.features.catalogue.language import Feature, Measure, Ratio, Rows, measures, rows_of
 from undertow.features.plan import plan_features
 
 AS_OF = datetime(2024, 3, 31)

@@ -17,7 +17,7 @@ import pytest
 
 from undertow.features.build import build_features, own_profile, take_population
 from undertow.features.build import open_tables as open_all
-from undertow.features.catalogue import make_catalogue
+from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.connectors import write_project
 from undertow.features.engines import open_database
 from undertow.features.errors import DataError

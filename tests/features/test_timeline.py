@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from undertow.features.definition import rows_of
+from undertow.features.catalogue.language import rows_of
 from undertow.features.leaf import Leaf
 from undertow.features.slots import slot_scan, timelines
 from undertow.features.timeline import Timeline

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from undertow.features.build import FeatureTable, open_tables, take_population
-from undertow.features.catalogue import Catalogue, make_catalogue
+from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.engines import open_database
 from undertow.features.errors import ContractError
 from undertow.features.plan import plan_features

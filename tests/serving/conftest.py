@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.applications import Starlette
 
+from undertow.features.catalogue.language import FAMILIES
 from undertow.features.connectors import write_project
-from undertow.features.definition import FAMILIES
 from undertow.features.settings import FILE_NAME, Settings, Value, load_settings
 from undertow.features.simulator import simulate
 from undertow.features.versions import publish

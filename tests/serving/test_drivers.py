@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.features.definition import FAMILIES
+from undertow.features.catalogue.language import FAMILIES
 from undertow.serving.drivers import FEW_ACCOUNTS, TOP_FEATURES, drivers
 from undertow.training.attribution import by_group
 from undertow.training.bundle import Bundle, Scores

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from undertow.features.build import FeatureTable, open_tables, take_population
-from undertow.features.catalogue import Catalogue
+from undertow.features.catalogue.choose import Catalogue
 from undertow.features.connectors import write_project
 from undertow.features.engines import InDuckDB, open_duckdb
 from undertow.features.settings import (

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from undertow.features.catalogue import make_catalogue
+from undertow.features.catalogue.choose import make_catalogue
 from undertow.training.baselines import Baseline, fit_baselines
 from undertow.training.encoding import ModelColumn, fit_columns
 from undertow.training.examples import Examples

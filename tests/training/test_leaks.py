@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from undertow.features.definition import Column, Feature, Unit, rows_of
+from undertow.features.catalogue.language import Column, Feature, Unit, rows_of
 from undertow.features.settings import Training
 from undertow.training.areas import Area, area, bands_of, rates_elsewhere
 from undertow.training.end_states import end_states, source_of, standing_findings

@@ -18,9 +18,9 @@ from typing import Any
 import pandas  # noqa: F401  (PyArrow imports it at the first list it is given; it is no work of ours)
 import pyarrow as pa
 
-from undertow.features import usage, ux
-from undertow.features.catalogue import make_catalogue
-from undertow.features.definition import Column, Feature
+from undertow.features.catalogue import usage, ux
+from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.catalogue.language import Column, Feature
 from undertow.features.engines import Database, InDuckDB, open_duckdb
 from undertow.features.plan import plan_features
 from undertow.features.settings import Engine, Spark

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from undertow.features.definition import (
+from undertow.features.catalogue.language import (
     FAMILIES,
     KINDS,
     LEVELS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.features.definition import Feature, named, rows_of
+from undertow.features.catalogue.language import Feature, named, rows_of
 
 subscriptions = rows_of("subscriptions")
 active = subscriptions.still("ended_at")

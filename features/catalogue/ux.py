@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.features.definition import Combination, Feature, Ratio, Rows, rows_of
+from undertow.features.catalogue.language import Combination, Feature, Ratio, Rows, rows_of
 
 WINDOWS = (7, 30, 90)
 SLOW_LOAD_MS = 3000.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from undertow.features.definition import Feature, Unit, rows_of
+from undertow.features.catalogue.language import Feature, Unit, rows_of
 
 accounts = rows_of("accounts")
 

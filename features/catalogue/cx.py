@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from undertow.features.definition import Feature, rows_of
+from undertow.features.catalogue.language import Feature, rows_of
 
 tickets = rows_of("tickets")
 answered = tickets.timed_by("first_response_at")
