@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.catalogue.language import Column
-from undertow.features.plan import Plan, plan_features
+from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.tables import TABLES, Table
 

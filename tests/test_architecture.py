@@ -13,7 +13,7 @@ FLOORS = ("features", "training", "serving")  # a floor knows those before it
 DOORS = {
     "duckdb": {"undertow.features.engines"},
     "pyspark": {"undertow.features.spark"},
-    "sqlglot": {"undertow.features.sql", "undertow.features.leaf", "undertow.features.range_join", "undertow.features.slots", "undertow.features.plan"},
+    "sqlglot": {"undertow.features.compiler.dialects", "undertow.features.compiler.leaf", "undertow.features.compiler.range_join", "undertow.features.compiler.slot_plan", "undertow.features.compiler.plan"},
     "mlflow": {"undertow.training.tracking", "undertow.training.pyfunc_model"},
 }
 # What serving may know of training: the bundle and its words, and the jobs it starts.

@@ -6,7 +6,7 @@
             measure=errors.count() / page_views.count(), windows=(7, 30, 90), trend=30,
             null_means="no page was viewed")
 
-Nothing here computes: a definition says what is meant, `undertow.features.plan` turns it into SQL. Every
+Nothing here computes: a definition says what is meant, `undertow.features.compiler.plan` turns it into SQL. Every
 measure looks at `[as_of - window, as_of)`, sees a row only if it had happened and was recorded
 before as_of, and sees a late-known column only from the moment it became known.
 """

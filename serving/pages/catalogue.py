@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import FAMILIES, Column, Feature, definition_id
-from undertow.features.plan import plan_features
+from undertow.features.compiler.plan import plan_features
 
 HERE = Path(__file__).parent
 

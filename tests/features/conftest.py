@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.catalogue.language import Column
-from undertow.features.plan import Plan, plan_features
+from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.tables import TABLES
 
 PLANS = ("slots", "range join")

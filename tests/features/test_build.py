@@ -16,9 +16,9 @@ from undertow.features.build import (
     take_population,
 )
 from undertow.features.catalogue.language import Feature, rows_of
+from undertow.features.compiler.plan import plan_features
 from undertow.features.engines import InDuckDB
 from undertow.features.errors import DataError, TimeError
-from undertow.features.plan import plan_features
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables, load_tables
 from undertow.features.window import month_starts

@@ -22,8 +22,8 @@ from undertow.features.catalogue.language import (
     named,
     rows_of,
 )
+from undertow.features.compiler.plan import plan_features
 from undertow.features.errors import DefinitionError
-from undertow.features.plan import plan_features
 from undertow.features.tables import TABLES
 
 AS_OF = datetime(2024, 3, 31)

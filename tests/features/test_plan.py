@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from undertow.features.catalogue.language import Feature, Measure, Ratio, Rows, measures, rows_of
-from undertow.features.plan import plan_features
+from undertow.features.compiler.plan import plan_features
 
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)

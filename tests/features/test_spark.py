@@ -18,10 +18,10 @@ import pytest
 from undertow.features.build import build_features, own_profile, take_population
 from undertow.features.build import open_tables as open_all
 from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
 from undertow.features.engines import open_database
 from undertow.features.errors import DataError
-from undertow.features.plan import plan_features
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
 from undertow.features.sources.load import Tables, load_tables

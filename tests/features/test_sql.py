@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from undertow.features.sql import (
+from undertow.features.compiler.dialects import (
     HOOKS,
     column,
     day,

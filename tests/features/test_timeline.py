@@ -13,9 +13,9 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from undertow.features.catalogue.language import rows_of
-from undertow.features.leaf import Leaf
-from undertow.features.slots import slot_scan, timelines
-from undertow.features.timeline import Timeline
+from undertow.features.compiler.leaf import Leaf
+from undertow.features.compiler.slot_plan import slot_scan, timelines
+from undertow.features.compiler.timeline import Timeline
 
 JAN_31, FEB_7, FEB_23, MARCH_1, MARCH_8 = (
     datetime(2024, month, day) for month, day in ((1, 31), (2, 7), (2, 23), (3, 1), (3, 8))

@@ -21,8 +21,8 @@ import pyarrow as pa
 from undertow.features.catalogue import usage, ux
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import Column, Feature
+from undertow.features.compiler.plan import plan_features
 from undertow.features.engines import Database, InDuckDB, open_duckdb
-from undertow.features.plan import plan_features
 from undertow.features.settings import Engine, Spark
 from undertow.features.spark import open_spark
 

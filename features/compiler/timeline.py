@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from undertow.features.leaf import Leaf
+from undertow.features.compiler.leaf import Leaf
 
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1)

@@ -1,8 +1,8 @@
 """From definitions to one query.
 
 Every column is made of leaves: measures over one stretch of time. A leaf is taken from the scan that can
-yield it: a slot scan (undertow.features.slots) where all accounts share the as_ofs and the rows do not change, else
-the range join (undertow.features.range_join). Both see a row only if it had happened and was recorded before as_of.
+yield it: a slot scan (undertow.features.compiler.slot_plan) where all accounts share the as_ofs and the rows do not change, else
+the range join (undertow.features.compiler.range_join). Both see a row only if it had happened and was recorded before as_of.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from undertow.features.catalogue.language import (
     is_amount,
     rows_of,
 )
+from undertow.features.compiler.dialects import column as col
+from undertow.features.compiler.dialects import double, equal, hook, number, over, print_sql, relation
+from undertow.features.compiler.leaf import Leaf, leaf_of
+from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_scan
+from undertow.features.compiler.slot_plan import SlotScan, slot_scan, timelines
 from undertow.features.engines import Database
-from undertow.features.leaf import Leaf, leaf_of
-from undertow.features.range_join import SNAPSHOT, RangeScan, range_scan
-from undertow.features.slots import SlotScan, slot_scan, timelines
-from undertow.features.sql import column as col
-from undertow.features.sql import double, equal, hook, number, over, print_sql, relation
 
 Scan = RangeScan | SlotScan
 SEGMENT = rows_of("accounts").latest("segment")

@@ -18,9 +18,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from undertow.features.catalogue.language import Measure, columns_read
-from undertow.features.leaf import Leaf, met
-from undertow.features.range_join import is_done_elsewhere, kinds_of, round_up
-from undertow.features.sql import (
+from undertow.features.compiler.dialects import (
     column,
     day,
     days_before,
@@ -34,8 +32,10 @@ from undertow.features.sql import (
     when,
     where_known,
 )
+from undertow.features.compiler.leaf import Leaf, met
+from undertow.features.compiler.range_join import is_done_elsewhere, kinds_of, round_up
+from undertow.features.compiler.timeline import BITS, Timeline
 from undertow.features.tables import TABLES, Table
-from undertow.features.timeline import BITS, Timeline
 
 PARTIAL = ("account_id", "slot", "known")
 SNAPSHOT = ("account_id", "as_of")

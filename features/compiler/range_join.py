@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from undertow.features.catalogue.language import Measure, columns_read
-from undertow.features.leaf import Leaf, met
-from undertow.features.sql import (
+from undertow.features.compiler.dialects import (
     SECONDS_A_DAY,
     column,
     day,
@@ -29,6 +28,7 @@ from undertow.features.sql import (
     when,
     where_known,
 )
+from undertow.features.compiler.leaf import Leaf, met
 from undertow.features.tables import TABLES, Table
 
 SECONDS_A_MONTH = SECONDS_A_DAY * 365.25 / 12

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from undertow.features.catalogue.language import ZERO_WHEN_NOTHING, Condition, Measure
-from undertow.features.sql import column, number
+from undertow.features.compiler.dialects import column, number
 
 USUAL_SCALE = 5  # of an answer that does not say the highest it could be
 
