@@ -21,14 +21,7 @@ import pyarrow as pa
 
 from undertow.features.build import FeatureTable, build_features, open_tables
 from undertow.features.catalogue.language import Column, Feature
-from undertow.features.engines import (
-    Connection,
-    InDuckDB,
-    literal,
-    open_duckdb,
-    quoted,
-    run,
-)
+from undertow.features.engines.duckdb import Connection, InDuckDB, literal, open_duckdb, quoted, run
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables
 from undertow.features.tables import TABLES, Table

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.catalogue.language import Column
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines import Database, open_database
+from undertow.features.engines.duckdb import Database, open_database
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings, midnight
 from undertow.features.sources.load import Progress, Tables

@@ -27,7 +27,7 @@ from undertow.features.audit import (
 )
 from undertow.features.build import FeatureTable, build_features, open_tables
 from undertow.features.catalogue.language import Feature
-from undertow.features.engines import Connection, InDuckDB, open_duckdb, quoted, run
+from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, run
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import SUMMARY, Progress, Tables, load_tables, read_version, selects_id

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from undertow.features.audit import SET_AHEAD, Finding
 from undertow.features.build import open_tables
-from undertow.features.engines import Connection, InDuckDB, open_duckdb, quoted, rows
+from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, rows
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables
 from undertow.features.tables import TABLES, Table

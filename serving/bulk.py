@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.build import FeatureTable, build_features
-from undertow.features.engines import literal
+from undertow.features.engines.duckdb import literal
+from undertow.features.engines.spark import open_spark
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, load_tables
-from undertow.features.spark import open_spark
 from undertow.features.versions import WRITING, remove_unfinished
 from undertow.training import tracking
 from undertow.training.bundle import Bundle

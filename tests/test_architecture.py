@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = ("features", "training", "serving")  # a floor knows those before it
 DOORS = {
-    "duckdb": {"undertow.features.engines"},
-    "pyspark": {"undertow.features.spark"},
+    "duckdb": {"undertow.features.engines.duckdb"},
+    "pyspark": {"undertow.features.engines.spark"},
     "sqlglot": {"undertow.features.compiler.dialects", "undertow.features.compiler.leaf", "undertow.features.compiler.range_join", "undertow.features.compiler.slot_plan", "undertow.features.compiler.plan"},
     "mlflow": {"undertow.training.tracking", "undertow.training.pyfunc_model"},
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from undertow.features.engines import Connection, InDuckDB, rows, run
+from undertow.features.engines.duckdb import Connection, InDuckDB, rows, run
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables
 from undertow.training.business import FlatValue, Metric, Quantile, Rate, Total, choose

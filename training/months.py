@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from undertow.features.build import open_tables
-from undertow.features.engines import Connection, InDuckDB, open_duckdb, rows
+from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, rows
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings, Value
 from undertow.features.sources.load import Tables

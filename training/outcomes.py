@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.build import FeatureTable, open_tables
-from undertow.features.engines import Database, literal, open_database
+from undertow.features.engines.duckdb import Database, literal, open_database
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables
 from undertow.features.sources.merges import MERGED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from undertow.features.engines import literal, quoted
+from undertow.features.engines.duckdb import literal, quoted
 from undertow.features.errors import ContractError, did_you_mean
 from undertow.features.tables import SQL_TYPES, Column, Table
 

@@ -11,7 +11,7 @@ import gzip
 from glob import escape, glob
 from pathlib import Path
 
-from undertow.features.engines import literal
+from undertow.features.engines.duckdb import literal
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
 

@@ -13,14 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from undertow.features.engines import (
-    Connection,
-    literal,
-    open_duckdb,
-    quoted,
-    rows,
-    run,
-)
+from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
 from undertow.features.errors import ContractError, SettingsError
 from undertow.features.settings import Settings
 from undertow.features.sources.contract import REPEATED, judged_select

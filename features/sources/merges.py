@@ -7,7 +7,7 @@ moment, made at any later time, sees what was one account then.
 
 from __future__ import annotations
 
-from undertow.features.engines import Connection, rows, run
+from undertow.features.engines.duckdb import Connection, rows, run
 from undertow.features.errors import ContractError
 from undertow.features.tables import Table
 

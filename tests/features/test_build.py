@@ -17,7 +17,7 @@ from undertow.features.build import (
 )
 from undertow.features.catalogue.language import Feature, rows_of
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines import InDuckDB
+from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables, load_tables

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from undertow.features.build import build_features
-from undertow.features.engines import InDuckDB
+from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, SourceError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables

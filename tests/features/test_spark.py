@@ -20,7 +20,7 @@ from undertow.features.build import open_tables as open_all
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
-from undertow.features.engines import open_database
+from undertow.features.engines.duckdb import open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
@@ -151,7 +151,7 @@ def test_what_spark_refuses_is_said_in_our_words(project: Project) -> None:
 def test_without_the_extra_the_line_to_type_is_said(tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-c", "import sys; sys.modules['pyspark'] = None; sys.modules['pyspark.sql'] = None\n"
-         "from undertow.features.settings import Spark; from undertow.features.spark import open_spark\n"
+         "from undertow.features.settings import Spark; from undertow.features.engines.spark import open_spark\n"
          "from undertow.features.errors import SettingsError\n"
          "try: open_spark(Spark()).__enter__()\nexcept SettingsError as error: print(error)"],
         capture_output=True, text=True, check=True, timeout=60,
@@ -161,7 +161,7 @@ def test_without_the_extra_the_line_to_type_is_said(tmp_path: Path) -> None:
 
 def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     code = (
-        "from undertow.features.settings import Spark; from undertow.features.spark import open_spark\n"
+        "from undertow.features.settings import Spark; from undertow.features.engines.spark import open_spark\n"
         "from undertow.features.errors import SettingsError\n"
         "try: open_spark(Spark(remote='sc://127.0.0.1:1')).__enter__()\n"
         "except SettingsError as error: print(error)"

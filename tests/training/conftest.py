@@ -16,7 +16,7 @@ import pytest
 from undertow.features.build import FeatureTable, open_tables, take_population
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.connectors import write_project
-from undertow.features.engines import InDuckDB, open_duckdb
+from undertow.features.engines.duckdb import InDuckDB, open_duckdb
 from undertow.features.settings import (
     FILE_NAME,
     Engine,

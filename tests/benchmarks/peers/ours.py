@@ -22,9 +22,9 @@ from undertow.features.catalogue import usage, ux
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import Column, Feature
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines import Database, InDuckDB, open_duckdb
+from undertow.features.engines.duckdb import Database, InDuckDB, open_duckdb
+from undertow.features.engines.spark import open_spark
 from undertow.features.settings import Engine, Spark
-from undertow.features.spark import open_spark
 
 WINDOWS = (7, 30, 90)
 CARDS = (

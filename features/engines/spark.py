@@ -108,7 +108,7 @@ def _in_our_words(ask: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class InSpark:
-    """A `undertow.features.engines.Database` on a Spark cluster."""
+    """A `undertow.features.engines.duckdb.Database` on a Spark cluster."""
 
     dialect = "spark"
     takes_small_queries = True

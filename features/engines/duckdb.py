@@ -1,4 +1,4 @@
-"""The doors to DuckDB and, through `undertow.features.spark`, to Spark: what a job may ask of either.
+"""The doors to DuckDB and, through `undertow.features.engines.spark`, to Spark: what a job may ask of either.
 
 DuckDB is embedded and the default; it also reads the sources and holds the contract. What is built from
 the nine tables (population, features, outcomes) asks only what `Database` says, so that it runs on both.
@@ -14,9 +14,9 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
+from undertow.features.engines.spark import open_spark
 from undertow.features.errors import DataError, SettingsError, SourceError, first_lines
 from undertow.features.settings import Engine, Settings
-from undertow.features.spark import open_spark
 
 Connection = duckdb.DuckDBPyConnection
 
