@@ -35,8 +35,8 @@ from undertow.training.areas import Area, bands_of
 from undertow.training.metrics import METRICS, SAID, Estimate, Result
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
-    from undertow.features.audit import Comparison
     from undertow.features.build import FeatureTable
+    from undertow.features.replay.replay import Comparison
     from undertow.features.simulator import Summary
     from undertow.features.sources.load import Progress as Tell
     from undertow.features.sources.load import Tables

@@ -6,18 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.audit import (
-    Comparison,
-    Finding,
-    apart,
-    replay,
-    replay_findings,
-    sample_as_ofs,
-)
 from undertow.features.build import FeatureTable, build_features, calendar
 from undertow.features.errors import LeakFound, ModelRefusal
-from undertow.features.older import OlderRecord, against, exported_record, kept_records
-from undertow.features.recording import Recording, recording_findings, recordings
+from undertow.features.replay.older_export import OlderRecord, against, exported_record, kept_records
+from undertow.features.replay.recorded_at import Recording, recording_findings, recordings
+from undertow.features.replay.replay import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking

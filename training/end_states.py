@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.audit import Finding
 from undertow.features.catalogue.language import Column
+from undertow.features.replay.replay import Finding
 from undertow.training.areas import (
     Area,
     area,

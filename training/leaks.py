@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass
 import lightgbm as lgb
 import numpy as np
 
-from undertow.features.audit import Finding, Level
 from undertow.features.catalogue.language import Column, measures
+from undertow.features.replay.replay import Finding, Level
 from undertow.features.settings import Training
 from undertow.training.areas import (
     Area,

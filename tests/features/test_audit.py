@@ -11,7 +11,20 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from undertow.features.audit import (
+from undertow.features.build import FeatureTable, build_features
+from undertow.features.catalogue.choose import Catalogue
+from undertow.features.catalogue.language import Feature, rows_of
+from undertow.features.errors import SourceError
+from undertow.features.replay.older_export import (
+    OlderRecord,
+    against,
+    exported_record,
+    kept_records,
+    moved_files,
+    older_findings,
+)
+from undertow.features.replay.recorded_at import recording_findings, recordings
+from undertow.features.replay.replay import (
     LATE_VALUES,
     SET_AHEAD,
     apart,
@@ -21,19 +34,6 @@ from undertow.features.audit import (
     replay_findings,
     sample_as_ofs,
 )
-from undertow.features.build import FeatureTable, build_features
-from undertow.features.catalogue.choose import Catalogue
-from undertow.features.catalogue.language import Feature, rows_of
-from undertow.features.errors import SourceError
-from undertow.features.older import (
-    OlderRecord,
-    against,
-    exported_record,
-    kept_records,
-    moved_files,
-    older_findings,
-)
-from undertow.features.recording import recording_findings, recordings
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables, load_tables
 from undertow.features.tables import TABLES

@@ -2,7 +2,7 @@
 
 Two records of the same past must yield the same features. One is what we read today; the other is a
 copy of it cut off at as_of (`books_at`, the only place that makes such copies), which tries our own
-code. What tries the systems that wrote the rows is an older record (`undertow.features.older`).
+code. What tries the systems that wrote the rows is an older record (`undertow.features.replay.older_export`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from undertow.features.audit import (
+from undertow.features.build import FeatureTable, build_features, open_tables
+from undertow.features.catalogue.language import Feature
+from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, run
+from undertow.features.errors import SourceError
+from undertow.features.replay.replay import (
     Comparison,
     Finding,
     compare,
@@ -25,10 +29,6 @@ from undertow.features.audit import (
     known_rows,
     population_findings,
 )
-from undertow.features.build import FeatureTable, build_features, open_tables
-from undertow.features.catalogue.language import Feature
-from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, run
-from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import SUMMARY, Progress, Tables, load_tables, read_version, selects_id
 from undertow.features.tables import TABLES, Table
