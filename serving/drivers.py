@@ -8,7 +8,7 @@ import numpy as np
 
 from undertow.features.catalogue.language import FAMILIES
 from undertow.training.bundle import Bundle, Scores
-from undertow.training.periods import COVARIATES
+from undertow.training.examples.person_periods import COVARIATES
 
 TOP_FEATURES = 5
 FEW_ACCOUNTS = 30  # a segment with fewer is said to be too small

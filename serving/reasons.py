@@ -14,7 +14,7 @@ import numpy as np
 from undertow.features.catalogue.language import FAMILIES, Unit
 from undertow.serving.wording import measured
 from undertow.training.bundle import Bundle, Scores
-from undertow.training.encoding import ModelColumn
+from undertow.training.examples.encoding import ModelColumn
 
 MOST_FAMILIES = 2
 MOST_EVIDENCE = 2

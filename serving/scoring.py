@@ -24,7 +24,7 @@ from undertow.serving.drivers import drivers
 from undertow.serving.reasons import Reason, reasons_of
 from undertow.training import tracking
 from undertow.training.bundle import Bundle, Scores
-from undertow.training.outcomes import CAUSES
+from undertow.training.examples.outcomes import CAUSES
 
 BATCH = 500  # accounts scored at once, so that progress can be told
 

@@ -15,7 +15,7 @@ from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking
 from undertow.training.end_states import end_states, standing_columns, standing_findings
-from undertow.training.examples import Examples, make_examples
+from undertow.training.examples.split import Examples, make_examples
 from undertow.training.leaks import (
     ModelAlarm,
     Telling,

@@ -13,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from undertow.training.encoding import ModelColumn, encode
-from undertow.training.examples import Examples
+from undertow.training.examples.encoding import ModelColumn, encode
+from undertow.training.examples.split import Examples
 
 RECENCY = ("days_since_last_activity", "days_since_last_login", "days_since_payment", "tenure_days")
 BINS = 5

@@ -22,8 +22,8 @@ from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
 from undertow.training import curves
 from undertow.training.attribution import along_path, by_group
-from undertow.training.encoding import ModelColumn, encode, unseen
-from undertow.training.periods import COVARIATES, Known, covariates, with_covariates
+from undertow.training.examples.encoding import ModelColumn, encode, unseen
+from undertow.training.examples.person_periods import COVARIATES, Known, covariates, with_covariates
 from undertow.training.value import lifetime_value, value_if_kept
 
 FILE = "bundle.json"

@@ -12,16 +12,10 @@ import numpy as np
 
 from undertow.features.settings import Training
 from undertow.training.bundle import CauseModel, known_of
-from undertow.training.encoding import ModelColumn, encode
-from undertow.training.examples import Examples
-from undertow.training.outcomes import CAUSES
-from undertow.training.periods import (
-    COVARIATES,
-    churned_in,
-    covariates,
-    entered,
-    with_covariates,
-)
+from undertow.training.examples.encoding import ModelColumn, encode
+from undertow.training.examples.outcomes import CAUSES
+from undertow.training.examples.person_periods import COVARIATES, churned_in, covariates, entered, with_covariates
+from undertow.training.examples.split import Examples
 
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves

@@ -21,7 +21,7 @@ from undertow.training.areas import (
     rates_elsewhere,
     views,
 )
-from undertow.training.examples import Examples
+from undertow.training.examples.split import Examples
 
 CHECK = "end state"
 TELLING = 0.80  # lower bound of AUROC for ever leaving

@@ -17,7 +17,7 @@ from undertow.features.engines.duckdb import Connection, InDuckDB, rows, run
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables
 from undertow.training.business import FlatValue, Metric, Quantile, Rate, Total, choose
-from undertow.training.outcomes import make_spells
+from undertow.training.examples.outcomes import make_spells
 
 By = Literal["segment", "platform"]
 VISIT = timedelta(days=1)  # a visit that is longer may be counted once more when the first month begins

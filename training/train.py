@@ -23,14 +23,8 @@ from undertow.training.churn import (
     person_periods,
     served_ends,
 )
-from undertow.training.encoding import ModelColumn, fit_columns
-from undertow.training.examples import (
-    Dates,
-    Examples,
-    choose_dates,
-    make_examples,
-    segments,
-)
+from undertow.training.examples.encoding import ModelColumn, fit_columns
+from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.gate import Verdict, decide, first_champion
 from undertow.training.metrics import FEW_CHURNERS, Judged, Result, judge
 from undertow.training.plots import calibration_plot, lift_plot

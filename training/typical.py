@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from undertow.training.encoding import ModelColumn, encode
-from undertow.training.examples import segments
+from undertow.training.examples.encoding import ModelColumn, encode
+from undertow.training.examples.split import segments
 
 FEW_IN_SEGMENT = 50  # snapshots below which a segment's typical values are not told
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from undertow.features.settings import Value
-from undertow.training.periods import DAYS_A_MONTH
+from undertow.training.examples.person_periods import DAYS_A_MONTH
 
 
 def monthly_survival(survival: np.ndarray, ends: tuple[int, ...], months: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from undertow.features.engines.duckdb import open_database
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables, read_tables
-from undertow.training.outcomes import observe_outcomes
+from undertow.training.examples.outcomes import observe_outcomes
 
 NOW = datetime(2024, 6, 15, 12)
 FEBRUARY, MARCH, APRIL = datetime(2024, 2, 1), datetime(2024, 3, 1), datetime(2024, 4, 1)

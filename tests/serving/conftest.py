@@ -24,8 +24,8 @@ from undertow.features.simulator import simulate
 from undertow.features.versions import publish
 from undertow.serving.api import make_app
 from undertow.training.bundle import Bundle, CauseModel
-from undertow.training.encoding import ModelColumn
-from undertow.training.periods import COVARIATES
+from undertow.training.examples.encoding import ModelColumn
+from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.train import train
 
 SMALL = "\n[training]\ntrees = 60\nseeds = 2\nbootstrap = 20\nmin_churners = 5\n"

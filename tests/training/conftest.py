@@ -29,8 +29,8 @@ from undertow.features.sources.load import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training import tracking
 from undertow.training.bundle import Bundle
-from undertow.training.examples import Examples
-from undertow.training.outcomes import Outcomes, observe_outcomes
+from undertow.training.examples.outcomes import Outcomes, observe_outcomes
+from undertow.training.examples.split import Examples
 from undertow.training.report import TrainReport
 from undertow.training.train import train
 

@@ -11,8 +11,8 @@ import pytest
 
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.training.baselines import Baseline, fit_baselines
-from undertow.training.encoding import ModelColumn, fit_columns
-from undertow.training.examples import Examples
+from undertow.training.examples.encoding import ModelColumn, fit_columns
+from undertow.training.examples.split import Examples
 
 Make = Callable[..., Examples]
 N = 400

@@ -20,8 +20,8 @@ from undertow.training.churn import (
     person_periods,
     served_ends,
 )
-from undertow.training.examples import Examples
-from undertow.training.periods import COVARIATES
+from undertow.training.examples.person_periods import COVARIATES
+from undertow.training.examples.split import Examples
 
 Make = Callable[..., Examples]
 ENDS = (30, 60)

@@ -8,7 +8,7 @@ import pytest
 
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import Column
-from undertow.training.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
+from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
 
 NAMES = ("segment", "country", "seats", *ALWAYS)
 COLUMNS: tuple[Column, ...] = tuple(

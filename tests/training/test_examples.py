@@ -12,8 +12,8 @@ from undertow.features.build import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Tables, load_tables
-from undertow.training.examples import Dates, Examples, choose_dates, make_examples
-from undertow.training.outcomes import observed_until
+from undertow.training.examples.outcomes import observed_until
+from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples
 
 NOW = datetime(2025, 6, 1)
 Project = Callable[..., Settings]

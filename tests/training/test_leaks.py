@@ -15,7 +15,8 @@ from undertow.features.catalogue.language import Column, Feature, Unit, rows_of
 from undertow.features.settings import Training
 from undertow.training.areas import Area, area, bands_of, rates_elsewhere
 from undertow.training.end_states import end_states, source_of, standing_findings
-from undertow.training.examples import Examples
+from undertow.training.examples.outcomes import Outcomes
+from undertow.training.examples.split import Examples
 from undertow.training.leaks import (
     ModelAlarm,
     Telling,
@@ -24,7 +25,6 @@ from undertow.training.leaks import (
     telling_findings,
     tellings,
 )
-from undertow.training.outcomes import Outcomes
 
 N = 400
 HEADLINE = 90

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertow.training.outcomes import Outcomes
+from undertow.training.examples.outcomes import Outcomes
 
 AS_OF = datetime(2024, 3, 1)
 KNOWN_AT = datetime(2024, 12, 1)

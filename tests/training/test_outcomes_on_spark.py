@@ -10,7 +10,7 @@ import pytest
 from undertow.features.build import build_features, calendar
 from undertow.features.settings import Engine, Settings
 from undertow.features.sources.load import load_tables
-from undertow.training.outcomes import observe_outcomes
+from undertow.training.examples.outcomes import observe_outcomes
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undertow.training.periods import (
+from undertow.training.examples.person_periods import (
     COVARIATES,
     DAYS_A_MONTH,
     Known,

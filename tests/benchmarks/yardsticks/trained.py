@@ -20,8 +20,8 @@ from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import curves, tracking
 from undertow.training.baselines import Baseline, fit_baselines
 from undertow.training.bundle import Bundle
-from undertow.training.encoding import fit_columns
-from undertow.training.examples import make_examples
+from undertow.training.examples.encoding import fit_columns
+from undertow.training.examples.split import make_examples
 from undertow.training.report import TrainReport
 from undertow.training.train import train
 from undertow.training.value import lifetime_value

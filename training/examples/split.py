@@ -15,7 +15,7 @@ from undertow.features.engines.duckdb import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings, midnight
 from undertow.features.sources.load import Tables
-from undertow.training.outcomes import Outcomes, observe_outcomes, observed_until
+from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Training examples: snapshots with labels, split by time, as person-period rows."""
