@@ -20,8 +20,8 @@ import pyarrow as pa
 from undertow.features.catalogue.language import FAMILIES, Column, Family, definition_id
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
-from undertow.training import curves
 from undertow.training.attribution import along_path, by_group
+from undertow.training.churn import curves
 from undertow.training.examples.encoding import ModelColumn, encode, unseen
 from undertow.training.examples.person_periods import COVARIATES, Known, covariates, with_covariates
 from undertow.training.value import lifetime_value, value_if_kept

@@ -41,7 +41,7 @@ from undertow.training.areas import (
     views,
 )
 from undertow.training.bundle import Bundle
-from undertow.training.churn import parameters
+from undertow.training.churn.hazard import parameters
 from undertow.training.end_states import source_of
 from undertow.training.examples.encoding import encode, fit_columns
 from undertow.training.examples.person_periods import COVARIATES

@@ -14,15 +14,9 @@ from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking
-from undertow.training.baselines import Baseline, fit_baselines
 from undertow.training.bundle import Bundle
-from undertow.training.churn import (
-    column_names,
-    fit_hazards,
-    knows_seasons,
-    person_periods,
-    served_ends,
-)
+from undertow.training.churn.baselines import Baseline, fit_baselines
+from undertow.training.churn.hazard import column_names, fit_hazards, knows_seasons, person_periods, served_ends
 from undertow.training.examples.encoding import ModelColumn, fit_columns
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.gate import Verdict, decide, first_champion

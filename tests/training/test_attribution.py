@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from undertow.training import curves
 from undertow.training.attribution import along_path, by_group
+from undertow.training.churn import curves
 
 Function = Callable[[np.ndarray], np.ndarray]
 # F stays at or below 0, where the hazards of two causes do not add up beyond 1

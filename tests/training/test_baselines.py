@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.training.baselines import Baseline, fit_baselines
+from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.examples.encoding import ModelColumn, fit_columns
 from undertow.training.examples.split import Examples
 

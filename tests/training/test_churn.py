@@ -10,7 +10,7 @@ import pytest
 
 from undertow.features.settings import Training
 from undertow.training.bundle import CauseModel
-from undertow.training.churn import (
+from undertow.training.churn.hazard import (
     IMPOSSIBLE,
     PersonPeriods,
     column_names,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from undertow.training import curves
+from undertow.training.churn import curves
 
 any_log_odds = arrays(float, (3, 4, 2), elements=st.floats(-25, 25))
 likely_log_odds = arrays(float, (3, 4, 2), elements=st.floats(-7, -0.2))

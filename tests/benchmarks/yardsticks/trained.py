@@ -17,9 +17,10 @@ from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures
 from undertow.features.simulator.truth import moment
 from undertow.features.sources.load import Progress, Tables, load_tables
-from undertow.training import curves, tracking
-from undertow.training.baselines import Baseline, fit_baselines
+from undertow.training import tracking
 from undertow.training.bundle import Bundle
+from undertow.training.churn import curves
+from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.examples.encoding import fit_columns
 from undertow.training.examples.split import make_examples
 from undertow.training.report import TrainReport
