@@ -24,7 +24,7 @@ from undertow.training.attribution import along_path, by_group
 from undertow.training.churn import curves
 from undertow.training.examples.encoding import ModelColumn, encode, unseen
 from undertow.training.examples.person_periods import COVARIATES, Known, covariates, with_covariates
-from undertow.training.value import lifetime_value, value_if_kept
+from undertow.training.value.subscription import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
 FORMAT = 2

@@ -31,7 +31,7 @@ from undertow.training.months import (
     flat_value,
     whole_months,
 )
-from undertow.training.value import lifetime_value
+from undertow.training.value.subscription import lifetime_value
 
 SINCE, UNTIL = datetime(2024, 1, 1), datetime(2024, 7, 1)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from undertow.features.settings import Value
 from undertow.training.examples.person_periods import DAYS_A_MONTH
-from undertow.training.value import lifetime_value, monthly_survival, value_if_kept
+from undertow.training.value.subscription import lifetime_value, monthly_survival, value_if_kept
 
 ENDS = (30, 60, 90, 180, 360)
 MONTHS = np.arange(1, 13)

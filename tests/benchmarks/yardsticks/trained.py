@@ -25,7 +25,7 @@ from undertow.training.examples.encoding import fit_columns
 from undertow.training.examples.split import make_examples
 from undertow.training.report import TrainReport
 from undertow.training.train import train
-from undertow.training.value import lifetime_value
+from undertow.training.value.subscription import lifetime_value
 
 MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 GB
 
