@@ -24,7 +24,7 @@ from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, load_tables
 from undertow.features.versions import WRITING, remove_unfinished
 from undertow.training import tracking
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 
 BATCH = 10_000  # rows
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from undertow.features.catalogue.language import FAMILIES
-from undertow.training.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.person_periods import COVARIATES
 
 TOP_FEATURES = 5

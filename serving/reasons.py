@@ -13,7 +13,7 @@ import numpy as np
 
 from undertow.features.catalogue.language import FAMILIES, Unit
 from undertow.serving.wording import measured
-from undertow.training.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.encoding import ModelColumn
 
 MOST_FAMILIES = 2

@@ -36,7 +36,7 @@ from undertow.serving.schemas import (
 )
 
 if TYPE_CHECKING:
-    from undertow.training.bundle import Bundle, Scores
+    from undertow.training.bundle.bundle import Bundle, Scores
 
 SCORES = "scores.parquet"
 DRIVERS = "drivers.json"
@@ -76,7 +76,7 @@ class PublishedScores:
     @cached_property
     def bundle(self) -> Bundle:
         """The model behind these scores. Imported here: LightGBM is heavy and lists do not need it."""
-        from undertow.training.bundle import Bundle
+        from undertow.training.bundle.bundle import Bundle
 
         return Bundle.load(self.folder / BUNDLE)
 

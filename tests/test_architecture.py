@@ -20,7 +20,7 @@ DOORS = {
 SHOWN_TO_SERVING = {
     "undertow.training.areas",
     "undertow.training.audit",
-    "undertow.training.bundle",
+    "undertow.training.bundle.bundle",
     "undertow.training.business",
     "undertow.training.examples.encoding",
     "undertow.training.metrics",

@@ -40,7 +40,7 @@ from undertow.training.areas import (
     rates_elsewhere,
     views,
 )
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn.hazard import parameters
 from undertow.training.end_states import source_of
 from undertow.training.examples.encoding import encode, fit_columns

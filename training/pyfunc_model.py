@@ -13,7 +13,7 @@ import mlflow
 import pandas as pd
 import pyarrow as pa
 
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 
 
 class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is untyped

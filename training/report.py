@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from undertow.features.settings import Settings
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.examples.split import Dates, Examples
 from undertow.training.gate import Verdict
 from undertow.training.metrics import FEW_CHURNERS, METRICS, Result

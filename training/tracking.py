@@ -29,7 +29,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from undertow.features.settings import Settings
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 
 ALIAS = "champion"
 PYFUNC = Path(__file__).with_name("pyfunc_model.py")

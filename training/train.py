@@ -14,7 +14,8 @@ from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.typical import typical_values
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.churn.hazard import column_names, fit_hazards, knows_seasons, person_periods, served_ends
 from undertow.training.examples.encoding import ModelColumn, fit_columns
@@ -30,7 +31,6 @@ from undertow.training.report import (
     count,
     named_metrics,
 )
-from undertow.training.typical import typical_values
 
 
 @dataclass(frozen=True)

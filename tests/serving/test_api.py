@@ -24,7 +24,7 @@ from undertow.serving.schemas import (
     ScoreAnswer,
 )
 from undertow.serving.store import ScoresReader
-from undertow.training.bundle import FORMAT
+from undertow.training.bundle.bundle import FORMAT
 
 if TYPE_CHECKING:
     from conftest import Client

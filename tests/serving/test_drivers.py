@@ -10,8 +10,8 @@ import pytest
 
 from undertow.features.catalogue.language import FAMILIES
 from undertow.serving.drivers import FEW_ACCOUNTS, TOP_FEATURES, drivers
-from undertow.training.attribution import by_group
-from undertow.training.bundle import Bundle, Scores
+from undertow.training.bundle.attribution import by_group
+from undertow.training.bundle.bundle import Bundle, Scores
 
 SEGMENTS = ["large"] * 40 + ["small"] * 20 + [None] * 30
 N = len(SEGMENTS)

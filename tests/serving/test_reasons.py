@@ -11,8 +11,8 @@ import pytest
 from undertow.features.catalogue.language import FAMILIES
 from undertow.features.settings import Value
 from undertow.serving.reasons import Reason, reasons_of
-from undertow.training.attribution import by_group
-from undertow.training.bundle import Bundle, Scores
+from undertow.training.bundle.attribution import by_group
+from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.encoding import ModelColumn
 
 TYPICAL = {"error_rate_30": 0.02, "error_rate_7": 0.02, "tickets_open": 1.0, "visits_30": 10.0, "mrr": 200.0,

@@ -28,7 +28,7 @@ from undertow.features.simulator import simulate
 from undertow.features.sources.load import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training import tracking
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes
 from undertow.training.examples.split import Examples
 from undertow.training.report import TrainReport

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from undertow.training.attribution import along_path, by_group
+from undertow.training.bundle.attribution import along_path, by_group
 from undertow.training.churn import curves
 
 Function = Callable[[np.ndarray], np.ndarray]

@@ -12,7 +12,7 @@ import pytest
 
 from undertow.features.catalogue.language import FAMILIES
 from undertow.features.errors import ModelRefusal, RequestError
-from undertow.training.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.churn.curves import logit
 
 

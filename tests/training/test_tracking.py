@@ -16,7 +16,7 @@ from mlflow.entities import Run
 from undertow.features.errors import SettingsError
 from undertow.features.settings import Settings, make_settings
 from undertow.training import tracking
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.metrics import METRICS
 from undertow.training.report import TrainReport
 

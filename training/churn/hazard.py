@@ -11,7 +11,7 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.features.settings import Training
-from undertow.training.bundle import CauseModel, known_of
+from undertow.training.bundle.bundle import CauseModel, known_of
 from undertow.training.examples.encoding import ModelColumn, encode
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.person_periods import COVARIATES, churned_in, covariates, entered, with_covariates

@@ -25,7 +25,7 @@ from undertow.features.simulator.state import Flags
 from undertow.features.sources.load import Progress, load_tables
 from undertow.serving.reasons import reasons_of
 from undertow.training.audit import audit
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.report import MODEL
 
 ACTIONABLE = tuple(family for family in FAMILIES if family != "profile")

@@ -18,7 +18,7 @@ from undertow.features.simulator.branches import Futures
 from undertow.features.simulator.truth import moment
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training import tracking
-from undertow.training.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn import curves
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.examples.encoding import fit_columns

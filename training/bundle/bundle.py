@@ -20,7 +20,7 @@ import pyarrow as pa
 from undertow.features.catalogue.language import FAMILIES, Column, Family, definition_id
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
-from undertow.training.attribution import along_path, by_group
+from undertow.training.bundle.attribution import along_path, by_group
 from undertow.training.churn import curves
 from undertow.training.examples.encoding import ModelColumn, encode, unseen
 from undertow.training.examples.person_periods import COVARIATES, Known, covariates, with_covariates

@@ -1,0 +1,1 @@
+"""The trained model as serving loads it: files, predictions and attributions."""
