@@ -32,7 +32,7 @@ from undertow.features.errors import did_you_mean
 from undertow.features.tables import EVENT_KINDS, TABLES
 from undertow.serving.store import spreadsheet_text
 from undertow.training.areas import Area, bands_of
-from undertow.training.metrics import METRICS, SAID, Estimate, Result
+from undertow.training.evaluation.scores import METRICS, SAID, Estimate, Result
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.build import FeatureTable
@@ -44,8 +44,8 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.serving.scoring import ScoreReport
     from undertow.training.audit import AuditReport
     from undertow.training.business import Metric, Unit
+    from undertow.training.evaluation.report import TrainReport
     from undertow.training.months import Business, Number
-    from undertow.training.report import TrainReport
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
+from undertow.training.evaluation.scores import FEW_CHURNERS
 from undertow.training.examples.split import Examples
-from undertow.training.metrics import FEW_CHURNERS
 
 FEW_SHOWN = 5  # leaving accounts below which no AUROC is shown; below FEW_CHURNERS none raises an alarm
 SURE = 2.326  # standard errors: one-sided 99 %

@@ -43,10 +43,10 @@ from undertow.training.areas import (
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn.hazard import parameters
 from undertow.training.end_states import source_of
+from undertow.training.evaluation.scores import FEW_CHURNERS
 from undertow.training.examples.encoding import encode, fit_columns
 from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.examples.split import Examples
-from undertow.training.metrics import FEW_CHURNERS
 
 CHECK = "statistics"
 TELLING, FLAT, PERFECT = 0.80, 0.75, 0.95  # lower bounds of AUROC

@@ -30,6 +30,7 @@ from undertow.training.business import (
     Total,
     choose,
 )
+from undertow.training.evaluation.plots import wilson
 from undertow.training.measuring import (
     GROUP,
     VISIT,
@@ -40,7 +41,6 @@ from undertow.training.measuring import (
     make_relations,
     measure,
 )
-from undertow.training.plots import wilson
 
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval

@@ -17,8 +17,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from undertow.features.errors import DataError
 from undertow.training.business import Metric, Unit
+from undertow.training.evaluation.plots import ACCENT, INK, QUIET, SECOND
 from undertow.training.months import Business, Number
-from undertow.training.plots import ACCENT, INK, QUIET, SECOND
 
 matplotlib.use("Agg")
 

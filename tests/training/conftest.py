@@ -29,9 +29,9 @@ from undertow.features.sources.load import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes
 from undertow.training.examples.split import Examples
-from undertow.training.report import TrainReport
 from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from undertow.training.gate import decide, first_champion
-from undertow.training.metrics import Judged
+from undertow.training.evaluation.gate import decide, first_champion
+from undertow.training.evaluation.scores import Judged
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from undertow.training.metrics import (
-    METRICS,
-    Judged,
-    account_weights,
-    judge,
-    measure,
-    paired_gain,
-)
+from undertow.training.evaluation.scores import METRICS, Judged, account_weights, judge, measure, paired_gain
 
 Scored = tuple[np.ndarray, np.ndarray]
 BY_SKLEARN: dict[str, Callable[..., float]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from undertow.training.plots import calibration_plot, gains, lift_plot, tenths, wilson
+from undertow.training.evaluation.plots import calibration_plot, gains, lift_plot, tenths, wilson
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

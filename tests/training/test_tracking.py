@@ -17,8 +17,8 @@ from undertow.features.errors import SettingsError
 from undertow.features.settings import Settings, make_settings
 from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.metrics import METRICS
-from undertow.training.report import TrainReport
+from undertow.training.evaluation.report import TrainReport
+from undertow.training.evaluation.scores import METRICS
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from undertow.features.sources.load import Progress, load_tables
 from undertow.serving.reasons import reasons_of
 from undertow.training.audit import audit
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.report import MODEL
+from undertow.training.evaluation.report import MODEL
 
 ACTIONABLE = tuple(family for family in FAMILIES if family != "profile")
 MOST_SCORED = 150  # accounts of a planted cause: contributions take a while

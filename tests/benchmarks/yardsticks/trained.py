@@ -21,9 +21,9 @@ from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn import curves
 from undertow.training.churn.baselines import Baseline, fit_baselines
+from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.encoding import fit_columns
 from undertow.training.examples.split import make_examples
-from undertow.training.report import TrainReport
 from undertow.training.train import train
 from undertow.training.value.subscription import lifetime_value
 

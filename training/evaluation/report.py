@@ -8,9 +8,9 @@ import numpy as np
 
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.gate import Verdict
+from undertow.training.evaluation.scores import FEW_CHURNERS, METRICS, Result
 from undertow.training.examples.split import Dates, Examples
-from undertow.training.gate import Verdict
-from undertow.training.metrics import FEW_CHURNERS, METRICS, Result
 
 MODEL = "undertow hazard"
 THIN = 100  # churners below which results are called thin
