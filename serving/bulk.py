@@ -23,8 +23,8 @@ from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, load_tables
 from undertow.features.versions import WRITING, remove_unfinished
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.registry import tracking
 
 BATCH = 10_000  # rows
 

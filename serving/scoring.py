@@ -22,9 +22,9 @@ from undertow.features.versions import publish
 from undertow.serving.bulk import refuse_other_features
 from undertow.serving.drivers import drivers
 from undertow.serving.reasons import Reason, reasons_of
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.outcomes import CAUSES
+from undertow.training.registry import tracking
 
 BATCH = 500  # accounts scored at once, so that progress can be told
 

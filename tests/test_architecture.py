@@ -14,7 +14,7 @@ DOORS = {
     "duckdb": {"undertow.features.engines.duckdb"},
     "pyspark": {"undertow.features.engines.spark"},
     "sqlglot": {"undertow.features.compiler.dialects", "undertow.features.compiler.leaf", "undertow.features.compiler.range_join", "undertow.features.compiler.slot_plan", "undertow.features.compiler.plan"},
-    "mlflow": {"undertow.training.tracking", "undertow.training.pyfunc_model"},
+    "mlflow": {"undertow.training.registry.tracking", "undertow.training.registry.pyfunc_model"},
 }
 # What serving may know of training: the bundle and its words, and the jobs it starts.
 SHOWN_TO_SERVING = {
@@ -27,7 +27,7 @@ SHOWN_TO_SERVING = {
     "undertow.training.months",
     "undertow.training.examples.outcomes",
     "undertow.training.examples.person_periods",
-    "undertow.training.tracking",
+    "undertow.training.registry.tracking",
     "undertow.training.evaluation.report",
     "undertow.training.train",
     "undertow.training.trends",

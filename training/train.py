@@ -13,7 +13,6 @@ from undertow.features.build import FeatureTable, build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.typical import typical_values
 from undertow.training.churn.baselines import Baseline, fit_baselines
@@ -24,6 +23,7 @@ from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveat
 from undertow.training.evaluation.scores import FEW_CHURNERS, Judged, Result, judge
 from undertow.training.examples.encoding import ModelColumn, fit_columns
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
+from undertow.training.registry import tracking
 
 
 @dataclass(frozen=True)

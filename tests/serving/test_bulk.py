@@ -14,8 +14,8 @@ import pytest
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.serving.bulk import score_in_bulk
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.registry import tracking
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 NOW = datetime(2024, 7, 2, 4)

@@ -22,8 +22,8 @@ from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.versions import WRITING
 from undertow.serving.scoring import ScoreReport, score
 from undertow.serving.store import PublishedScores, ScoresReader
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.registry import tracking
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2024, 7, 2, 4)

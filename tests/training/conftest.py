@@ -27,11 +27,11 @@ from undertow.features.settings import (
 from undertow.features.simulator import simulate
 from undertow.features.sources.load import TableReport, Tables
 from undertow.features.tables import TABLES
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes
 from undertow.training.examples.split import Examples
+from undertow.training.registry import tracking
 from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)

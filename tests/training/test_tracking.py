@@ -15,10 +15,10 @@ from mlflow.entities import Run
 
 from undertow.features.errors import SettingsError
 from undertow.features.settings import Settings, make_settings
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.evaluation.scores import METRICS
+from undertow.training.registry import tracking
 
 
 @pytest.fixture(scope="module")

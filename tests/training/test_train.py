@@ -15,10 +15,10 @@ from undertow.features.build import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
-from undertow.training import tracking
 from undertow.training.evaluation.report import MODEL, TrainReport
 from undertow.training.evaluation.scores import METRICS, Estimate
 from undertow.training.examples.split import make_examples
+from undertow.training.registry import tracking
 from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)

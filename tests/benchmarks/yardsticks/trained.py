@@ -17,13 +17,13 @@ from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures
 from undertow.features.simulator.truth import moment
 from undertow.features.sources.load import Progress, Tables, load_tables
-from undertow.training import tracking
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn import curves
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.encoding import fit_columns
 from undertow.training.examples.split import make_examples
+from undertow.training.registry import tracking
 from undertow.training.train import train
 from undertow.training.value.subscription import lifetime_value
 

@@ -1,0 +1,1 @@
+"""MLflow: runs, the registered model and its champion."""
