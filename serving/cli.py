@@ -252,8 +252,8 @@ def audit(
     json: Json = False,
 ) -> None:
     """Look for what knows the future, in the features and in your data; ends with 1 if something does."""
-    from undertow.training.audit import audit as audit_leaks
-    from undertow.training.audit import refuse_leaks
+    from undertow.training.leakage.audit import audit as audit_leaks
+    from undertow.training.leakage.audit import refuse_leaks
 
     settings = load_settings(project)
     with printing.progress() as tell:

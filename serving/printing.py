@@ -31,8 +31,8 @@ from rich.text import Text
 from undertow.features.errors import did_you_mean
 from undertow.features.tables import EVENT_KINDS, TABLES
 from undertow.serving.store import spreadsheet_text
-from undertow.training.areas import Area, bands_of
 from undertow.training.evaluation.scores import METRICS, SAID, Estimate, Result
+from undertow.training.leakage.auroc import Area, bands_of
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.build import FeatureTable
@@ -42,9 +42,9 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.sources.load import Tables
     from undertow.serving.bulk import BulkReport
     from undertow.serving.scoring import ScoreReport
-    from undertow.training.audit import AuditReport
     from undertow.training.business import Metric, Unit
     from undertow.training.evaluation.report import TrainReport
+    from undertow.training.leakage.audit import AuditReport
     from undertow.training.months import Business, Number
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison

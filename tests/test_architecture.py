@@ -18,8 +18,8 @@ DOORS = {
 }
 # What serving may know of training: the bundle and its words, and the jobs it starts.
 SHOWN_TO_SERVING = {
-    "undertow.training.areas",
-    "undertow.training.audit",
+    "undertow.training.leakage.auroc",
+    "undertow.training.leakage.audit",
     "undertow.training.bundle.bundle",
     "undertow.training.business",
     "undertow.training.examples.encoding",

@@ -13,18 +13,11 @@ from sklearn.metrics import roc_auc_score
 
 from undertow.features.catalogue.language import Column, Feature, Unit, rows_of
 from undertow.features.settings import Training
-from undertow.training.areas import Area, area, bands_of, rates_elsewhere
-from undertow.training.end_states import end_states, source_of, standing_findings
 from undertow.training.examples.outcomes import Outcomes
 from undertow.training.examples.split import Examples
-from undertow.training.leaks import (
-    ModelAlarm,
-    Telling,
-    fit_small,
-    model_findings,
-    telling_findings,
-    tellings,
-)
+from undertow.training.leakage.auroc import Area, area, bands_of, rates_elsewhere
+from undertow.training.leakage.columns import ModelAlarm, Telling, fit_small, model_findings, telling_findings, tellings
+from undertow.training.leakage.end_states import end_states, source_of, standing_findings
 
 N = 400
 HEADLINE = 90

@@ -24,9 +24,9 @@ from undertow.features.simulator.leaks import OLDER, PLANTED
 from undertow.features.simulator.state import Flags
 from undertow.features.sources.load import Progress, load_tables
 from undertow.serving.reasons import reasons_of
-from undertow.training.audit import audit
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import MODEL
+from undertow.training.leakage.audit import audit
 
 ACTIONABLE = tuple(family for family in FAMILIES if family != "profile")
 MOST_SCORED = 150  # accounts of a planted cause: contributions take a while

@@ -13,9 +13,8 @@ from undertow.features.replay.recorded_at import Recording, recording_findings, 
 from undertow.features.replay.replay import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
-from undertow.training.end_states import end_states, standing_columns, standing_findings
 from undertow.training.examples.split import Examples, make_examples
-from undertow.training.leaks import (
+from undertow.training.leakage.columns import (
     ModelAlarm,
     Telling,
     fit_small,
@@ -24,6 +23,7 @@ from undertow.training.leaks import (
     telling_findings,
     tellings,
 )
+from undertow.training.leakage.end_states import end_states, standing_columns, standing_findings
 from undertow.training.registry import tracking
 
 LEVELS = ("failure", "warning", "note")

@@ -12,16 +12,8 @@ import pyarrow as pa
 
 from undertow.features.catalogue.language import Column
 from undertow.features.replay.replay import Finding
-from undertow.training.areas import (
-    Area,
-    area,
-    halves,
-    moments,
-    numbers_of,
-    rates_elsewhere,
-    views,
-)
 from undertow.training.examples.split import Examples
+from undertow.training.leakage.auroc import Area, area, halves, moments, numbers_of, rates_elsewhere, views
 
 CHECK = "end state"
 TELLING = 0.80  # lower bound of AUROC for ever leaving

@@ -9,7 +9,7 @@ What honest columns do, measured on simulated worlds: AUROC up to .63 with a low
   among those who leave later: failure;
 - above .75 in every band of days to churn, the furthest included: failure. What is written when an
   account leaves tells it as well a season ahead as a day ahead; behaviour fades with distance;
-- a column of `accounts` that is an end state (`undertow.training.end_states`): by account, above .80 for ever
+- a column of `accounts` that is an end state (`undertow.training.leakage.end_states`): by account, above .80 for ever
   leaving, or one value (or being filled at all) that practically only leavers have: failure;
 - one column with more than half of a model's split gain, among at least 20 columns: failure.
 
@@ -29,7 +29,13 @@ import numpy as np
 from undertow.features.catalogue.language import Column, measures
 from undertow.features.replay.replay import Finding, Level
 from undertow.features.settings import Training
-from undertow.training.areas import (
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.churn.hazard import parameters
+from undertow.training.evaluation.scores import FEW_CHURNERS
+from undertow.training.examples.encoding import encode, fit_columns
+from undertow.training.examples.person_periods import COVARIATES
+from undertow.training.examples.split import Examples
+from undertow.training.leakage.auroc import (
     Area,
     area,
     bands_of,
@@ -40,13 +46,7 @@ from undertow.training.areas import (
     rates_elsewhere,
     views,
 )
-from undertow.training.bundle.bundle import Bundle
-from undertow.training.churn.hazard import parameters
-from undertow.training.end_states import source_of
-from undertow.training.evaluation.scores import FEW_CHURNERS
-from undertow.training.examples.encoding import encode, fit_columns
-from undertow.training.examples.person_periods import COVARIATES
-from undertow.training.examples.split import Examples
+from undertow.training.leakage.end_states import source_of
 
 CHECK = "statistics"
 TELLING, FLAT, PERFECT = 0.80, 0.75, 0.95  # lower bounds of AUROC

@@ -1,0 +1,1 @@
+"""The leakage audit: replay, source record and statistics."""
