@@ -144,8 +144,8 @@ def metrics(
     plot: Annotated[Path | None, typer.Option(callback=_png, help="Draw them into this .png instead.")] = None,
 ) -> None:
     """Print the business numbers by month: churn, MRR, NPS, CSAT, errors, conversion, CLV and more."""
-    from undertow.training.months import business_numbers
-    from undertow.training.trends import trends_plot
+    from undertow.training.business_metrics.monthly import business_numbers
+    from undertow.training.business_metrics.plot import trends_plot
 
     settings = load_settings(project)
     with printing.progress() as tell:

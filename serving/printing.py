@@ -42,10 +42,10 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.sources.load import Tables
     from undertow.serving.bulk import BulkReport
     from undertow.serving.scoring import ScoreReport
-    from undertow.training.business import Metric, Unit
+    from undertow.training.business_metrics.metrics import Metric, Unit
+    from undertow.training.business_metrics.monthly import Business, Number
     from undertow.training.evaluation.report import TrainReport
     from undertow.training.leakage.audit import AuditReport
-    from undertow.training.months import Business, Number
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal

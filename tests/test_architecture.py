@@ -21,16 +21,16 @@ SHOWN_TO_SERVING = {
     "undertow.training.leakage.auroc",
     "undertow.training.leakage.audit",
     "undertow.training.bundle.bundle",
-    "undertow.training.business",
+    "undertow.training.business_metrics.metrics",
     "undertow.training.examples.encoding",
     "undertow.training.evaluation.scores",
-    "undertow.training.months",
+    "undertow.training.business_metrics.monthly",
     "undertow.training.examples.outcomes",
     "undertow.training.examples.person_periods",
     "undertow.training.registry.tracking",
     "undertow.training.evaluation.report",
     "undertow.training.train",
-    "undertow.training.trends",
+    "undertow.training.business_metrics.plot",
 }
 
 

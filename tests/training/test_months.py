@@ -23,14 +23,8 @@ from undertow.features.errors import DataError, RequestError, TimeError
 from undertow.features.settings import Settings, Value, make_settings
 from undertow.features.sources.load import TableReport, Tables, load_tables
 from undertow.features.tables import TABLES
-from undertow.training.business import CARDS
-from undertow.training.months import (
-    Business,
-    Number,
-    business_numbers,
-    flat_value,
-    whole_months,
-)
+from undertow.training.business_metrics.metrics import CARDS
+from undertow.training.business_metrics.monthly import Business, Number, business_numbers, flat_value, whole_months
 from undertow.training.value.subscription import lifetime_value
 
 SINCE, UNTIL = datetime(2024, 1, 1), datetime(2024, 7, 1)

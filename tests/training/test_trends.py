@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from undertow.features.errors import DataError
-from undertow.training.business import CARDS
-from undertow.training.measuring import By, Month
-from undertow.training.months import Business, Number
-from undertow.training.trends import COLOURS, drawn_groups, trends_plot
+from undertow.training.business_metrics.metrics import CARDS
+from undertow.training.business_metrics.monthly import Business, Number
+from undertow.training.business_metrics.plot import COLOURS, drawn_groups, trends_plot
+from undertow.training.business_metrics.sql import By, Month
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MONTHS = tuple(Month(datetime(2024, month, 1), datetime(2024, month + 1, 1)) for month in range(1, 7))

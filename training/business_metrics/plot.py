@@ -16,9 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from undertow.features.errors import DataError
-from undertow.training.business import Metric, Unit
+from undertow.training.business_metrics.metrics import Metric, Unit
+from undertow.training.business_metrics.monthly import Business, Number
 from undertow.training.evaluation.plots import ACCENT, INK, QUIET, SECOND
-from undertow.training.months import Business, Number
 
 matplotlib.use("Agg")
 

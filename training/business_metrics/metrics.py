@@ -1,6 +1,6 @@
 """The business numbers of a month, each as a card: what it says, its formula, and whose formula it is.
 
-Nothing here computes: `undertow.training.months` runs the SQL that a card carries over the loaded tables.
+Nothing here computes: `undertow.training.business_metrics.monthly` runs the SQL that a card carries over the loaded tables.
 A month is half-open, `[month start, next month start)`, UTC.
 """
 
@@ -25,7 +25,7 @@ Unit = Literal["share", "money", "points", "score", "ms", "hours", "days", "per 
 class Rate:
     """A sum over a sum; every text is an SQL aggregate over one account's rows in one month.
 
-    `rows`: the relation of `undertow.training.months` it reads. `n`: its cases (`bottom`, unless given).
+    `rows`: the relation of `undertow.training.business_metrics.monthly` it reads. `n`: its cases (`bottom`, unless given).
     `squares`: the sum of the squared values of its cases (`top`, unless given: right for a share).
     `interval`: "wilson" for a share, "normal" for a bounded mean, "" for none. `times`: the scale.
     """

@@ -21,26 +21,9 @@ from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings, Value
 from undertow.features.sources.load import Tables
 from undertow.features.window import month_starts
-from undertow.training.business import (
-    FEW_ACCOUNTS,
-    WIDE,
-    FlatValue,
-    Metric,
-    Rate,
-    Total,
-    choose,
-)
+from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
+from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measured, Month, make_relations, measure
 from undertow.training.evaluation.plots import wilson
-from undertow.training.measuring import (
-    GROUP,
-    VISIT,
-    By,
-    Found,
-    Measured,
-    Month,
-    make_relations,
-    measure,
-)
 
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval
