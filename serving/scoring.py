@@ -20,9 +20,9 @@ from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.features.versions import publish
 from undertow.serving.bulk import refuse_other_features
-from undertow.serving.drivers import drivers
 from undertow.serving.reasons import Reason, reasons_of
 from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.drivers.associated import drivers
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.registry import tracking
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from undertow.features.catalogue.language import FAMILIES
-from undertow.serving.drivers import FEW_ACCOUNTS, TOP_FEATURES, drivers
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.drivers.associated import FEW_ACCOUNTS, TOP_FEATURES, drivers
 
 SEGMENTS = ["large"] * 40 + ["small"] * 20 + [None] * 30
 N = len(SEGMENTS)

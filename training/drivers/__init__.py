@@ -1,0 +1,1 @@
+"""What drives the scores, overall and by segment."""
