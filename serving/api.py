@@ -31,7 +31,7 @@ from undertow.features.errors import (
 )
 from undertow.serving import pages
 from undertow.serving.metrics import CONTENT_TYPE, Measured, Metrics
-from undertow.serving.schemas import (
+from undertow.serving.published.answers import (
     AtRiskAnswer,
     AtRiskQuery,
     Problem,
@@ -40,13 +40,7 @@ from undertow.serving.schemas import (
     read_score_request,
     short,
 )
-from undertow.serving.store import (
-    PublishedScores,
-    ScoresReader,
-    Selection,
-    as_accounts,
-    as_csv,
-)
+from undertow.serving.published.scores import PublishedScores, ScoresReader, Selection, as_accounts, as_csv
 
 MAX_BODY = 5_000_000  # bytes
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."

@@ -12,14 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec.structs import asdict
 
 from undertow.serving.pages import charts
-from undertow.serving.schemas import (
-    EXAMPLE_REQUEST,
-    MAX_ROWS,
-    Account,
-    AtRiskQuery,
-    Problem,
-)
-from undertow.serving.store import PublishedScores, Selection, as_accounts
+from undertow.serving.published.answers import EXAMPLE_REQUEST, MAX_ROWS, Account, AtRiskQuery, Problem
+from undertow.serving.published.scores import PublishedScores, Selection, as_accounts
 from undertow.serving.wording import UNKNOWN, measured, money, percent, points
 
 FAMILY_NAMES = {

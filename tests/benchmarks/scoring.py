@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from undertow.features.settings import load_settings
 from undertow.serving.printing import out
-from undertow.serving.schemas import ScoreRequest
-from undertow.serving.store import PublishedScores, ScoresReader
+from undertow.serving.published.answers import ScoreRequest
+from undertow.serving.published.scores import PublishedScores, ScoresReader
 
 ROUNDS = 3
 

@@ -17,13 +17,8 @@ import msgspec
 import pytest
 
 from undertow.serving.api import MAX_BODY, MAX_WAITING, Turns, make_app
-from undertow.serving.schemas import (
-    EXAMPLE_REQUEST,
-    MAX_ROWS,
-    AtRiskAnswer,
-    ScoreAnswer,
-)
-from undertow.serving.store import ScoresReader
+from undertow.serving.published.answers import EXAMPLE_REQUEST, MAX_ROWS, AtRiskAnswer, ScoreAnswer
+from undertow.serving.published.scores import ScoresReader
 from undertow.training.bundle.bundle import FORMAT
 
 if TYPE_CHECKING:
@@ -354,8 +349,8 @@ from pathlib import Path
 import undertow.serving.service
 from undertow.serving.api import make_app
 from serving import pages
-from undertow.serving.schemas import AtRiskQuery
-from undertow.serving.store import ScoresReader
+from undertow.serving.published.answers import AtRiskQuery
+from undertow.serving.published.scores import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
 pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
 print([name for name in ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "training") if name in sys.modules])

@@ -19,7 +19,7 @@ import uvicorn
 from undertow.serving import pages
 from undertow.serving.api import make_app
 from undertow.serving.pages import charts
-from undertow.serving.store import ScoresReader
+from undertow.serving.published.scores import ScoresReader
 
 if TYPE_CHECKING:
     from conftest import Client

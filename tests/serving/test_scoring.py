@@ -20,8 +20,8 @@ from undertow.features.catalogue.language import FAMILIES
 from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.versions import WRITING
+from undertow.serving.published.scores import PublishedScores, ScoresReader
 from undertow.serving.scoring import ScoreReport, score
-from undertow.serving.store import PublishedScores, ScoresReader
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry import tracking
 

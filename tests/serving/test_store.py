@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.errors import NothingPublished, RequestError, UnknownAccount
-from undertow.serving.schemas import ScoreRequest
-from undertow.serving.store import PublishedScores, ScoresReader, as_accounts, as_csv
+from undertow.serving.published.answers import ScoreRequest
+from undertow.serving.published.scores import PublishedScores, ScoresReader, as_accounts, as_csv
 
 People = tuple[tuple[Any, ...], ...]
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from undertow.features.catalogue.language import FAMILIES
 from undertow.features.errors import NothingPublished, UnknownAccount
 from undertow.features.versions import POINTER, current
-from undertow.serving.schemas import (
+from undertow.serving.published.answers import (
     Account,
     Cause,
     Contributions,
