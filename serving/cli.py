@@ -189,9 +189,9 @@ def score(
     json: Json = False,
 ) -> None:
     """Score every account at risk with the champion and publish the list, whole or not at all."""
-    from undertow.serving.bulk import BulkReport, score_in_bulk
-    from undertow.serving.scoring import ScoreReport
-    from undertow.serving.scoring import score as score_accounts
+    from undertow.serving.jobs.bulk import BulkReport, score_in_bulk
+    from undertow.serving.jobs.score import ScoreReport
+    from undertow.serving.jobs.score import score as score_accounts
 
     settings = load_settings(project)
     report: ScoreReport | BulkReport

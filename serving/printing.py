@@ -40,8 +40,8 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.simulator import Summary
     from undertow.features.sources.load import Progress as Tell
     from undertow.features.sources.load import Tables
-    from undertow.serving.bulk import BulkReport
-    from undertow.serving.scoring import ScoreReport
+    from undertow.serving.jobs.bulk import BulkReport
+    from undertow.serving.jobs.score import ScoreReport
     from undertow.training.business_metrics.metrics import Metric, Unit
     from undertow.training.business_metrics.monthly import Business, Number
     from undertow.training.evaluation.report import TrainReport

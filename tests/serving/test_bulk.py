@@ -13,7 +13,7 @@ import pytest
 
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import FILE_NAME, Settings, load_settings
-from undertow.serving.bulk import score_in_bulk
+from undertow.serving.jobs.bulk import score_in_bulk
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry import tracking
 

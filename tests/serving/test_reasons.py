@@ -10,7 +10,7 @@ import pytest
 
 from undertow.features.catalogue.language import FAMILIES
 from undertow.features.settings import Value
-from undertow.serving.reasons import Reason, reasons_of
+from undertow.serving.jobs.reasons import Reason, reasons_of
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.encoding import ModelColumn

@@ -20,8 +20,8 @@ from undertow.features.catalogue.language import FAMILIES
 from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.versions import WRITING
+from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.scores import PublishedScores, ScoresReader
-from undertow.serving.scoring import ScoreReport, score
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry import tracking
 
@@ -33,7 +33,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from undertow.features.settings import load_settings
-from undertow.serving.scoring import score
+from undertow.serving.jobs.score import score
 settings = load_settings(Path(sys.argv[1]))
 while True:
     score(settings, datetime.now(UTC).replace(tzinfo=None))

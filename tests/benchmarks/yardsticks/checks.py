@@ -23,7 +23,7 @@ from undertow.features.simulator.history import struck_by
 from undertow.features.simulator.leaks import OLDER, PLANTED
 from undertow.features.simulator.state import Flags
 from undertow.features.sources.load import Progress, load_tables
-from undertow.serving.reasons import reasons_of
+from undertow.serving.jobs.reasons import reasons_of
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import MODEL
 from undertow.training.leakage.audit import audit

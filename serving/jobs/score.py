@@ -19,8 +19,8 @@ from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.features.versions import publish
-from undertow.serving.bulk import refuse_other_features
-from undertow.serving.reasons import Reason, reasons_of
+from undertow.serving.jobs.bulk import refuse_other_features
+from undertow.serving.jobs.reasons import Reason, reasons_of
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.drivers.associated import drivers
 from undertow.training.examples.outcomes import CAUSES

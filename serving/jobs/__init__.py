@@ -1,0 +1,1 @@
+"""The scoring jobs: what `undertow score` computes and publishes."""
