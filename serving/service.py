@@ -1,7 +1,7 @@
 """The BentoML service: `bentoml serve undertow.serving.service:Undertow`, with UNDERTOW_STORE set.
 
 BentoML runs the worker processes and answers /livez, /healthz, /readyz and /schema.json; every
-other address is the app of `undertow.serving.api`. BentoML's own metrics are off, for they label by raw
+other address is the app of `undertow.serving.api.app`. BentoML's own metrics are off, for they label by raw
 path and so grow with every account id; /metrics is therefore ours. UNDERTOW_WORKERS: worker
 processes, 2 by default, since one that dies is replaced only after some twenty seconds.
 """
@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from undertow.features.errors import NothingPublished, SettingsError
-from undertow.serving.api import make_app
+from undertow.serving.api.app import make_app
 
 STORE = "UNDERTOW_STORE"
 logger = logging.getLogger("undertow.serving")

@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from undertow.features.connectors import EMPTY, FOLDER
 from undertow.features.settings import FILE_NAME, Settings, load_settings
-from undertow.serving.api import make_app
+from undertow.serving.api.app import make_app
 from undertow.serving.cli import app
 
 ROOT = Path(__file__).parents[1]

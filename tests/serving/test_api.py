@@ -16,7 +16,7 @@ import httpx
 import msgspec
 import pytest
 
-from undertow.serving.api import MAX_BODY, MAX_WAITING, Turns, make_app
+from undertow.serving.api.app import MAX_BODY, MAX_WAITING, Turns, make_app
 from undertow.serving.published.answers import EXAMPLE_REQUEST, MAX_ROWS, AtRiskAnswer, ScoreAnswer
 from undertow.serving.published.scores import ScoresReader
 from undertow.training.bundle.bundle import FORMAT
@@ -347,7 +347,7 @@ def test_lists_are_served_without_models_or_engines(store: Path, run_python: Cal
 import sys
 from pathlib import Path
 import undertow.serving.service
-from undertow.serving.api import make_app
+from undertow.serving.api.app import make_app
 from serving import pages
 from undertow.serving.published.answers import AtRiskQuery
 from undertow.serving.published.scores import ScoresReader

@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 
 from undertow.serving import pages
-from undertow.serving.api import make_app
+from undertow.serving.api.app import make_app
 from undertow.serving.pages import charts
 from undertow.serving.published.scores import ScoresReader
 

@@ -30,7 +30,7 @@ from undertow.features.errors import (
     did_you_mean,
 )
 from undertow.serving import pages
-from undertow.serving.metrics import CONTENT_TYPE, Measured, Metrics
+from undertow.serving.api.prometheus import CONTENT_TYPE, Measured, Metrics
 from undertow.serving.published.answers import (
     AtRiskAnswer,
     AtRiskQuery,

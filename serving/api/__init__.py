@@ -1,0 +1,1 @@
+"""The HTTP service: routes, limits, errors, OpenAPI and Prometheus metrics."""
