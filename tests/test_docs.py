@@ -11,7 +11,7 @@ from typer.main import get_command
 from undertow.features.connectors import EMPTY, FOLDER
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.serving.api.app import make_app
-from undertow.serving.cli import app
+from undertow.serving.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from time import perf_counter
 import pyarrow.parquet as pq
 
 from undertow.features.settings import load_settings
-from undertow.serving.printing import out
+from undertow.serving.cli.console import out
 from undertow.serving.published.answers import ScoreRequest
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 

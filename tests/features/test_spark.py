@@ -174,7 +174,7 @@ def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
 def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, tmp_path: Path, world: Path) -> None:
     """A run of its own, whose Java process is killed as soon as it writes."""
     spark = _project(tmp_path / "lost", world, ON_SPARK)
-    command = [sys.executable, "-W", "ignore", "-m", "undertow.serving.cli", "features", "--project", str(spark.folder)]
+    command = [sys.executable, "-W", "ignore", "-m", "undertow.serving.cli.commands", "features", "--project", str(spark.folder)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         _wait(lambda: list(spark.store_path("features").glob("*/.writing-*")) or None)

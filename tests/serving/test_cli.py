@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from undertow.features.connectors import FOLDER
 from undertow.features.settings import FILE_NAME, load_settings
-from undertow.serving.cli import app
+from undertow.serving.cli.commands import app
 
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 SMALL = "\n[training]\ntrees = 10\nseeds = 1\nbootstrap = 20\nmin_churners = 2\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from undertow.features.settings import Settings
-from undertow.serving.cli import app
+from undertow.serving.cli.commands import app
 
 WORLD: dict[str, list[Mapping[str, object]]] = {
     "accounts.csv": [{"account_id": "ada", "created_at": "2024-01-01"}],

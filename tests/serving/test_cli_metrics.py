@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from undertow.features.settings import Settings
-from undertow.serving.cli import app
+from undertow.serving.cli.commands import app
 
 WHOLE = "[data]\nsince = 2024-01-01\nuntil = 2024-06-01\n"
 COLUMNS = ["metric", "month", "group", "value", "low", "high", "n", "accounts", "status", "unit"]

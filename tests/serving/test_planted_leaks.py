@@ -22,7 +22,7 @@ from undertow.features.connectors import write_project
 from undertow.features.replay.replay import known_rows
 from undertow.features.simulator import simulate
 from undertow.features.tables import TABLES
-from undertow.serving.cli import app
+from undertow.serving.cli.commands import app
 
 EXPORTED = pd.Timestamp("2024-03-02")  # when the older export was taken; it covers the snapshot of 2024-03-01
 SNAPSHOTS = "\n[snapshots]\ndates = [2023-06-01, 2023-09-01, 2023-12-01, 2024-01-01, 2024-02-01, 2024-03-01]\n"

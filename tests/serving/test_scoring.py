@@ -27,7 +27,7 @@ from undertow.training.registry import tracking
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2024, 7, 2, 4)
-ONE_SCORE = "from undertow.serving.cli import app; app()"
+ONE_SCORE = "from undertow.serving.cli.commands import app; app()"
 MANY_SCORES = """
 import sys
 from datetime import UTC, datetime

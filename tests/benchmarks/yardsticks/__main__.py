@@ -35,7 +35,7 @@ from tests.benchmarks.yardsticks.trained import (
 )
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator.branches import PATHS
-from undertow.serving.printing import out, progress, show
+from undertow.serving.cli.console import out, progress, show
 from undertow.training.bundle.bundle import Bundle
 
 CEILING_TIMES = 10

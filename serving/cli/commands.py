@@ -24,7 +24,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator import simulate as simulate_world
 from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
-from undertow.serving import printing
+from undertow.serving.cli import console as printing
 from undertow.serving.published.scores import ScoresReader, as_accounts, as_csv
 
 app = typer.Typer(
