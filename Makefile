@@ -57,7 +57,7 @@ bench: $(VENV)/spark ## features beside other ways to compute them; then how lon
 	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
 
 docs: setup ## one page of all features, build/features.html
-	$(BIN)/python -m undertow.serving.pages.catalogue build/features.html
+	$(BIN)/python -m undertow.serving.pages.feature_catalogue build/features.html
 
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertow.features.catalogue.language import FAMILIES, Unit
-from undertow.serving.wording import measured
+from undertow.serving.formatting import measured
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.encoding import ModelColumn
 

@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec.structs import asdict
 
+from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
 from undertow.serving.pages import charts
 from undertow.serving.published.answers import EXAMPLE_REQUEST, MAX_ROWS, Account, AtRiskQuery, Problem
 from undertow.serving.published.scores import PublishedScores, Selection, as_accounts
-from undertow.serving.wording import UNKNOWN, measured, money, percent, points
 
 FAMILY_NAMES = {
     "ux": "Experience",

@@ -12,7 +12,7 @@ from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import definition_id
 from undertow.features.tables import SQL_TYPES, TABLES
-from undertow.serving.pages.catalogue import page
+from undertow.serving.pages.feature_catalogue import page
 
 
 @pytest.fixture(scope="module")

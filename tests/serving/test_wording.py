@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from undertow.serving.wording import measured, money, percent, points
+from undertow.serving.formatting import measured, money, percent, points
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Every feature on one page, for who asks what a column means: `make docs`.
 
-    python -m undertow.serving.pages.catalogue build/features.html
+    python -m undertow.serving.pages.feature_catalogue build/features.html
 """
 
 from __future__ import annotations
