@@ -18,14 +18,18 @@ from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.catalogue.language import Column
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.duckdb import Database, open_database
-from undertow.features.errors import DataError, TimeError
-from undertow.features.settings import Settings, midnight
+from undertow.features.errors import DataError
+from undertow.features.settings import Settings
+from undertow.features.snapshots import (
+    open_tables,
+    own_profile,
+    require_known,
+    require_midnight,
+    take_population,
+)
 from undertow.features.sources.load import Progress, Tables
-from undertow.features.tables import ACCOUNTS
 from undertow.features.versions import WRITING, remove_unfinished
-from undertow.features.window import month_starts, require_known, require_midnight
 
-LONGEST_WINDOW = 90  # days
 AT_ONCE = 36  # as_ofs a query; more would only take more memory
 
 
@@ -146,59 +150,3 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
         database.give("snapshots", landmarks.select(["account_id", "as_of"]))
         query = plan_features(catalogue.columns).prepare(database)
         return database.arrow(f"{query} ORDER BY account_id, as_of", "features at landmarks")
-
-
-def calendar(settings: Settings, tables: Tables) -> list[datetime]:
-    """Return the as_ofs at which we look: those in the settings, or every month start in the record.
-
-    The first lies 90 days into the record, so that every window is full. Raises TimeError where
-    the record is too short for one.
-    """
-    if settings.snapshots.dates:
-        chosen = {*settings.snapshots.dates, *settings.snapshots.test}
-        return [midnight(day) for day in sorted(chosen)]
-    found = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), tables.until)
-    found = sorted({*found, *(midnight(day) for day in settings.snapshots.test)})
-    if not found:
-        raise TimeError(
-            f"The record runs from {tables.since:%Y-%m-%d} to {tables.until:%Y-%m-%d}: too short for a month start "
-            f"with {LONGEST_WINDOW} days before it. Add older rows, set [data] since, or name [snapshots] dates."
-        )
-    return found
-
-
-def open_tables(
-    database: Database,
-    tables: Tables,
-    since: dict[str, datetime | None] | None = None,
-    until: datetime | None = None,
-) -> None:
-    """Open every canonical table by its name, whole or only the months that hold `[since, until)`."""
-    for name in tables.present:
-        database.open_table(name, tables.files(name, (since or {}).get(name), until))
-
-
-def own_profile(tables: Tables) -> list[tuple[str, bool]]:
-    """Return (column, is it a number) of the accounts' columns beyond the contract."""
-    schema = pq.read_schema(tables.path("accounts"))
-    return [
-        (column.name, pa.types.is_floating(column.type))
-        for column in schema
-        if ACCOUNTS.column(column.name) is None
-    ]
-
-
-def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
-    """Make the table `snapshots`: every account with MRR above 0 at each as_of, as known then.
-
-    Accounts that have since churned or been deleted from today's list belong to it too.
-    """
-    database.give("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
-    database.make("snapshots", _POPULATION, "population")
-
-
-_POPULATION = """
-SELECT DISTINCT s.account_id, a.as_of FROM subscriptions AS s
-JOIN as_ofs AS a ON s.started_at < a.as_of AND s.recorded_at < a.as_of
-WHERE s.mrr > 0 AND NOT coalesce(s.ended_at < a.as_of AND s.end_recorded_at < a.as_of, false)
-"""

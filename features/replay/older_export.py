@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from undertow.features.build import FeatureTable, build_features, open_tables
+from undertow.features.build import FeatureTable, build_features
 from undertow.features.catalogue.language import Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, run
 from undertow.features.errors import SourceError
@@ -30,6 +30,7 @@ from undertow.features.replay.replay import (
     population_findings,
 )
 from undertow.features.settings import Settings
+from undertow.features.snapshots import open_tables
 from undertow.features.sources.load import SUMMARY, Progress, Tables, load_tables, read_version, selects_id
 from undertow.features.tables import TABLES, Table
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undertow.features.build import open_tables
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, rows
 from undertow.features.replay.replay import SET_AHEAD, Finding
 from undertow.features.settings import Settings
+from undertow.features.snapshots import open_tables
 from undertow.features.sources.load import Tables
 from undertow.features.tables import TABLES, Table
 

@@ -18,11 +18,12 @@ import typer
 from rich.markup import escape
 
 from undertow.features import connectors
-from undertow.features.build import build_features, calendar
+from undertow.features.build import build_features
 from undertow.features.errors import UndertowError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator import simulate as simulate_world
+from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
 from undertow.serving.cli import console as printing
 from undertow.serving.published.scores import ScoresReader, as_accounts, as_csv

@@ -9,19 +9,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from undertow.features.build import (
-    build_features,
-    calendar,
-    own_profile,
-    take_population,
-)
+from undertow.features.build import build_features
 from undertow.features.catalogue.language import Feature, rows_of
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings
+from undertow.features.snapshots import calendar, month_starts, own_profile, take_population
 from undertow.features.sources.load import Tables, load_tables
-from undertow.features.window import month_starts
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL, MAY = datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5, 1)

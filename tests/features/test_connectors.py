@@ -12,10 +12,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from undertow.features.build import build_features, calendar
+from undertow.features.build import build_features
 from undertow.features.connectors import EMPTY, FOLDER, connectors, write_project
 from undertow.features.errors import SettingsError, SourceError
 from undertow.features.settings import Settings, load_settings
+from undertow.features.snapshots import calendar
 from undertow.features.sources.load import Tables, load_tables
 
 NOW = datetime(2025, 6, 1)

@@ -15,8 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from undertow.features.build import build_features, own_profile, take_population
-from undertow.features.build import open_tables as open_all
+from undertow.features.build import build_features
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
@@ -24,6 +23,8 @@ from undertow.features.engines.duckdb import open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
+from undertow.features.snapshots import open_tables as open_all
+from undertow.features.snapshots import own_profile, take_population
 from undertow.features.sources.load import Tables, load_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from undertow.features.build import FeatureTable, open_tables, take_population
+from undertow.features.build import FeatureTable
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.connectors import write_project
 from undertow.features.engines.duckdb import InDuckDB, open_duckdb
@@ -25,6 +25,7 @@ from undertow.features.settings import (
     make_settings,
 )
 from undertow.features.simulator import simulate
+from undertow.features.snapshots import open_tables, take_population
 from undertow.features.sources.load import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training.bundle.bundle import Bundle

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from undertow.features.build import build_features, calendar
+from undertow.features.build import build_features
 from undertow.features.settings import Engine, Settings
+from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables
 from undertow.training.examples.outcomes import observe_outcomes
 

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.build import FeatureTable, open_tables
+from undertow.features.build import FeatureTable
 from undertow.features.engines.duckdb import Database, literal, open_database
 from undertow.features.settings import Settings
+from undertow.features.snapshots import open_tables
 from undertow.features.sources.load import Tables
 from undertow.features.sources.merges import MERGED
 

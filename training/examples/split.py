@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undertow.features.build import FeatureTable, calendar, open_tables
+from undertow.features.build import FeatureTable
 from undertow.features.engines.duckdb import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings, midnight
+from undertow.features.snapshots import calendar, open_tables
 from undertow.features.sources.load import Tables
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 

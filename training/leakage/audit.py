@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.build import FeatureTable, build_features, calendar
+from undertow.features.build import FeatureTable, build_features
 from undertow.features.errors import LeakFound, ModelRefusal
 from undertow.features.replay.older_export import OlderRecord, against, exported_record, kept_records
 from undertow.features.replay.recorded_at import Recording, recording_findings, recordings
 from undertow.features.replay.replay import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
 from undertow.features.settings import Settings
+from undertow.features.snapshots import calendar
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training.examples.split import Examples, make_examples
 from undertow.training.leakage.columns import (

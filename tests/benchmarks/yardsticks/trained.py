@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.build import build_features, calendar
+from undertow.features.build import build_features
 from undertow.features.connectors import write_project
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures
 from undertow.features.simulator.truth import moment
+from undertow.features.snapshots import calendar
 from undertow.features.sources.load import Progress, Tables, load_tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn import curves
