@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
-from undertow.features.catalogue.language import Column
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.duckdb import Database, open_database
 from undertow.features.errors import DataError

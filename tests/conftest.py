@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from undertow.features.catalogue.language import Column
+from undertow.features.catalogue.cards import Column
 from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.tables import TABLES, Table

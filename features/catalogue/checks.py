@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from undertow.features.catalogue.cards import FAMILIES, LEVELS, OWN_DAYS, WINDOWS, Feature
 from undertow.features.catalogue.language import (
-    FAMILIES,
     KINDS,
-    LEVELS,
-    OWN_DAYS,
-    WINDOWS,
     Combination,
     Condition,
     Expression,
-    Feature,
     Measure,
     Named,
     Ratio,

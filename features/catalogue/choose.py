@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from undertow.features.catalogue import billing, cx, profile, usage, ux
+from undertow.features.catalogue.cards import Column, Feature, definition_id
 from undertow.features.catalogue.checks import check_features, resolve
-from undertow.features.catalogue.language import Column, Feature, definition_id
 
 FEATURES: tuple[Feature, ...] = (
     *ux.FEATURES,

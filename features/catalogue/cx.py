@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from undertow.features.catalogue.language import Feature, rows_of
+from undertow.features.catalogue.cards import Feature
+from undertow.features.catalogue.language import rows_of
 
 tickets = rows_of("tickets")
 answered = tickets.timed_by("first_response_at")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from undertow.features.catalogue.language import Feature, Unit, rows_of
+from undertow.features.catalogue.cards import Feature, Unit
+from undertow.features.catalogue.language import rows_of
 
 accounts = rows_of("accounts")
 

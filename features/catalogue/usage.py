@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from undertow.features.catalogue.language import Feature, named, rows_of
+from undertow.features.catalogue.cards import Feature
+from undertow.features.catalogue.language import named, rows_of
 
 WINDOWS = (7, 30, 90)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from undertow.features.catalogue.language import Combination, Feature, Ratio, Rows, rows_of
+from undertow.features.catalogue.cards import Feature
+from undertow.features.catalogue.language import Combination, Ratio, Rows, rows_of
 
 WINDOWS = (7, 30, 90)
 SLOW_LOAD_MS = 3000.0

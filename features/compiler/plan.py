@@ -14,17 +14,8 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
-from undertow.features.catalogue.language import (
-    OWN_DAYS,
-    Column,
-    Combination,
-    Expression,
-    Measure,
-    Named,
-    Ratio,
-    is_amount,
-    rows_of,
-)
+from undertow.features.catalogue.cards import OWN_DAYS, Column
+from undertow.features.catalogue.language import Combination, Expression, Measure, Named, Ratio, is_amount, rows_of
 from undertow.features.compiler.dialects import column as col
 from undertow.features.compiler.dialects import double, equal, hook, number, over, print_sql, relation
 from undertow.features.compiler.leaf import Leaf, leaf_of

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from undertow.features.build import FeatureTable, build_features
-from undertow.features.catalogue.language import Feature
+from undertow.features.catalogue.cards import Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, run
 from undertow.features.errors import SourceError
 from undertow.features.replay.replay import (

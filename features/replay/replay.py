@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.build import FeatureTable, build_features
-from undertow.features.catalogue.language import Column, Feature
+from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, literal, open_duckdb, quoted, run
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables

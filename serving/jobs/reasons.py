@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.features.catalogue.language import FAMILIES, Unit
+from undertow.features.catalogue.cards import FAMILIES, Unit
 from undertow.serving.formatting import measured
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.encoding import ModelColumn

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from undertow.features.catalogue.cards import FAMILIES, Column, Feature, definition_id
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
-from undertow.features.catalogue.language import FAMILIES, Column, Feature, definition_id
 from undertow.features.compiler.plan import plan_features
 
 HERE = Path(__file__).parent

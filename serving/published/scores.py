@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import NothingPublished, UnknownAccount
 from undertow.features.versions import POINTER, current
 from undertow.serving.published.answers import (

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from undertow.features.catalogue.language import Column
+from undertow.features.catalogue.cards import Column
 from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.tables import TABLES
 

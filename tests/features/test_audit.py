@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.build import FeatureTable, build_features
+from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.choose import Catalogue
-from undertow.features.catalogue.language import Feature, rows_of
+from undertow.features.catalogue.language import rows_of
 from undertow.features.errors import SourceError
 from undertow.features.replay.older_export import (
     OlderRecord,

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.build import build_features
-from undertow.features.catalogue.language import Feature, rows_of
+from undertow.features.catalogue.cards import Feature
+from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, TimeError

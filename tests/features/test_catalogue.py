@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
-from undertow.features.catalogue.language import Column
 from undertow.features.tables import TABLES
 
 AS_OF = datetime(2024, 3, 31)

@@ -8,16 +8,15 @@ from datetime import datetime
 
 import pytest
 
+from undertow.features.catalogue.cards import Feature, definition_id
 from undertow.features.catalogue.checks import check_features, resolve
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import (
     ZERO_WHEN_NOTHING,
     Combination,
     Expression,
-    Feature,
     Measure,
     Rows,
-    definition_id,
     measures,
     named,
     rows_of,

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from undertow.features.catalogue.language import Feature, Measure, Ratio, Rows, measures, rows_of
+from undertow.features.catalogue.cards import Feature
+from undertow.features.catalogue.language import Measure, Ratio, Rows, measures, rows_of
 from undertow.features.compiler.plan import plan_features
 
 AS_OF = datetime(2024, 3, 31)

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.features.catalogue.language import Column, Feature, measures, rows_of
+from undertow.features.catalogue.language import measures, rows_of
 from undertow.features.tables import EVENT_KINDS, TABLES, Table
 from undertow.features.tables import Column as TableColumn
 

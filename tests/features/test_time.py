@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
-from undertow.features.catalogue.language import Column
 from undertow.features.tables import EVENT_KINDS, TABLES, Table
 from undertow.features.tables import Column as TableColumn
 

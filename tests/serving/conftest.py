@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.applications import Starlette
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.connectors import write_project
 from undertow.features.settings import FILE_NAME, Settings, Value, load_settings
 from undertow.features.simulator import simulate

@@ -8,9 +8,9 @@ from html import unescape
 import duckdb
 import pytest
 
+from undertow.features.catalogue.cards import definition_id
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
-from undertow.features.catalogue.language import definition_id
 from undertow.features.tables import SQL_TYPES, TABLES
 from undertow.serving.pages.feature_catalogue import page
 

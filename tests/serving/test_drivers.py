@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.drivers.associated import FEW_ACCOUNTS, TOP_FEATURES, drivers

@@ -16,8 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from undertow.features import tables
+from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
-from undertow.features.catalogue.language import Feature, rows_of
+from undertow.features.catalogue.language import rows_of
 from undertow.features.connectors import write_project
 from undertow.features.replay.replay import known_rows
 from undertow.features.simulator import simulate

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.settings import Value
 from undertow.serving.jobs.reasons import Reason, reasons_of
 from undertow.training.bundle.attribution import by_group

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.versions import WRITING

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.churn.curves import logit

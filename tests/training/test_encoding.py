@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.features.catalogue.language import Column
 from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
 
 NAMES = ("segment", "country", "seats", *ALWAYS)

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from undertow.features.catalogue.language import Column, Feature, Unit, rows_of
+from undertow.features.catalogue.cards import Column, Feature, Unit
+from undertow.features.catalogue.language import rows_of
 from undertow.features.settings import Training
 from undertow.training.examples.outcomes import Outcomes
 from undertow.training.examples.split import Examples

@@ -17,7 +17,7 @@ import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.catalogue.language import FAMILIES, Column, Family, definition_id
+from undertow.features.catalogue.cards import FAMILIES, Column, Family, definition_id
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
 from undertow.training.bundle.attribution import along_path, by_group

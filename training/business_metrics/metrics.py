@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from undertow.features.catalogue.language import Family
+from undertow.features.catalogue.cards import Family
 from undertow.features.errors import RequestError, did_you_mean
 
 ENOUGH = 30  # cases; a share, mean or quantile of fewer is not shown

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.training.bundle.bundle import Bundle, Scores
 from undertow.training.examples.person_periods import COVARIATES
 

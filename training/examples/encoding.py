@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.catalogue.language import Column, Family, Level, Unit, definition_id
+from undertow.features.catalogue.cards import Column, Family, Level, Unit, definition_id
 
 ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months")  # periods and value need them
 

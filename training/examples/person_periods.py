@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.features.catalogue.language import Family
+from undertow.features.catalogue.cards import Family
 
 DAYS_A_MONTH = 365.25 / 12
 

@@ -26,7 +26,8 @@ from dataclasses import asdict, dataclass
 import lightgbm as lgb
 import numpy as np
 
-from undertow.features.catalogue.language import Column, measures
+from undertow.features.catalogue.cards import Column
+from undertow.features.catalogue.language import measures
 from undertow.features.replay.replay import Finding, Level
 from undertow.features.settings import Training
 from undertow.training.bundle.bundle import Bundle

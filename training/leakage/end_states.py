@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.catalogue.language import Column
+from undertow.features.catalogue.cards import Column
 from undertow.features.replay.replay import Finding
 from undertow.training.examples.split import Examples
 from undertow.training.leakage.auroc import Area, area, halves, moments, numbers_of, rates_elsewhere, views

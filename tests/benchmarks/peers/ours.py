@@ -19,8 +19,8 @@ import pandas  # noqa: F401  (PyArrow imports it at the first list it is given; 
 import pyarrow as pa
 
 from undertow.features.catalogue import usage, ux
+from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.features.catalogue.language import Column, Feature
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.duckdb import Database, InDuckDB, open_duckdb
 from undertow.features.engines.spark import open_spark

@@ -17,7 +17,7 @@ from tests.benchmarks.yardsticks.trained import (
     make_trained,
 )
 from undertow.features.build import build_features
-from undertow.features.catalogue.language import FAMILIES
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.simulator import WORLDS, Blow, Shock, World, run
 from undertow.features.simulator.history import struck_by
 from undertow.features.simulator.leaks import OLDER, PLANTED
