@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines.duckdb import Database, open_database
+from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings
 from undertow.features.snapshots import (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.engines.duckdb import Database
+from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings, midnight
 from undertow.features.snapshots import month_starts, require_known, require_midnight

@@ -21,7 +21,7 @@ from undertow.features.compiler.dialects import double, equal, hook, number, ove
 from undertow.features.compiler.leaf import Leaf, leaf_of
 from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_scan
 from undertow.features.compiler.slot_plan import SlotScan, slot_scan, timelines
-from undertow.features.engines.duckdb import Database
+from undertow.features.engines.database import Database
 
 Scan = RangeScan | SlotScan
 SEGMENT = rows_of("accounts").latest("segment")

@@ -19,7 +19,7 @@ from undertow.features.build import build_features
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
-from undertow.features.engines.duckdb import open_database
+from undertow.features.engines.database import open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate

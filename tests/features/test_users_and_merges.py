@@ -10,7 +10,7 @@ import pytest
 from undertow.features.build import FeatureTable
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines.duckdb import open_database
+from undertow.features.engines.database import open_database
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables, take_population

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.build import FeatureTable
-from undertow.features.engines.duckdb import Database, literal, open_database
+from undertow.features.engines.database import Database, open_database
+from undertow.features.engines.duckdb import literal
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
 from undertow.features.sources.load import Tables

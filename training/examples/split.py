@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undertow.features.build import FeatureTable
-from undertow.features.engines.duckdb import open_database
+from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings, midnight
 from undertow.features.snapshots import calendar, open_tables

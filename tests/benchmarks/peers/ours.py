@@ -22,7 +22,8 @@ from undertow.features.catalogue import usage, ux
 from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines.duckdb import Database, InDuckDB, open_duckdb
+from undertow.features.engines.database import Database
+from undertow.features.engines.duckdb import InDuckDB, open_duckdb
 from undertow.features.engines.spark import open_spark
 from undertow.features.settings import Engine, Spark
 
