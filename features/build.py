@@ -27,7 +27,7 @@ from undertow.features.snapshots import (
     require_midnight,
     take_population,
 )
-from undertow.features.sources.load import Progress, Tables
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.versions import WRITING, remove_unfinished
 
 AT_ONCE = 36  # as_ofs a query; more would only take more memory

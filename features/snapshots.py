@@ -12,7 +12,7 @@ from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings, midnight
 from undertow.features.snapshots import month_starts, require_known, require_midnight
-from undertow.features.sources.load import Tables
+from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ACCOUNTS
 
 

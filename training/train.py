@@ -12,7 +12,8 @@ import numpy as np
 from undertow.features.build import FeatureTable, build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Progress, Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.typical import typical_values
 from undertow.training.churn.baselines import Baseline, fit_baselines

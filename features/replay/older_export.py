@@ -31,7 +31,8 @@ from undertow.features.replay.replay import (
 )
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
-from undertow.features.sources.load import SUMMARY, Progress, Tables, load_tables, read_version, selects_id
+from undertow.features.sources.load import load_tables, selects_id
+from undertow.features.sources.loaded import SUMMARY, Progress, Tables, read_version
 from undertow.features.tables import TABLES, Table
 
 

@@ -8,7 +8,7 @@ from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, 
 from undertow.features.replay.replay import SET_AHEAD, Finding
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
-from undertow.features.sources.load import Tables
+from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES, Table
 
 CHECK = "recording"

@@ -24,7 +24,7 @@ from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, literal, open_duckdb, quoted, run
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
-from undertow.features.sources.load import Progress, Tables
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.tables import TABLES, Table
 
 Level = Literal["failure", "warning", "note"]

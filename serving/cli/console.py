@@ -38,8 +38,8 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.build import FeatureTable
     from undertow.features.replay.replay import Comparison
     from undertow.features.simulator import Summary
-    from undertow.features.sources.load import Progress as Tell
-    from undertow.features.sources.load import Tables
+    from undertow.features.sources.loaded import Progress as Tell
+    from undertow.features.sources.loaded import Tables
     from undertow.serving.jobs.bulk import BulkReport
     from undertow.serving.jobs.score import ScoreReport
     from undertow.training.business_metrics.metrics import Metric, Unit

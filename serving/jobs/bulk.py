@@ -21,7 +21,8 @@ from undertow.features.engines.duckdb import literal
 from undertow.features.engines.spark import open_spark
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Progress, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress
 from undertow.features.versions import WRITING, remove_unfinished
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry import tracking

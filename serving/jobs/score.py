@@ -17,7 +17,8 @@ from undertow.features.build import build_features
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Progress, Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.versions import publish
 from undertow.serving.jobs.bulk import refuse_other_features
 from undertow.serving.jobs.reasons import Reason, reasons_of

@@ -36,7 +36,8 @@ from undertow.features.replay.replay import (
     sample_as_ofs,
 )
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES
 
 NOW = datetime(2024, 7, 1)

@@ -17,7 +17,8 @@ from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings
 from undertow.features.snapshots import calendar, month_starts, own_profile, take_population
-from undertow.features.sources.load import Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL, MAY = datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5, 1)

@@ -17,7 +17,8 @@ from undertow.features.connectors import EMPTY, FOLDER, connectors, write_projec
 from undertow.features.errors import SettingsError, SourceError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.snapshots import calendar
-from undertow.features.sources.load import Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 
 NOW = datetime(2025, 6, 1)
 Loaded = Callable[[str], tuple[Settings, Tables]]

@@ -15,7 +15,8 @@ import pytest
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
 from undertow.features.sources.contract import REPEATED
-from undertow.features.sources.load import TableReport, Tables, load_tables, read_tables
+from undertow.features.sources.load import load_tables, read_tables
+from undertow.features.sources.loaded import TableReport, Tables
 
 NOW = datetime(2024, 6, 15, 12)
 ZERO = "is before 1980 (a missing time written as zero?)"

@@ -11,7 +11,8 @@ import pytest
 from undertow.features.build import build_features, landmark_features
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 
 NOW = datetime(2024, 6, 15, 12)
 APRIL = datetime(2024, 4, 1)

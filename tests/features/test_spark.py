@@ -25,7 +25,8 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
 from undertow.features.snapshots import open_tables as open_all
 from undertow.features.snapshots import own_profile, take_population
-from undertow.features.sources.load import Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 NOW = datetime(2026, 1, 1)

@@ -14,7 +14,8 @@ from undertow.features.engines.database import open_database
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables, take_population
-from undertow.features.sources.load import Tables, read_tables
+from undertow.features.sources.load import read_tables
+from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import observe_outcomes
 
 NOW = datetime(2024, 6, 15, 12)

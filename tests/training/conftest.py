@@ -26,7 +26,7 @@ from undertow.features.settings import (
 )
 from undertow.features.simulator import simulate
 from undertow.features.snapshots import open_tables, take_population
-from undertow.features.sources.load import TableReport, Tables
+from undertow.features.sources.loaded import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport

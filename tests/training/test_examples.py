@@ -11,7 +11,8 @@ import pytest
 from undertow.features.build import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import observed_until
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples
 

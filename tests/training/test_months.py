@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from undertow.features.errors import DataError, RequestError, TimeError
 from undertow.features.settings import Settings, Value, make_settings
-from undertow.features.sources.load import TableReport, Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training.business_metrics.metrics import CARDS
 from undertow.training.business_metrics.monthly import Business, Number, business_numbers, flat_value, whole_months

@@ -19,7 +19,7 @@ from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, 
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings, Value
 from undertow.features.snapshots import month_starts, open_tables
-from undertow.features.sources.load import Tables
+from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
 from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measured, Month, make_relations, measure
 from undertow.training.evaluation.plots import wilson

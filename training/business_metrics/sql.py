@@ -15,7 +15,7 @@ from typing import Literal
 
 from undertow.features.engines.duckdb import Connection, InDuckDB, rows, run
 from undertow.features.settings import Settings
-from undertow.features.sources.load import Tables
+from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FlatValue, Metric, Quantile, Rate, Total, choose
 from undertow.training.examples.outcomes import make_spells
 

@@ -19,7 +19,7 @@ from undertow.features.engines.database import Database, open_database
 from undertow.features.engines.duckdb import literal
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
-from undertow.features.sources.load import Tables
+from undertow.features.sources.loaded import Tables
 from undertow.features.sources.merges import MERGED
 
 VOLUNTARY = "voluntary"

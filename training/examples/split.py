@@ -15,7 +15,7 @@ from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings, midnight
 from undertow.features.snapshots import calendar, open_tables
-from undertow.features.sources.load import Tables
+from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 
 

@@ -13,7 +13,8 @@ from undertow.features.replay.recorded_at import Recording, recording_findings, 
 from undertow.features.replay.replay import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
 from undertow.features.settings import Settings
 from undertow.features.snapshots import calendar
-from undertow.features.sources.load import Progress, Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.examples.split import Examples, make_examples
 from undertow.training.leakage.columns import (
     ModelAlarm,

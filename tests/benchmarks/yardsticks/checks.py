@@ -22,7 +22,8 @@ from undertow.features.simulator import WORLDS, Blow, Shock, World, run
 from undertow.features.simulator.history import struck_by
 from undertow.features.simulator.leaks import OLDER, PLANTED
 from undertow.features.simulator.state import Flags
-from undertow.features.sources.load import Progress, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.reasons import reasons_of
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import MODEL

@@ -17,7 +17,8 @@ from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures
 from undertow.features.simulator.truth import moment
 from undertow.features.snapshots import calendar
-from undertow.features.sources.load import Progress, Tables, load_tables
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn import curves
 from undertow.training.churn.baselines import Baseline, fit_baselines
