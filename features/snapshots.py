@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings, midnight
-from undertow.features.snapshots import month_starts, require_known, require_midnight
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ACCOUNTS
 

@@ -20,7 +20,8 @@ from undertow.features.compiler.dialects import column as col
 from undertow.features.compiler.dialects import double, equal, hook, number, over, print_sql, relation
 from undertow.features.compiler.leaf import Leaf, leaf_of
 from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_scan
-from undertow.features.compiler.slot_plan import SlotScan, slot_scan, timelines
+from undertow.features.compiler.slot_plan import slot_scan, steps_of, timelines
+from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.engines.database import Database
 
 Scan = RangeScan | SlotScan
@@ -93,7 +94,7 @@ def plan_features(
     lines = timelines(slot_scans, as_ofs or ())
     steps: list[Step] = []
     for scan, found in leaves.scans.items():
-        named = scan.steps(found, lines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(found)
+        named = steps_of(scan, found, lines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(found)
         steps += [Step(name, step, name == scan.name) for name, step in named]
         query = query.join(exp.to_table(scan.name), on=equal(SNAPSHOT, scan.name, "s"), join_type="left", copy=False)
     if compared:

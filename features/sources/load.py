@@ -19,8 +19,8 @@ from undertow.features.sources.contract import REPEATED, judged_select
 from undertow.features.sources.files import select_from_files, source_files
 from undertow.features.sources.loaded import SUMMARY, Progress, Reason, TableReport, Tables, read_version
 from undertow.features.sources.merges import follow_merges, name_heirs, name_known_accounts
-from undertow.features.sources.project_checks import _refuse_mixed_money, _run_checks, _unknown_kinds, _unused
-from undertow.features.sources.record_span import _since, _until
+from undertow.features.sources.project_checks import refuse_mixed_money, run_checks, unknown_kinds, unused
+from undertow.features.sources.record_span import since, until
 from undertow.features.tables import TABLES, Table
 from undertow.features.versions import current, publish
 
@@ -87,16 +87,16 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
             if progress:
                 progress("reading", len(reports) / len(given))
         present = [report.table for report in reports]
-        _refuse_mixed_money(connection, present)
+        refuse_mixed_money(connection, present)
         summary = {
             "selects": selects_id(settings),
             "fingerprint": _fingerprint(connection, present),
-            "since": _since(connection, settings, present, now).isoformat(),
-            "until": _until(connection, settings, present, now).isoformat(),
+            "since": since(connection, settings, present, now).isoformat(),
+            "until": until(connection, settings, present, now).isoformat(),
             "reports": [asdict(report) for report in reports],
-            "unused": _unused(settings),
-            "unknown_kinds": _unknown_kinds(connection, present),
-            "findings": [asdict(found) for found in _run_checks(connection, settings)],
+            "unused": unused(settings),
+            "unknown_kinds": unknown_kinds(connection, present),
+            "findings": [asdict(found) for found in run_checks(connection, settings)],
         }
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 

@@ -9,7 +9,7 @@ from undertow.features.sources.loaded import Finding
 from undertow.features.tables import EVENT_KINDS, TABLES
 
 
-def _unknown_kinds(connection: Connection, present: list[str]) -> dict[str, int]:
+def unknown_kinds(connection: Connection, present: list[str]) -> dict[str, int]:
     """Return event kind -> rows, commonest first, of the kinds that our vocabulary lacks."""
     if "events" not in present:
         return {}
@@ -22,7 +22,7 @@ def _unknown_kinds(connection: Connection, present: list[str]) -> dict[str, int]
     return {str(row["kind"]): int(str(row["n"])) for row in counted}
 
 
-def _unused(settings: Settings) -> list[str]:
+def unused(settings: Settings) -> list[str]:
     """Return the names in [files] that occur in no SELECT: often a name misspelt."""
     selects = [settings.select(table) or "" for table in TABLES]
     selects += [settings.read_sql(written, name) for name, written in settings.checks.items()]
@@ -30,7 +30,7 @@ def _unused(settings: Settings) -> list[str]:
     return [name for name in settings.files if name.lower() not in said]
 
 
-def _refuse_mixed_money(connection: Connection, present: list[str]) -> None:
+def refuse_mixed_money(connection: Connection, present: list[str]) -> None:
     if "subscriptions" not in present:
         return
     found = connection.execute(
@@ -44,7 +44,7 @@ def _refuse_mixed_money(connection: Connection, present: list[str]) -> None:
         )
 
 
-def _run_checks(connection: Connection, settings: Settings) -> list[Finding]:
+def run_checks(connection: Connection, settings: Settings) -> list[Finding]:
     """Ask the project's own questions of the sources; nothing is dropped for them.
 
     A check's SELECT yields the rows in doubt; a column `of_rows`, if it has one, says of how many.

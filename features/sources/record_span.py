@@ -11,7 +11,7 @@ from undertow.features.tables import TABLES, Table
 WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
 
 
-def _since(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
+def since(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
     """Return when the record begins: the first row of the tables that are written as things happen.
 
     Accounts, users and subscriptions are often carried over from an older system, without those
@@ -21,10 +21,10 @@ def _since(connection: Connection, settings: Settings, present: list[str], now: 
         return datetime.combine(settings.data.since, datetime.min.time())
     written_live = [name for name in present if name in WRITTEN_LIVE] or ["subscriptions"]
     moments = [f"SELECT min({_recorded_at(TABLES[name])}) AS t FROM {name}" for name in written_live if name in present]
-    return _day(connection, "min(t)", moments) or _until(connection, settings, present, now)
+    return _day(connection, "min(t)", moments) or until(connection, settings, present, now)
 
 
-def _until(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
+def until(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
     """Return the first midnight after the last recorded row, unless the settings say it.
 
     Never after today's: today is still being written, and an end announced for later has not come.

@@ -1,0 +1,137 @@
+"""Statistics that can be merged from partial results per slot: counts, sums, means, extremes, distinct days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from undertow.features.catalogue.language import Measure
+from undertow.features.compiler.dialects import (
+    column,
+    days_before,
+    double,
+    hook,
+    in_days,
+    number,
+    over,
+    seconds,
+    where_known,
+)
+from undertow.features.compiler.leaf import Leaf
+from undertow.features.compiler.slot_rows import (
+    NamedColumns,
+    RowFilter,
+    SlotScan,
+    key_columns,
+    merge_slots,
+    rows_in_slots,
+    value_inside,
+)
+from undertow.features.compiler.timeline import Timeline
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a statistic is taken in three steps.
+
+    `partials`: of a slot's rows. `merges`: of the partials inside the window, each of which may look at
+    all of them. `finish`: from what was merged, and the end of the window.
+    """
+
+    partials: Callable[[Measure, RowFilter], list[exp.Expr]]
+    merges: Callable[[list[exp.Expr]], list[exp.Expr]]
+    finish: Callable[[list[exp.Expr], exp.Expr], exp.Expr] = lambda merged, end: merged[0]
+
+
+def _of(measure: Measure) -> exp.Expr:
+    assert measure.column is not None
+    return column(measure.column, "r")
+
+
+def clock(measure: Measure) -> exp.Expr:
+    return column(measure.rows.clock, "r")
+
+
+def _lasted(measure: Measure) -> exp.Expr:
+    return seconds(_of(measure), column(measure.until or "", "r"))
+
+
+def _sum_all(inside: list[exp.Expr]) -> list[exp.Expr]:
+    return [exp.Sum(this=value) for value in inside]
+
+
+def _largest(inside: list[exp.Expr]) -> list[exp.Expr]:
+    return [exp.Max(this=inside[0])]
+
+
+def _value_at_largest(inside: list[exp.Expr]) -> list[exp.Expr]:
+    value, by = inside
+    return [hook("NEWEST_VALUE", value, by)]
+
+
+def _sum_and_count(only: RowFilter, value: exp.Expr) -> list[exp.Expr]:
+    return [only.over(exp.Sum(this=value)), double(only.over(exp.Count(this=value.copy())))]
+
+
+def _days_since(merged: list[exp.Expr], end: exp.Expr) -> exp.Expr:
+    return in_days(seconds(merged[0], end))
+
+
+def _bits_set(mask: exp.Expr) -> exp.Expr:
+    return exp.BitwiseCount(this=mask)
+
+
+def _newest_and_when(value: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
+    return [hook("NEWEST_VALUE", value, at), exp.Max(this=where_known(value.copy(), at.copy()))]
+
+
+def _largest_and_when(value: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
+    return [hook("NEWEST_VALUE", where_known(value, at), value.copy()), exp.Max(this=value.copy())]
+
+
+SUMS: dict[str, Steps] = {
+    "count": Steps(lambda m, only: [double(only.over(exp.Count(this=number(1))))], _sum_all),
+    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_of(m)))], _sum_all),
+    "mean": Steps(lambda m, only: _sum_and_count(only, _of(m)), _sum_all, lambda merged, end: over(*merged)),
+    "hours between": Steps(
+        lambda m, only: _sum_and_count(only, _lasted(m)),
+        _sum_all,
+        lambda merged, end: exp.Div(this=over(*merged), expression=number(3600)),
+    ),
+    "largest": Steps(lambda m, only: [only.over(exp.Max(this=_of(m)))], _largest),
+    "days since last": Steps(lambda m, only: [only.over(exp.Max(this=clock(m)))], _largest, _days_since),
+    "days since first": Steps(
+        lambda m, only: [only.over(exp.Min(this=clock(m)))], lambda inside: [exp.Min(this=inside[0])], _days_since
+    ),
+    "days since largest": Steps(
+        lambda m, only: _largest_and_when(only(_of(m)), clock(m)), _value_at_largest, _days_since
+    ),
+    "distinct days": Steps(
+        lambda m, only: [only.over(exp.BitwiseOrAgg(this=column(half, "d"))) for half in ("low", "high")],
+        lambda inside: [exp.BitwiseOrAgg(this=half) for half in inside],
+        lambda merged, end: exp.Add(this=_bits_set(merged[0]), expression=_bits_set(merged[1])),
+    ),
+    "latest": Steps(lambda m, only: _newest_and_when(only(_of(m)), clock(m)), _value_at_largest),
+}
+
+
+def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tuple[str, exp.Select]]:
+    partials = NamedColumns("p")
+    merged = []
+    for leaf, name in leaves.items():
+        steps = SUMS[leaf.measure.statistic]
+        names = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
+        inside = [value_inside(line, leaf, column(partial, "p")) for partial in names]
+        value = steps.finish(steps.merges(inside), days_before(column("as_of", "m"), leaf.shift))
+        merged.append(exp.alias_(value, name, quoted=True))
+    part = _partial(scan, line, partials.selected)
+    keys = key_columns(("account_id", "p"), ("as_of", "m"))
+    return [(f"{scan.name}_part", part), (scan.name, merge_slots(scan, line, f"{scan.name}_part", keys, merged))]
+
+
+def _partial(scan: SlotScan, line: Timeline, wanted: list[exp.Expr]) -> exp.Select:
+    known = exp.alias_(column("number", "k"), "known", quoted=True)
+    query = rows_in_slots(scan, line, [*key_columns(("account_id", "r"), ("slot", "d")), known, *wanted])
+    return query.group_by(*key_columns(("account_id", "r"), ("slot", "d"), ("number", "k")))
