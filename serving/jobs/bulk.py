@@ -24,7 +24,6 @@ from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress
 from undertow.features.versions import WRITING, remove_unfinished
-from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry import tracking
 
 BATCH = 10_000  # rows
@@ -63,22 +62,12 @@ def score_in_bulk(
     tables = load_tables(settings, now, progress)
     moment = as_of or tables.until
     built = build_features(settings, tables, [moment], progress)
-    refuse_other_features(champion.bundle, built)
+    champion.bundle.refuse_other_features(built.catalogue.columns)
     write = _on_spark if settings.engine.kind == "spark" else _here
     root = settings.store_path("probabilities")
     folder = _publish(root, built.path(moment).name, lambda into: write(settings, champion, built, moment, into))
     accounts = sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
     return BulkReport(root, moment, accounts, f"{settings.name} v{champion.number} ({champion.bundle.version})")
-
-
-def refuse_other_features(bundle: Bundle, built: FeatureTable) -> None:
-    """Raise ModelRefusal where a feature is gone, or is defined otherwise, since the model was trained."""
-    changed = bundle.changed(built.catalogue.columns)
-    if changed:
-        raise ModelRefusal(
-            f"The champion was trained on features that are gone or defined otherwise now: {', '.join(changed[:5])}. "
-            "Bring their source back, or run `undertow train`."
-        )
 
 
 def _publish(root: Path, name: str, write: Callable[[Path], None]) -> Path:

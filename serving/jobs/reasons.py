@@ -13,7 +13,8 @@ import numpy as np
 
 from undertow.features.catalogue.cards import FAMILIES, Unit
 from undertow.serving.formatting import measured
-from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
 from undertow.training.examples.encoding import ModelColumn
 
 MOST_FAMILIES = 2

@@ -20,9 +20,9 @@ from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.versions import publish
-from undertow.serving.jobs.bulk import refuse_other_features
 from undertow.serving.jobs.reasons import Reason, reasons_of
-from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
 from undertow.training.drivers.associated import drivers
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.registry import tracking
@@ -89,7 +89,7 @@ def score(
     tables = load_tables(settings, now, progress)
     moment = as_of or tables.until
     built = build_features(settings, tables, [moment], progress)
-    refuse_other_features(champion.bundle, built)
+    champion.bundle.refuse_other_features(built.catalogue.columns)
     rows = built.read()
     if rows.num_rows == 0:
         raise ModelRefusal(f"Nobody is at risk at {moment:%Y-%m-%d}: no account has MRR above 0 then.")

@@ -36,7 +36,8 @@ from undertow.serving.published.answers import (
 )
 
 if TYPE_CHECKING:
-    from undertow.training.bundle.bundle import Bundle, Scores
+    from undertow.training.bundle.bundle import Bundle
+    from undertow.training.bundle.scores import Scores
 
 SCORES = "scores.parquet"
 DRIVERS = "drivers.json"

@@ -23,7 +23,8 @@ from undertow.features.settings import FILE_NAME, Settings, Value, load_settings
 from undertow.features.simulator import simulate
 from undertow.features.versions import publish
 from undertow.serving.api.app import make_app
-from undertow.training.bundle.bundle import Bundle, CauseModel
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.churn.cause_model import CauseModel
 from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.train import train

@@ -10,7 +10,8 @@ import pytest
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.training.bundle.attribution import by_group
-from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
 from undertow.training.drivers.associated import FEW_ACCOUNTS, TOP_FEATURES, drivers
 
 SEGMENTS = ["large"] * 40 + ["small"] * 20 + [None] * 30

@@ -12,7 +12,8 @@ from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.settings import Value
 from undertow.serving.jobs.reasons import Reason, reasons_of
 from undertow.training.bundle.attribution import by_group
-from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
 from undertow.training.examples.encoding import ModelColumn
 
 TYPICAL = {"error_rate_30": 0.02, "error_rate_7": 0.02, "tickets_open": 1.0, "visits_30": 10.0, "mrr": 200.0,

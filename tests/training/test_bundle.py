@@ -12,7 +12,8 @@ import pytest
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal, RequestError
-from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
 from undertow.training.churn.curves import logit
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from undertow.features.settings import Training
-from undertow.training.bundle.bundle import CauseModel
+from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.hazard import (
     IMPOSSIBLE,
     PersonPeriods,

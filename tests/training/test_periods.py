@@ -8,7 +8,7 @@ import pytest
 from undertow.training.examples.person_periods import (
     COVARIATES,
     DAYS_A_MONTH,
-    Known,
+    KnownAhead,
     churned_in,
     covariates,
     entered,
@@ -20,8 +20,8 @@ RENEWALS, TO_RENEWAL, MONTH, TENURE = 3, 4, 2, 1  # positions in COVARIATES
 NEVER = np.nan
 
 
-def known(renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, month: float = 1.0) -> Known:
-    return Known(*(np.array([value]) for value in (tenure, renewal, term, month)))
+def known(renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, month: float = 1.0) -> KnownAhead:
+    return KnownAhead(*(np.array([value]) for value in (tenure, renewal, term, month)))
 
 
 def entry(followed: float, left: float = NEVER) -> list[bool]:
@@ -140,7 +140,7 @@ def test_without_two_years_of_history_the_month_is_not_told() -> None:
 
 
 def test_rows_go_snapshot_by_snapshot_and_period_by_period() -> None:
-    two = Known(np.array([1.0, 2.0]), np.full(2, NEVER), np.full(2, NEVER), np.full(2, 3.0))
+    two = KnownAhead(np.array([1.0, 2.0]), np.full(2, NEVER), np.full(2, NEVER), np.full(2, 3.0))
     found = with_covariates(np.array([[7.0], [8.0]]), covariates(two, ENDS, season=True))
     assert found.shape == (8, 1 + len(COVARIATES))
     assert found[:, 0].tolist() == [7] * 4 + [8] * 4

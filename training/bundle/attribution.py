@@ -7,9 +7,13 @@ straight line from F0 to F and gives each contribution its share; it adds up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from undertow.features.catalogue.cards import FAMILIES, Family
+from undertow.training.churn import curves
+from undertow.training.churn.cause_model import CauseModel
 
 NODES = 8
 
@@ -51,3 +55,38 @@ def by_group(shares: np.ndarray, groups: tuple[str, ...], order: tuple[str, ...]
     for position, group in enumerate(groups):
         summed[:, order.index(group)] += shares[:, position]
     return summed
+
+
+def member_contributions(
+    causes: Sequence[CauseModel], matrix: np.ndarray, baseline: np.ndarray, period_column: int
+) -> np.ndarray:
+    """Return the contributions of each member of the bag, shape (members, n, J, K, C), in log-odds around `baseline`.
+
+    `matrix`: n * K person-period rows of J columns. `baseline`: shape (K, C), log-odds of a typical account.
+    TreeSHAP's own base value is moved to the typical account of the period: the difference is what the
+    calendar contributes on average, and is taken out of the column `period_column`.
+    """
+    periods = len(baseline)
+    n, width = len(matrix) // periods, matrix.shape[1]
+    size = max(1, *(len(model.boosters) for model in causes))
+    members = np.zeros((size, n, width, periods, len(causes)))
+    for c, model in enumerate(causes):
+        for m, booster in enumerate(model.boosters):
+            shap = model.tree_shap(booster, matrix, periods)
+            members[m, :, :, :, c] = shap[:, :, :-1].transpose(0, 2, 1)
+            members[m, :, period_column, :, c] += shap[:, :, -1] - baseline[None, :, c]
+    return members
+
+
+def first_families(members: np.ndarray, baseline: np.ndarray, families: tuple[Family, ...]) -> np.ndarray:
+    """Return whole numbers, shape (n, members): position in FAMILIES of the family that raises the probability most.
+
+    `families`: the family of each of the J columns. Profile is never first.
+    """
+    firsts = []
+    for member in members:
+        shares = along_path(baseline, member, curves.probability, curves.probability_gradient)
+        grouped = by_group(shares, families, FAMILIES)
+        grouped[:, FAMILIES.index("profile")] = -np.inf
+        firsts.append(grouped.argmax(axis=1))
+    return np.stack(firsts, axis=1)

@@ -11,10 +11,17 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.features.settings import Training
-from undertow.training.bundle.bundle import CauseModel, known_of
+from undertow.training.churn.cause_model import CauseModel
 from undertow.training.examples.encoding import ModelColumn, encode
 from undertow.training.examples.outcomes import CAUSES
-from undertow.training.examples.person_periods import COVARIATES, churned_in, covariates, entered, with_covariates
+from undertow.training.examples.person_periods import (
+    COVARIATES,
+    churned_in,
+    covariates,
+    entered,
+    known_ahead,
+    with_covariates,
+)
 from undertow.training.examples.split import Examples
 
 FEW_EVENTS = 500  # below it, smaller trees
@@ -64,7 +71,7 @@ def person_periods(
     outcomes = examples.outcomes
     keep = entered(outcomes.followed_days, outcomes.left_days, ends)
     came = churned_in(outcomes.churn_days, ends)
-    matrix = with_covariates(encode(columns, examples.rows), covariates(known_of(examples.rows), ends, season))
+    matrix = with_covariates(encode(columns, examples.rows), covariates(known_ahead(examples.rows), ends, season))
     events = {cause: (came & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}
     period = np.broadcast_to(np.arange(len(ends)), keep.shape)[keep]
     account = np.broadcast_to(examples.accounts[:, None], keep.shape)[keep]

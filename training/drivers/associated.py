@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from undertow.features.catalogue.cards import FAMILIES
-from undertow.training.bundle.bundle import Bundle, Scores
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
 from undertow.training.examples.person_periods import COVARIATES
 
 TOP_FEATURES = 5

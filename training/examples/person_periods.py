@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from undertow.features.catalogue.cards import Family
 
@@ -25,7 +26,7 @@ COVARIATES: tuple[tuple[str, Family, str], ...] = (
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownAhead:
     """What as_of knows of each account's future; float, shape (n,); nan where it is not known.
 
     `month`: of as_of, 1 to 12.
@@ -37,12 +38,28 @@ class Known:
     month: np.ndarray
 
 
+def known_ahead(rows: pa.Table) -> KnownAhead:
+    """Return what the rows know of their accounts' future."""
+    as_of = rows["as_of"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[M]")
+    return KnownAhead(
+        tenure_days=numbers(rows, "tenure_days"),
+        days_to_renewal=numbers(rows, "days_to_renewal"),
+        term_months=numbers(rows, "term_months"),
+        month=as_of.astype(int) % 12 + 1.0,
+    )
+
+
+def numbers(rows: pa.Table, name: str) -> np.ndarray:
+    """Return a numeric column as float, shape (n,); null becomes NaN."""
+    return np.asarray(rows[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
 def starts(ends: tuple[int, ...]) -> tuple[int, ...]:
     """Return the first day of each period, given the day each ends."""
     return (0, *ends[:-1])
 
 
-def covariates(known: Known, ends: tuple[int, ...], season: bool) -> np.ndarray:
+def covariates(known: KnownAhead, ends: tuple[int, ...], season: bool) -> np.ndarray:
     """Return float, shape (n, len(ends), len(COVARIATES)).
 
     `season`: whether the month is told. Under two years of history a month stands for one moment
@@ -86,7 +103,7 @@ def churned_in(churn_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
     return (days >= np.array(starts(ends))[None, :]) & (days < np.array(ends)[None, :])
 
 
-def _renewals_before(known: Known, day: int) -> np.ndarray:
+def _renewals_before(known: KnownAhead, day: int) -> np.ndarray:
     """Renewals in `[as_of, as_of + day)`; nan where no renewal date is known."""
     first = known.days_to_renewal
     term = known.term_months * DAYS_A_MONTH
@@ -94,7 +111,7 @@ def _renewals_before(known: Known, day: int) -> np.ndarray:
     return np.where(np.isnan(first), np.nan, np.where(day > first, more, 0.0))
 
 
-def _days_to_next(known: Known, start: int) -> np.ndarray:
+def _days_to_next(known: KnownAhead, start: int) -> np.ndarray:
     first = known.days_to_renewal
     term = known.term_months * DAYS_A_MONTH
     passed = np.where(term > 0, np.mod(first - start, np.where(term > 0, term, 1.0)), np.nan)
