@@ -19,9 +19,10 @@ from undertow.training.bundle.typical import typical_values
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.churn.hazard import column_names, fit_hazards, knows_seasons, person_periods, served_ends
 from undertow.training.evaluation.gate import Verdict, decide, first_champion
+from undertow.training.evaluation.intervals import Judged
+from undertow.training.evaluation.performance import FEW_CHURNERS, Result, judge
 from undertow.training.evaluation.plots import calibration_plot, lift_plot
 from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics
-from undertow.training.evaluation.scores import FEW_CHURNERS, Judged, Result, judge
 from undertow.training.examples.encoding import ModelColumn, fit_columns
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.registry import tracking

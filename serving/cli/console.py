@@ -31,7 +31,8 @@ from rich.text import Text
 from undertow.features.errors import did_you_mean
 from undertow.features.tables import EVENT_KINDS, TABLES
 from undertow.serving.published.scores import spreadsheet_text
-from undertow.training.evaluation.scores import METRICS, SAID, Estimate, Result
+from undertow.training.evaluation.intervals import Estimate
+from undertow.training.evaluation.performance import METRICS, SAID, Result
 from undertow.training.leakage.auroc import Area, bands_of
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import

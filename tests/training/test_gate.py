@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from undertow.training.evaluation.gate import decide, first_champion
-from undertow.training.evaluation.scores import Judged
+from undertow.training.evaluation.intervals import Judged
 
 
 @pytest.fixture(scope="module")

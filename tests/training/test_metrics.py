@@ -15,7 +15,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from undertow.training.evaluation.scores import METRICS, Judged, account_weights, judge, measure, paired_gain
+from undertow.training.evaluation.intervals import Judged, account_weights, paired_gain
+from undertow.training.evaluation.performance import METRICS, judge, measure
 
 Scored = tuple[np.ndarray, np.ndarray]
 BY_SKLEARN: dict[str, Callable[..., float]] = {

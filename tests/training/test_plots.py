@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from undertow.training.evaluation.plots import calibration_plot, gains, lift_plot, tenths, wilson
+from undertow.training.evaluation.intervals import wilson
+from undertow.training.evaluation.plots import calibration_plot, gains, lift_plot, tenths
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

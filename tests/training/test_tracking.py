@@ -16,8 +16,8 @@ from mlflow.entities import Run
 from undertow.features.errors import SettingsError
 from undertow.features.settings import Settings, make_settings
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.performance import METRICS
 from undertow.training.evaluation.report import TrainReport
-from undertow.training.evaluation.scores import METRICS
 from undertow.training.registry import tracking
 
 

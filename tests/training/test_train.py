@@ -15,8 +15,9 @@ from undertow.features.build import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
+from undertow.training.evaluation.intervals import Estimate
+from undertow.training.evaluation.performance import METRICS
 from undertow.training.evaluation.report import MODEL, TrainReport
-from undertow.training.evaluation.scores import METRICS, Estimate
 from undertow.training.examples.split import make_examples
 from undertow.training.registry import tracking
 from undertow.training.train import train

@@ -22,7 +22,7 @@ from undertow.features.snapshots import month_starts, open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
 from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measured, Month, make_relations, measure
-from undertow.training.evaluation.plots import wilson
+from undertow.training.evaluation.intervals import wilson
 
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval

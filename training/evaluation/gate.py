@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.training.evaluation.scores import Estimate, Judged, judge, paired_gain
+from undertow.training.evaluation.intervals import Estimate, Judged, paired_gain
+from undertow.training.evaluation.performance import judge
 
 CALIBRATION_SLACK = 0.10  # predicted / observed may be off by so much, or lie within its interval
 

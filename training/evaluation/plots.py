@@ -8,6 +8,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from undertow.training.evaluation.intervals import wilson
+
 matplotlib.use("Agg")
 
 INK, QUIET, ACCENT, SECOND = "#1f2933", "#9aa5b1", "#0b7285", "#c2410c"
@@ -60,13 +62,6 @@ def tenths(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, ...]:
     sizes = np.array([len(group) for group in groups])
     low, high = wilson(observed, sizes)
     return predicted, observed, low, high, sizes[0]
-
-
-def wilson(share: np.ndarray, n: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
-    """Return the Wilson score interval of a share of n (Wilson 1927)."""
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.minimum(middle - half, share), np.maximum(middle + half, share)
 
 
 def gains(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
-from undertow.training.evaluation.scores import FEW_CHURNERS, METRICS, Result
+from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
 from undertow.training.examples.split import Dates, Examples
 
 MODEL = "undertow hazard"

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from undertow.training.evaluation.scores import FEW_CHURNERS
+from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.split import Examples
 
 FEW_SHOWN = 5  # leaving accounts below which no AUROC is shown; below FEW_CHURNERS none raises an alarm

@@ -32,7 +32,7 @@ from undertow.features.replay.replay import Finding, Level
 from undertow.features.settings import Training
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn.hazard import parameters
-from undertow.training.evaluation.scores import FEW_CHURNERS
+from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.encoding import encode, fit_columns
 from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.examples.split import Examples

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from undertow.training.evaluation.intervals import Estimate, Judged, account_weights
+
 METRICS = ("auroc", "average_precision", "log_loss", "brier", "calibration", "lift")
 SAID = {
     "auroc": "AUROC",
@@ -23,15 +25,6 @@ FEW_CHURNERS = 20  # below it, a table of results says so
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % interval; nan where it cannot be told."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Result:
     """How one model did at one horizon, in days, on `rows` snapshots of which `churners` left."""
 
@@ -42,27 +35,12 @@ class Result:
     metrics: dict[str, Estimate]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Outcomes to be judged on: `churned` bool (n,), `account` whole numbers (n,)."""
-
-    churned: np.ndarray
-    account: np.ndarray
-
-
 def judge(model: str, horizon: int, p: np.ndarray, on: Judged, resamples: int, seed: int = 0) -> Result:
     """Return every metric of probabilities `p`, shape (n,), with account-bootstrap intervals."""
     weights = np.concatenate([np.ones((1, len(p))), account_weights(on.account, resamples, seed)])
     found = measure(p, on.churned, weights)
     estimates = {name: _estimate(values) for name, values in found.items()}
     return Result(model, horizon, len(p), int(on.churned.sum()), estimates)
-
-
-def account_weights(account: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
-    """Return shape (resamples, n): how often each row comes in a resample of accounts."""
-    count = int(account.max()) + 1 if len(account) else 0
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / max(count, 1)), size=resamples)
-    return draws[:, account].astype(float)
 
 
 def measure(p: np.ndarray, churned: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -80,19 +58,6 @@ def measure(p: np.ndarray, churned: np.ndarray, weights: np.ndarray) -> dict[str
             "calibration": _finite((weights @ p) / (weights @ y)),
             "lift": _lift(rows, events),
         }
-
-
-def paired_gain(better: np.ndarray, worse: np.ndarray, on: Judged, resamples: int, seed: int = 0) -> Estimate:
-    """Return the log-loss gain of `better` over `worse`, with a 90 % interval over accounts.
-
-    Its lower end is the one-sided 95 % bound that a challenger must bring above 0.
-    """
-    y = on.churned
-    loss = [-np.log(np.clip(np.where(y, p, 1 - p), 1e-15, 1)) for p in (better, worse)]
-    gain = loss[1] - loss[0]
-    weights = account_weights(on.account, resamples, seed)
-    drawn = weights @ gain / weights.sum(axis=1)
-    return Estimate(float(gain.mean()), float(np.quantile(drawn, 0.05)), float(np.quantile(drawn, 0.95)))
 
 
 def _estimate(values: np.ndarray) -> Estimate:
