@@ -17,8 +17,9 @@ from undertow.features.settings import Training
 from undertow.training.examples.outcomes import Outcomes
 from undertow.training.examples.split import Examples
 from undertow.training.leakage.auroc import Area, area, bands_of, rates_elsewhere
-from undertow.training.leakage.columns import ModelAlarm, Telling, fit_small, model_findings, telling_findings, tellings
+from undertow.training.leakage.columns import Telling, telling_findings, tellings
 from undertow.training.leakage.end_states import end_states, source_of, standing_findings
+from undertow.training.leakage.model_gain import ModelAlarm, fit_small, model_findings
 
 N = 400
 HEADLINE = 90

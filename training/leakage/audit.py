@@ -16,16 +16,9 @@ from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.examples.split import Examples, make_examples
-from undertow.training.leakage.columns import (
-    ModelAlarm,
-    Telling,
-    fit_small,
-    look_at_bundle,
-    model_findings,
-    telling_findings,
-    tellings,
-)
+from undertow.training.leakage.columns import Telling, telling_findings, tellings
 from undertow.training.leakage.end_states import end_states, standing_columns, standing_findings
+from undertow.training.leakage.model_gain import ModelAlarm, fit_small, look_at_bundle, model_findings
 from undertow.training.registry import tracking
 
 LEVELS = ("failure", "warning", "note")

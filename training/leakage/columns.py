@@ -21,28 +21,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-import lightgbm as lgb
 import numpy as np
 
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.language import measures
 from undertow.features.replay.replay import Finding, Level
-from undertow.features.settings import Training
-from undertow.training.bundle.bundle import Bundle
-from undertow.training.churn.hazard import parameters
 from undertow.training.evaluation.performance import FEW_CHURNERS
-from undertow.training.examples.encoding import encode, fit_columns
-from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.examples.split import Examples
 from undertow.training.leakage.auroc import (
     Area,
     area,
     bands_of,
     halves,
-    how_many,
-    micros,
     moments,
     rates_elsewhere,
     views,
@@ -53,7 +45,6 @@ CHECK = "statistics"
 TELLING, FLAT, PERFECT = 0.80, 0.75, 0.95  # lower bounds of AUROC
 GAIN, FEW_COLUMNS = 0.5, 20
 MOST_ROWS = 100_000  # more are thinned out by account
-TREES = 50  # of the small model that is fitted where there is no champion
 
 
 @dataclass(frozen=True)
@@ -81,10 +72,10 @@ class Telling:
 
 def tellings(examples: Examples, columns: Iterable[Column], headline: int) -> list[Telling]:
     """Return how well each column alone tells who leaves, the strongest first; matured snapshots only."""
-    matured = _thinned(examples.take(examples.outcomes.matured(headline)))
+    matured = thinned(examples.take(examples.outcomes.matured(headline)))
     if not len(matured):
         return []
-    sides = _Sides.of(matured, headline)
+    sides = Sides.of(matured, headline)
     found = []
     for column in columns:
         values = matured.rows[column.name]
@@ -150,7 +141,7 @@ def _what(telling: Telling) -> str:
 
 
 @dataclass(frozen=True)
-class _Sides:
+class Sides:
     """Rows with who left: `left` bool (n,), `bands` (all who left, then each band), groups to compare in."""
 
     left: np.ndarray
@@ -160,7 +151,7 @@ class _Sides:
     half: np.ndarray
 
     @classmethod
-    def of(cls, examples: Examples, headline: int) -> _Sides:
+    def of(cls, examples: Examples, headline: int) -> Sides:
         days, left = examples.outcomes.churn_days, examples.outcomes.churned(headline)
         bands = tuple(left & (days >= start) & (days < end) for start, end in bands_of(headline))
         return cls(left, (left, *bands), examples.accounts, moments(examples), halves(examples))
@@ -175,7 +166,7 @@ class _Sides:
         return area(values, y, account, moment)
 
 
-def _thinned(examples: Examples) -> Examples:
+def thinned(examples: Examples) -> Examples:
     """Return all rows of as many accounts as keep the rows under MOST_ROWS."""
     if len(examples) <= MOST_ROWS:
         return examples
@@ -185,77 +176,3 @@ def _thinned(examples: Examples) -> Examples:
 
 
 # --- the model -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ModelAlarm:
-    """What a trained model leans on and how early it tells: gain shares, the largest first, and bands."""
-
-    model: str
-    columns: int
-    gains: tuple[tuple[str, float], ...]
-    headline: Area | None = None
-    bands: tuple[Area | None, ...] = ()
-
-    def as_json(self) -> dict[str, object]:
-        """Return plain JSON values."""
-        return asdict(self) | {"gains": dict(self.gains)}
-
-
-def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAlarm:
-    """Return a champion's gain shares, and its AUROC by band on snapshots that it did not learn from."""
-    boosters = [booster for model in bundle.causes for booster in model.boosters]
-    later = micros(examples) >= np.datetime64(bundle.trained_until, "us")
-    unseen = examples.take(later & examples.outcomes.matured(headline))
-    areas: list[Area | None] = []
-    if len(unseen) and headline in bundle.ends:
-        p = bundle.probability(unseen.rows)[:, bundle.ends.index(headline)]
-        sides = _Sides.of(unseen, headline)
-        areas = [sides.area("value", p, band | ~sides.left, band) for band in sides.bands]
-    gains = _gain_shares(boosters)
-    return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, areas[0] if areas else None,
-                      tuple(areas[1:]))  # fmt: skip
-
-
-def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, settings: Training) -> ModelAlarm | None:
-    """Fit a small model to leaving within the horizon, for its gain shares; None where too few left."""
-    matured = _thinned(examples.take(examples.outcomes.matured(headline)))
-    left = matured.outcomes.churned(headline)
-    if how_many(matured.accounts[left]) < FEW_CHURNERS:
-        return None
-    chosen = fit_columns(columns, matured.rows)
-    names = [column.name for column in chosen]
-    data = lgb.Dataset(encode(chosen, matured.rows), label=left.astype(float), feature_name=names)
-    how = parameters(len(left), int(left.sum()), len(names), settings, 0)
-    booster = lgb.train(how, data, num_boost_round=TREES)
-    return ModelAlarm("a small model fitted for this", len(chosen), _gain_shares([booster]))
-
-
-def model_findings(found: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
-    """Return what the gain shares and the bands of a model say."""
-    if found is None or not found.gains:
-        return [Finding("note", "gain", "no model", "not enough data to see what a model would lean on.")]
-    clocks = {c.name for c in columns if any(m.statistic == "days until" for m in measures(c.feature.measure))}
-    clocks |= {name for name, _, _ in COVARIATES}
-    name, share = found.gains[0]
-    said = []
-    if share > GAIN:
-        honest = name in clocks or found.columns < FEW_COLUMNS
-        told = f"{share:.0%} of the split gain of {found.model}: one column decides nearly alone."
-        said.append(Finding("warning" if honest else "failure", "gain", source_of(name), told))
-    for (start, end), one in zip(bands_of(headline), found.bands, strict=False):
-        if one and one.strength > PERFECT:
-            told = f"it tells who leaves in {start} to {end} days nearly perfectly: AUROC {one.said}."
-            said.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, told))
-    return said
-
-
-def _gain_shares(boosters: Sequence[lgb.Booster]) -> tuple[tuple[str, float], ...]:
-    gained: dict[str, float] = {}
-    for booster in boosters:
-        gains = booster.feature_importance(importance_type="gain")
-        for name, gain in zip(booster.feature_name(), gains, strict=True):
-            gained[name] = gained.get(name, 0.0) + float(gain)
-    whole = sum(gained.values())
-    shares = [(name, gain / whole) for name, gain in gained.items() if whole > 0]
-    return tuple(sorted(shares, key=lambda share: (-share[1], share[0])))

@@ -1,0 +1,104 @@
+"""Leakage check on a fitted model: a single column that takes most of the split gain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from undertow.features.catalogue.cards import Column
+from undertow.features.catalogue.language import measures
+from undertow.features.replay.replay import Finding
+from undertow.features.settings import Training
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.churn.hazard import parameters
+from undertow.training.evaluation.performance import FEW_CHURNERS
+from undertow.training.examples.encoding import encode, fit_columns
+from undertow.training.examples.person_periods import COVARIATES
+from undertow.training.examples.split import Examples
+from undertow.training.leakage.auroc import (
+    Area,
+    bands_of,
+    how_many,
+    micros,
+)
+from undertow.training.leakage.columns import CHECK, FEW_COLUMNS, GAIN, PERFECT, Sides, thinned
+from undertow.training.leakage.end_states import source_of
+
+TREES = 50  # of the small model that is fitted where there is no champion
+
+
+@dataclass(frozen=True)
+class ModelAlarm:
+    """What a trained model leans on and how early it tells: gain shares, the largest first, and bands."""
+
+    model: str
+    columns: int
+    gains: tuple[tuple[str, float], ...]
+    headline: Area | None = None
+    bands: tuple[Area | None, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values."""
+        return asdict(self) | {"gains": dict(self.gains)}
+
+
+def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAlarm:
+    """Return a champion's gain shares, and its AUROC by band on snapshots that it did not learn from."""
+    boosters = [booster for model in bundle.causes for booster in model.boosters]
+    later = micros(examples) >= np.datetime64(bundle.trained_until, "us")
+    unseen = examples.take(later & examples.outcomes.matured(headline))
+    areas: list[Area | None] = []
+    if len(unseen) and headline in bundle.ends:
+        p = bundle.probability(unseen.rows)[:, bundle.ends.index(headline)]
+        sides = Sides.of(unseen, headline)
+        areas = [sides.area("value", p, band | ~sides.left, band) for band in sides.bands]
+    gains = _gain_shares(boosters)
+    return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, areas[0] if areas else None,
+                      tuple(areas[1:]))  # fmt: skip
+
+
+def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, settings: Training) -> ModelAlarm | None:
+    """Fit a small model to leaving within the horizon, for its gain shares; None where too few left."""
+    matured = thinned(examples.take(examples.outcomes.matured(headline)))
+    left = matured.outcomes.churned(headline)
+    if how_many(matured.accounts[left]) < FEW_CHURNERS:
+        return None
+    chosen = fit_columns(columns, matured.rows)
+    names = [column.name for column in chosen]
+    data = lgb.Dataset(encode(chosen, matured.rows), label=left.astype(float), feature_name=names)
+    how = parameters(len(left), int(left.sum()), len(names), settings, 0)
+    booster = lgb.train(how, data, num_boost_round=TREES)
+    return ModelAlarm("a small model fitted for this", len(chosen), _gain_shares([booster]))
+
+
+def model_findings(found: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
+    """Return what the gain shares and the bands of a model say."""
+    if found is None or not found.gains:
+        return [Finding("note", "gain", "no model", "not enough data to see what a model would lean on.")]
+    clocks = {c.name for c in columns if any(m.statistic == "days until" for m in measures(c.feature.measure))}
+    clocks |= {name for name, _, _ in COVARIATES}
+    name, share = found.gains[0]
+    said = []
+    if share > GAIN:
+        honest = name in clocks or found.columns < FEW_COLUMNS
+        told = f"{share:.0%} of the split gain of {found.model}: one column decides nearly alone."
+        said.append(Finding("warning" if honest else "failure", "gain", source_of(name), told))
+    for (start, end), one in zip(bands_of(headline), found.bands, strict=False):
+        if one and one.strength > PERFECT:
+            told = f"it tells who leaves in {start} to {end} days nearly perfectly: AUROC {one.said}."
+            said.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, told))
+    return said
+
+
+def _gain_shares(boosters: Sequence[lgb.Booster]) -> tuple[tuple[str, float], ...]:
+    gained: dict[str, float] = {}
+    for booster in boosters:
+        gains = booster.feature_importance(importance_type="gain")
+        for name, gain in zip(booster.feature_name(), gains, strict=True):
+            gained[name] = gained.get(name, 0.0) + float(gain)
+    whole = sum(gained.values())
+    shares = [(name, gain / whole) for name, gain in gained.items() if whole > 0]
+    return tuple(sorted(shares, key=lambda share: (-share[1], share[0])))
