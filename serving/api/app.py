@@ -30,17 +30,12 @@ from undertow.features.errors import (
     did_you_mean,
 )
 from undertow.serving import pages
+from undertow.serving.api.openapi import openapi
 from undertow.serving.api.prometheus import CONTENT_TYPE, Measured, Metrics
-from undertow.serving.published.answers import (
-    AtRiskAnswer,
-    AtRiskQuery,
-    Problem,
-    openapi,
-    read_query,
-    read_score_request,
-    short,
-)
-from undertow.serving.published.scores import PublishedScores, ScoresReader, Selection, as_accounts, as_csv
+from undertow.serving.published.answers import AtRiskAnswer, Problem, as_accounts
+from undertow.serving.published.requests import AtRiskQuery, read_query, read_score_request, short
+from undertow.serving.published.scores import PublishedScores, ScoresReader, Selection
+from undertow.serving.published.spreadsheet import as_csv
 
 MAX_BODY = 5_000_000  # bytes
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."

@@ -26,7 +26,9 @@ from undertow.features.simulator import simulate as simulate_world
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
 from undertow.serving.cli import console as printing
-from undertow.serving.published.scores import ScoresReader, as_accounts, as_csv
+from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.scores import ScoresReader
+from undertow.serving.published.spreadsheet import as_csv
 
 app = typer.Typer(
     name="undertow",

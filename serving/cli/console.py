@@ -30,7 +30,7 @@ from rich.text import Text
 
 from undertow.features.errors import did_you_mean
 from undertow.features.tables import EVENT_KINDS, TABLES
-from undertow.serving.published.scores import spreadsheet_text
+from undertow.serving.published.spreadsheet import spreadsheet_text
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS, SAID, Result
 from undertow.training.leakage.auroc import Area, bands_of

@@ -13,8 +13,9 @@ from msgspec.structs import asdict
 
 from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
 from undertow.serving.pages import charts
-from undertow.serving.published.answers import EXAMPLE_REQUEST, MAX_ROWS, Account, AtRiskQuery, Problem
-from undertow.serving.published.scores import PublishedScores, Selection, as_accounts
+from undertow.serving.published.answers import Account, Problem, as_accounts
+from undertow.serving.published.requests import EXAMPLE_REQUEST, MAX_ROWS, AtRiskQuery
+from undertow.serving.published.scores import PublishedScores, Selection
 
 FAMILY_NAMES = {
     "ux": "Experience",

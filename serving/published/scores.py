@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import NothingPublished, UnknownAccount
 from undertow.features.versions import POINTER, current
 from undertow.serving.published.answers import (
     Account,
-    Cause,
-    Contributions,
-    Money,
     ScoreAnswer,
-    Scored,
-    ScoreRequest,
-    TopFeature,
-    account_answer,
-    check_rows,
+    as_accounts,
+    as_scored,
     finite,
-    short,
+    scored,
 )
+from undertow.serving.published.requests import ScoreRequest, check_rows, short
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
-    from undertow.training.bundle.scores import Scores
 
 SCORES = "scores.parquet"
 DRIVERS = "drivers.json"
 MANIFEST = "manifest.json"
 BUNDLE = "bundle"
-MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
-NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons", "top_features")
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
 
 
 @dataclass(frozen=True)
@@ -181,63 +168,6 @@ class ScoresReader:
         if folder is None:
             raise NothingPublished("Nothing is published yet. Run `undertow score` in the project.")
         return folder
-
-
-def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
-    """Return rows of scores as answers."""
-    return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
-
-
-def as_scored(account: Account) -> Scored:
-    """Return what was published of an account as the answer of a scoring."""
-    return Scored(**{name: getattr(account, name) for name in Scored.__struct_fields__})
-
-
-def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any]) -> Scored:
-    """Return row `row` of live scores as an answer."""
-    days = [str(horizon) for horizon in bundle.horizons]
-    by_cause = scores.by_cause[row].T.tolist()
-    return Scored(
-        account_id=account_id,
-        probability=dict(zip(days, scores.probability[row].tolist(), strict=True)),
-        by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
-        clv=Money(manifest["value_months"], float(scores.clv[row]), manifest["currency"]),
-        value_at_risk=float(scores.value_at_risk[row]),
-        baseline_probability=scores.baseline_probability,
-        contributions=Contributions(
-            bundle.headline,
-            "probability",
-            dict(zip(FAMILIES, scores.probability_by_family[row].tolist(), strict=True)),
-            [TopFeature(*each) for each in bundle.top_features(scores, row)],
-        ),
-    )
-
-
-def as_csv(rows: pa.Table) -> str:
-    """Return rows of scores as CSV text: flat, rounded, dates as ISO, and safe in a spreadsheet."""
-    columns = [name for name in rows.column_names if not name.startswith(NOT_IN_CSV)]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in rows.select(columns).to_pylist():
-        writer.writerow([_cell(name, value) for name, value in finite(row).items()])
-    return text.getvalue()
-
-
-def spreadsheet_text(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: one that begins like it is quoted."""
-    return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
-
-
-def _cell(column: str, value: object) -> object:
-    if isinstance(value, str):
-        return spreadsheet_text(value)
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, float):
-        digits = 2 if column in MONEY else 1 if column == "tenure_days" else 4
-        return f"{value:.{digits}f}"
-    return value
 
 
 def _sum(values: pa.ChunkedArray) -> float:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from undertow.features.settings import load_settings
 from undertow.serving.cli.console import out
-from undertow.serving.published.answers import ScoreRequest
+from undertow.serving.published.requests import ScoreRequest
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 
 ROUNDS = 3

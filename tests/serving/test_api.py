@@ -17,7 +17,8 @@ import msgspec
 import pytest
 
 from undertow.serving.api.app import MAX_BODY, MAX_WAITING, Turns, make_app
-from undertow.serving.published.answers import EXAMPLE_REQUEST, MAX_ROWS, AtRiskAnswer, ScoreAnswer
+from undertow.serving.published.answers import AtRiskAnswer, ScoreAnswer
+from undertow.serving.published.requests import EXAMPLE_REQUEST, MAX_ROWS
 from undertow.serving.published.scores import ScoresReader
 from undertow.training.bundle.bundle import FORMAT
 

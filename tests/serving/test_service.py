@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from undertow.serving.api.app import MAX_BODY
-from undertow.serving.published.answers import EXAMPLE_REQUEST
+from undertow.serving.published.requests import EXAMPLE_REQUEST
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90  # seconds until a busy machine has started the service

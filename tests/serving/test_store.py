@@ -16,8 +16,10 @@ import pyarrow as pa
 import pytest
 
 from undertow.features.errors import NothingPublished, RequestError, UnknownAccount
-from undertow.serving.published.answers import ScoreRequest
-from undertow.serving.published.scores import PublishedScores, ScoresReader, as_accounts, as_csv
+from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.requests import ScoreRequest
+from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.serving.published.spreadsheet import as_csv
 
 People = tuple[tuple[Any, ...], ...]
 

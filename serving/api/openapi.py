@@ -1,0 +1,59 @@
+"""The OpenAPI description of /v1, built from the request and answer types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
+from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery, ScoreRequest
+
+
+def openapi(version: str = "1") -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of /v1."""
+    types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Problem)
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    by_name = {kind.__name__: schema for kind, schema in zip(types, schemas, strict=True)}
+    account_id = {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    asked = {
+        "required": True,
+        "content": {"application/json": {"schema": by_name["ScoreRequest"], "example": EXAMPLE_REQUEST}},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Undertow", "version": version, "description": "Churn probability and lifetime value."},
+        "paths": {
+            "/v1/score": {
+                "post": _operation("Score known accounts or feature rows.", by_name["ScoreAnswer"], requestBody=asked)
+            },
+            "/v1/at-risk": {
+                "get": _operation(
+                    "Accounts ranked by value at risk.", by_name["AtRiskAnswer"], parameters=_parameters(), csv=True
+                )
+            },
+            "/v1/accounts/{account_id}": {
+                "get": _operation("One account as published.", by_name["Account"], parameters=[account_id])
+            },
+            "/v1/drivers": {"get": _operation("What the scores react to, overall and by segment.", {"type": "object"})},
+        },
+        "components": {"schemas": components},
+    }
+
+
+def _operation(summary: str, answer: dict[str, Any], csv: bool = False, **more: Any) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content: dict[str, Any] = {"application/json": {"schema": answer}}
+    if csv:
+        content["text/csv"] = {"schema": {"type": "string"}}
+    answers = {
+        "200": {"description": "The answer.", "content": content},
+        "default": {"description": "What went wrong, and what to do.", "content": problem},
+    }
+    return {"summary": summary, **more, "responses": answers}
+
+
+def _parameters() -> list[dict[str, Any]]:
+    _, components = msgspec.json.schema_components((AtRiskQuery,))
+    properties = components["AtRiskQuery"]["properties"]
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]

@@ -1,0 +1,163 @@
+"""Requests: their types, limits and checks, for the HTTP API and the command line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+
+from undertow.features.errors import Malformed, RequestError, did_you_mean
+
+MAX_ROWS = 1000  # accounts or rows a request
+MAX_SHOWN = 10  # errors listed in one answer
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
+Cause = Literal["voluntary", "involuntary"]
+Format = Literal["json", "csv"]
+CHOICES = {"cause": get_args(Cause), "format": get_args(Format)}
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS, description="How many accounts, 1 to 1000.")]
+Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to skip.")]
+
+
+class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
+
+    A row holds every feature of the model: a number, a text for a text feature, or null where
+    unknown; it may carry an `account_id`, which is echoed. `as_of` goes with rows (default: the
+    day of the published scores).
+    """
+
+    account_ids: list[str] | None = None
+    rows: list[dict[str, Any]] | None = None
+    as_of: date | None = None
+
+
+class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which accounts of the list, ranked by value at risk."""
+
+    limit: Limit = 50
+    offset: Offset = 0
+    segment: str | None = None
+    owner: str | None = None
+    cause: Cause | None = None
+    min_value: float | None = None
+    format: Format = "json"
+
+
+def read_score_request(body: bytes) -> ScoreRequest:
+    """Return the request in `body`, or raise RequestError saying what to send instead."""
+    try:
+        request = msgspec.json.decode(body, type=ScoreRequest)
+    except msgspec.ValidationError as error:
+        raise RequestError(_in_words(str(error), ScoreRequest)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        why = str(error) if isinstance(error, msgspec.DecodeError) else "it cannot be decoded"
+        raise Malformed(f"The body is not valid JSON: {why}. NaN and Infinity are not JSON; send null.") from error
+    if (request.account_ids is None) == (request.rows is None):
+        raise RequestError("Send exactly one of account_ids or rows.")
+    _check_length("account_ids" if request.rows is None else "rows", request.account_ids or request.rows or [])
+    if request.as_of is not None:
+        _check_as_of(request.as_of, request.rows is not None)
+    return request
+
+
+def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
+    """Return the query behind `pairs` of name and text; an empty text means "not given"."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if name not in AtRiskQuery.__struct_fields__:
+            near = did_you_mean(short(name), AtRiskQuery.__struct_fields__)
+            known = ", ".join(AtRiskQuery.__struct_fields__)
+            raise RequestError(f"Unknown query parameter '{short(name)}'.{near} Known: {known}.")
+        if names.count(name) > 1:
+            raise RequestError(f"Query parameter '{name}' came more than once. Send it once.")
+    given = {name: text for name, text in pairs if text != ""}
+    try:
+        query = msgspec.convert(given, AtRiskQuery, strict=False)
+    except msgspec.ValidationError as error:
+        raise RequestError(_in_words(str(error), AtRiskQuery)) from error
+    if query.min_value is not None and not math.isfinite(query.min_value):
+        raise RequestError("min_value must be a finite amount of money.")
+    return query
+
+
+def check_rows(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], texts: Sequence[str]) -> None:
+    """Raise RequestError unless each row gives every feature a value of its kind.
+
+    `numbers`, `texts`: the features that hold numbers and texts. The first ten faults are listed.
+    """
+    faults: list[str] = []
+    for position, row in enumerate(rows):
+        faults += [f"rows[{position}]: {fault}" for fault in _faults(row, numbers, texts)]
+        if len(faults) >= MAX_SHOWN:
+            break
+    if faults:
+        refusal = RequestError(faults[0] if len(faults) == 1 else f"The rows cannot be scored. First: {faults[0]}")
+        for fault in faults[:MAX_SHOWN]:
+            refusal.add_note(fault)
+        raise refusal
+
+
+def _faults(row: Mapping[str, Any], numbers: Sequence[str], texts: Sequence[str]) -> list[str]:
+    known = (*numbers, *texts)
+    faults = [
+        f"Unknown feature '{short(name)}'.{did_you_mean(short(name), known)}"
+        for name in list(row.keys() - {*known, "account_id"})[:MAX_SHOWN]
+    ]
+    missing = [name for name in known if name not in row]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        faults.append(f"Missing features: {', '.join(missing[:5])}{more}. Send null where a value is unknown.")
+    faults += [f"{name}: expected a finite number or null." for name in numbers if not _is_number(row.get(name))]
+    faults += [f"{name}: expected a text or null." for name in texts if not _is_text(row.get(name))]
+    if not _is_text(row.get("account_id")):
+        faults.append("account_id: expected a text or null.")
+    return faults
+
+
+def _is_number(value: object) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 1e300
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _check_length(field: str, sent: Sequence[object]) -> None:
+    if not sent:
+        raise RequestError(f"{field} is empty. Send 1 to {MAX_ROWS:,}.")
+    if len(sent) > MAX_ROWS:
+        raise RequestError(f"{field} holds {len(sent):,}; at most {MAX_ROWS:,} are answered at once. Split them.")
+
+
+def _check_as_of(as_of: date, with_rows: bool) -> None:
+    if not with_rows:
+        raise RequestError("as_of goes with rows. Published accounts are answered as of the published day.")
+    if not FIRST_DAY <= as_of <= LAST_DAY:
+        raise RequestError(f"as_of must lie between {FIRST_DAY} and {LAST_DAY}.")
+
+
+def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
+    """Put msgspec's message into the caller's words; it never holds a value, only its type."""
+    unknown = re.search(r"unknown field `(.*?)`", message, re.DOTALL)
+    if unknown:
+        name, known = short(unknown[1]), asked.__struct_fields__
+        return f"Unknown field '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}."
+    field = re.search(r"`\$\.?(.*?)`$", message)
+    if "Invalid enum value" in message and field:
+        return f"{field[1]}: expected {' or '.join(CHOICES[field[1]])}."
+    said = message.partition(" - at ")[0].replace("`", "")
+    return short(f"{field[1]}: {said[:1].lower()}{said[1:]}." if field and field[1] else f"{said}.", 300)
+
+
+def short(text: str, most: int = 80) -> str:
+    """Return `text`, cut to `most` characters, so that an answer never grows with a request."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,48 @@
+"""Published scores as CSV that is safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from undertow.serving.published.answers import (
+    finite,
+)
+
+if TYPE_CHECKING:
+    pass
+
+MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
+NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons", "top_features")
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
+
+
+def as_csv(rows: pa.Table) -> str:
+    """Return rows of scores as CSV text: flat, rounded, dates as ISO, and safe in a spreadsheet."""
+    columns = [name for name in rows.column_names if not name.startswith(NOT_IN_CSV)]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for row in rows.select(columns).to_pylist():
+        writer.writerow([_cell(name, value) for name, value in finite(row).items()])
+    return text.getvalue()
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: one that begins like it is quoted."""
+    return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
+
+
+def _cell(column: str, value: object) -> object:
+    if isinstance(value, str):
+        return spreadsheet_text(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, float):
+        digits = 2 if column in MONEY else 1 if column == "tenure_days" else 4
+        return f"{value:.{digits}f}"
+    return value
