@@ -16,7 +16,8 @@ import httpx
 import msgspec
 import pytest
 
-from undertow.serving.api.app import MAX_BODY, MAX_WAITING, Turns, make_app
+from undertow.serving.api.app import make_app
+from undertow.serving.api.limits import MAX_BODY, MAX_WAITING, Turns
 from undertow.serving.published.answers import AtRiskAnswer, ScoreAnswer
 from undertow.serving.published.requests import EXAMPLE_REQUEST, MAX_ROWS
 from undertow.serving.published.scores import ScoresReader

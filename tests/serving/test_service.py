@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from undertow.serving.api.app import MAX_BODY
+from undertow.serving.api.limits import MAX_BODY
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,127 @@
+"""Errors as HTTP answers: one shape, application/problem+json (RFC 9457), or a page."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from undertow.features.errors import (
+    Malformed,
+    ModelRefusal,
+    NothingPublished,
+    RequestError,
+    TooLarge,
+    UnknownAccount,
+    did_you_mean,
+)
+from undertow.serving import pages
+from undertow.serving.api.responses import as_json, as_page, logger
+from undertow.serving.published.answers import Problem
+from undertow.serving.published.requests import short
+
+STATUS: dict[type[Exception], int] = {
+    NothingPublished: 503,
+    ModelRefusal: 503,
+    UnknownAccount: 404,
+    TooLarge: 413,
+    Malformed: 400,
+    RequestError: 422,
+}
+COME_BACK = {503: {"Retry-After": "30"}}  # seconds
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Answer any refusal in the one shape; on a page's address, as a page."""
+    if isinstance(error, HTTPException):
+        status, detail, headers = error.status_code, _http_detail(request, error), dict(error.headers or {})
+    else:
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+        detail, headers = str(error), COME_BACK.get(status, {})
+    title = _title(error, status)
+    problem = Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
+    response = problem_answer(problem, _wants_page(request))
+    response.headers.update(headers)
+    return response
+
+
+def problem_answer(problem: Problem, as_a_page: bool) -> Response:
+    """Return a problem as a page or as problem+json."""
+    if as_a_page:
+        return as_page(pages.problem(problem), problem.status)
+    return as_json(problem, problem.status, "application/problem+json")
+
+
+class LastResort:
+    """The one broad except: what nobody foresaw becomes a 500 that tells nothing of its input."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; log an unforeseen error by type and place, never by its words."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        started = False
+
+        async def note(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Exception as error:
+            incident = secrets.token_hex(4)
+            logger.error("Incident %s: %s at %s", incident, type(error).__name__, _place(error))
+            if not started:
+                answer = problem_answer(_unforeseen(incident), _wants_page(Request(scope)))
+                await answer(scope, receive, send)
+
+
+def _unforeseen(incident: str) -> Problem:
+    detail = f"Something went wrong on our side. The log has it as incident {incident}."
+    return Problem("urn:undertow:internal-error", "Internal error", 500, detail)
+
+
+def _place(error: Exception) -> str:
+    """Return the file and line that raised, without any value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "an unknown place" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+def _title(error: Exception, status: int) -> str:
+    if isinstance(error, HTTPException | ClientDisconnect):
+        return HTTPStatus(status).phrase
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__)
+    return words.capitalize()
+
+
+def _urn(title: str) -> str:
+    return "urn:undertow:" + re.sub(r"[^a-z]+", "-", title.lower())
+
+
+def _http_detail(request: Request, error: HTTPException) -> str:
+    path = short(request.url.path)
+    if error.status_code == 404:
+        templates = [route.path for route in request.app.routes]
+        return f"Nothing is found at '{path}'.{did_you_mean(path, templates)}"
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{short(request.method, 10)} is not answered at '{path}'. Use {allowed}."
+    return error.detail
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether a person is reading: a page's own address, or a browser outside /v1."""
+    path = request.scope["path"]
+    if path == "/" or path.startswith("/accounts/"):
+        return True
+    return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
