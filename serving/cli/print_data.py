@@ -1,0 +1,84 @@
+"""Printed reports of `undertow check`, `features` and `simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from undertow.features.errors import did_you_mean
+from undertow.features.tables import EVENT_KINDS, TABLES
+
+if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
+    from undertow.features.build import FeatureTable
+    from undertow.features.simulator import Summary
+    from undertow.features.sources.loaded import Tables
+from undertow.serving.cli.console import out, short, show, table
+
+
+def print_check(tables: Tables) -> None:
+    """Print rows read and kept a table, each reason of the quarantine, and the project's own checks."""
+    overview = table("Table", "Rows read", "Kept", "Refused", "Repeated", right=(1, 2, 3, 4))
+    for report in tables.reports:
+        repeated = report.read - report.kept - report.refused
+        overview.add_row(report.table, f"{report.read:,}", f"{report.kept:,}",
+                         f"{report.refused:,} ({report.refused_share:.1%})", f"{repeated:,}")  # fmt: skip
+    show(overview)
+    reasons = table("Table", "Why rows were not kept", "Rows", "Example", right=(2,))
+    for report in tables.reports:
+        for reason in report.reasons:
+            reasons.add_row(report.table, reason.reason, f"{reason.rows:,}", escape(short(reason.example)))
+    if reasons.row_count:
+        show(reasons)
+    if tables.findings:
+        findings = table("Your checks", "Rows", "Of", "Example", right=(1, 2))
+        for found in tables.findings:
+            of = f"{found.of:,}" if found.of else "-"
+            findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(short(found.example)))
+        show(findings)
+    for kind, count in tables.unknown_kinds.items():
+        hint = did_you_mean(kind, EVENT_KINDS)
+        out.print(f"! {count:,} events of the kind '{kind}' are kept, but no feature knows it.{hint}", markup=False,
+                  soft_wrap=True)  # fmt: skip
+    for name in tables.unused:
+        out.print(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}", markup=False, soft_wrap=True)
+    out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")
+    out.print(f"Quarantined rows lie in {tables.folder / 'quarantine'}.", soft_wrap=True)
+
+
+def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
+    """Print what a simulated world holds, where it lies and how to go on."""
+    table = table("Table", "Rows", right=(1,))
+    for name, rows in summary.rows.items():
+        table.add_row(name, f"{rows:,}")
+    show(table)
+    out.print(
+        f"World {summary.world}, seed {summary.seed}: {summary.accounts:,} accounts over {summary.days} days, "
+        f"in {folder}.",
+        soft_wrap=True,
+    )
+    if truth is not None:
+        out.print(f"What is true of it lies in {truth}; nothing that learns may read it.", soft_wrap=True)
+    out.print(f"Next: undertow init --connector demo --data {folder} --project my-world", soft_wrap=True)
+
+
+def print_features(built: FeatureTable) -> None:
+    """Print what was built, and what could not be for want of a table."""
+    rows = built.read()
+    out.print(
+        f"{rows.num_rows:,} snapshots of {len(set(rows['account_id'].to_pylist())):,} accounts at "
+        f"{len(built.as_ofs)} moments, {built.as_ofs[0]:%Y-%m-%d} to {built.as_ofs[-1]:%Y-%m-%d}; "
+        f"{len(built.catalogue.features)} features in {len(built.catalogue.columns)} columns.",
+        soft_wrap=True,
+    )
+    _print_dropped(built)
+    out.print(f"They lie in {built.folder}.", soft_wrap=True)
+
+
+def _print_dropped(built: FeatureTable) -> None:
+    lacking: dict[str, list[str]] = {}
+    for name, table in built.catalogue.dropped.items():
+        lacking.setdefault(table, []).append(name)
+    for table, names in lacking.items():
+        out.print(f"No {table} table, so left out: {', '.join(names)}.", soft_wrap=True)

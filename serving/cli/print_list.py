@@ -1,0 +1,97 @@
+"""Printed reports of `undertow score`, `at-risk` and `drivers`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from rich.markup import escape
+from rich.padding import Padding
+from rich.text import Text
+
+if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
+    from undertow.serving.jobs.bulk import BulkReport
+    from undertow.serving.jobs.score import ScoreReport
+from undertow.serving.cli.console import out, show, table
+
+
+def print_bulk(report: BulkReport) -> None:
+    """Say how many probabilities were written where."""
+    folder = report.folder / f"as_of={report.as_of:%Y-%m-%d}"
+    out.print(f"Wrote the probabilities of {report.accounts:,} accounts by {report.model_version} to {folder}.",
+              soft_wrap=True)  # fmt: skip
+
+
+def print_score(report: ScoreReport, currency: str) -> None:
+    """Print what was published."""
+    out.print(
+        f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
+        f"{report.value_at_risk:,.0f} {currency} at risk over 12 months.",
+        soft_wrap=True,
+    )
+    for note in report.notes:
+        out.print(f"! {note}", soft_wrap=True)
+    out.print(f"Published in {report.folder}.", soft_wrap=True)
+
+
+def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
+    """Print the list, by value at risk: a line of numbers an account, and its reasons below."""
+    headline, currency = manifest["headline"], manifest["currency"]
+    names = [_name(row) for row in rows.to_pylist()]
+    wide = min(max([len(name) for name in names] + [len("Account")]), 40)
+    leaves = f"Leaves in {headline} d"
+    out.print(f"[bold]{'Account':<{wide}}{'MRR ' + currency:>12}{leaves:>17}{'At risk':>11}  Renews[/]")
+    for name, row in zip(names, rows.to_pylist(), strict=True):
+        renews = f"{row['renews_at']:%Y-%m-%d}" if row["renews_at"] else "-"
+        numbers = f"{row['mrr']:>12,.0f}{row[f'p_{headline}']:>17.0%}{row['value_at_risk']:>11,.0f}  {renews}"
+        out.print(f"[bold]{escape(f'{name[:wide]:<{wide}}')}[/]{numbers}", highlight=False)
+        beside = (row["account_id"], row["owner"], row["segment"], f"the likelier cause is {row['cause']}")
+        _below(" · ".join(text for text in beside if text), "dim")
+        for reason in row["reasons"]:
+            _below(_reason(reason))
+    out.print()
+    out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by {currency} at risk over "
+              f"{manifest['value_months']} months ({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["name"] or row["account_id"])
+
+
+def _below(text: str, style: str = "") -> None:
+    out.print(Padding(Text(text, style=style), (0, 0, 0, 2)))
+
+
+def print_drivers(found: dict[str, Any]) -> None:
+    """Print the drivers over all accounts, then by segment, with their grade."""
+    table = table("Family", "Moves a score by", "Pushes up or down", "First for", "Mostly through", right=(1, 2, 3))
+    for family in found["families"]:
+        first = family["share_of_accounts_first"]
+        through = "; ".join(feature["sentence"] for feature in family["top_features"][:2])
+        table.add_row(
+            family["family"],
+            _points(family["mean_absolute_contribution"], signed=False),
+            _points(family["mean_contribution"]),
+            "-" if first is None else f"{first:.0%}",
+            escape(through),
+        )
+    show(table)
+    families = [family["family"] for family in found["families"]]
+    segments = table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
+    for segment in found["segments"]:
+        shares = {share["family"]: _points(share["mean_contribution"]) for share in segment["families"]}
+        told = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)
+        leaves = f"{segment['mean_probability']:.1%}"
+        segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", leaves, *told)
+    show(segments)
+    out.print(f"Points are percentage points of the chance of leaving in {found['horizon']} days, as of "
+              f"{found['as_of']}. {found['note']}", soft_wrap=True)  # fmt: skip
+
+
+def _reason(reason: dict[str, Any]) -> str:
+    """A reason in one line: its family and the first fact behind it; the page and the CSV tell all."""
+    return f"{reason['family']}: {reason['evidence'][0]['said']}"
+
+
+def _points(share: float, signed: bool = True) -> str:
+    return f"{100 * share:+.1f} pt" if signed else f"{100 * share:.1f} pt"

@@ -1,0 +1,95 @@
+"""Printed report of `undertow metrics`, as a table or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from undertow.serving.published.spreadsheet import spreadsheet_text
+
+if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
+    from undertow.training.business_metrics.metrics import Metric, Unit
+    from undertow.training.business_metrics.monthly import Business, Number
+from undertow.serving.cli.console import out, show, table
+
+
+def print_metrics(found: Business) -> None:
+    """Print the business numbers: a row a metric (and group), a column a month, n below every number."""
+    months = found.months[-max(1, (out.width - 34 - 14 * (found.by is not None)) // 14) :]
+    by = (found.by.capitalize(),) if found.by else ()
+    names = [f"{month.starts:%Y-%m}" for month in months]
+    table = table("Metric", *by, *names, right=range(1 + len(by), 1 + len(by) + len(months)))
+    table.columns[0].max_width = 32
+    for card in found.cards:
+        for group in found.groups:
+            named = f"{card.name}\n[dim]{escape(_sentence(card, found))}[/dim]" if group == found.groups[0] else ""
+            cells = [_number(number, card.unit) for number in found.line(card.name, group)[-len(months) :]]
+            table.add_row(named, *((escape(group),) if by else ()), *cells)
+    show(table)
+    if len(months) < len(found.months):
+        shown = f"The newest {len(months)} of {len(found.months)} months are shown"
+        out.print(f"{shown}; --format csv and --plot have all.", soft_wrap=True)
+    _print_metrics_notes(found)
+
+
+def print_metrics_plot(found: Business, path: Path) -> None:
+    """Print where the picture lies, and what a reader must know."""
+    _print_metrics_notes(found)
+    out.print(f"Drawn in {path}.", soft_wrap=True)
+
+
+def metrics_csv(found: Business) -> str:
+    """Return the numbers as CSV text, a row a metric, month and group; safe in a spreadsheet."""
+    text = io.StringIO()
+    columns = ("metric", "month", "group", "value", "low", "high", "n", "accounts", "status")
+    writer = csv.DictWriter(text, (*columns, "unit"))
+    writer.writeheader()
+    units = {card.name: card.unit for card in found.cards}
+    for number in found.numbers:
+        group = spreadsheet_text(number.group)
+        writer.writerow(number.as_json() | {"group": group, "unit": units[number.metric]})
+    return text.getvalue()
+
+
+def _print_metrics_notes(found: Business) -> None:
+    lacking: dict[str, list[str]] = {}
+    for name, why in found.left_out.items():
+        lacking.setdefault(why, []).append(name)
+    for why, names in lacking.items():
+        out.print(f"Left out: {', '.join(names)} ({why}).", markup=False, soft_wrap=True)
+    for note in found.notes:
+        out.print(f"! {note}", markup=False, soft_wrap=True)
+
+
+def _sentence(card: Metric, found: Business) -> str:
+    unit = found.currency if card.unit == "money" else card.unit
+    return card.sentence if unit in ("share", "points", "score", "per visit") else f"{card.sentence}, {unit}"
+
+
+def _number(number: Number, unit: Unit) -> str:
+    """A number in up to three lines: the value, its 95 % interval, n; or why it is not shown."""
+    if number.value is None:
+        first, _, last = number.status.rpartition(" ")
+        return f"[dim]{first}\n{last},\nn {number.n:,}[/dim]"
+    lines = [_in_unit(number.value, unit) + (" ~" if number.status == "wide" else "")]
+    if number.low is not None and number.high is not None:
+        lines.append(f"[dim]{_in_unit(number.low, unit).rstrip('%')}..{_in_unit(number.high, unit)}[/dim]")
+    return "\n".join([*lines, f"[dim]n {number.n:,}[/dim]"])
+
+
+def _in_unit(value: float, unit: Unit) -> str:
+    match unit:
+        case "share":
+            return f"{value:.1%}"
+        case "money" | "ms":
+            return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.2f}"
+        case "points":
+            return f"{round(value):+d}" if round(value) else "0"
+        case "hours" | "days":
+            return f"{value:,.1f}"
+        case "score" | "per visit":
+            return f"{value:.2f}"

@@ -1,0 +1,138 @@
+"""Printed reports of `undertow train` and `audit`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from undertow.training.evaluation.intervals import Estimate
+from undertow.training.evaluation.performance import METRICS, SAID, Result
+from undertow.training.leakage.auroc import Area, bands_of
+
+if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
+    from undertow.features.replay.replay import Comparison
+    from undertow.training.evaluation.report import TrainReport
+    from undertow.training.leakage.audit import AuditReport
+from undertow.serving.cli.console import ROOM, out, short, show, table
+
+MOST_COLUMNS = 10  # of those that differ, shown of a comparison
+
+
+def print_training(report: TrainReport) -> None:
+    """Print the results beside their baselines, with intervals, and the verdict."""
+    dates, learned = report.dates, report.learned
+    out.print(
+        f"Learned from {learned['train_snapshots']:,} snapshots ({dates.train[0]:%Y-%m-%d} to "
+        f"{dates.train[-1]:%Y-%m-%d}) of {learned['train_accounts']:,} accounts, of which "
+        f"{learned['train_churners']:,} left; judged at {', '.join(f'{day:%Y-%m-%d}' for day in dates.test)}.",
+        soft_wrap=True,
+    )
+    show(results_table(report.results))
+    if report.by_segment:
+        show(segments_table(report.by_segment))
+    for note in report.notes:
+        out.print(f"! {note}", soft_wrap=True)
+    out.print(f"{report.verdict.said} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
+
+
+def results_table(results: Sequence[Result]) -> Table:
+    """Return the table of results: a block a horizon, a line a model; all metrics where there is room."""
+    metrics = _metrics_that_fit()
+    table = table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
+    for position, result in enumerate(results):
+        first = position == 0 or results[position - 1].horizon != result.horizon
+        last = position + 1 == len(results) or results[position + 1].horizon != result.horizon
+        table.add_row(
+            str(result.horizon) if first else "",
+            result.model,
+            *(_estimate(result.metrics[name]) for name in metrics),
+            f"{result.churners:,} / {result.rows:,}" if first else "",
+            end_section=last,
+        )
+    return table
+
+
+def segments_table(by_segment: dict[str, Result]) -> Table:
+    """Return the model's results inside each segment that has churners enough."""
+    metrics = _metrics_that_fit()
+    table = table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
+    for name, result in by_segment.items():
+        numbers = [_estimate(result.metrics[metric]) for metric in metrics]
+        table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
+    return table
+
+
+def print_audit(report: AuditReport) -> None:
+    """Print what was compared, how well single columns tell who leaves, and every finding, failures first."""
+    for comparison in report.comparisons:
+        _print_comparison(comparison)
+    if report.tellings:
+        show(_tellings_table(report))
+    if report.model and report.model.gains:
+        told = ", ".join(f"{name} {share:.0%}" for name, share in report.model.gains[:3])
+        out.print(f"Split gain of {report.model.model}: {told}.\n", soft_wrap=True, markup=False)
+    for found in report.findings:
+        level = (f"{found.level:<9}", _LEVEL_STYLE[found.level])
+        out.print(Text.assemble(level, (found.culprit, "bold"), f": {found.said}"), soft_wrap=True)
+    if not report.failures:
+        out.print("Clean: nothing that was looked at knows the future.", soft_wrap=True)
+
+
+_LEVEL_STYLE = {"failure": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    moments = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in comparison.as_ofs[:3])
+    if len(comparison.as_ofs) > 3:
+        moments = f"{len(comparison.as_ofs)} from {comparison.as_ofs[0]:%Y-%m-%d} to {comparison.as_ofs[-1]:%Y-%m-%d}"
+    differ = len(comparison.differing)
+    strangers = len(comparison.lost) + len(comparison.gained)
+    verdict = f"{differ} columns and {strangers} rows at risk differ." if differ or strangers else "all equal."
+    out.print(
+        f"Snapshots of {moments} built from {comparison.record}: {comparison.rows:,} rows of "
+        f"{len(comparison.columns)} columns compared with those built from everything; {verdict}",
+        soft_wrap=True, markup=False,
+    )  # fmt: skip
+    if differ:
+        table = table("Column", "Rows", "Differ", "Such as", "At", "Then", "Now", right=(1, 2, 5, 6))
+        for column in comparison.differing[:MOST_COLUMNS]:
+            table.add_row(column.column, f"{column.rows:,}", f"{column.differ:,}", escape(str(column.account)),
+                          f"{column.as_of:%Y-%m-%d}", _audited(column.then), _audited(column.now))  # fmt: skip
+        show(table)
+        if differ > MOST_COLUMNS:
+            out.print(f"... and {differ - MOST_COLUMNS} more; --json has them all.\n")
+
+
+def _tellings_table(report: AuditReport) -> Table:
+    """Return the columns that tell best who leaves, alone, and the model, by days to churn."""
+    bands = [f"in {start}-{end} d" for start, end in bands_of(report.headline)]
+    table = table("AUROC of one column alone", f"Leave within {report.headline} d", *bands, right=range(1, 5))
+    for telling in report.tellings[:3]:
+        name = telling.column if telling.view != "filled" else f"{telling.column} is filled"
+        table.add_row(name, *(_area(area) for area in (telling.headline, *telling.bands)))
+    if report.model and report.model.headline:
+        table.add_row(report.model.model, *(_area(area) for area in (report.model.headline, *report.model.bands)))
+    return table
+
+
+def _area(area: Area | None) -> str:
+    return "too few" if area is None else f"{area.value:.2f}\n[dim]{area.low:.2f}..{area.high:.2f}[/dim]"
+
+
+def _audited(value: object) -> str:
+    return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(short(str(value), 30))
+
+
+def _estimate(estimate: Estimate) -> str:
+    if not math.isfinite(estimate.value):
+        return "-"
+    return f"{estimate.value:.3f}\n[dim]{estimate.low:.2f}..{estimate.high:.2f}[/dim]"
+
+
+def _metrics_that_fit() -> tuple[str, ...]:
+    return METRICS if out.width >= ROOM - 8 else ("auroc", "log_loss", "calibration")
