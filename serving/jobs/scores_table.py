@@ -1,0 +1,117 @@
+"""The table of published scores: one row per account, ranked by value at risk."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.settings import Settings
+from undertow.features.sources.loaded import Tables
+from undertow.serving.jobs.reasons import Reason, reasons_of
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.scores import Scores
+from undertow.training.examples.outcomes import CAUSES
+
+EVIDENCE = pa.struct(
+    [
+        ("feature", pa.string()),
+        ("sentence", pa.string()),
+        ("unit", pa.string()),
+        ("value", pa.float64()),
+        ("before", pa.float64()),
+        ("typical", pa.float64()),
+        ("said", pa.string()),
+    ]
+)
+REASONS = pa.list_(
+    pa.struct(
+        [
+            ("family", pa.string()),
+            ("contribution", pa.float64()),
+            ("agreement", pa.float64()),
+            ("evidence", pa.list_(EVIDENCE)),
+        ]
+    )
+)
+TOP_FEATURES = pa.list_(
+    pa.struct([("feature", pa.string()), ("family", pa.string()), ("contribution", pa.float64())])
+)
+
+
+def scores_table(
+    settings: Settings, tables: Tables, bundle: Bundle, rows: pa.Table, scores: Scores, version: str
+) -> pa.Table:
+    """Return one row an account, by value at risk from the highest; the account's id breaks ties."""
+    facts = _account_facts(tables, rows)
+    as_of = rows["as_of"].to_pylist()
+    renews = [
+        None if days is None else moment + timedelta(days=days)
+        for moment, days in zip(as_of, rows["days_to_renewal"].to_pylist(), strict=True)
+    ]
+    headline = bundle.ends.index(bundle.headline)
+    likelier = scores.by_cause[:, headline, 1] > scores.by_cause[:, headline, 0]
+    told = _reasons(bundle, scores, rows)
+    columns: dict[str, object] = {
+        "account_id": rows["account_id"],
+        **facts,
+        "as_of": rows["as_of"],
+        "mrr": rows["mrr"],
+        "currency": [settings.value.currency] * rows.num_rows,
+        "tenure_days": rows["tenure_days"],
+        "renews_at": pa.array(renews, pa.timestamp("us")),
+        "cause": [CAUSES[int(which)] for which in likelier],
+        **_probabilities(bundle, scores),
+        "clv": scores.clv,
+        "clv_if_kept": scores.clv_if_kept,
+        "value_at_risk": scores.value_at_risk,
+        "baseline_probability": np.full(rows.num_rows, scores.baseline_probability),
+        "baseline_log_odds": np.full(rows.num_rows, scores.baseline_log_odds),
+        **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(FAMILIES)},
+        **{f"log_odds_{f}": scores.log_odds_by_family[:, i] for i, f in enumerate(FAMILIES)},
+        "top_features": pa.array([_top_features(bundle, scores, row) for row in range(rows.num_rows)], TOP_FEATURES),
+        "reasons": pa.array([[asdict(reason) for reason in mine] for mine in told], REASONS),
+        **{
+            f"reason_{number + 1}": pa.array(
+                [mine[number].said if len(mine) > number else None for mine in told], pa.string()
+            )
+            for number in range(2)
+        },
+        "model_version": [version] * rows.num_rows,
+    }
+    return pa.table(columns).sort_by([("value_at_risk", "descending"), ("account_id", "ascending")])
+
+
+def _probabilities(bundle: Bundle, scores: Scores) -> dict[str, np.ndarray]:
+    found = {}
+    for position, horizon in enumerate(bundle.ends):
+        found[f"p_{horizon}"] = scores.probability[:, position]
+        for number, cause in enumerate(CAUSES):
+            found[f"p_{cause}_{horizon}"] = scores.by_cause[:, position, number]
+    return found
+
+
+def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
+    """Return name, segment, country and owner of each row's account, as they stand today."""
+    names = ["name", "segment", "country", "owner"]
+    accounts = pq.read_table(tables.path("accounts"), columns=["account_id", *names]).to_pylist()
+    by_id = {account["account_id"]: account for account in accounts}
+    mine = [by_id.get(account, {}) for account in rows["account_id"].to_pylist()]  # merged away: nothing is told
+    return {name: pa.array([account.get(name) for account in mine], pa.string()) for name in names}
+
+
+def _reasons(bundle: Bundle, scores: Scores, rows: pa.Table) -> list[tuple[Reason, ...]]:
+    return [reasons_of(bundle, scores, row, values) for row, values in enumerate(rows.to_pylist())]
+
+
+def _top_features(bundle: Bundle, scores: Scores, row: int) -> list[dict[str, object]]:
+    names = ("feature", "family", "contribution")
+    return [dict(zip(names, each, strict=True)) for each in bundle.top_features(scores, row)]
+
+
+def feature_columns(bundle: Bundle, rows: pa.Table) -> pa.Table:
+    return rows.select(["account_id", "as_of", *(column.name for column in bundle.columns)])
