@@ -37,3 +37,8 @@ def measured(value: float | None, unit: str, currency: str) -> str:
             return money(value, currency)
         case _:
             return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def short(text: str, most: int = 80) -> str:
+    """Return `text`, cut to `most` characters, so that an answer never grows with a request."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -13,7 +13,7 @@ from undertow.features.errors import (
     RequestError,
     TooLarge,
 )
-from undertow.serving.published.requests import short
+from undertow.serving.formatting import short
 
 MAX_BODY = 5_000_000  # bytes
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."

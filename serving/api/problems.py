@@ -22,8 +22,8 @@ from undertow.features.errors import (
 )
 from undertow.serving import pages
 from undertow.serving.api.responses import as_json, as_page, logger
+from undertow.serving.formatting import short
 from undertow.serving.published.answers import Problem
-from undertow.serving.published.requests import short
 
 STATUS: dict[type[Exception], int] = {
     NothingPublished: 503,

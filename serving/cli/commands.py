@@ -25,7 +25,7 @@ from undertow.features.simulator import WORLDS
 from undertow.features.simulator import simulate as simulate_world
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
-from undertow.serving.cli import console as printing
+from undertow.serving.cli import console, print_data, print_list, print_metrics, print_model
 from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.scores import ScoresReader
 from undertow.serving.published.spreadsheet import as_csv
@@ -79,7 +79,7 @@ def _refusing(command: Any) -> Any:
         try:
             command(*args, **options)
         except UndertowError as refusal:
-            printing.err.print(f"[bold red]undertow:[/] {escape(str(refusal))}", soft_wrap=True)
+            console.err.print(f"[bold red]undertow:[/] {escape(str(refusal))}", soft_wrap=True)
             raise typer.Exit(1) from refusal
 
     return run
@@ -99,7 +99,7 @@ def init(
 ) -> None:
     """Write undertow.toml (and its SELECTs) for a connector, or an empty one with comments."""
     written = connectors.write_project(connector, data, project)
-    printing.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
+    console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
 
 
 @app.command(epilog="Example: undertow check --json")
@@ -107,12 +107,12 @@ def init(
 def check(project: Project = HERE, json: Json = False) -> None:
     """Read every source, count what was kept and why rows were not, and ask the project's own checks."""
     settings = load_settings(project)
-    with printing.progress() as tell:
+    with console.progress() as tell:
         tables = read_tables(settings, _now(), tell)
     if json:
-        printing.print_json(tables.as_json())
+        console.print_json(tables.as_json())
     else:
-        printing.print_check(tables)
+        print_data.print_check(tables)
     refuse_dirt(tables, settings.data.max_quarantine_share)
 
 
@@ -121,13 +121,13 @@ def check(project: Project = HERE, json: Json = False) -> None:
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
     """Build the features of every account at risk, at each moment of the calendar or at one."""
     settings = load_settings(project)
-    with printing.progress() as tell:
+    with console.progress() as tell:
         tables = load_tables(settings, _now(), tell)
         built = build_features(settings, tables, [as_of] if as_of else calendar(settings, tables), tell)
     if json:
-        printing.print_json(built.as_json())
+        console.print_json(built.as_json())
     else:
-        printing.print_features(built)
+        print_data.print_features(built)
 
 
 def _png(path: Path | None) -> Path | None:
@@ -151,20 +151,20 @@ def metrics(
     from undertow.training.business_metrics.plot import trends_plot
 
     settings = load_settings(project)
-    with printing.progress() as tell:
+    with console.progress() as tell:
         tables = load_tables(settings, _now(), tell)
     found = business_numbers(settings, tables, metric or (), by.value if by else None, months)
     if plot:
         trends_plot(plot, found)
-        printing.print_metrics_plot(found, plot)
+        print_metrics.print_metrics_plot(found, plot)
         return
     match format:
         case Format.csv:
-            sys.stdout.write(printing.metrics_csv(found))
+            sys.stdout.write(print_metrics.metrics_csv(found))
         case Format.json:
-            printing.print_json(found.as_json())
+            console.print_json(found.as_json())
         case Format.table:
-            printing.print_metrics(found)
+            print_metrics.print_metrics(found)
 
 
 @app.command(epilog="Example: undertow train --json > training.json")
@@ -174,12 +174,12 @@ def train(project: Project = HERE, json: Json = False) -> None:
     from undertow.training.train import train as train_model
 
     settings = load_settings(project)
-    with printing.progress() as tell:
+    with console.progress() as tell:
         report = train_model(settings, _now(), tell)
     if json:
-        printing.print_json(report.as_json())
+        console.print_json(report.as_json())
     else:
-        printing.print_training(report)
+        print_model.print_training(report)
         _say_where_runs_lie(settings)
 
 
@@ -198,14 +198,14 @@ def score(
 
     settings = load_settings(project)
     report: ScoreReport | BulkReport
-    with printing.progress() as tell:
+    with console.progress() as tell:
         report = (score_in_bulk if bulk else score_accounts)(settings, _now(), as_of, tell)
     if isinstance(report, BulkReport) and not json:
-        printing.print_bulk(report)
+        print_list.print_bulk(report)
     elif json:
-        printing.print_json(report.as_json())
+        console.print_json(report.as_json())
     elif isinstance(report, ScoreReport):
-        printing.print_score(report, settings.value.currency)
+        print_list.print_score(report, settings.value.currency)
 
 
 @app.command(name="at-risk", epilog="Example: undertow at-risk --owner 'Mira Holt' --limit 20 --format csv > list.csv")
@@ -231,7 +231,7 @@ def at_risk(
             listed = msgspec.json.encode(as_accounts(found.rows, published.manifest))
             sys.stdout.write(msgspec.json.format(listed, indent=2).decode() + "\n")
         case Format.table:
-            printing.print_at_risk(found.rows, published.manifest, found.total)
+            print_list.print_at_risk(found.rows, published.manifest, found.total)
 
 
 @app.command(epilog="Example: undertow drivers --json")
@@ -240,9 +240,9 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
     """Print what the published scores react to, over all accounts and by segment."""
     published = ScoresReader(load_settings(project).store_path()).latest()
     if json:
-        printing.print_json(published.drivers)
+        console.print_json(published.drivers)
     else:
-        printing.print_drivers(published.drivers)
+        print_list.print_drivers(published.drivers)
 
 
 @app.command(epilog="Example: undertow audit --against ../export-of-march")
@@ -259,12 +259,12 @@ def audit(
     from undertow.training.leakage.audit import refuse_leaks
 
     settings = load_settings(project)
-    with printing.progress() as tell:
+    with console.progress() as tell:
         report = audit_leaks(settings, _now(), against, snapshots, seed, tell)
     if json:
-        printing.print_json(report.as_json())
+        console.print_json(report.as_json())
     else:
-        printing.print_audit(report)
+        print_model.print_audit(report)
     refuse_leaks(report)
 
 
@@ -285,7 +285,7 @@ def serve(
         "BENTOML_HOME": str(store / "bentoml" / str(port)),
         "BENTOML_DO_NOT_TRACK": "True",
     }
-    printing.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)
+    console.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)
     command = [sys.executable, "-m", "bentoml", "serve", "undertow.serving.service:Undertow"]
     os.execve(sys.executable, [*command, "--host", host, "--port", str(port)], environment)
 
@@ -304,13 +304,13 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Write the tables of a simulated company, and apart from them what is true of it."""
-    with printing.progress() as tell:
+    with console.progress() as tell:
         summary = simulate_world(world, out, seed=seed, accounts=accounts, months=months, truth=truth,
                                  progress=lambda share: tell("simulating", share))  # fmt: skip
     if json:
-        printing.print_json(summary.as_json())
+        console.print_json(summary.as_json())
     else:
-        printing.print_simulated(summary, out, truth)
+        print_data.print_simulated(summary, out, truth)
 
 
 @app.command(epilog="Example: undertow demo --project demo")
@@ -322,7 +322,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
 ) -> None:
     """Make the demo world, train on it, and print the list, the drivers and where everything lies."""
-    with printing.progress() as tell:
+    with console.progress() as tell:
         simulate_world("demo", project / "data", seed=seed, accounts=accounts, months=months,
                        progress=lambda share: tell("simulating", share))  # fmt: skip
     if not (project / "undertow.toml").exists():
@@ -334,18 +334,18 @@ def demo(
         ("Accounts at risk", at_risk),
         ("What drives it", drivers),
     ):
-        printing.out.rule(f"[bold]{title}", align="left")
+        console.out.rule(f"[bold]{title}", align="left")
         job(project=project)
     _say_where_all_lies(load_settings(project), project)
 
 
 def _say_where_runs_lie(settings: Settings) -> None:
     address = os.path.relpath(settings.store_path("mlflow.db"))
-    printing.out.print(f"See it with: mlflow ui --backend-store-uri sqlite:///{address}", soft_wrap=True)
+    console.out.print(f"See it with: mlflow ui --backend-store-uri sqlite:///{address}", soft_wrap=True)
 
 
 def _say_where_all_lies(settings: Settings, project: Path) -> None:
-    printing.out.rule("[bold]Where everything lies", align="left")
+    console.out.rule("[bold]Where everything lies", align="left")
     store = Path(os.path.relpath(settings.store_path()))
     for what, where in (
         ("Settings", project / "undertow.toml"),
@@ -354,9 +354,9 @@ def _say_where_all_lies(settings: Settings, project: Path) -> None:
         ("Scores", store / "scores"),
         ("Refused rows", store / "tables"),
     ):
-        printing.out.print(f"  {what:<13}{where}", soft_wrap=True)
+        console.out.print(f"  {what:<13}{where}", soft_wrap=True)
     program = Path(os.path.relpath(sys.argv[0]))
-    printing.out.print(f"\nNext: {program} serve --project {project}", soft_wrap=True)
+    console.out.print(f"\nNext: {program} serve --project {project}", soft_wrap=True)
 
 
 def _option(project: Path) -> str:

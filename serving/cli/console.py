@@ -55,11 +55,7 @@ def print_json(content: object) -> None:
     out.print_json(json.dumps(content, allow_nan=False, default=str))
 
 
-def short(text: str, most: int = 90) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def table(*headers: str, right: Sequence[int] = ()) -> Table:
+def new_table(*headers: str, right: Sequence[int] = ()) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_lines=False)
     for position, header in enumerate(headers):
         table.add_column(header, justify="right" if position in right else "left", overflow="fold")

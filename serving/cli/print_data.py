@@ -14,28 +14,29 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.build import FeatureTable
     from undertow.features.simulator import Summary
     from undertow.features.sources.loaded import Tables
-from undertow.serving.cli.console import out, short, show, table
+from undertow.serving.cli.console import new_table, out, show
+from undertow.serving.formatting import short
 
 
 def print_check(tables: Tables) -> None:
     """Print rows read and kept a table, each reason of the quarantine, and the project's own checks."""
-    overview = table("Table", "Rows read", "Kept", "Refused", "Repeated", right=(1, 2, 3, 4))
+    overview = new_table("Table", "Rows read", "Kept", "Refused", "Repeated", right=(1, 2, 3, 4))
     for report in tables.reports:
         repeated = report.read - report.kept - report.refused
         overview.add_row(report.table, f"{report.read:,}", f"{report.kept:,}",
                          f"{report.refused:,} ({report.refused_share:.1%})", f"{repeated:,}")  # fmt: skip
     show(overview)
-    reasons = table("Table", "Why rows were not kept", "Rows", "Example", right=(2,))
+    reasons = new_table("Table", "Why rows were not kept", "Rows", "Example", right=(2,))
     for report in tables.reports:
         for reason in report.reasons:
-            reasons.add_row(report.table, reason.reason, f"{reason.rows:,}", escape(short(reason.example)))
+            reasons.add_row(report.table, reason.reason, f"{reason.rows:,}", escape(short(reason.example, 90)))
     if reasons.row_count:
         show(reasons)
     if tables.findings:
-        findings = table("Your checks", "Rows", "Of", "Example", right=(1, 2))
+        findings = new_table("Your checks", "Rows", "Of", "Example", right=(1, 2))
         for found in tables.findings:
             of = f"{found.of:,}" if found.of else "-"
-            findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(short(found.example)))
+            findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(short(found.example, 90)))
         show(findings)
     for kind, count in tables.unknown_kinds.items():
         hint = did_you_mean(kind, EVENT_KINDS)
@@ -49,7 +50,7 @@ def print_check(tables: Tables) -> None:
 
 def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
     """Print what a simulated world holds, where it lies and how to go on."""
-    table = table("Table", "Rows", right=(1,))
+    table = new_table("Table", "Rows", right=(1,))
     for name, rows in summary.rows.items():
         table.add_row(name, f"{rows:,}")
     show(table)

@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.serving.jobs.bulk import BulkReport
     from undertow.serving.jobs.score import ScoreReport
-from undertow.serving.cli.console import out, show, table
+from undertow.serving.cli.console import new_table, out, show
 
 
 def print_bulk(report: BulkReport) -> None:
@@ -64,7 +64,7 @@ def _below(text: str, style: str = "") -> None:
 
 def print_drivers(found: dict[str, Any]) -> None:
     """Print the drivers over all accounts, then by segment, with their grade."""
-    table = table("Family", "Moves a score by", "Pushes up or down", "First for", "Mostly through", right=(1, 2, 3))
+    table = new_table("Family", "Moves a score by", "Pushes up or down", "First for", "Mostly through", right=(1, 2, 3))
     for family in found["families"]:
         first = family["share_of_accounts_first"]
         through = "; ".join(feature["sentence"] for feature in family["top_features"][:2])
@@ -77,7 +77,7 @@ def print_drivers(found: dict[str, Any]) -> None:
         )
     show(table)
     families = [family["family"] for family in found["families"]]
-    segments = table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
+    segments = new_table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
     for segment in found["segments"]:
         shares = {share["family"]: _points(share["mean_contribution"]) for share in segment["families"]}
         told = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)

@@ -14,7 +14,7 @@ from undertow.serving.published.spreadsheet import spreadsheet_text
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.training.business_metrics.metrics import Metric, Unit
     from undertow.training.business_metrics.monthly import Business, Number
-from undertow.serving.cli.console import out, show, table
+from undertow.serving.cli.console import new_table, out, show
 
 
 def print_metrics(found: Business) -> None:
@@ -22,7 +22,7 @@ def print_metrics(found: Business) -> None:
     months = found.months[-max(1, (out.width - 34 - 14 * (found.by is not None)) // 14) :]
     by = (found.by.capitalize(),) if found.by else ()
     names = [f"{month.starts:%Y-%m}" for month in months]
-    table = table("Metric", *by, *names, right=range(1 + len(by), 1 + len(by) + len(months)))
+    table = new_table("Metric", *by, *names, right=range(1 + len(by), 1 + len(by) + len(months)))
     table.columns[0].max_width = 32
     for card in found.cards:
         for group in found.groups:

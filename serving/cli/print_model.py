@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.replay.replay import Comparison
     from undertow.training.evaluation.report import TrainReport
     from undertow.training.leakage.audit import AuditReport
-from undertow.serving.cli.console import ROOM, out, short, show, table
+from undertow.serving.cli.console import ROOM, new_table, out, show
+from undertow.serving.formatting import short
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 
@@ -43,7 +44,7 @@ def print_training(report: TrainReport) -> None:
 def results_table(results: Sequence[Result]) -> Table:
     """Return the table of results: a block a horizon, a line a model; all metrics where there is room."""
     metrics = _metrics_that_fit()
-    table = table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
+    table = new_table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
     for position, result in enumerate(results):
         first = position == 0 or results[position - 1].horizon != result.horizon
         last = position + 1 == len(results) or results[position + 1].horizon != result.horizon
@@ -60,7 +61,7 @@ def results_table(results: Sequence[Result]) -> Table:
 def segments_table(by_segment: dict[str, Result]) -> Table:
     """Return the model's results inside each segment that has churners enough."""
     metrics = _metrics_that_fit()
-    table = table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
+    table = new_table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
     for name, result in by_segment.items():
         numbers = [_estimate(result.metrics[metric]) for metric in metrics]
         table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
@@ -99,7 +100,7 @@ def _print_comparison(comparison: Comparison) -> None:
         soft_wrap=True, markup=False,
     )  # fmt: skip
     if differ:
-        table = table("Column", "Rows", "Differ", "Such as", "At", "Then", "Now", right=(1, 2, 5, 6))
+        table = new_table("Column", "Rows", "Differ", "Such as", "At", "Then", "Now", right=(1, 2, 5, 6))
         for column in comparison.differing[:MOST_COLUMNS]:
             table.add_row(column.column, f"{column.rows:,}", f"{column.differ:,}", escape(str(column.account)),
                           f"{column.as_of:%Y-%m-%d}", _audited(column.then), _audited(column.now))  # fmt: skip
@@ -111,7 +112,7 @@ def _print_comparison(comparison: Comparison) -> None:
 def _tellings_table(report: AuditReport) -> Table:
     """Return the columns that tell best who leaves, alone, and the model, by days to churn."""
     bands = [f"in {start}-{end} d" for start, end in bands_of(report.headline)]
-    table = table("AUROC of one column alone", f"Leave within {report.headline} d", *bands, right=range(1, 5))
+    table = new_table("AUROC of one column alone", f"Leave within {report.headline} d", *bands, right=range(1, 5))
     for telling in report.tellings[:3]:
         name = telling.column if telling.view != "filled" else f"{telling.column} is filled"
         table.add_row(name, *(_area(area) for area in (telling.headline, *telling.bands)))

@@ -15,30 +15,13 @@ import msgspec
 import pyarrow as pa
 
 from undertow.features.catalogue.cards import FAMILIES
-from undertow.serving.published.answers import (
-    Account,
-    Contributions,
-    Money,
-    ScoreAnswer,
-    Scored,
-    TopFeature,
-    account_answer,
-    finite,
-)
 from undertow.serving.published.requests import Cause
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
     from undertow.training.bundle.scores import Scores
 
-
 ByHorizon = dict[str, float | None]  # horizon in days, as text -> probability
-
-
-# --- what callers send ---
-
-
-# --- what we answer ---
 
 
 class Money(msgspec.Struct):
@@ -194,10 +177,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: finite(part) for key, part in value.items()}
     return [finite(part) for part in value] if isinstance(value, list) else value
-
-
-# --- OpenAPI, from the types above ---
-
 
 
 def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from undertow.features.errors import Malformed, RequestError, did_you_mean
+from undertow.serving.formatting import short
 
 MAX_ROWS = 1000  # accounts or rows a request
 MAX_SHOWN = 10  # errors listed in one answer
@@ -156,8 +157,3 @@ def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
         return f"{field[1]}: expected {' or '.join(CHOICES[field[1]])}."
     said = message.partition(" - at ")[0].replace("`", "")
     return short(f"{field[1]}: {said[:1].lower()}{said[1:]}." if field and field[1] else f"{said}.", 300)
-
-
-def short(text: str, most: int = 80) -> str:
-    """Return `text`, cut to `most` characters, so that an answer never grows with a request."""
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from undertow.features.errors import NothingPublished, UnknownAccount
 from undertow.features.versions import POINTER, current
+from undertow.serving.formatting import short
 from undertow.serving.published.answers import (
     Account,
     ScoreAnswer,
@@ -24,7 +25,7 @@ from undertow.serving.published.answers import (
     finite,
     scored,
 )
-from undertow.serving.published.requests import ScoreRequest, check_rows, short
+from undertow.serving.published.requests import ScoreRequest, check_rows
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
