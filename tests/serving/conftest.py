@@ -10,40 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import lightgbm as lgb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from starlette.applications import Starlette
 
+from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, bundle_by_hand
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.connectors import write_project
-from undertow.features.settings import FILE_NAME, Settings, Value, load_settings
+from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.simulator import simulate
 from undertow.features.versions import publish
 from undertow.serving.api.app import make_app
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.churn.cause_model import CauseModel
-from undertow.training.examples.encoding import ModelColumn
-from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.train import train
 
 SMALL = "\n[training]\ntrees = 60\nseeds = 2\nbootstrap = 20\nmin_churners = 5\n"
 AS_OF = datetime(2025, 1, 31)
-ENDS = (30, 60, 90, 180, 360)
-HEADLINE = 90
-CARDS = (  # name, sentence, family, unit, categories
-    ("error_rate_30", "Errors per page view", "ux", "share", None),
-    ("tickets_open", "Tickets still open", "cx", "count", None),
-    ("failed_payments_30", "Payment attempts that failed", "billing", "count", None),
-    ("active_days_30", "Days with a session", "usage", "days", None),
-    ("mrr", "Monthly recurring revenue", "billing", "money/month", None),
-    ("tenure_days", "Days as a customer", "profile", "days", None),
-    ("days_to_renewal", "Days to renewal", "billing", "days", None),
-    ("term_months", "Months of the term", "billing", "count", None),
-    ("segment", "Segment", "profile", "text", ("business", "startup")),
-)
 Row = dict[str, Any]
 
 # account_id, name, owner, segment, error rate, open tickets, failed payments, active days, mrr
@@ -78,60 +62,8 @@ def people() -> tuple[tuple[Any, ...], ...]:
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    """A model that learned that errors, failed payments and silence make people leave."""
-    columns = tuple(_column(*card) for card in CARDS)
-    names = [*(column.name for column in columns), *(name for name, _, _ in COVARIATES)]
-    voluntary = {"error_rate_30": 9.0, "active_days_30": -0.06, "tickets_open": 0.3}
-    causes = (
-        _cause("voluntary", names, voluntary, seed=0),
-        _cause("involuntary", names, {"failed_payments_30": 0.9}, seed=1),
-    )
-    typical = {"": {"error_rate_30": 0.02, "failed_payments_30": 0.0, "tickets_open": 0.0, "active_days_30": 16.0}}
-    return Bundle(
-        version="2025-01-31-tiny",
-        trained_until="2024-12-31",
-        ends=ENDS,
-        headline=HEADLINE,
-        season=False,
-        columns=columns,
-        causes=causes,
-        typical=typical,
-        value=Value(),
-    )
-
-
-def _column(name: str, sentence: str, family: Any, unit: Any, categories: tuple[str, ...] | None) -> ModelColumn:
-    return ModelColumn(
-        name=name,
-        card=name,
-        sentence=sentence,
-        family=family,
-        level="journey",
-        unit=unit,
-        definition_id="0",
-        window=None,
-        against=None,
-        before=None,
-        good=None,
-        categories=categories,
-    )
-
-
-def _cause(cause: str, names: list[str], weights: dict[str, float], seed: int) -> CauseModel:
-    """Two small trees grown from 2,000 random rows whose log-odds are linear in `weights`."""
-    random = np.random.default_rng(seed)
-    matrix = random.uniform(0, 1, (2000, len(names)))
-    for name, high in {"error_rate_30": 0.15, "failed_payments_30": 3, "active_days_30": 30, "tickets_open": 4}.items():
-        matrix[:, names.index(name)] *= high
-    log_odds = -3.5 + sum(weight * matrix[:, names.index(name)] for name, weight in weights.items())
-    label = (random.uniform(size=2000) < 1 / (1 + np.exp(-log_odds))).astype(float)
-    wanted = {"objective": "binary", "num_leaves": 7, "verbosity": -1, "seed": seed, "num_threads": 1}
-    boosters = tuple(
-        lgb.train({**wanted, "bagging_seed": bag}, lgb.Dataset(matrix, label, feature_name=names), 25)
-        for bag in range(2)
-    )
-    baseline = float(np.mean([booster.predict(matrix, raw_score=True) for booster in boosters]))
-    return CauseModel(cause, boosters, (baseline,) * len(ENDS))
+    """The bundle trained by hand."""
+    return bundle_by_hand()
 
 
 @pytest.fixture(scope="session")

@@ -350,12 +350,12 @@ import sys
 from pathlib import Path
 import undertow.serving.service
 from undertow.serving.api.app import make_app
-from serving import pages
-from undertow.serving.published.answers import AtRiskQuery
+from undertow.serving import pages
+from undertow.serving.published.requests import AtRiskQuery
 from undertow.serving.published.scores import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
 pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
-print([name for name in ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "training") if name in sys.modules])
+print([name for name in ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "undertow.training") if name in sys.modules])
 """)
     assert said.strip() == "[]"
 
@@ -371,7 +371,7 @@ def run_python() -> Callable[[str], str]:
     """Run lines in a fresh interpreter and return what they print."""
 
     def run(lines: str) -> str:
-        root = str(Path(__file__).parents[2])
+        root = str(Path(__file__).parents[3])
         command = [sys.executable, "-c", lines]
         done = subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": root}, **CAPTURED)
         return str(done.stdout)

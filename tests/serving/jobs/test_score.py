@@ -25,7 +25,7 @@ from undertow.serving.published.scores import PublishedScores, ScoresReader
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry import tracking
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2024, 7, 2, 4)
 ONE_SCORE = "from undertow.serving.cli.commands import app; app()"
 MANY_SCORES = """
