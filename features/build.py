@@ -83,7 +83,7 @@ def build_features(
     if "subscriptions" not in tables.present:
         raise DataError("Nobody can be at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
-    name = f"{tables.fingerprint}-{_meaning(catalogue.columns)}"
+    name = f"{tables.fingerprint}-{_definition_hash(catalogue.columns)}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
@@ -99,7 +99,7 @@ def build_features(
 
 
 @lru_cache(maxsize=4)
-def _meaning(columns: tuple[Column, ...]) -> str:
+def _definition_hash(columns: tuple[Column, ...]) -> str:
     """Return a hash, 12 hex digits, of what the columns compute, contract and all."""
     return hashlib.sha256(plan_features(columns).sql().encode()).hexdigest()[:12]
 
@@ -147,6 +147,6 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     catalogue = make_catalogue(tables.present, own_profile(tables))
     with open_database(settings) as database:
         open_tables(database, tables)
-        database.give("snapshots", landmarks.select(["account_id", "as_of"]))
+        database.register("snapshots", landmarks.select(["account_id", "as_of"]))
         query = plan_features(catalogue.columns).prepare(database)
         return database.arrow(f"{query} ORDER BY account_id, as_of", "features at landmarks")

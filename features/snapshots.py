@@ -93,8 +93,8 @@ def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
 
     Accounts that have since churned or been deleted from today's list belong to it too.
     """
-    database.give("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
-    database.make("snapshots", _POPULATION, "population")
+    database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
+    database.create_table("snapshots", _POPULATION, "population")
 
 
 _POPULATION = """

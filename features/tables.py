@@ -13,7 +13,7 @@ SQL_TYPES = {"text": "VARCHAR", "time": "TIMESTAMP", "number": "DOUBLE", "flag":
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column of a table.
 
     `type`: text, time (UTC), number or flag. `required`: a null sends the row to quarantine.
@@ -50,42 +50,42 @@ class Table:
     one_row_is: str
     key: tuple[str, ...]
     happened_at: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     invents_key: bool = False
     ordered: tuple[tuple[str, str], ...] = ()
     filled: tuple[tuple[str, str], ...] = ()
     of_account: str = "account_id"
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> TableColumn | None:
         """Return the column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
 
-def _text(name: str, **rules: object) -> Column:
-    return Column(name, "text", **rules)  # type: ignore[arg-type]
+def _text(name: str, **rules: object) -> TableColumn:
+    return TableColumn(name, "text", **rules)  # type: ignore[arg-type]
 
 
-def _time(name: str, **rules: object) -> Column:
-    return Column(name, "time", **rules)  # type: ignore[arg-type]
+def _time(name: str, **rules: object) -> TableColumn:
+    return TableColumn(name, "time", **rules)  # type: ignore[arg-type]
 
 
-def _number(name: str, **rules: object) -> Column:
-    return Column(name, "number", **rules)  # type: ignore[arg-type]
+def _number(name: str, **rules: object) -> TableColumn:
+    return TableColumn(name, "number", **rules)  # type: ignore[arg-type]
 
 
-def _late(name: str) -> Column:
+def _late(name: str) -> TableColumn:
     """A time that nobody knew before it came."""
-    return Column(name, "time", known_from=name)
+    return TableColumn(name, "time", known_from=name)
 
 
-def _key(name: str) -> Column:
-    return Column(name, "text", required=True)
+def _key(name: str) -> TableColumn:
+    return TableColumn(name, "text", required=True)
 
 
 ACCOUNT = _key("account_id")
 
 
-def _recorded(happened_at: str) -> Column:
+def _recorded(happened_at: str) -> TableColumn:
     return _time("recorded_at", default=happened_at)
 
 
@@ -176,7 +176,7 @@ TICKETS = Table(
         _late("reopened_at"),
         _late("escalated_at"),
         _number("csat", known_from="csat_at"),
-        Column("csat_at", "time", known_from="csat_at", default="resolved_at"),
+        TableColumn("csat_at", "time", known_from="csat_at", default="resolved_at"),
     ),
     ordered=(("opened_at", "first_response_at"), ("opened_at", "resolved_at")),
 )
@@ -214,7 +214,7 @@ SUBSCRIPTIONS = Table(
         _recorded("started_at"),
         _time("ended_at", known_from="end_recorded_at"),
         _text("end_reason", known_from="end_recorded_at"),
-        Column("end_recorded_at", "time", known_from="end_recorded_at", default="ended_at"),
+        TableColumn("end_recorded_at", "time", known_from="end_recorded_at", default="ended_at"),
         _text("plan"),
         _number("mrr", required=True, minimum=0),
         _number("discount", minimum=0),
@@ -254,7 +254,7 @@ PAYMENTS = Table(
         _key("payment_id"),
         _time("attempted_at", required=True),
         _recorded("attempted_at"),
-        Column("succeeded", "flag", required=True),
+        TableColumn("succeeded", "flag", required=True),
         _number("amount"),
         _text("currency"),
     ),
@@ -274,7 +274,7 @@ CONTACTS = Table(
         _text("campaign"),
         _text("arm"),
         _number("cost", minimum=0),
-        Column("accepted", "flag"),
+        TableColumn("accepted", "flag"),
     ),
     invents_key=True,
 )

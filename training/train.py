@@ -29,7 +29,7 @@ from undertow.training.registry import tracking
 
 
 @dataclass(frozen=True)
-class Judging:
+class HeldOutPredictions:
     """The test snapshots and what the model says of them: `probability`, shape (n, len(ends))."""
 
     examples: Examples
@@ -58,7 +58,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     baselines = fit_baselines(learn, columns, _judgeable(judge_on, ends))
     with tracking.start_run(settings) as run_id:
         bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], tell)
-        judged = Judging(judge_on, bundle.ends, bundle.probability(judge_on.rows))
+        judged = HeldOutPredictions(judge_on, bundle.ends, bundle.probability(judge_on.rows))
         results = _judge_all(settings, judged, baselines, tell)
         verdict = _against_champion(settings, features, bundle, judged)
         by_segment = _judge_segments(settings, bundle.headline, judged)
@@ -71,7 +71,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         )
         _record(settings, tables, features, bundle, baselines, judged, report)
     if verdict.promoted:
-        tracking.crown(settings, number)
+        tracking.set_champion(settings, number)
     tell("recording", 1.0)
     return report
 
@@ -132,7 +132,7 @@ def _fit(
 
 
 def _judge_all(
-    settings: Settings, judged: Judging, baselines: dict[int, tuple[Baseline, ...]], tell: Progress
+    settings: Settings, judged: HeldOutPredictions, baselines: dict[int, tuple[Baseline, ...]], tell: Progress
 ) -> tuple[Result, ...]:
     """Judge the model and its baselines at every horizon that matured in the test."""
     results = []
@@ -148,7 +148,7 @@ def _judge_all(
     return tuple(results)
 
 
-def _judge_segments(settings: Settings, headline: int, judged: Judging) -> dict[str, Result]:
+def _judge_segments(settings: Settings, headline: int, judged: HeldOutPredictions) -> dict[str, Result]:
     """Judge the model inside each segment, at the headline horizon, where it has churners enough."""
     matured, p = judged.matured(headline)
     found = {}
@@ -159,7 +159,7 @@ def _judge_segments(settings: Settings, headline: int, judged: Judging) -> dict[
     return found
 
 
-def _against_champion(settings: Settings, features: FeatureTable, bundle: Bundle, judged: Judging) -> Verdict:
+def _against_champion(settings: Settings, features: FeatureTable, bundle: Bundle, judged: HeldOutPredictions) -> Verdict:
     """Compare with the champion; one that can no longer serve is replaced without a contest."""
     try:
         champion = tracking.champion(settings)
@@ -190,7 +190,7 @@ def _record(
     features: FeatureTable,
     bundle: Bundle,
     baselines: dict[int, tuple[Baseline, ...]],
-    judged: Judging,
+    judged: HeldOutPredictions,
     report: TrainReport,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -201,7 +201,7 @@ def _record(
                     "data_fingerprint": tables.fingerprint,
                     "catalogue": features.catalogue.id,
                     "trained_until": bundle.trained_until,
-                    "verdict": report.verdict.said,
+                    "verdict": report.verdict.text,
                 },
                 metrics=named_metrics(report.results),
                 files=_plots(Path(folder), bundle.headline, baselines, judged),
@@ -210,7 +210,7 @@ def _record(
 
 
 def _plots(
-    folder: Path, horizon: int, baselines: dict[int, tuple[Baseline, ...]], judged: Judging
+    folder: Path, horizon: int, baselines: dict[int, tuple[Baseline, ...]], judged: HeldOutPredictions
 ) -> tuple[Path, ...]:
     matured, p = judged.matured(horizon)
     churned = matured.outcomes.churned(horizon)

@@ -15,7 +15,7 @@ invoices = rows_of("invoices")
 overdue = invoices.still("paid_at").past("due_at")
 paid = invoices.timed_by("paid_at")
 
-FEATURES = (
+BILLING = (
     Feature("mrr", "Monthly recurring revenue", family="billing", level="relationship", unit="money/month",
             measure=mrr, change=90),
     Feature("mrr_expansion", "Monthly recurring revenue gained over 90 days", family="billing",

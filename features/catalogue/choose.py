@@ -11,11 +11,11 @@ from undertow.features.catalogue.cards import Column, Feature, definition_id
 from undertow.features.catalogue.checks import check_features, resolve
 
 FEATURES: tuple[Feature, ...] = (
-    *ux.FEATURES,
-    *cx.FEATURES,
-    *usage.FEATURES,
-    *billing.FEATURES,
-    *profile.FEATURES,
+    *ux.UX,
+    *cx.CX,
+    *usage.USAGE,
+    *billing.BILLING,
+    *profile.PROFILE,
 )
 
 

@@ -21,7 +21,7 @@ detractors = nps.below(score=7)
 csat = surveys.where(kind="csat")
 ces = surveys.where(kind="ces")
 
-FEATURES = (
+CX = (
     # one ticket
     Feature("tickets_opened", "Support tickets opened", family="cx", level="journey", unit="count",
             measure=tickets.count(), windows=(7, 30, 90), trend=30, own=30, peers=30, good="low"),

@@ -9,7 +9,7 @@ from undertow.features.catalogue.language import rows_of
 
 accounts = rows_of("accounts")
 
-FEATURES = (
+PROFILE = (
     Feature("segment", "Segment", family="profile", level="relationship", unit="text",
             measure=accounts.latest("segment"), null_means="not stated"),
     Feature("country", "Country", family="profile", level="relationship", unit="text",

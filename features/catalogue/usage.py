@@ -5,7 +5,7 @@ from __future__ import annotations
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.language import named, rows_of
 
-WINDOWS = (7, 30, 90)
+USUAL_WINDOWS = (7, 30, 90)
 
 events = rows_of("events")
 page_views = events.where(kind="page_view")
@@ -15,19 +15,19 @@ logins = events.where(kind="login")
 visits = events.distinct("session_id")
 users = rows_of("users")
 
-FEATURES = (
+USAGE = (
     Feature("visits", "Visits (sessions)", family="usage", level="interaction", unit="count",
-            measure=visits, windows=WINDOWS, trend=30, peers=30, good="high"),
+            measure=visits, windows=USUAL_WINDOWS, trend=30, peers=30, good="high"),
     Feature("page_views", "Pages viewed", family="usage", level="interaction", unit="count",
-            measure=page_views.count(), windows=WINDOWS, trend=30, own=7, good="high"),
+            measure=page_views.count(), windows=USUAL_WINDOWS, trend=30, own=7, good="high"),
     Feature("page_views_per_visit", "Pages viewed per visit", family="usage", level="interaction",
-            unit="per visit", measure=page_views.count() / visits, windows=WINDOWS, trend=30, null_means="no visit"),
+            unit="per visit", measure=page_views.count() / visits, windows=USUAL_WINDOWS, trend=30, null_means="no visit"),
     Feature("active_days", "Days with any activity", family="usage", level="relationship", unit="days",
-            measure=events.distinct_days(), windows=WINDOWS, trend=30, peers=30, good="high"),
+            measure=events.distinct_days(), windows=USUAL_WINDOWS, trend=30, peers=30, good="high"),
     Feature("active_users", "People active", family="usage", level="relationship", unit="count",
-            measure=events.distinct("user_id"), windows=WINDOWS, trend=30, good="high"),
+            measure=events.distinct("user_id"), windows=USUAL_WINDOWS, trend=30, good="high"),
     Feature("seats_active_share", "People active per seat paid for", family="usage", level="relationship",
-            unit="share", measure=named("active_users") / named("seats"), windows=WINDOWS, trend=30, peers=30,
+            unit="share", measure=named("active_users") / named("seats"), windows=USUAL_WINDOWS, trend=30, peers=30,
             null_means="no seats are stated", good="high"),
     Feature("champion_share", "Activity of the most active person, of all", family="usage", level="relationship",
             unit="share", measure=events.most_per("user_id") / events.known("user_id").count(), windows=(30, 90),
@@ -40,15 +40,15 @@ FEATURES = (
     Feature("people_left", "People who left the account", family="usage", level="relationship", unit="count",
             measure=users.timed_by("left_at").count(), windows=(30, 90), good="low"),
     Feature("features_used", "Different features used", family="usage", level="relationship", unit="count",
-            measure=feature_used.distinct("name"), windows=WINDOWS, trend=30, good="high"),
+            measure=feature_used.distinct("name"), windows=USUAL_WINDOWS, trend=30, good="high"),
     Feature("feature_use", "Uses of features", family="usage", level="interaction", unit="count",
-            measure=feature_used.count(), windows=WINDOWS, trend=30, own=7, good="high"),
+            measure=feature_used.count(), windows=USUAL_WINDOWS, trend=30, own=7, good="high"),
     Feature("amount_of_use", "Amount of use that the feature events state", family="usage", level="interaction",
             unit="score", measure=feature_used.sum("value"), windows=(30, 90), trend=30, good="high"),
     Feature("platforms_used", "Different platforms used", family="usage", level="relationship", unit="count",
             measure=events.distinct("platform"), windows=(30, 90)),
     Feature("logins", "Logins", family="usage", level="interaction", unit="count",
-            measure=logins.count(), windows=WINDOWS, trend=30, good="high"),
+            measure=logins.count(), windows=USUAL_WINDOWS, trend=30, good="high"),
     Feature("days_since_last_activity", "Days since anything was done", family="usage", level="relationship",
             unit="days", measure=events.days_since_last(), lookback=365,
             null_means="nothing in a year", good="low"),
@@ -56,8 +56,8 @@ FEATURES = (
             unit="days", measure=logins.days_since_last(), lookback=365,
             null_means="no login in a year", good="low"),
     Feature("conversions", "Conversions", family="usage", level="journey", unit="count",
-            measure=conversions.count(), windows=WINDOWS, trend=30, good="high"),
+            measure=conversions.count(), windows=USUAL_WINDOWS, trend=30, good="high"),
     Feature("conversion_rate", "Visits with a conversion", family="usage", level="journey", unit="share",
-            measure=conversions.distinct("session_id") / visits, windows=WINDOWS, trend=30,
+            measure=conversions.distinct("session_id") / visits, windows=USUAL_WINDOWS, trend=30,
             null_means="no visit", good="high"),
 )  # fmt: skip

@@ -30,7 +30,7 @@ PEERS = "segment of peers"
 
 
 @dataclass(frozen=True)
-class Step:
+class QueryStep:
     """A named query of a plan; `is_joined`: its answer goes into the last one, and is small."""
 
     name: str
@@ -47,7 +47,7 @@ class Plan:
     as_of it reads at most; None: all history.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[QueryStep, ...]
     last: exp.Select
     tables: dict[str, pa.Table]
     reach: dict[str, int | None]
@@ -65,11 +65,11 @@ class Plan:
         Where one query of so many parts takes longer to think about than to run, its parts are run one by one.
         """
         for name, table in self.tables.items():
-            database.give(name, table)
+            database.register(name, table)
         if not database.takes_small_queries:
             return self.sql(database.dialect)
         for step in self.steps:
-            ask = database.make if step.is_joined else database.name
+            ask = database.create_table if step.is_joined else database.create_view
             ask(step.name, print_sql(step.query, database.dialect), "features")
         return print_sql(self.last, database.dialect)
 
@@ -92,13 +92,13 @@ def plan_features(
     query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(relation(snapshots, "s"))
     slot_scans = {scan: found for scan, found in leaves.scans.items() if isinstance(scan, SlotScan)}
     lines = timelines(slot_scans, as_ofs or ())
-    steps: list[Step] = []
+    steps: list[QueryStep] = []
     for scan, found in leaves.scans.items():
         named = steps_of(scan, found, lines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(found)
-        steps += [Step(name, step, name == scan.name) for name, step in named]
+        steps += [QueryStep(name, step, name == scan.name) for name, step in named]
         query = query.join(exp.to_table(scan.name), on=equal(SNAPSHOT, scan.name, "s"), join_type="left", copy=False)
     if compared:
-        steps.append(Step("alone", query, False))
+        steps.append(QueryStep("alone", query, False))
         query = _against_peers(wanted)
     tables = {name: table for line in lines.values() for name, table in line.tables().items()}
     return Plan(tuple(steps), query, tables, _reach(leaves))

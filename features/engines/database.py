@@ -23,13 +23,13 @@ class Database(Protocol):
     def open_table(self, name: str, files: Sequence[Path]) -> None:
         """Let a name stand for the rows of some Parquet files."""
 
-    def give(self, name: str, table: pa.Table) -> None:
+    def register(self, name: str, table: pa.Table) -> None:
         """Let a name stand for a small table in memory."""
 
-    def name(self, name: str, sql: str, asked_by: str) -> None:
+    def create_view(self, name: str, sql: str, asked_by: str) -> None:
         """Let a name stand for a query, which is run where it is used."""
 
-    def make(self, name: str, sql: str, asked_by: str) -> None:
+    def create_table(self, name: str, sql: str, asked_by: str) -> None:
         """Run a query once and let a name stand for its answer."""
 
     def arrow(self, sql: str, asked_by: str) -> pa.Table:

@@ -34,15 +34,15 @@ class InDuckDB:
         sql = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
         run(self.connection, f"CREATE OR REPLACE VIEW {quoted(name)} AS {sql}", name)
 
-    def give(self, name: str, table: pa.Table) -> None:
+    def register(self, name: str, table: pa.Table) -> None:
         """Let a name stand for a small table in memory."""
         self.connection.register(name, table)
 
-    def name(self, name: str, sql: str, asked_by: str) -> None:
+    def create_view(self, name: str, sql: str, asked_by: str) -> None:
         """Let a name stand for a query, which is run where it is used."""
         run(self.connection, f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {sql}", asked_by)
 
-    def make(self, name: str, sql: str, asked_by: str) -> None:
+    def create_table(self, name: str, sql: str, asked_by: str) -> None:
         """Run a query once and let a name stand for its answer."""
         run(self.connection, f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {sql}", asked_by)
 

@@ -133,17 +133,17 @@ class InSpark:
             rows = self.session.table(where)
         rows.createOrReplaceTempView(name)
 
-    def give(self, name: str, table: pa.Table) -> None:
+    def register(self, name: str, table: pa.Table) -> None:
         """Let a name stand for a small table in memory."""
         self.session.createDataFrame(table).createOrReplaceTempView(name)
 
     @_in_our_words
-    def name(self, name: str, sql: str, asked_by: str) -> None:
+    def create_view(self, name: str, sql: str, asked_by: str) -> None:
         """Let a name stand for a query, which is run where it is used."""
         self.session.sql(sql).createOrReplaceTempView(name)
 
     @_in_our_words
-    def make(self, name: str, sql: str, asked_by: str) -> None:
+    def create_table(self, name: str, sql: str, asked_by: str) -> None:
         """Run a query once and let a name stand for its answer."""
         rows = self.session.sql(sql).persist()
         rows.createOrReplaceTempView(name)

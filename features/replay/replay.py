@@ -1,7 +1,7 @@
 """Replay the past: were old features built only from what was known then?
 
 Two records of the same past must yield the same features. One is what we read today; the other is a
-copy of it cut off at as_of (`books_at`, the only place that makes such copies), which tries our own
+copy of it cut off at as_of (`tables_as_of`, the only place that makes such copies), which tries our own
 code. What tries the systems that wrote the rows is an older record (`undertow.features.replay.older_export`).
 """
 
@@ -27,7 +27,7 @@ from undertow.features.snapshots import open_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.tables import TABLES, Table
 
-Level = Literal["failure", "warning", "note"]
+Severity = Literal["failure", "warning", "note"]
 
 # The audit does not trust the contract that it audits: these two lists stand beside it.
 SET_AHEAD = (("invoices", "due_at"), ("subscriptions", "renews_at"), ("subscriptions", "ended_at"))
@@ -45,10 +45,14 @@ NOTHING = 1e-12  # of a column's largest value: what is left where a difference 
 class Finding:
     """One thing the audit has to say: how bad, which check, who is the culprit, and in words."""
 
-    level: Level
+    severity: Severity
     check: str
     culprit: str
-    said: str
+    text: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return plain JSON values, under the keys level, check, culprit and said."""
+        return {"level": self.severity, "check": self.check, "culprit": self.culprit, "said": self.text}
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def replay(
     return compare("replay", record, pa.concat_tables(then), features, as_ofs)
 
 
-def books_at(connection: Connection, tables: Tables, as_of: datetime, folder: Path) -> Tables:
+def tables_as_of(connection: Connection, tables: Tables, as_of: datetime, folder: Path) -> Tables:
     """Write every table into `folder` as its books stood at as_of, and return them.
 
     A row is there if it had happened and was recorded before as_of; what came to be known later is
@@ -169,7 +173,7 @@ def _known_from(table: Table, name: str) -> set[str]:
 def _cut_off(elsewhere: Settings, tables: Tables, as_of: datetime) -> Tables:
     with open_duckdb(elsewhere.engine, elsewhere.store_path("spill")) as connection:
         open_tables(InDuckDB(connection), tables)
-        return books_at(connection, tables, as_of, elsewhere.store_path("books"))
+        return tables_as_of(connection, tables, as_of, elsewhere.store_path("books"))
 
 
 @contextmanager

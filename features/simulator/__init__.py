@@ -11,8 +11,8 @@ from undertow.features.simulator.history import World, run
 from undertow.features.simulator.observe import event_months, observe
 from undertow.features.simulator.parameters import (
     WORLDS,
-    Blow,
     Parameters,
+    PlantedCause,
     Shock,
     choose_world,
 )
@@ -28,7 +28,7 @@ from undertow.features.simulator.writing import Summary, simulate
 
 __all__ = [
     "WORLDS",
-    "Blow",
+    "PlantedCause",
     "Parameters",
     "Shock",
     "Summary",

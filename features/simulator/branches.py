@@ -18,7 +18,7 @@ from numpy.random import Generator
 from undertow.features.simulator.history import World, stream
 from undertow.features.simulator.parameters import Parameters
 from undertow.features.simulator.releases import (
-    Weather,
+    ReleaseEffects,
     draw_releases,
     joined,
     paint,
@@ -69,7 +69,7 @@ def look_ahead(
     p = lever or world.parameters
     state = world.state_at(day)
     length = max([*horizons, round(months * MONTH_DAYS)])
-    weather = _fresh(world, p, day, length, paths, stream(world.seed, 4, day, seed))
+    release_effects = _fresh(world, p, day, length, paths, stream(world.seed, 4, day, seed))
     size = max(1, BATCH_ROWS // paths)
     batches = [accounts[start : start + size] for start in range(0, len(accounts), size)]
 
@@ -79,7 +79,7 @@ def look_ahead(
         start = change(start) if change else start
         static = world.static.take(batches[number]).repeat(paths)
         walk = _Walk(p, paths, tuple(horizons), months)
-        return walk.along(static, start, range(day, day + length), rng, weather)
+        return walk.along(static, start, range(day, day + length), rng, release_effects)
 
     with ThreadPoolExecutor(THREADS) as pool:
         parts = list(pool.map(live, range(len(batches))))
@@ -92,7 +92,7 @@ def look_ahead(
     )
 
 
-def _fresh(world: World, p: Parameters, day: int, length: int, paths: int, rng: Generator) -> Weather:
+def _fresh(world: World, p: Parameters, day: int, length: int, paths: int, rng: Generator) -> ReleaseEffects:
     """Lay what is already broken, and fresh releases per path, over the days ahead."""
     days = (day, day + length)
     return paint(joined(still_broken(world.releases, day, paths), draw_releases(p, rng, days, paths)), days, paths)
@@ -107,7 +107,7 @@ class _Walk:
     horizons: tuple[int, ...]
     months: int
 
-    def along(self, static: Static, state: State, days: range, rng: Generator, weather: Weather) -> Futures:
+    def along(self, static: Static, state: State, days: range, rng: Generator, release_effects: ReleaseEffects) -> Futures:
         """Live the days, integrating the hazards; every path of an account beside the next."""
         rows = len(static.term)
         alive, lost = np.ones(rows), np.zeros((2, rows))
@@ -115,7 +115,7 @@ class _Walk:
         month_ends = [round((month + 1) * MONTH_DAYS) for month in range(self.months)]
         found, mrr, paid = [], [], np.zeros(rows)
         for ahead, day in enumerate(days, start=1):
-            state, lived, hazards = step(self.p, static, state, day, rng, weather, expected_cards=True)
+            state, lived, hazards = step(self.p, static, state, day, rng, release_effects, expected_cards=True)
             lost[0] += alive * hazards.voluntary
             lost[1] += alive * hazards.involuntary
             alive *= 1.0 - hazards.voluntary - hazards.involuntary

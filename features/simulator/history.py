@@ -16,8 +16,8 @@ from numpy.random import Generator
 from undertow.features.simulator.parameters import Parameters
 from undertow.features.simulator.population import draw_accounts, months_later
 from undertow.features.simulator.releases import (
+    ReleaseEffects,
     Releases,
-    Weather,
     draw_releases,
     joined,
     paint,
@@ -36,16 +36,16 @@ from undertow.features.simulator.state import (
     Hazards,
     Ints,
     Lived,
-    Rows,
+    PersonRows,
     State,
     Static,
     stacked,
 )
-from undertow.features.simulator.world import step, strike
+from undertow.features.simulator.world import apply_shock, step
 
 
 @dataclass(frozen=True)
-class Journal(Rows):
+class Journal(PersonRows):
     """A line for each account and day on which something was worth it, by account and then by day."""
 
     account: Ints
@@ -92,7 +92,7 @@ class Scene:
     seed: int
     static: Static
     releases: Releases
-    weather: Weather
+    release_effects: ReleaseEffects
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def run(p: Parameters, seed: int, progress: Callable[[float], None] | None = Non
         if progress is not None:
             progress((number + 1) / p.months)
     frozen[p.days] = state
-    return World(p, seed, static, releases, scene.weather, _in_order(lines), frozen)
+    return World(p, seed, static, releases, scene.release_effects, _in_order(lines), frozen)
 
 
 def stream(seed: int, *names: int) -> Generator:
@@ -157,11 +157,11 @@ def _live(scene: Scene, state: State, day: int) -> tuple[State, Day]:
     p, static, rng = scene.parameters, scene.static, stream(scene.seed, 3, day)
     for number, shock in enumerate(p.shocks):
         if shock.day == day:
-            state = strike(state, shock, struck_by(scene, number))
+            state = apply_shock(state, shock, struck_by(scene, number))
     before = state.active
     state = _arrive(p, static, state, day, rng)
     present = state.active
-    state, lived, hazards = step(p, static, state, day, rng, scene.weather)
+    state, lived, hazards = step(p, static, state, day, rng, scene.release_effects)
     state, left = _leave(state, hazards, day, rng)
     state, heir = _merge(p, state, rng)
     merged = heir >= 0

@@ -11,7 +11,7 @@ import numpy as np
 from undertow.features.errors import SettingsError, did_you_mean
 
 
-class Blow(StrEnum):
+class PlantedCause(StrEnum):
     """A cause that may be planted, to see whether the reasons find it."""
 
     card = "card"  # the card expires: every billing from that day on fails
@@ -27,7 +27,7 @@ class Shock:
     `share` of the accounts is struck, chosen by lot; a release strikes whoever uses its platform.
     """
 
-    kind: Blow
+    kind: PlantedCause
     day: int
     share: float = 0.1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.random import Generator
 
-from undertow.features.simulator.parameters import Blow, Parameters
+from undertow.features.simulator.parameters import Parameters, PlantedCause
 from undertow.features.simulator.state import Floats, Ints
 
 PLATFORMS = ("web", "ios", "android")
@@ -29,7 +29,7 @@ class Releases:
 
 
 @dataclass(frozen=True)
-class Weather:
+class ReleaseEffects:
     """What releases add on each day: arrays of shape (n_calendars, n_days, 3)."""
 
     first_day: int
@@ -65,7 +65,7 @@ def draw_releases(p: Parameters, rng: Generator, days: tuple[int, int], calendar
 
 def planted_releases(p: Parameters) -> Releases:
     """Return the releases among the planted shocks: a month of broken reports on the web."""
-    days = np.array([shock.day for shock in p.shocks if shock.kind == Blow.release], np.int64)
+    days = np.array([shock.day for shock in p.shocks if shock.kind == PlantedCause.release], np.int64)
     same, all_of_it = np.zeros(len(days), np.int64), np.ones(len(days))
     return Releases(
         calendar=same, start=days, end=days + 30, platform=same + PLATFORMS.index("web"),
@@ -86,13 +86,13 @@ def still_broken(releases: Releases, day: int, calendars: int) -> Releases:
     return Releases(**kept | {"calendar": np.repeat(np.arange(calendars), len(known))})
 
 
-def paint(releases: Releases, days: tuple[int, int], calendars: int) -> Weather:
+def paint(releases: Releases, days: tuple[int, int], calendars: int) -> ReleaseEffects:
     """Lay releases over the days [days[0], days[1])."""
     where = (releases.calendar, releases.platform)
     shape = (calendars, len(PLATFORMS))
     error = np.minimum(_laid(releases, releases.error, days, where, shape), WORST_ERROR)
     load = np.minimum(_laid(releases, releases.load, days, where, shape), WORST_LOAD)
-    return Weather(days[0], np.moveaxis(error, 0, 1), np.moveaxis(load, 0, 1))
+    return ReleaseEffects(days[0], np.moveaxis(error, 0, 1), np.moveaxis(load, 0, 1))
 
 
 def paint_pages(releases: Releases, days: tuple[int, int]) -> tuple[Floats, Floats]:

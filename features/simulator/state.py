@@ -23,7 +23,7 @@ SURVEY_DAYS = (90, 120, 150)  # days between two questions of a kind
 
 
 @dataclass(frozen=True)
-class Rows:
+class PersonRows:
     """A record of arrays that share their first axis, one row per account (or path)."""
 
     def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Self:
@@ -39,11 +39,11 @@ class Rows:
         return self.each(lambda array: array[rows])
 
 
-Record = TypeVar("Record", bound=Rows)
+Record = TypeVar("Record", bound=PersonRows)
 
 
 @dataclass(frozen=True)
-class Static(Rows):
+class Static(PersonRows):
     """What never changes. Arrays of shape (n_accounts,), `mix` and `survey_turn` (n_accounts, 3)."""
 
     signup_day: Ints  # may be negative: before the history starts
@@ -64,7 +64,7 @@ class Static(Rows):
 
 
 @dataclass(frozen=True)
-class State(Rows):
+class State(PersonRows):
     """What changes from day to day. Arrays of shape (n_accounts,)."""
 
     active: Flags
@@ -87,7 +87,7 @@ class State(Rows):
 
 
 @dataclass(frozen=True)
-class Lived(Rows):
+class Lived(PersonRows):
     """What could be noticed of a day, (n_accounts,); stacked over days, (n_days, n_accounts)."""
 
     satisfaction: Floats
@@ -109,7 +109,7 @@ class Lived(Rows):
 
 
 @dataclass(frozen=True)
-class Hazards(Rows):
+class Hazards(PersonRows):
     """Chances of leaving on this day for an account at risk at its start, by cause, 0 to 1."""
 
     voluntary: Floats

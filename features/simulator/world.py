@@ -15,9 +15,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
-from undertow.features.simulator.parameters import Blow, Parameters, Shock
+from undertow.features.simulator.parameters import Parameters, PlantedCause, Shock
 from undertow.features.simulator.population import months_later
-from undertow.features.simulator.releases import Weather
+from undertow.features.simulator.releases import ReleaseEffects
 from undertow.features.simulator.state import (
     ACCEPTED,
     CONTROL,
@@ -43,7 +43,7 @@ def step(
     state: State,
     day: int,
     rng: Generator,
-    weather: Weather,
+    release_effects: ReleaseEffects,
     *,
     expected_cards: bool = False,
 ) -> tuple[State, Lived, Hazards]:
@@ -52,7 +52,7 @@ def step(
     `expected_cards`: carry the probability of being in dunning instead of drawing it. Dunning
     moves nothing but the involuntary hazard, so this integrates the cards out exactly.
     """
-    extra_error, extra_load = weather.felt(day, static.mix)
+    extra_error, extra_load = release_effects.felt(day, static.mix)
     state = replace(state, trouble=_trouble(p, state, rng))
     errors = p.error_factor * (static.quiet_errors + state.trouble + extra_error)
     load = np.maximum(static.quiet_load + extra_load + p.load_shift, 0.2)
@@ -82,14 +82,14 @@ def step(
     return state, lived, _hazards(p, static, state, day)
 
 
-def strike(state: State, shock: Shock, struck: Flags) -> State:
+def apply_shock(state: State, shock: Shock, struck: Flags) -> State:
     """Plant a shock on the accounts that are struck; a release is planted in the calendar instead."""
-    if shock.kind == Blow.card:
+    if shock.kind == PlantedCause.card:
         return replace(state, card_risk=np.where(struck, 1.0, state.card_risk))
-    if shock.kind == Blow.habit:
+    if shock.kind == PlantedCause.habit:
         lost = np.where(struck, 2.5, 0.0)
         return replace(state, habit=state.habit - lost, engagement=state.engagement - lost)
-    if shock.kind == Blow.tickets:
+    if shock.kind == PlantedCause.tickets:
         return replace(state, ticket_base=np.where(struck, STORM * state.ticket_base, state.ticket_base))
     return state
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from undertow.features.engines.duckdb import literal, quoted
 from undertow.features.errors import ContractError, did_you_mean
-from undertow.features.tables import SQL_TYPES, Column, Table
+from undertow.features.tables import SQL_TYPES, Table, TableColumn
 
 REPEATED = "repeated key (kept once)"
 EARLIEST = "1980-01-01"  # a time before it is a missing one written as zero
@@ -96,7 +96,7 @@ def _cast_list(table: Table, given: dict[str, str]) -> str:
     return ", ".join(casts)
 
 
-def _value(table: Table, column: Column, given: dict[str, str]) -> str:
+def _value(table: Table, column: TableColumn, given: dict[str, str]) -> str:
     own = _cast(column, given)
     if column.default is not None:
         fallback = table.column(column.default)
@@ -107,7 +107,7 @@ def _value(table: Table, column: Column, given: dict[str, str]) -> str:
     return own
 
 
-def _cast(column: Column, given: dict[str, str]) -> str:
+def _cast(column: TableColumn, given: dict[str, str]) -> str:
     """Cast one column; what cannot be cast becomes null.
 
     Texts go to times through TIMESTAMPTZ: a direct cast to TIMESTAMP drops an offset in silence.
@@ -182,16 +182,16 @@ def _unreadable(table: Table, given: dict[str, str]) -> str:
     return f"CASE {' '.join(found)} END" if found else "CAST(NULL AS VARCHAR)"
 
 
-def _may_be_unreadable(column: Column, kind: str) -> bool:
+def _may_be_unreadable(column: TableColumn, kind: str) -> bool:
     """A text never is; another type is where it must be cast, and a number may not be finite."""
     return column.type == "number" or (column.type != "text" and kind != SQL_TYPES[column.type])
 
 
-def _missing(column: Column) -> tuple[str, str]:
+def _missing(column: TableColumn) -> tuple[str, str]:
     return f"c.{quoted(column.name)} IS NULL", f"{column.name} is missing"
 
 
-def _epoch(column: Column) -> tuple[str, str]:
+def _epoch(column: TableColumn) -> tuple[str, str]:
     return (
         f"c.{column.name} < TIMESTAMP '{EARLIEST}'",
         f"{column.name} is before 1980 (a missing time written as zero?)",

@@ -17,7 +17,7 @@ from undertow.features.errors import ContractError, SettingsError
 from undertow.features.settings import Settings
 from undertow.features.sources.contract import REPEATED, judged_select
 from undertow.features.sources.files import select_from_files, source_files
-from undertow.features.sources.loaded import SUMMARY, Progress, Reason, TableReport, Tables, read_version
+from undertow.features.sources.loaded import SUMMARY, Progress, QuarantineReason, TableReport, Tables, read_version
 from undertow.features.sources.merges import follow_merges, name_heirs, name_known_accounts
 from undertow.features.sources.project_checks import refuse_mixed_money, run_checks, unknown_kinds, unused
 from undertow.features.sources.record_span import since, until
@@ -182,7 +182,7 @@ def _quarantine(connection: Connection, table: Table, folder: Path) -> TableRepo
         "GROUP BY reason ORDER BY n DESC, reason",
         table.name,
     )
-    reasons = tuple(Reason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in counted)
+    reasons = tuple(QuarantineReason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in counted)
     return TableReport(table.name, _count(connection, "staged"), _count(connection, table.name), reasons)
 
 

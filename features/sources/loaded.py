@@ -14,7 +14,7 @@ SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
-class Reason:
+class QuarantineReason:
     """Why rows of a table went to quarantine: how many, and one of them as JSON text."""
 
     reason: str
@@ -29,7 +29,7 @@ class TableReport:
     table: str
     read: int
     kept: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[QuarantineReason, ...]
 
     @property
     def refused(self) -> int:
@@ -43,7 +43,7 @@ class TableReport:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The answer to one question of the project's own `[checks]`."""
 
     check: str
@@ -67,7 +67,7 @@ class Tables:
     since: datetime
     until: datetime
     reports: tuple[TableReport, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     unused: tuple[str, ...]
     unknown_kinds: dict[str, int]
 
@@ -123,10 +123,10 @@ def read_version(folder: Path) -> Tables:
     """Return the tables that were written to a folder."""
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     reports = tuple(
-        TableReport(r["table"], r["read"], r["kept"], tuple(Reason(**reason) for reason in r["reasons"]))
+        TableReport(r["table"], r["read"], r["kept"], tuple(QuarantineReason(**reason) for reason in r["reasons"]))
         for r in summary["reports"]
     )
-    findings = tuple(Finding(**found) for found in summary["findings"])
+    findings = tuple(CheckResult(**found) for found in summary["findings"])
     since, until = (datetime.fromisoformat(summary[moment]) for moment in ("since", "until"))
     unused = tuple(summary["unused"])
     return Tables(folder, summary["fingerprint"], since, until, reports, findings, unused, summary["unknown_kinds"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from undertow.features.engines.duckdb import Connection, literal, rows, run
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
-from undertow.features.sources.loaded import Finding
+from undertow.features.sources.loaded import CheckResult
 from undertow.features.tables import EVENT_KINDS, TABLES
 
 
@@ -44,7 +44,7 @@ def refuse_mixed_money(connection: Connection, present: list[str]) -> None:
         )
 
 
-def run_checks(connection: Connection, settings: Settings) -> list[Finding]:
+def run_checks(connection: Connection, settings: Settings) -> list[CheckResult]:
     """Ask the project's own questions of the sources; nothing is dropped for them.
 
     A check's SELECT yields the rows in doubt; a column `of_rows`, if it has one, says of how many.
@@ -62,6 +62,6 @@ def run_checks(connection: Connection, settings: Settings) -> list[Finding]:
             f"SELECT min(CAST(to_json(d) AS VARCHAR)) FROM (SELECT {shown} FROM doubt) AS d"
         ).fetchone()
         n = int(str(counted["n"]))
-        findings.append(Finding(name, n, int(str(counted["of_rows"] or 0)), str(example[0]) if example and n else ""))
+        findings.append(CheckResult(name, n, int(str(counted["of_rows"] or 0)), str(example[0]) if example and n else ""))
     connection.execute("USE memory.main")
     return findings

@@ -16,7 +16,7 @@ from undertow.serving import pages
 from undertow.serving.api.limits import Turns, no_query, read_body
 from undertow.serving.api.openapi import openapi
 from undertow.serving.api.problems import STATUS, LastResort, refuse
-from undertow.serving.api.prometheus import CONTENT_TYPE, Measured, Metrics
+from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
 from undertow.serving.api.responses import as_download, as_json, as_page
 from undertow.serving.published.answers import AtRiskAnswer, as_accounts
 from undertow.serving.published.requests import AtRiskQuery, read_query, read_score_request
@@ -42,7 +42,7 @@ def make_app(store_folder: Path) -> Starlette:
     ]
     counted = Metrics()
     middleware = [
-        Middleware(Measured, metrics=counted, routes=frozenset(route.path for route in routes)),
+        Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
         Middleware(LastResort),
     ]
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)

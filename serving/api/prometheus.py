@@ -54,7 +54,7 @@ class Metrics:
         return generate_latest(together)
 
 
-class Measured:
+class RequestMetrics:
     """Count and time every request that passes."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS, SAID, Result
-from undertow.training.leakage.auroc import Area, bands_of
+from undertow.training.leakage.auroc import Auroc, bands_of
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.replay.replay import Comparison
@@ -38,7 +38,7 @@ def print_training(report: TrainReport) -> None:
         show(segments_table(report.by_segment))
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True)
-    out.print(f"{report.verdict.said} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
+    out.print(f"{report.verdict.text} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
 
 
 def results_table(results: Sequence[Result]) -> Table:
@@ -72,14 +72,14 @@ def print_audit(report: AuditReport) -> None:
     """Print what was compared, how well single columns tell who leaves, and every finding, failures first."""
     for comparison in report.comparisons:
         _print_comparison(comparison)
-    if report.tellings:
-        show(_tellings_table(report))
+    if report.column_signals:
+        show(_signals_table(report))
     if report.model and report.model.gains:
         told = ", ".join(f"{name} {share:.0%}" for name, share in report.model.gains[:3])
         out.print(f"Split gain of {report.model.model}: {told}.\n", soft_wrap=True, markup=False)
     for found in report.findings:
-        level = (f"{found.level:<9}", _LEVEL_STYLE[found.level])
-        out.print(Text.assemble(level, (found.culprit, "bold"), f": {found.said}"), soft_wrap=True)
+        level = (f"{found.severity:<9}", _LEVEL_STYLE[found.severity])
+        out.print(Text.assemble(level, (found.culprit, "bold"), f": {found.text}"), soft_wrap=True)
     if not report.failures:
         out.print("Clean: nothing that was looked at knows the future.", soft_wrap=True)
 
@@ -109,20 +109,20 @@ def _print_comparison(comparison: Comparison) -> None:
             out.print(f"... and {differ - MOST_COLUMNS} more; --json has them all.\n")
 
 
-def _tellings_table(report: AuditReport) -> Table:
+def _signals_table(report: AuditReport) -> Table:
     """Return the columns that tell best who leaves, alone, and the model, by days to churn."""
     bands = [f"in {start}-{end} d" for start, end in bands_of(report.headline)]
     table = new_table("AUROC of one column alone", f"Leave within {report.headline} d", *bands, right=range(1, 5))
-    for telling in report.tellings[:3]:
-        name = telling.column if telling.view != "filled" else f"{telling.column} is filled"
-        table.add_row(name, *(_area(area) for area in (telling.headline, *telling.bands)))
+    for signal in report.column_signals[:3]:
+        name = signal.column if signal.view != "filled" else f"{signal.column} is filled"
+        table.add_row(name, *(_auroc(auroc) for auroc in (signal.headline, *signal.bands)))
     if report.model and report.model.headline:
-        table.add_row(report.model.model, *(_area(area) for area in (report.model.headline, *report.model.bands)))
+        table.add_row(report.model.model, *(_auroc(auroc) for auroc in (report.model.headline, *report.model.bands)))
     return table
 
 
-def _area(area: Area | None) -> str:
-    return "too few" if area is None else f"{area.value:.2f}\n[dim]{area.low:.2f}..{area.high:.2f}[/dim]"
+def _auroc(auroc: Auroc | None) -> str:
+    return "too few" if auroc is None else f"{auroc.value:.2f}\n[dim]{auroc.low:.2f}..{auroc.high:.2f}[/dim]"
 
 
 def _audited(value: object) -> str:

@@ -108,7 +108,7 @@ def _on_spark(
     asked = f"SELECT account_id, as_of, undertow_probability(struct(as_of, {names})) AS found FROM rows_to_score"
     with open_spark(settings.spark) as database:
         database.open_table("features_of_day", sorted(built.path(as_of).glob("*.parquet")))
-        database.name("rows_to_score", f"SELECT *, {moment} AS as_of FROM features_of_day", "scoring")
+        database.create_view("rows_to_score", f"SELECT *, {moment} AS as_of FROM features_of_day", "scoring")
         udf = tracking.spark_udf(settings, champion, database.session)
         database.session.udf.register("undertow_probability", udf)
         database.write(f"SELECT account_id, as_of, {outputs} FROM ({asked})", folder, "scoring")

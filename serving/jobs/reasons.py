@@ -7,12 +7,12 @@ family is never shown: nobody can act on who a customer is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.features.catalogue.cards import FAMILIES, Unit
+from undertow.features.catalogue.cards import FAMILIES
 from undertow.serving.formatting import measured
+from undertow.serving.published.answers import Evidence, Reason
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.examples.encoding import ModelColumn
@@ -25,35 +25,9 @@ CARD_OF_COVARIATE = {"period_renewals": "days_to_renewal", "period_days_to_renew
 PREFERRED_WINDOW = 30  # days; the window in which evidence is told, where a card has it
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """One measured fact behind a reason; `typical`: the median among accounts like this one."""
-
-    feature: str
-    sentence: str
-    unit: Unit
-    value: float | None
-    before: float | None
-    typical: float | None
-    said: str
-
-
-@dataclass(frozen=True)
-class Reason:
-    """A family that raises the score by `contribution` (probability points).
-
-    `agreement`: the share of the bag's members that put this family first, 0 to 1.
-    """
-
-    family: str
-    contribution: float
-    agreement: float
-    evidence: tuple[Evidence, ...]
-
-    @property
-    def said(self) -> str:
-        """Return the reason in one line."""
-        return f"{self.family}: " + "; ".join(evidence.said for evidence in self.evidence)
+def reason_text(reason: Reason) -> str:
+    """Return a reason as one line: its family and every piece of evidence."""
+    return f"{reason.family}: " + "; ".join(evidence.said for evidence in reason.evidence)
 
 
 def reasons_of(bundle: Bundle, scores: Scores, row: int, values: Mapping[str, object]) -> tuple[Reason, ...]:
@@ -68,7 +42,7 @@ def reasons_of(bundle: Bundle, scores: Scores, row: int, values: Mapping[str, ob
         evidence = _evidence(bundle, scores.probability_by_feature[row], family, values)
         if evidence:
             agreement = float(np.mean(scores.first_family[row] == FAMILIES.index(family)))
-            found.append(Reason(family, contribution, agreement, evidence))
+            found.append(Reason(family, contribution, agreement, list(evidence)))
     return tuple(found[:MOST_FAMILIES])
 
 

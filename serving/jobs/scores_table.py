@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Tables
-from undertow.serving.jobs.reasons import Reason, reasons_of
+from undertow.serving.jobs.reasons import reason_text, reasons_of
+from undertow.serving.published.answers import Reason
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.examples.outcomes import CAUSES
@@ -74,10 +75,10 @@ def scores_table(
         **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(FAMILIES)},
         **{f"log_odds_{f}": scores.log_odds_by_family[:, i] for i, f in enumerate(FAMILIES)},
         "top_features": pa.array([_top_features(bundle, scores, row) for row in range(rows.num_rows)], TOP_FEATURES),
-        "reasons": pa.array([[asdict(reason) for reason in mine] for mine in told], REASONS),
+        "reasons": pa.array([[msgspec.to_builtins(reason) for reason in mine] for mine in told], REASONS),
         **{
             f"reason_{number + 1}": pa.array(
-                [mine[number].said if len(mine) > number else None for mine in told], pa.string()
+                [reason_text(mine[number]) if len(mine) > number else None for mine in told], pa.string()
             )
             for number in range(2)
         },

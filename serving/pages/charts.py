@@ -37,7 +37,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Step:
+class Bar:
     """One bar of the sum. `start`, `width`: percent of the track; `points`: probability points."""
 
     label: str
@@ -76,7 +76,7 @@ def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
     )
 
 
-def steps(baseline: float, families: Mapping[str, float | None], labels: tuple[str, str]) -> tuple[Step, ...]:
+def steps(baseline: float, families: Mapping[str, float | None], labels: tuple[str, str]) -> tuple[Bar, ...]:
     """Return the bars from the typical account over the families to this one.
 
     Shown points are rounded to 0.1 so that they add up exactly to the shown end: each bar is the
@@ -87,10 +87,10 @@ def steps(baseline: float, families: Mapping[str, float | None], labels: tuple[s
         sums.append(sums[-1] + (share or 0.0))
     most = max(*sums, 0.01) * 1.02
     rounded = [round(100 * total, 1) for total in sums]
-    first = Step(labels[0], rounded[0], 0.0, 100 * max(sums[0], 0) / most, "end")
-    last = Step(labels[1], rounded[-1], 0.0, 100 * max(sums[-1], 0) / most, "end")
+    first = Bar(labels[0], rounded[0], 0.0, 100 * max(sums[0], 0) / most, "end")
+    last = Bar(labels[1], rounded[-1], 0.0, 100 * max(sums[-1], 0) / most, "end")
     between = [
-        Step(
+        Bar(
             family,
             round(rounded[i + 1] - rounded[i], 1) + 0.0,
             100 * max(min(sums[i], sums[i + 1]), 0) / most,

@@ -82,7 +82,7 @@ def test_a_second_run_on_the_same_data_does_not_replace_the_champion(copied: Set
     again = train(copied, NOW)
     assert report.verdict.promoted
     assert not again.verdict.promoted
-    assert "not surely better (log-loss gain +0.0000" in again.verdict.said
+    assert "not surely better (log-loss gain +0.0000" in again.verdict.text
     assert again.number == report.number + 1
     assert [r.metrics["auroc"] for r in again.results] == [r.metrics["auroc"] for r in report.results]
     champion = tracking.champion(copied)

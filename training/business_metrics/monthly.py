@@ -21,12 +21,12 @@ from undertow.features.settings import Settings, Value
 from undertow.features.snapshots import month_starts, open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
-from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measured, Month, make_relations, measure
+from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measurement, Month, make_relations, measure
 from undertow.training.evaluation.intervals import wilson
 
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval
-NOTHING = Measured(math.nan, math.nan, 0, 0)
+NOTHING = Measurement(math.nan, math.nan, 0, 0)
 NO_ROW = "no row of these months has what it is measured on"
 UNRECORDED = "what it counts never occurs in these months, as where it is not recorded"
 
@@ -200,25 +200,25 @@ class _Judge:
         value, low, high = (x if shown and math.isfinite(x) else None for x in (measured.value, *between))
         return Number(card.name, month.starts, group, value, low, high, measured.n, measured.accounts, status)
 
-    def _estimate(self, card: Metric, month: Month, group: str) -> tuple[Measured, float, float]:
+    def _estimate(self, card: Metric, month: Month, group: str) -> tuple[Measurement, float, float]:
         if isinstance(card.measure, FlatValue):
             return self._flat_value(card.measure, month, group)
-        nothing = Measured(0.0, math.nan, 0, 0) if isinstance(card.measure, Total) else NOTHING
+        nothing = Measurement(0.0, math.nan, 0, 0) if isinstance(card.measure, Total) else NOTHING
         measured = self.found.get((card.name, month.starts, group), nothing)
         if not isinstance(card.measure, Rate):
             return measured, math.nan, math.nan
         low, high = interval(card.measure.interval, measured)
         times = card.measure.times
-        return Measured(times * measured.value, math.nan, measured.n, measured.accounts), times * low, times * high
+        return Measurement(times * measured.value, math.nan, measured.n, measured.accounts), times * low, times * high
 
-    def _flat_value(self, made_of: FlatValue, month: Month, group: str) -> tuple[Measured, float, float]:
+    def _flat_value(self, made_of: FlatValue, month: Month, group: str) -> tuple[Measurement, float, float]:
         churn = self.found.get((made_of.churn, month.starts, group), NOTHING)
         arpa = self.found.get((made_of.arpa, month.starts, group), NOTHING).value
         low, high = interval("wilson", churn)
         value, most, least = (flat_value(rate, arpa, self.settings.value) for rate in (churn.value, low, high))
-        return Measured(value, math.nan, churn.n, churn.accounts), least, most
+        return Measurement(value, math.nan, churn.n, churn.accounts), least, most
 
-    def _status(self, card: Metric, month: Month, measured: Measured) -> Status:
+    def _status(self, card: Metric, month: Month, measured: Measurement) -> Status:
         wait = self.settings.churn.grace_days if card.settles == "grace_days" else card.settles
         if month.ends + timedelta(days=wait) > self.until:
             return "not yet settled"
@@ -228,7 +228,7 @@ class _Judge:
         return "wide" if card.minimum and is_rough else "shown"
 
 
-def interval(kind: str, measured: Measured) -> tuple[float, float]:
+def interval(kind: str, measured: Measurement) -> tuple[float, float]:
     """Return the 95 % interval, (nan, nan) where none is meant.
 
     "wilson" is for a share. Its n is the number of independent cases that would have the standard

@@ -32,7 +32,7 @@ class Month:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What a query found: the value, its standard error (nan: none), cases and accounts."""
 
     value: float
@@ -41,7 +41,7 @@ class Measured:
     accounts: int
 
 
-Found = dict[tuple[str, datetime, str], Measured]  # by metric, month start, group
+Found = dict[tuple[str, datetime, str], Measurement]  # by metric, month start, group
 
 
 # --- relations: (month, account_id, ...), a row a case ----------------------------------------
@@ -193,16 +193,16 @@ def _sums(connection: Connection, relation: str, cards: Sequence[Metric]) -> Fou
     return _read(connection, sql, relation, cards, _from_sums)
 
 
-def _from_sums(card: Metric, told: Callable[[str], float]) -> Measured:
+def _from_sums(card: Metric, told: Callable[[str], float]) -> Measurement:
     top, bottom, n, accounts = told("t"), told("b"), int(told("n")), int(told("a"))
     if isinstance(card.measure, Total):
-        return Measured(top, math.nan, n, accounts)
+        return Measurement(top, math.nan, n, accounts)
     if not bottom:
-        return Measured(math.nan, math.nan, n, accounts)
+        return Measurement(math.nan, math.nan, n, accounts)
     value = top / bottom
     between = (told("tt") - 2 * value * told("tb") + value**2 * told("bb")) / bottom**2
     within = (told("s") / bottom - value**2) / n
-    return Measured(value, math.sqrt(max(between, within, 0.0)), n, accounts)
+    return Measurement(value, math.sqrt(max(between, within, 0.0)), n, accounts)
 
 
 def _quantiles(connection: Connection, relation: str, cards: Sequence[Metric]) -> Found:
@@ -216,8 +216,8 @@ def _quantiles(connection: Connection, relation: str, cards: Sequence[Metric]) -
     return _read(connection, sql, relation, cards, _from_quantile)
 
 
-def _from_quantile(card: Metric, told: Callable[[str], float]) -> Measured:
-    return Measured(told("q"), math.nan, int(told("n")), int(told("a")))
+def _from_quantile(card: Metric, told: Callable[[str], float]) -> Measurement:
+    return Measurement(told("q"), math.nan, int(told("n")), int(told("a")))
 
 
 def _read(
@@ -225,7 +225,7 @@ def _read(
     sql: str,
     relation: str,
     cards: Sequence[Metric],
-    reading: Callable[[Metric, Callable[[str], float]], Measured],
+    reading: Callable[[Metric, Callable[[str], float]], Measurement],
 ) -> Found:
     found: Found = {}
     for row in rows(connection, sql, relation):

@@ -21,7 +21,7 @@ class Verdict:
     """`promoted`: whether the challenger becomes champion. `said`: why, in one sentence."""
 
     promoted: bool
-    said: str
+    text: str
     gain: Estimate | None = None
 
 

@@ -37,7 +37,7 @@ class TrainReport:
             "version": self.version,
             "registered_version": self.number,
             "champion": self.verdict.promoted,
-            "verdict": self.verdict.said,
+            "verdict": self.verdict.text,
             "train_as_ofs": [f"{day:%Y-%m-%d}" for day in self.dates.train],
             "test_as_ofs": [f"{day:%Y-%m-%d}" for day in self.dates.test],
             "learned": self.learned,

@@ -82,7 +82,7 @@ def observe_outcomes(
         open_tables(database, tables)
         make_spells(database, settings, tables, known_at)
         numbered = snapshots.append_column("row", pa.array(range(snapshots.num_rows), pa.int64()))
-        database.give("snapshots", numbered)
+        database.register("snapshots", numbered)
         found = database.arrow(_JOIN_SPELLS, "outcomes")
     return _outcomes(found, observed_until(settings, known_at))
 
@@ -102,7 +102,7 @@ def make_spells(database: Database, settings: Settings, tables: Tables, known_at
     grace = f"INTERVAL {settings.churn.grace_days} DAY"
     failed = _LAST_PAYMENTS.format(moment=moment) if "payments" in tables.present else _NO_PAYMENTS
     sql = _SPELLS.format(moment=moment, grace=grace, cause=_cause(settings), failed=failed)
-    database.make("spells", sql, "spells")
+    database.create_table("spells", sql, "spells")
 
 
 def _cause(settings: Settings) -> str:

@@ -16,7 +16,7 @@ from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.examples.split import Examples, make_examples
-from undertow.training.leakage.columns import Telling, telling_findings, tellings
+from undertow.training.leakage.columns import ColumnSignal, column_signals, signal_findings
 from undertow.training.leakage.end_states import end_states, standing_columns, standing_findings
 from undertow.training.leakage.model_gain import ModelAlarm, fit_small, look_at_bundle, model_findings
 from undertow.training.registry import tracking
@@ -32,22 +32,22 @@ class AuditReport:
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
     recordings: tuple[Recording, ...]
-    tellings: tuple[Telling, ...]
+    column_signals: tuple[ColumnSignal, ...]
     model: ModelAlarm | None
 
     @property
     def failures(self) -> tuple[Finding, ...]:
         """Return what fails the audit."""
-        return tuple(found for found in self.findings if found.level == "failure")
+        return tuple(found for found in self.findings if found.severity == "failure")
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values."""
         return {
             "clean": not self.failures,
-            "findings": [asdict(found) for found in self.findings],
+            "findings": [found.as_json() for found in self.findings],
             "comparisons": [comparison.as_json() for comparison in self.comparisons],
             "headline": self.headline,
-            "columns": [asdict(telling) for telling in self.tellings],
+            "columns": [asdict(signal) for signal in self.column_signals],
             "model": self.model.as_json() if self.model else None,
             "recorded": [asdict(recording) for recording in self.recordings],
         }
@@ -78,9 +78,9 @@ def audit(
     return AuditReport(
         headline=settings.training.headline,
         comparisons=(replayed, *compared),
-        findings=tuple(sorted(findings, key=lambda found: LEVELS.index(found.level))),
+        findings=tuple(sorted(findings, key=lambda found: LEVELS.index(found.severity))),
         recordings=tuple(recordings(settings, tables)),
-        tellings=tuple(told),
+        column_signals=tuple(told),
         model=model,
     )
 
@@ -134,13 +134,13 @@ def _nothing_older() -> Finding:
 
 def _statistics(
     settings: Settings, features: FeatureTable, examples: Examples
-) -> tuple[list[Telling], ModelAlarm | None, list[Finding]]:
+) -> tuple[list[ColumnSignal], ModelAlarm | None, list[Finding]]:
     headline, columns = settings.training.headline, features.catalogue.columns
-    told = tellings(examples, columns, headline)
+    told = column_signals(examples, columns, headline)
     model, notes = _model(settings, features, examples)
     standing = [one for one in standing_columns(columns) if examples.rows[one.name].null_count < len(examples)]
     findings = [
-        *telling_findings(told, headline),
+        *signal_findings(told, headline),
         *end_states(examples, standing),
         *model_findings(model, columns, headline),
         *notes,

@@ -24,7 +24,7 @@ def bands_of(headline: int) -> tuple[tuple[int, int], ...]:
 
 
 @dataclass(frozen=True)
-class Area:
+class Auroc:
     """An AUROC with its 98 % interval, and how many accounts left; the interval counts accounts, not rows."""
 
     value: float
@@ -38,7 +38,7 @@ class Area:
         return self.left >= FEW_CHURNERS
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """Return it in words."""
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f}, {self.left} accounts left)"
 
@@ -104,7 +104,7 @@ def rates_elsewhere(codes: np.ndarray, left: np.ndarray, half: np.ndarray) -> np
     return rates
 
 
-def area(score: np.ndarray, left: np.ndarray, account: np.ndarray, group: np.ndarray) -> Area | None:
+def auroc(score: np.ndarray, left: np.ndarray, account: np.ndarray, group: np.ndarray) -> Auroc | None:
     """Return the AUROC over pairs of the same group; None where too few left or stayed.
 
     `score` float, `left` bool, `account` and `group` whole numbers, all of shape (n,). The interval
@@ -120,7 +120,7 @@ def area(score: np.ndarray, left: np.ndarray, account: np.ndarray, group: np.nda
     by_account = np.bincount(account[order], weights=parts)
     several = how_many(account)
     error = SURE * float(np.sqrt((by_account**2).sum() * several / (several - 1)))
-    return Area(value, max(value - error, 0.0), min(value + error, 1.0), leaving)
+    return Auroc(value, max(value - error, 0.0), min(value + error, 1.0), leaving)
 
 
 def how_many(account: np.ndarray) -> int:

@@ -27,12 +27,12 @@ import numpy as np
 
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.language import measures
-from undertow.features.replay.replay import Finding, Level
+from undertow.features.replay.replay import Finding, Severity
 from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.split import Examples
 from undertow.training.leakage.auroc import (
-    Area,
-    area,
+    Auroc,
+    auroc,
     bands_of,
     halves,
     moments,
@@ -48,7 +48,7 @@ MOST_ROWS = 100_000  # more are thinned out by account
 
 
 @dataclass(frozen=True)
-class Telling:
+class ColumnSignal:
     """How well one view of a column tells who leaves.
 
     `view`: "value", "category" (churn rate of the value in the other half of the accounts) or "filled".
@@ -57,8 +57,8 @@ class Telling:
 
     column: str
     view: str
-    headline: Area | None
-    bands: tuple[Area | None, ...]
+    headline: Auroc | None
+    bands: tuple[Auroc | None, ...]
     is_clock: bool = False
 
     @property
@@ -70,7 +70,7 @@ class Telling:
 # --- every column, alone ---------------------------------------------------------------------------
 
 
-def tellings(examples: Examples, columns: Iterable[Column], headline: int) -> list[Telling]:
+def column_signals(examples: Examples, columns: Iterable[Column], headline: int) -> list[ColumnSignal]:
     """Return how well each column alone tells who leaves, the strongest first; matured snapshots only."""
     matured = thinned(examples.take(examples.outcomes.matured(headline)))
     if not len(matured):
@@ -83,58 +83,58 @@ def tellings(examples: Examples, columns: Iterable[Column], headline: int) -> li
         for view, score, keep in views(values):
             if not keep.any() or np.ptp(score[keep]) == 0:
                 continue
-            areas = [sides.area(view, score, keep & (band | ~sides.left), band) for band in sides.bands]
-            found.append(Telling(column.name, view, areas[0], tuple(areas[1:]), is_clock))
-    return sorted(found, key=lambda telling: -telling.strength)
+            aurocs = [sides.auroc(view, score, keep & (band | ~sides.left), band) for band in sides.bands]
+            found.append(ColumnSignal(column.name, view, aurocs[0], tuple(aurocs[1:]), is_clock))
+    return sorted(found, key=lambda signal: -signal.strength)
 
 
-def telling_findings(found: Sequence[Telling], headline: int) -> list[Finding]:
+def signal_findings(found: Sequence[ColumnSignal], headline: int) -> list[Finding]:
     """Return what the rules at the top of this file say of each column."""
     said: dict[str, Finding] = {}
-    for telling in found:
-        for one in _judge(telling, headline):
+    for signal in found:
+        for one in _judge(signal, headline):
             said.setdefault(one.culprit, one)
-    if not any(telling.headline and telling.headline.is_enough for telling in found):
+    if not any(signal.headline and signal.headline.is_enough for signal in found):
         said[""] = Finding("note", CHECK, "all columns", "not enough data: fewer than "
                            f"{FEW_CHURNERS} accounts left within {headline} days of a matured snapshot.")  # fmt: skip
     return list(said.values())
 
 
-def _judge(telling: Telling, headline: int) -> Iterator[Finding]:
+def _judge(signal: ColumnSignal, headline: int) -> Iterator[Finding]:
     """Yield at most one failure, the plainest, and a warning for the last week."""
     bands = bands_of(headline)
-    level: Level = "warning" if telling.is_clock else "failure"
-    name, area = source_of(telling.column), telling.headline
-    far = [(band, one) for band, one in zip(bands, telling.bands, strict=True) if band[0] and one]
+    level: Severity = "warning" if signal.is_clock else "failure"
+    name, auroc = source_of(signal.column), signal.headline
+    far = [(band, one) for band, one in zip(bands, signal.bands, strict=True) if band[0] and one]
     perfect = next(((band, one) for band, one in far if one.strength > PERFECT), None)
-    if area and telling.strength > TELLING:
-        yield Finding(level, CHECK, name, f"{_what(telling)} tells who leaves within {headline} days with AUROC "
-                      f"{area.said}: above {TELLING:.2f}, one column alone has mostly been told.")  # fmt: skip
+    if auroc and signal.strength > TELLING:
+        yield Finding(level, CHECK, name, f"{_what(signal)} tells who leaves within {headline} days with AUROC "
+                      f"{auroc.text}: above {TELLING:.2f}, one column alone has mostly been told.")  # fmt: skip
     elif perfect:
         (start, end), one = perfect
-        yield Finding(level, CHECK, name, f"{_what(telling)} tells who leaves in {start} to {end} days nearly "
-                      f"perfectly: AUROC {one.said}.")  # fmt: skip
-    elif _is_flat(telling):
-        known = [(band, one) for band, one in zip(bands, telling.bands, strict=True) if one]
-        each = ", ".join(f"{start}-{end} days {one.said}" for (start, end), one in known)
-        yield Finding(level, CHECK, name, f"{_what(telling)} tells those who leave far ahead as well as those who "
+        yield Finding(level, CHECK, name, f"{_what(signal)} tells who leaves in {start} to {end} days nearly "
+                      f"perfectly: AUROC {one.text}.")  # fmt: skip
+    elif _is_flat(signal):
+        known = [(band, one) for band, one in zip(bands, signal.bands, strict=True) if one]
+        each = ", ".join(f"{start}-{end} days {one.text}" for (start, end), one in known)
+        yield Finding(level, CHECK, name, f"{_what(signal)} tells those who leave far ahead as well as those who "
                       f"leave at once: {each}. Behaviour fades with distance; an end state does not.")  # fmt: skip
-    elif telling.bands[0] and telling.bands[0].strength > PERFECT:
-        yield Finding("warning", CHECK, name, f"{_what(telling)} tells who leaves within the week nearly perfectly: "
-                      f"AUROC {telling.bands[0].said}. A sign that comes too late, or one written "
+    elif signal.bands[0] and signal.bands[0].strength > PERFECT:
+        yield Finding("warning", CHECK, name, f"{_what(signal)} tells who leaves within the week nearly perfectly: "
+                      f"AUROC {signal.bands[0].text}. A sign that comes too late, or one written "
                       "at leaving.")  # fmt: skip
 
 
-def _is_flat(telling: Telling) -> bool:
+def _is_flat(signal: ColumnSignal) -> bool:
     """Above FLAT in every band with enough churners, in one direction: the furthest and one more at least."""
-    known = [area for area in telling.bands if area and area.is_enough]
-    if len(known) < 2 or telling.bands[-1] not in known:
+    known = [auroc for auroc in signal.bands if auroc and auroc.is_enough]
+    if len(known) < 2 or signal.bands[-1] not in known:
         return False
-    return min(area.low for area in known) > FLAT or max(area.high for area in known) < 1 - FLAT
+    return min(auroc.low for auroc in known) > FLAT or max(auroc.high for auroc in known) < 1 - FLAT
 
 
-def _what(telling: Telling) -> str:
-    return {"value": "its value", "category": "its value", "filled": "whether it is filled"}[telling.view]
+def _what(signal: ColumnSignal) -> str:
+    return {"value": "its value", "category": "its value", "filled": "whether it is filled"}[signal.view]
 
 
 # --- who is compared with whom ---------------------------------------------------------------------
@@ -156,14 +156,14 @@ class Sides:
         bands = tuple(left & (days >= start) & (days < end) for start, end in bands_of(headline))
         return cls(left, (left, *bands), examples.accounts, moments(examples), halves(examples))
 
-    def area(self, view: str, score: np.ndarray, keep: np.ndarray, left: np.ndarray) -> Area | None:
+    def auroc(self, view: str, score: np.ndarray, keep: np.ndarray, left: np.ndarray) -> Auroc | None:
         """Return the AUROC of `score` for `left` among the rows to keep."""
         y, account, moment = left[keep], self.account[keep], self.moment[keep]
         values = score[keep]
         if view == "category":
             values = rates_elsewhere(values, y, self.half[keep])
             moment = 2 * moment + self.half[keep]  # rates of different halves do not compare
-        return area(values, y, account, moment)
+        return auroc(values, y, account, moment)
 
 
 def thinned(examples: Examples) -> Examples:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from undertow.features.catalogue.cards import Column
 from undertow.features.replay.replay import Finding
 from undertow.training.examples.split import Examples
-from undertow.training.leakage.auroc import Area, area, halves, moments, numbers_of, rates_elsewhere, views
+from undertow.training.leakage.auroc import Auroc, auroc, halves, moments, numbers_of, rates_elsewhere, views
 
 CHECK = "end state"
 TELLING = 0.80  # lower bound of AUROC for ever leaving
@@ -38,7 +38,7 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
             values, groups = score[keep], group[keep]
             if view == "category":
                 values, groups = rates_elsewhere(values, ever[keep], half[keep]), 2 * groups + half[keep]
-            told = area(values, ever[keep], account[keep], groups)
+            told = auroc(values, ever[keep], account[keep], groups)
             pure = _purest(first.rows[column.name], view, score, keep, ever, group)
             said = _end_state(told, pure, view)
             if said:
@@ -103,10 +103,10 @@ def _chance(share: float, rate: float, count: int) -> float:
     return float(np.exp(-count * apart))
 
 
-def _end_state(told: Area | None, pure: tuple[str, int] | None, view: str) -> str | None:
+def _end_state(told: Auroc | None, pure: tuple[str, int] | None, view: str) -> str | None:
     if told and told.strength > TELLING:
         what = "whether it is filled" if view == "filled" else "its value today"
-        return f"an end state: {what} tells which accounts ever left with AUROC {told.said}."
+        return f"an end state: {what} tells which accounts ever left with AUROC {told.text}."
     if pure:
         return f"an end state: of the {pure[1]} accounts where it is {pure[0]}, practically all have left."
     return None

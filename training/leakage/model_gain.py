@@ -19,7 +19,7 @@ from undertow.training.examples.encoding import encode, fit_columns
 from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.examples.split import Examples
 from undertow.training.leakage.auroc import (
-    Area,
+    Auroc,
     bands_of,
     how_many,
     micros,
@@ -37,8 +37,8 @@ class ModelAlarm:
     model: str
     columns: int
     gains: tuple[tuple[str, float], ...]
-    headline: Area | None = None
-    bands: tuple[Area | None, ...] = ()
+    headline: Auroc | None = None
+    bands: tuple[Auroc | None, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values."""
@@ -50,14 +50,14 @@ def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAl
     boosters = [booster for model in bundle.causes for booster in model.boosters]
     later = micros(examples) >= np.datetime64(bundle.trained_until, "us")
     unseen = examples.take(later & examples.outcomes.matured(headline))
-    areas: list[Area | None] = []
+    aurocs: list[Auroc | None] = []
     if len(unseen) and headline in bundle.ends:
         p = bundle.probability(unseen.rows)[:, bundle.ends.index(headline)]
         sides = Sides.of(unseen, headline)
-        areas = [sides.area("value", p, band | ~sides.left, band) for band in sides.bands]
+        aurocs = [sides.auroc("value", p, band | ~sides.left, band) for band in sides.bands]
     gains = _gain_shares(boosters)
-    return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, areas[0] if areas else None,
-                      tuple(areas[1:]))  # fmt: skip
+    return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, aurocs[0] if aurocs else None,
+                      tuple(aurocs[1:]))  # fmt: skip
 
 
 def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, settings: Training) -> ModelAlarm | None:
@@ -88,7 +88,7 @@ def model_findings(found: ModelAlarm | None, columns: Iterable[Column], headline
         said.append(Finding("warning" if honest else "failure", "gain", source_of(name), told))
     for (start, end), one in zip(bands_of(headline), found.bands, strict=False):
         if one and one.strength > PERFECT:
-            told = f"it tells who leaves in {start} to {end} days nearly perfectly: AUROC {one.said}."
+            told = f"it tells who leaves in {start} to {end} days nearly perfectly: AUROC {one.text}."
             said.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, told))
     return said
 

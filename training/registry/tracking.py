@@ -95,7 +95,7 @@ def register(settings: Settings, bundle: Bundle) -> int:
     return int(logged.registered_model_version)
 
 
-def crown(settings: Settings, number: int) -> None:
+def set_champion(settings: Settings, number: int) -> None:
     """Give the champion's alias to a version."""
     MlflowClient(tracking_uri(settings)).set_registered_model_alias(settings.name, ALIAS, str(number))
 

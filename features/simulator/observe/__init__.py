@@ -9,12 +9,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from undertow.features.simulator.history import World, stream
-from undertow.features.simulator.observe.billing import (
-    invoices_and_payments,
-    subscriptions,
-)
 from undertow.features.simulator.observe.contacts import contacts
 from undertow.features.simulator.observe.events import event_months
+from undertow.features.simulator.observe.invoicing import invoices_and_payments, subscriptions
 from undertow.features.simulator.observe.people import (
     accounts,
     draw_people,

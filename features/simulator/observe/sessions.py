@@ -15,7 +15,7 @@ from undertow.features.simulator.releases import PAGES, paint_pages
 from undertow.features.simulator.state import Flags, Floats, Ints, logistic
 
 TASKS = ("create_report", "import_data", "invite_teammate", "export_file")
-FEATURES = ("filters", "exports", "api", "alerts", "comments", "templates", "sharing", "calendar")
+PRODUCT_FEATURES = ("filters", "exports", "api", "alerts", "comments", "templates", "sharing", "calendar")
 WORST_PAGE = 0.9  # errors per view of a page at most
 
 
@@ -186,7 +186,7 @@ def _doings(s: Sessions, rng: Generator) -> list[Happened]:
         Happened("click", click, _somewhere(rng, click), PAGES, rng.integers(0, 6, len(click))),
         Happened("impression", banner, np.full(len(banner), 20.0), ("banner",), _first(banner)),
         Happened("click", taken, np.full(len(taken), 24.0), ("banner",), _first(taken)),
-        Happened("feature_used", used, _somewhere(rng, used), FEATURES,
+        Happened("feature_used", used, _somewhere(rng, used), PRODUCT_FEATURES,
                  (breadth * rng.random(len(used))).astype(np.int64)),
         Happened("login", login, np.zeros(len(login))),
         Happened("conversion", bought, _somewhere(rng, bought), ("add_on",), _first(bought)),

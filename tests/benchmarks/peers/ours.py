@@ -92,8 +92,8 @@ def _build(database: Database, job: dict[str, Any], what: str) -> None:
     since = datetime.min if reach is None else as_ofs[0] - timedelta(days=reach)
     database.open_table("events", _files(Path(job["data"]), since, as_ofs[-1]))
     database.open_table("accounts", [Path(job["data"]) / "accounts.parquet"])
-    database.give("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
-    database.make("snapshots", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
+    database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
+    database.create_table("snapshots", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
     database.write(plan.prepare(database), Path(job["out"]), "bench")
 
 

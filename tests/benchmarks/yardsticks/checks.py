@@ -18,7 +18,7 @@ from tests.benchmarks.yardsticks.trained import (
 )
 from undertow.features.build import build_features
 from undertow.features.catalogue.cards import FAMILIES
-from undertow.features.simulator import WORLDS, Blow, Shock, World, run
+from undertow.features.simulator import WORLDS, PlantedCause, Shock, World, run
 from undertow.features.simulator.history import struck_by
 from undertow.features.simulator.leaks import OLDER, PLANTED
 from undertow.features.simulator.state import Flags
@@ -70,7 +70,7 @@ def leaks(seed: int, folder: Path, tell: Progress) -> list[Claim]:
     """Each planted leak is named by the audit, and nothing else in the data is."""
     settings = make_project(WORLDS["leak"], seed, folder, tell)
     report = audit(settings, _now(), folder / "data" / OLDER, 3, 0, tell)
-    failures = [finding for finding in report.findings if finding.level == "failure"]
+    failures = [finding for finding in report.findings if finding.severity == "failure"]
     claims = []
     for leak in PLANTED:
         by = sorted({finding.check for finding in failures if finding.culprit == leak.culprit})
@@ -83,8 +83,8 @@ def reasons(trained: Trained, folder: Path, tell: Progress) -> list[Claim]:
     world = trained.world
     last = world.parameters.days
     shocks = (
-        Shock(Blow.card, last - 30), Shock(Blow.habit, last - 21), Shock(Blow.tickets, last - 21),
-        Shock(Blow.release, last - 21, 0.0),
+        Shock(PlantedCause.card, last - 30), Shock(PlantedCause.habit, last - 21), Shock(PlantedCause.tickets, last - 21),
+        Shock(PlantedCause.release, last - 21, 0.0),
     )  # fmt: skip
     planted = replace(world.parameters, shocks=shocks)
     settings = make_project(planted, world.seed, folder, tell)

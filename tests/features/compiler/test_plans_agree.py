@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import measures, rows_of
-from undertow.features.tables import EVENT_KINDS, TABLES, Table
-from undertow.features.tables import Column as TableColumn
+from undertow.features.tables import EVENT_KINDS, TABLES, Table, TableColumn
 
 events, tickets, invoices = rows_of("events"), rows_of("tickets"), rows_of("invoices")
 failures = events.where(kind=("error", "task_failed", "task_completed"))

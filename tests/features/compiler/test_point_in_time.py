@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
-from undertow.features.tables import EVENT_KINDS, TABLES, Table
-from undertow.features.tables import Column as TableColumn
+from undertow.features.tables import EVENT_KINDS, TABLES, Table, TableColumn
 
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)

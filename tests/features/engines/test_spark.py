@@ -132,7 +132,7 @@ def test_tables_of_the_lake_are_read_from_a_path_or_by_name(
     lake = f'[spark.tables]\nsubscriptions = "{tables.path("subscriptions")}"\naccounts = "lake_accounts"\n'
     spark = _project(tmp_path / "lake", world, f"{ON_SPARK}\n[spark]\n{options}\n{lake}")
     with open_database(spark) as database:
-        database.name("unused", "SELECT 1 AS one", "test")
+        database.create_view("unused", "SELECT 1 AS one", "test")
         rows = database.session.read.parquet(str(tables.path("accounts")))  # type: ignore[attr-defined]
         rows.write.mode("overwrite").option("path", str(tmp_path / "accounts")).saveAsTable("lake_accounts")
         open_all(database, tables)

@@ -238,14 +238,14 @@ def test_a_ticket_that_was_back_dated_is_named(project: Project, files: dict[str
     now = {**files, "tickets.csv": [*files["tickets.csv"], ticket("bo", 3, "2024-02-20")]}
     _, [said] = _compare_with(project, now, files, tmp_path)
     assert (said.level, said.culprit) == ("failure", "tickets")
-    assert "1 row, such as t3: each was not in the older record though its times say so" in said.said
+    assert "1 row, such as t3: each was not in the older record though its times say so" in said.text
 
 
 def test_a_segment_that_was_overwritten_is_named(project: Project, files: dict[str, list[Row]], tmp_path: Path) -> None:
     accounts = [{**row, "segment": "gone"} if row["account_id"] == "bo" else row for row in files["accounts.csv"]]
     _, [said] = _compare_with(project, {**files, "accounts.csv": accounts}, files, tmp_path)
     assert said.culprit == "accounts.segment"
-    assert "bo at 2024-02-01: small then, gone now" in said.said
+    assert "bo at 2024-02-01: small then, gone now" in said.text
 
 
 def test_an_event_without_a_key_of_its_own_is_compared_whole(
@@ -254,7 +254,7 @@ def test_an_event_without_a_key_of_its_own_is_compared_whole(
     note = {"account_id": "di", "occurred_at": "2024-02-20 10:00:00", "kind": "error", "session_id": "9"}
     _, [said] = _compare_with(project, {**files, "events.csv": [note, *files["events.csv"]]}, files, tmp_path)
     assert said.culprit == "events"
-    assert "1 row, such as di: each is there now and was not" in said.said
+    assert "1 row, such as di: each is there now and was not" in said.text
 
 
 def test_whoever_was_deleted_since_is_missed(project: Project, files: dict[str, list[Row]], tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_changed_select_is_not_taken_for_a_back_dated_row() -> None:
     was, is_ = (pa.table({"account_id": ["a"], "as_of": AS_OFS[:1], "calls": [calls]}) for calls in (1.0, 2.0))
     features = _Fixed(FeatureTable(Path(), Catalogue((CARDS["calls"],), {}), (AS_OFS[0],)), is_)
     [said] = older_findings(compare("older record", "then", was, features, AS_OFS[:1]), {})
-    assert "was the SELECT changed since?" in said.said
+    assert "was the SELECT changed since?" in said.text
 
 
 # --- what the sources say about time -------------------------------------------------------------------------
@@ -351,9 +351,9 @@ def test_a_source_that_does_not_say_when_rows_were_written_is_warned_of(
     assert shares["accounts", None] == shares["tickets", "recorded_at"] == 1.0
     assert shares["subscriptions", "end_recorded_at"] == 0.5
     [found] = recording_findings(settings, tables)
-    assert found.level == "warning"
+    assert found.severity == "warning"
     assert "tickets" in found.culprit
-    assert "not what your systems did" in found.said
+    assert "not what your systems did" in found.text
 
 
 def test_a_source_that_says_it_is_not_warned_of(project: Project, files: dict[str, list[Row]]) -> None:
@@ -373,9 +373,9 @@ def test_a_time_without_a_rule_after_its_row_was_recorded_fails(
     settings = project(files)
     tables = load_tables(settings, NOW)
     monkeypatch.setitem(TABLES, "tickets", replace(tickets, columns=columns))
-    found = [one for one in recording_findings(settings, tables) if one.level == "failure"]
+    found = [one for one in recording_findings(settings, tables) if one.severity == "failure"]
     assert [one.culprit for one in found] == ["tickets.resolved_at"]
-    assert "2 rows hold a time after they were recorded" in found[0].said
+    assert "2 rows hold a time after they were recorded" in found[0].text
 
 
 def test_a_rule_that_was_changed_upstream_is_noted(project: Project, files: dict[str, list[Row]]) -> None:
@@ -384,6 +384,6 @@ def test_a_rule_that_was_changed_upstream_is_noted(project: Project, files: dict
         for month, version in ((3, "3 clicks"), (4, "3 clicks"), (5, "4 clicks"))
     ]
     settings = project({**files, "events.csv": [*files["events.csv"], *rage]})
-    [found] = [one for one in recording_findings(settings, load_tables(settings, NOW)) if one.level == "note"]
+    [found] = [one for one in recording_findings(settings, load_tables(settings, NOW)) if one.severity == "note"]
     assert found.culprit == "events of the kind rage_click"
-    assert "3 clicks from 2024-03-10, 4 clicks from 2024-05-10" in found.said
+    assert "3 clicks from 2024-03-10, 4 clicks from 2024-05-10" in found.text

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from undertow.features.errors import SettingsError
 from undertow.features.simulator import (
     WORLDS,
-    Blow,
     Parameters,
+    PlantedCause,
     Shock,
     World,
     event_months,
@@ -181,11 +181,11 @@ def quiet() -> World:
 @pytest.fixture(scope="module")
 def struck(quiet: World) -> World:
     """The same world with all four blows on one day."""
-    blows = tuple(Shock(kind, BLOW_DAY, 0.2) for kind in Blow)
-    return run(replace(quiet.parameters, shocks=blows), seed=6)
+    planted_causes = tuple(Shock(kind, BLOW_DAY, 0.2) for kind in PlantedCause)
+    return run(replace(quiet.parameters, shocks=planted_causes), seed=6)
 
 
-def _group(world: World, kind: Blow) -> NDArray[np.bool_]:
+def _group(world: World, kind: PlantedCause) -> NDArray[np.bool_]:
     return struck_by(world, [shock.kind for shock in world.parameters.shocks].index(kind))
 
 
@@ -200,13 +200,13 @@ def test_until_the_blow_a_world_is_what_it_was(quiet: World, struck: World) -> N
 
 
 def test_no_account_is_struck_twice(struck: World) -> None:
-    groups = np.stack([_group(struck, kind) for kind in Blow])
+    groups = np.stack([_group(struck, kind) for kind in PlantedCause])
     assert groups.sum(axis=0).max() == 1
     assert groups.sum(axis=1) == pytest.approx(np.full(4, 80), abs=30)
 
 
 def test_an_expired_card_fails_at_every_billing(struck: World) -> None:
-    expired = _group(struck, Blow.card)
+    expired = _group(struck, PlantedCause.card)
     billed, failed = (
         _all(struck, lambda m, n=name: getattr(m.lived, n))[BLOW_DAY:] for name in ("billed", "card_failed")
     )  # type: ignore[misc]
@@ -216,7 +216,7 @@ def test_an_expired_card_fails_at_every_billing(struck: World) -> None:
 
 
 def test_a_lost_habit_ends_most_visits(quiet: World, struck: World) -> None:
-    lost = _group(struck, Blow.habit)
+    lost = _group(struck, PlantedCause.habit)
     ids = [f"A-{account:05d}" for account in np.flatnonzero(lost)]
 
     def sessions(world: World) -> int:
@@ -227,10 +227,10 @@ def test_a_lost_habit_ends_most_visits(quiet: World, struck: World) -> None:
 
 
 def test_a_storm_of_tickets_comes_to_those_who_are_struck(quiet: World, struck: World) -> None:
-    hit = _group(struck, Blow.tickets)
+    hit = _group(struck, PlantedCause.tickets)
     before, after = (_all(world, lambda month: month.lived.opened)[BLOW_DAY:] for world in (quiet, struck))
     assert after[:, hit].sum() > 8 * before[:, hit].sum()
-    others = ~np.any([_group(struck, kind) for kind in Blow], axis=0)  # but all use the web, and the release broke it
+    others = ~np.any([_group(struck, kind) for kind in PlantedCause], axis=0)  # but all use the web, and the release broke it
     assert after[:, others].sum() < 3 * before[:, others].sum()
 
 
@@ -253,7 +253,7 @@ def test_a_broken_release_breaks_one_page_on_one_platform_for_a_month(quiet: Wor
 
 
 @pytest.mark.parametrize(
-    "shocks", [(Shock(Blow.card, 900),), (Shock(Blow.card, -1),), (Shock(Blow.card, 5, 0.6), Shock(Blow.habit, 5, 0.6))]
+    "shocks", [(Shock(PlantedCause.card, 900),), (Shock(PlantedCause.card, -1),), (Shock(PlantedCause.card, 5, 0.6), Shock(PlantedCause.habit, 5, 0.6))]
 )
 def test_a_shock_outside_the_history_or_for_more_than_all_is_refused(shocks: tuple[Shock, ...]) -> None:
     with pytest.raises(SettingsError, match=r"Shocks fall on days 0 to 58 .* card on day"):

@@ -66,11 +66,11 @@ def test_a_step_leaves_its_inputs_as_they_were_and_repeats_itself(village: World
     state = village.state_at(day)
     before = state.each(np.copy), village.static.each(np.copy)
     rng = stream(1)
-    once = step(p, village.static, state, day, rng, village.weather)
-    again = step(p, village.static, state, day, stream(1), village.weather)
+    once = step(p, village.static, state, day, rng, village.release_effects)
+    again = step(p, village.static, state, day, stream(1), village.release_effects)
     assert all(_same(one, other) for one, other in zip(once, again, strict=True))
     assert _same(state, before[0]) and _same(village.static, before[1])
-    assert not _same(once[0], step(p, village.static, state, day, rng, village.weather)[0])
+    assert not _same(once[0], step(p, village.static, state, day, rng, village.release_effects)[0])
 
 
 def test_a_step_draws_as_many_numbers_whatever_a_lever_changes(village: World) -> None:
@@ -78,8 +78,8 @@ def test_a_step_draws_as_many_numbers_whatever_a_lever_changes(village: World) -
     one, other = stream(1), stream(1)
     for day in range(60, 90):
         state = village.state_at(day)
-        step(SMALL, village.static, state, day, one, village.weather)
-        step(pulled, village.static, state, day, other, village.weather)
+        step(SMALL, village.static, state, day, one, village.release_effects)
+        step(pulled, village.static, state, day, other, village.release_effects)
         assert one.random() == other.random()
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from undertow.features.errors import TimeError
 from undertow.features.simulator import (
-    Blow,
     Parameters,
+    PlantedCause,
     Shock,
     World,
     churn_probability,
@@ -176,7 +176,7 @@ def test_what_is_already_broken_is_foretold_and_what_will_break_is_not(village: 
     who = _everybody(village, 90)
 
     def lost(released: int) -> Floats:
-        planted = planted_releases(replace(village.parameters, shocks=(Shock(Blow.release, released),)))
+        planted = planted_releases(replace(village.parameters, shocks=(Shock(PlantedCause.release, released),)))
         world = replace(village, releases=joined(village.releases, planted))
         return np.asarray(look_ahead(world, 90, who, [60], paths=8).lost[0].sum(axis=0))
 
@@ -219,10 +219,10 @@ def test_cards_integrated_out_agree_with_many_that_were_drawn(cards: World) -> N
     soon = np.flatnonzero(state.active & (state.renews_on < 3))[:3]
     drawn = replace(state, card_risk=np.full(p.accounts, 0.5)).take(soon).repeat(times)
     static, rng = cards.static.take(soon).repeat(times), stream(1)
-    weather = paint(cards.releases, (0, 20), 1)
+    release_effects = paint(cards.releases, (0, 20), 1)
     lost = np.zeros(len(drawn.active))
     for day in range(18):
-        drawn, _, hazards = step(p, static, drawn, day, rng, weather)
+        drawn, _, hazards = step(p, static, drawn, day, rng, release_effects)
         lost += rng.random(len(lost)) < hazards.involuntary
     expected = 0.5 * (1.0 - p.recovery) ** p.dunning_days
     assert lost.mean() == pytest.approx(expected, abs=4.0 * np.sqrt(expected / len(lost)))

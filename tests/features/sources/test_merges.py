@@ -70,7 +70,7 @@ def features_at(world: tuple[Settings, Tables], *as_ofs: datetime, only: Sequenc
         open_tables(database, tables)
         take_population(database, as_ofs)
         for name, table in plan.tables.items():
-            database.give(name, table)
+            database.register(name, table)
         rows = database.arrow(plan.sql(), "features").to_pylist()
     return {(row.pop("account_id"), row.pop("as_of")): row for row in rows}
 

@@ -10,7 +10,8 @@ import pytest
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.settings import Value
-from undertow.serving.jobs.reasons import Reason, reasons_of
+from undertow.serving.jobs.reasons import reason_text, reasons_of
+from undertow.serving.published.answers import Reason
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
@@ -134,7 +135,7 @@ def test_evidence_gives_the_value_the_one_before_and_the_typical_one() -> None:
     assert (evidence.feature, evidence.value, evidence.typical) == ("error_rate_30", 0.091, 0.02)
     assert evidence.before == pytest.approx(0.032)
     assert evidence.said == "errors, told: 9.1 % (before: 3.2 %, typical: 2.0 %)"
-    assert reason.said == f"ux: {evidence.said}"
+    assert reason_text(reason) == f"ux: {evidence.said}"
 
 
 def test_a_card_is_told_by_its_window_of_30_days_or_the_nearest_known() -> None:

@@ -222,7 +222,7 @@ def test_a_feature_defined_otherwise_since_training_is_refused(copied: Settings)
     first, *others = champion.bundle.columns
     older = replace(champion.bundle, columns=(replace(first, definition_id="older"), *others))
     with tracking.start_run(copied):
-        tracking.crown(copied, tracking.register(copied, older))
+        tracking.set_champion(copied, tracking.register(copied, older))
     with pytest.raises(ModelRefusal, match=f"{first.card}.* `undertow train`"):
         score(copied, NOW)
 

@@ -25,7 +25,7 @@ def test_a_surely_better_model_replaces_the_champion(truth: tuple[np.ndarray, Ju
     p, on = truth
     verdict = decide(p, np.full(2000, p.mean()), on, 200)
     assert verdict.promoted
-    assert "replaces the champion" in verdict.said
+    assert "replaces the champion" in verdict.text
     assert verdict.gain is not None and verdict.gain.low > 0
 
 
@@ -33,7 +33,7 @@ def test_an_equal_model_does_not(truth: tuple[np.ndarray, Judged]) -> None:
     p, on = truth
     verdict = decide(p, p, on, 200)
     assert not verdict.promoted
-    assert "not surely better" in verdict.said
+    assert "not surely better" in verdict.text
 
 
 def test_a_luckier_but_equal_model_is_promoted_seldom() -> None:
@@ -53,7 +53,7 @@ def test_a_better_ranking_with_a_wrong_total_does_not(truth: tuple[np.ndarray, J
     verdict = decide(np.minimum(1.4 * p, 0.99), np.full(2000, 0.5), on, 200)
     assert verdict.gain is not None and verdict.gain.low > 0
     assert not verdict.promoted
-    assert "predicted / observed is 1.4" in verdict.said
+    assert "predicted / observed is 1.4" in verdict.text
 
 
 def test_a_small_test_forgives_a_total_within_its_interval(truth: tuple[np.ndarray, Judged]) -> None:

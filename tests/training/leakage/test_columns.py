@@ -16,8 +16,8 @@ from undertow.features.catalogue.language import rows_of
 from undertow.features.settings import Training
 from undertow.training.examples.outcomes import Outcomes
 from undertow.training.examples.split import Examples
-from undertow.training.leakage.auroc import Area, area, bands_of, rates_elsewhere
-from undertow.training.leakage.columns import Telling, telling_findings, tellings
+from undertow.training.leakage.auroc import Auroc, auroc, bands_of, rates_elsewhere
+from undertow.training.leakage.columns import ColumnSignal, column_signals, signal_findings
 from undertow.training.leakage.end_states import end_states, source_of, standing_findings
 from undertow.training.leakage.model_gain import ModelAlarm, fit_small, model_findings
 
@@ -39,8 +39,8 @@ def churn_days(rng: np.random.Generator, share: float = 0.3, n: int = N) -> np.n
 
 def levels(examples: Examples, *columns: Column) -> dict[str, str]:
     """Culprit -> level of what is said of these columns."""
-    found = telling_findings(tellings(examples, columns, HEADLINE), HEADLINE)
-    return {one.culprit: one.level for one in found}
+    found = signal_findings(column_signals(examples, columns, HEADLINE), HEADLINE)
+    return {one.culprit: one.severity for one in found}
 
 
 # --- the measure -------------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def test_the_area_is_that_of_scikit_learn_with_ties() -> None:
     rng = np.random.default_rng(0)
     left = rng.random(N) < 0.3
     score = np.round(left + rng.normal(0, 1.5, N))
-    found = area(score, left, np.arange(N), np.zeros(N, dtype=int))
+    found = auroc(score, left, np.arange(N), np.zeros(N, dtype=int))
     assert found is not None
     assert found.value == pytest.approx(roc_auc_score(left, score), abs=1e-12)
     assert found.low < found.value < found.high
@@ -63,7 +63,7 @@ def test_pairs_are_compared_inside_a_moment_only() -> None:
     moment = np.repeat([0, 1], N)
     left = rng.random(2 * N) < np.where(moment == 1, 0.6, 0.1)
     score = moment + rng.normal(0, 0.01, 2 * N)
-    found = area(score, left, np.arange(2 * N), moment)
+    found = auroc(score, left, np.arange(2 * N), moment)
     assert roc_auc_score(left, score) > 0.75
     assert found is not None
     assert found.low < 0.5 < found.high
@@ -74,8 +74,8 @@ def test_many_snapshots_of_an_account_count_as_one() -> None:
     rng = np.random.default_rng(2)
     left, account = rng.random(N) < 0.3, np.arange(N)
     score = left + rng.normal(0, 1.5, N)
-    once = area(score, left, account, np.zeros(N, dtype=int))
-    five = area(*(np.tile(part, 5) for part in (score, left, account)), np.repeat(np.arange(5), N))
+    once = auroc(score, left, account, np.zeros(N, dtype=int))
+    five = auroc(*(np.tile(part, 5) for part in (score, left, account)), np.repeat(np.arange(5), N))
     assert once and five
     assert five.value == pytest.approx(once.value)
     assert five.high - five.low == pytest.approx(once.high - once.low, rel=1e-9)
@@ -85,16 +85,16 @@ def test_the_interval_holds_as_often_as_it_says() -> None:
     """98 % of the intervals of pure noise hold 0.5; of 300, between 95 and 100 % must."""
     rng = np.random.default_rng(3)
     groups, account = np.repeat([0, 1], 100), np.arange(200)
-    found = [area(rng.normal(size=200), rng.random(200) < 0.3, account, groups) for _ in range(300)]
+    found = [auroc(rng.normal(size=200), rng.random(200) < 0.3, account, groups) for _ in range(300)]
     held = np.mean([one.low <= 0.5 <= one.high for one in found if one])
     assert 0.95 <= held <= 1.0
 
 
 def test_too_few_leavers_are_not_measured_and_raise_no_alarm() -> None:
     left = np.arange(N) < 4
-    assert area(left.astype(float), left, np.arange(N), np.zeros(N, dtype=int)) is None
+    assert auroc(left.astype(float), left, np.arange(N), np.zeros(N, dtype=int)) is None
     left = np.arange(N) < 12
-    found = area(left.astype(float), left, np.arange(N), np.zeros(N, dtype=int))
+    found = auroc(left.astype(float), left, np.arange(N), np.zeros(N, dtype=int))
     assert found is not None
     assert (found.value, found.strength) == (1.0, 0.0)
 
@@ -156,9 +156,9 @@ def test_noise_raises_no_alarm_however_few_leave(examples: Callable[..., Example
 def test_few_leavers_are_said_aloud(examples: Callable[..., Examples]) -> None:
     days = np.full(N, np.nan)
     days[:10] = 5.0
-    [found] = telling_findings(tellings(examples(days, knows=~np.isnan(days) * 1.0), [column("knows")], HEADLINE), 90)
-    assert (found.level, found.culprit) == ("note", "all columns")
-    assert "not enough data" in found.said
+    [found] = signal_findings(column_signals(examples(days, knows=~np.isnan(days) * 1.0), [column("knows")], HEADLINE), 90)
+    assert (found.severity, found.culprit) == ("note", "all columns")
+    assert "not enough data" in found.text
 
 
 # --- by days to churn ------------------------------------------------------------------------------------
@@ -169,9 +169,9 @@ def test_bands_follow_the_headline() -> None:
     assert bands_of(30) == ((0, 7), (7, 30))
 
 
-def by_band(*areas: float, left: int = 50) -> list[Telling]:
+def by_band(*aurocs: float, left: int = 50) -> list[ColumnSignal]:
     """A column with these areas in the three bands, known to 0.02, and 0.7 on the whole."""
-    return [Telling("c", "value", Area(0.7, 0.68, 0.72, left), tuple(Area(a, a - 0.02, a + 0.02, left) for a in areas))]
+    return [ColumnSignal("c", "value", Auroc(0.7, 0.68, 0.72, left), tuple(Auroc(a, a - 0.02, a + 0.02, left) for a in aurocs))]
 
 
 @pytest.mark.parametrize(
@@ -187,14 +187,14 @@ def by_band(*areas: float, left: int = 50) -> list[Telling]:
         ((0.65, 0.65, 0.65), None),  # who somebody is does not fade, but never tells so much
     ],
 )
-def test_the_profile_by_days_to_churn(areas: Sequence[float], level: str | None) -> None:
-    found = telling_findings(by_band(*areas), HEADLINE)
-    assert [one.level for one in found] == ([level] if level else [])
+def test_the_profile_by_days_to_churn(aurocs: Sequence[float], level: str | None) -> None:
+    found = signal_findings(by_band(*aurocs), HEADLINE)
+    assert [one.severity for one in found] == ([level] if level else [])
 
 
 def test_bands_with_few_leavers_raise_no_alarm() -> None:
-    found = telling_findings(by_band(1.0, 1.0, 1.0, left=12), HEADLINE)
-    assert [one.level for one in found] == ["note"]
+    found = signal_findings(by_band(1.0, 1.0, 1.0, left=12), HEADLINE)
+    assert [one.severity for one in found] == ["note"]
 
 
 # --- end states in accounts --------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_a_bad_segment_is_no_end_state(seed: int) -> None:
 
 def test_columns_that_stand_are_named_in_one_warning() -> None:
     [found] = standing_findings([column("segment", text=True), column("profile_industry", text=True)])
-    assert (found.level, found.culprit) == ("warning", "accounts.segment, accounts.industry")
+    assert (found.severity, found.culprit) == ("warning", "accounts.segment, accounts.industry")
     assert source_of("mrr") == "mrr"
 
 
@@ -280,7 +280,7 @@ def test_columns_that_stand_are_named_in_one_warning() -> None:
 )
 def test_one_column_with_most_of_the_gain(gains: tuple, columns: int, level: str | None) -> None:
     found = model_findings(ModelAlarm("a model", columns, gains), [column("renewal", clock=True)], HEADLINE)
-    assert [one.level for one in found] == ([level] if level else [])
+    assert [one.severity for one in found] == ([level] if level else [])
 
 
 def test_a_small_model_leans_on_what_knows(examples: Callable[..., Examples]) -> None:
@@ -300,4 +300,4 @@ def test_a_model_without_splits_has_no_gain() -> None:
     booster = lgb.train({"verbosity": -1, "objective": "regression"}, data, num_boost_round=1)
     assert booster.feature_importance(importance_type="gain").sum() == 0
     [found] = model_findings(None, (), HEADLINE)
-    assert found.level == "note"
+    assert found.severity == "note"

@@ -114,7 +114,7 @@ def test_a_registered_model_is_no_champion_until_it_is_crowned(copied: Settings,
         number = tracking.register(copied, bundle)
     before = tracking.champion(copied)
     assert before is not None and before.number == number - 1
-    tracking.crown(copied, number)
+    tracking.set_champion(copied, number)
     after = tracking.champion(copied)
     assert after is not None and after.number == number
 
