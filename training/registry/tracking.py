@@ -136,7 +136,7 @@ def signature(bundle: Bundle) -> ModelSignature:
 
 def _copy_of_the_code(folder: Path) -> Path:
     """Copy features and training to `folder`/undertow, so that a logged model runs where Undertow is not installed."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     for name in ("features", "training"):
         shutil.copytree(root / name, folder / "undertow" / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder / "undertow"

@@ -237,7 +237,7 @@ def test_an_older_export_that_agrees_is_all_equal(
 def test_a_ticket_that_was_back_dated_is_named(project: Project, files: dict[str, list[Row]], tmp_path: Path) -> None:
     now = {**files, "tickets.csv": [*files["tickets.csv"], ticket("bo", 3, "2024-02-20")]}
     _, [said] = _compare_with(project, now, files, tmp_path)
-    assert (said.level, said.culprit) == ("failure", "tickets")
+    assert (said.severity, said.culprit) == ("failure", "tickets")
     assert "1 row, such as t3: each was not in the older record though its times say so" in said.text
 
 

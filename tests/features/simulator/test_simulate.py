@@ -24,7 +24,7 @@ from undertow.features.simulator import (
     write_truth,
 )
 from undertow.features.simulator.history import stream
-from undertow.features.simulator.state import Rows
+from undertow.features.simulator.state import PersonRows
 from undertow.features.simulator.world import step
 from undertow.features.tables import TABLES
 
@@ -45,7 +45,7 @@ def village() -> World:
     return run(SMALL, seed=7)
 
 
-def _same(one: Rows, other: Rows) -> bool:
+def _same(one: PersonRows, other: PersonRows) -> bool:
     return all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
 
 

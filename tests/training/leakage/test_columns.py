@@ -175,7 +175,7 @@ def by_band(*aurocs: float, left: int = 50) -> list[ColumnSignal]:
 
 
 @pytest.mark.parametrize(
-    ("areas", "level"),
+    ("aurocs", "level"),
     [
         ((0.93, 0.7, 0.6), None),  # an honest sign of the last week
         ((0.98, 0.7, 0.6), "warning"),  # nearly perfect, but late
