@@ -1,4 +1,4 @@
-"""Three floors, one staircase: imports go down only, and each outside world has one door."""
+"""The structure of the code: imports go down the floors and left along the rooms; each library has one door."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FLOORS = ("features", "training", "serving")  # a floor knows those before it
+# Each floor uses those above it in this list; on a floor, each room uses only rooms to its left.
+FLOORS = {
+    "features": "errors tables settings versions engines sources catalogue compiler snapshots build replay connectors "
+    "simulator",
+    "training": "examples churn value bundle evaluation registry drivers business_metrics leakage train",
+    "serving": "formatting published pages jobs api cli service",
+}
+# What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
+TRAINING_SHOWN_TO = {
+    "published": "bundle",
+    "pages": "",
+    "api": "",
+    "service": "",
+    "jobs": "bundle drivers examples registry",
+    "cli": "business_metrics evaluation leakage train",
+}
 DOORS = {
-    "duckdb": {"undertow.features.engines.duckdb"},
-    "pyspark": {"undertow.features.engines.spark"},
-    "sqlglot": {"undertow.features.compiler.dialects", "undertow.features.compiler.leaf", "undertow.features.compiler.range_join", "undertow.features.compiler.slot_plan", "undertow.features.compiler.plan"},
-    "mlflow": {"undertow.training.registry.tracking", "undertow.training.registry.pyfunc_model"},
+    "duckdb": "features.engines",
+    "pyspark": "features.engines",
+    "sqlglot": "features.compiler",
+    "mlflow": "training.registry",
+    "jinja2": "serving.pages",
+    "typer": "serving.cli",
+    "bentoml": "serving.service",
 }
-# What serving may know of training: the bundle and its words, and the jobs it starts.
-SHOWN_TO_SERVING = {
-    "undertow.training.leakage.auroc",
-    "undertow.training.leakage.audit",
-    "undertow.training.bundle.bundle",
-    "undertow.training.business_metrics.metrics",
-    "undertow.training.examples.encoding",
-    "undertow.training.evaluation.scores",
-    "undertow.training.business_metrics.monthly",
-    "undertow.training.examples.outcomes",
-    "undertow.training.examples.person_periods",
-    "undertow.training.registry.tracking",
-    "undertow.training.evaluation.report",
-    "undertow.training.train",
-    "undertow.training.business_metrics.plot",
-}
+ROOMS = {f"{floor}.{room}" for floor, rooms in FLOORS.items() for room in rooms.split()}
 
 
 def _modules() -> dict[str, Path]:
     files = [path for floor in FLOORS for path in (ROOT / floor).rglob("*.py")]
     return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in files
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files
     }
 
 
@@ -46,40 +48,63 @@ MODULES = _modules()
 
 
 def _imports(name: str) -> set[str]:
-    """Return what a module imports, anywhere in it; ours as module names, others as written."""
-    found: set[str] = set()
+    """Return what a module imports, anywhere in it; ours as floor.room.module, others as written."""
+    imported: set[str] = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0 and node.module, f"{name}: imports are absolute"
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {full if full in MODULES else node.module for full in inner}
-    return found
+            for alias in node.names:
+                module, full = (text.removeprefix("undertow.") for text in (node.module, f"{node.module}.{alias.name}"))
+                imported.add(full if full in MODULES else module)
+    return imported
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_go_down_only(name: str) -> None:
-    floor = FLOORS.index(name.split(".")[0])
-    above = {used for used in _imports(name) if used.split(".")[0] in FLOORS[floor + 1 :]}
-    assert above == set()
+def _room(module: str) -> str:
+    return ".".join(module.split(".")[:2])
 
 
-@pytest.mark.parametrize(("library", "doors"), DOORS.items())
-def test_an_outside_world_has_one_door(library: str, doors: set[str]) -> None:
-    used_in = {name for name in MODULES if any(used.split(".")[0] == library for used in _imports(name))}
-    assert used_in == doors
+def _rooms_used_by(room: str) -> set[str]:
+    used = {_room(used) for name in MODULES if _room(name) == room for used in _imports(name)}
+    return (used & ROOMS) - {room}
 
 
-def test_serving_knows_of_training_only_what_is_shown_to_it() -> None:
-    used = {used for name in MODULES if name.startswith("serving") for used in _imports(name)}
-    assert {name for name in used if name.startswith("training")} == SHOWN_TO_SERVING
+def test_every_module_stands_in_a_room_that_is_listed() -> None:
+    assert {_room(name) for name in MODULES if "." in name} == ROOMS
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_imports_go_down_the_floors_and_left_along_the_rooms(room: str) -> None:
+    floor, name = room.split(".")
+    below = list(FLOORS)[: list(FLOORS).index(floor)]
+    rooms = FLOORS[floor].split()
+    left = {f"{floor}.{other}" for other in rooms[: rooms.index(name)]}
+    assert {used for used in _rooms_used_by(room) - left if used.split(".")[0] not in below} == set()
+
+
+@pytest.mark.parametrize(("room", "shown"), TRAINING_SHOWN_TO.items())
+def test_serving_uses_of_training_only_what_is_shown_to_a_room(room: str, shown: str) -> None:
+    used = {used for used in _rooms_used_by(f"serving.{room}") if used.startswith("training.")}
+    assert used == {f"training.{each}" for each in shown.split()}
+
+
+@pytest.mark.parametrize(("library", "door"), DOORS.items())
+def test_a_library_is_imported_in_one_room(library: str, door: str) -> None:
+    users = {_room(name) for name in MODULES if library in {used.split(".")[0] for used in _imports(name)}}
+    assert users == {door}
 
 
 def test_no_module_imports_itself_by_a_way_round() -> None:
     ours = {name: {used for used in _imports(name) if used in MODULES} for name in MODULES}
     order = list(TopologicalSorter(ours).static_order())
     assert len(order) == len(MODULES) > 30
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent.relative_to(ROOT).as_posix() for path in MODULES.values()}))
+def test_a_folder_holds_few_enough_entries_to_be_read_at_once(folder: str) -> None:
+    entries = [path for path in (ROOT / folder).iterdir() if not path.name.startswith("_")]
+    assert len(entries) <= 13
 
 
 def test_tests_are_no_packages() -> None:
