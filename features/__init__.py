@@ -1,1 +1,1 @@
-"""What we knew about a customer at a moment: accounts, time, and nothing fitted."""
+"""Point-in-time features: what was known about each account at an as_of; nothing here is fitted."""

@@ -1,4 +1,4 @@
-"""Build the feature table: Parquet by as_of, one row an account at risk."""
+"""Builds the feature table: point-in-time features as Parquet per as_of, one row per account at risk."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from undertow.features.snapshots import (
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.versions import WRITING, remove_unfinished
 
-AT_ONCE = 36  # as_ofs a query; more would only take more memory
+AS_OFS_PER_QUERY = 36  # more would only take more memory
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Built features: Parquet under `folder`/as_of=<day>/, the columns account_id and those of `catalogue`."""
+    """A built feature table: Parquet under `folder`/as_of=<day>/, the columns account_id and those of `catalogue`."""
 
     folder: Path
     catalogue: Catalogue
@@ -46,7 +46,7 @@ class FeatureTable:
         return self.folder / f"as_of={as_of:%Y-%m-%d}"
 
     def as_json(self) -> dict[str, object]:
-        """Return what was built as plain JSON values."""
+        """Return a summary of the table as plain JSON values: folder, as_ofs, row count, columns, features left out."""
         return {
             "folder": str(self.folder),
             "as_ofs": [f"{as_of:%Y-%m-%d}" for as_of in self.as_ofs],
@@ -56,32 +56,32 @@ class FeatureTable:
         }
 
     def read(self, as_ofs: Sequence[datetime] | None = None) -> pa.Table:
-        """Return account_id, as_of and the features of these as_ofs (all, unless given), as one table.
+        """Return account_id, as_of and the features of these as_ofs (default: all) as one table.
 
-        As_ofs come in the order given, accounts in theirs.
+        Rows are in the order of the as_ofs given, and by account_id within each.
         """
-        wanted = self.as_ofs if as_ofs is None else as_ofs
-        return pa.concat_tables([self._read(as_of) for as_of in wanted])
+        chosen = self.as_ofs if as_ofs is None else as_ofs
+        return pa.concat_tables([self._read(as_of) for as_of in chosen])
 
     def _read(self, as_of: datetime) -> pa.Table:
         rows = pq.read_table(self.path(as_of), partitioning=None).sort_by("account_id")
-        moments = pa.array([as_of] * rows.num_rows, pa.timestamp("us"))
-        return rows.add_column(1, "as_of", moments)
+        as_of_column = pa.array([as_of] * rows.num_rows, pa.timestamp("us"))
+        return rows.add_column(1, "as_of", as_of_column)
 
 
 def build_features(
     settings: Settings, tables: Tables, as_ofs: Sequence[datetime], progress: Progress | None = None
 ) -> FeatureTable:
-    """Build the features of every account at risk at each as_of, reusing what is already there.
+    """Build the features of every account at risk at each as_of; snapshots that are already stored are reused.
 
-    Only the months of events that the windows of the missing as_ofs need are read. An as_of is made anew
-    when the data or a definition changed, and is visible only when it is whole. Raises TimeError for an
-    as_of off midnight or after the rows end, DataError where there is no subscription to be at risk with.
+    Only the months of events that the windows of the missing as_ofs need are read. A snapshot is rebuilt
+    when the data or a definition changed, and is published atomically. Raises TimeError for an as_of off
+    midnight or after the rows end, DataError where there is no subscriptions table.
     """
     for as_of in as_ofs:
         require_known(require_midnight(as_of), tables.until)
     if "subscriptions" not in tables.present:
-        raise DataError("Nobody can be at risk without the subscriptions table: give it a source under [tables].")
+        raise DataError("No account is at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
     name = f"{tables.fingerprint}-{_definition_hash(catalogue.columns)}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
@@ -90,22 +90,22 @@ def build_features(
         built.folder.mkdir(parents=True, exist_ok=True)
         remove_unfinished(built.folder)
         with open_database(settings) as database:
-            for start in range(0, len(missing), AT_ONCE):
-                some = missing[start : start + AT_ONCE]
-                _build(database, tables, built, some)
+            for start in range(0, len(missing), AS_OFS_PER_QUERY):
+                batch = missing[start : start + AS_OFS_PER_QUERY]
+                _build(database, tables, built, batch)
                 if progress:
-                    progress("features", (start + len(some)) / len(missing))
+                    progress("features", (start + len(batch)) / len(missing))
     return built
 
 
 @lru_cache(maxsize=4)
 def _definition_hash(columns: tuple[Column, ...]) -> str:
-    """Return a hash, 12 hex digits, of what the columns compute, contract and all."""
+    """Return a hash, 12 hex digits, of the SQL that these columns compile to; it names the stored table."""
     return hashlib.sha256(plan_features(columns).sql().encode()).hexdigest()[:12]
 
 
 def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:
-    """Write some as_ofs to a hidden folder, then move each into its place."""
+    """Write the snapshots of these as_ofs to a hidden folder, then rename each to its final path."""
     plan = plan_features(built.catalogue.columns, as_ofs)
     open_tables(database, tables, {t: _since(as_ofs, days) for t, days in plan.reach.items()}, as_ofs[-1])
     take_population(database, as_ofs)
@@ -120,16 +120,16 @@ def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequ
 
 
 def _publish(written: Path, built: FeatureTable, as_of: datetime) -> None:
-    if not written.exists():  # nobody was at risk
+    if not written.exists():  # no account was at risk
         written.mkdir(parents=True)
-        pq.write_table(_nobody(built.catalogue), written / "nobody.parquet")
+        pq.write_table(_empty_table(built.catalogue), written / "nobody.parquet")
     if not built.path(as_of).exists():
         written.rename(built.path(as_of))
 
 
-def _nobody(catalogue: Catalogue) -> pa.Table:
-    kinds = [(c.name, pa.string() if c.feature.unit == "text" else pa.float64()) for c in catalogue.columns]
-    return pa.schema([("account_id", pa.string()), *kinds]).empty_table()
+def _empty_table(catalogue: Catalogue) -> pa.Table:
+    fields = [(c.name, pa.string() if c.feature.unit == "text" else pa.float64()) for c in catalogue.columns]
+    return pa.schema([("account_id", pa.string()), *fields]).empty_table()
 
 
 def _since(as_ofs: Sequence[datetime], days: int | None) -> datetime | None:
@@ -137,10 +137,10 @@ def _since(as_ofs: Sequence[datetime], days: int | None) -> datetime | None:
 
 
 def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -> pa.Table:
-    """Return features at moments of each account's own, such as 60 days after its start.
+    """Return point-in-time features at landmarks: as_ofs that differ per account, such as 60 days after its start.
 
-    `landmarks`: account_id and as_of (any moment, UTC), each pair once. The range join computes them;
-    whoever is named is returned, at risk or not. Raises TimeError for a moment after the rows end.
+    `landmarks`: account_id and as_of (any time, UTC), each pair once. The range join computes them;
+    every account named is returned, at risk or not. Raises TimeError for an as_of after the rows end.
     """
     for as_of in set(landmarks["as_of"].to_pylist()):
         require_known(as_of, tables.until)

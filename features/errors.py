@@ -1,21 +1,21 @@
-"""Every refusal Undertow can make, as one small tree.
+"""Every exception that Undertow raises, as one small tree.
 
 UndertowError
-├── SettingsError        undertow.toml cannot be used as it stands
-├── DataError            the rows we were given cannot be used
+├── SettingsError        undertow.toml or an option is missing or invalid
+├── DataError            the input rows cannot be used
 │   ├── SourceError      a source file is missing, empty or unreadable
-│   ├── ContractError    a table breaks its contract for too many rows
-│   └── LeakFound        the audit found a feature that knows the future
-├── DefinitionError      a feature is written in a way that cannot be compiled
-├── TimeError            an as_of or a window lies where nothing can be known
-├── ModelRefusal         the data are fine but no honest model follows from them
-├── NothingPublished     a reader came before the first scores were published
-└── RequestError         a caller asked for something that we cannot answer
-    ├── Malformed        a request's body is not JSON at all
+│   ├── ContractError    a table breaks its data contract for too many rows
+│   └── LeakFound        leakage: a feature uses values that were not known at prediction time
+├── DefinitionError      a feature definition cannot be compiled
+├── TimeError            an as_of is not a midnight UTC, or a time lies outside the recorded rows
+├── ModelRefusal         no usable model: too few churners, no matured test window, or nothing trained yet
+├── NothingPublished     no scores are published yet
+└── RequestError         a request that cannot be answered
+    ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
-    └── TooLarge         a request over a stated limit
+    └── TooLarge         the request exceeds a stated limit
 
-A message says what was expected, what came, and what to do.
+A message says what was expected, what was given ("got"), and what to do.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from difflib import get_close_matches
 
 
 class UndertowError(Exception):
-    """Anything that Undertow refuses; the message is meant for the person who asked."""
+    """Base class of all Undertow errors; the message is written for the user."""
 
 
 class SettingsError(UndertowError):
-    """undertow.toml cannot be used as it stands."""
+    """undertow.toml or an option is missing or invalid."""
 
 
 class DataError(UndertowError):
-    """The rows we were given cannot be used."""
+    """The input rows cannot be used."""
 
 
 class SourceError(DataError):
@@ -41,35 +41,35 @@ class SourceError(DataError):
 
 
 class ContractError(DataError):
-    """A table breaks its contract for too many of its rows."""
+    """A table breaks its data contract for too many of its rows."""
 
 
 class LeakFound(DataError):
-    """The audit found a feature that knows the future."""
+    """Leakage: a feature uses values that were not known at prediction time."""
 
 
 class DefinitionError(UndertowError):
-    """A feature is written in a way that cannot be compiled."""
+    """A feature definition cannot be compiled."""
 
 
 class TimeError(UndertowError):
-    """An as_of or a window lies where nothing can be known."""
+    """An as_of is not a midnight UTC, or a time lies outside the recorded rows."""
 
 
 class ModelRefusal(UndertowError):
-    """The data are readable but no honest model follows from them."""
+    """No usable model: too few churners, no matured test window, or nothing trained yet."""
 
 
 class NothingPublished(UndertowError):
-    """A reader came before the first scores were published."""
+    """No scores are published yet."""
 
 
 class RequestError(UndertowError):
-    """A caller asked for something that cannot be answered."""
+    """A request that cannot be answered."""
 
 
 class Malformed(RequestError):
-    """A request's body is not JSON at all."""
+    """The request body is not valid JSON."""
 
 
 class UnknownAccount(RequestError):
@@ -77,17 +77,21 @@ class UnknownAccount(RequestError):
 
 
 class TooLarge(RequestError):
-    """A request over a stated limit."""
+    """The request exceeds a stated limit."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest known name, or an empty string."""
+    """Return " Did you mean 'x'?" for the most similar known name, or an empty string.
+
+    >>> did_you_mean("eror_rate_30", ["error_rate_30", "nps"])
+    " Did you mean 'error_rate_30'?"
+    """
     near = get_close_matches(name, list(known), n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def first_lines(error: Exception) -> str:
-    """Return what an engine's error says first, without the query it points into."""
+    """Return the first three lines of a database error, joined, without the quoted query."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith("LINE ") and set(line.strip()) != {"^"}]
     return " ".join(kept[:3])

@@ -1,4 +1,4 @@
-"""undertow.toml, read once into frozen settings; every field says its unit."""
+"""The settings in undertow.toml, read once into frozen objects; every field states its unit."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ class _Frozen(BaseModel):
 
 
 class Data(_Frozen):
-    """What the source files hold and how much dirt is bearable."""
+    """[data]: the period that the sources record completely, and the limit on quarantined rows."""
 
     since: date | None = None  # first day that is fully recorded; found from the rows if absent
     until: date | None = None  # first day that is NOT fully recorded; found from the rows if absent
-    max_quarantine_share: Share = 0.05  # of a table's rows, repeats not counted
-    future_hours: float = Field(24.0, ge=0)  # how far a clock may run ahead, hours
+    max_quarantine_share: Share = 0.05  # of a table's rows, duplicates not counted
+    future_hours: float = Field(24.0, ge=0)  # how far a row's time may lie in the future (clock skew), hours
 
 
 class Churn(_Frozen):
-    """What churn is, said before anything is fitted."""
+    """[churn]: the definition of the churn label."""
 
     definition: Literal["subscription"] = "subscription"
-    grace_days: int = Field(30, ge=0)  # a return within so many days is no churn
-    involuntary_reasons: tuple[str, ...] = ("payment_failed",)
-    neutral_reasons: tuple[str, ...] = ("completed", "changed")  # ends that are not churn
+    grace_days: int = Field(30, ge=0)  # an account that returns within so many days has not churned
+    involuntary_reasons: tuple[str, ...] = ("payment_failed",)  # end reasons of involuntary churn
+    neutral_reasons: tuple[str, ...] = ("completed", "changed")  # end reasons that are not churn
 
 
 class Snapshots(_Frozen):
-    """The moments from which we look at every account at risk, midnight UTC."""
+    """[snapshots]: the as_ofs (midnight UTC) at which features are computed for every account at risk."""
 
     every: Literal["month"] = "month"
-    dates: tuple[date, ...] = ()  # used instead of the calendar when given
-    test: tuple[date, ...] = ()  # the newest matured one when not given
-    train_where: str = ""  # SQL condition over accounts; who is learned from
-    test_where: str = ""  # SQL condition over accounts; on whom the model is judged
+    dates: tuple[date, ...] = ()  # used instead of the month starts when given
+    test: tuple[date, ...] = ()  # as_ofs of the held-out test set; the newest matured one when not given
+    train_where: str = ""  # SQL condition over accounts: the accounts to train on
+    test_where: str = ""  # SQL condition over accounts: the accounts to test on
 
 
 class Training(_Frozen):
-    """The hazard model; defaults measured to match a tuned one."""
+    """[training]: the hazard model and its evaluation; the defaults match a tuned model on the benchmarks."""
 
-    horizons: tuple[int, ...] = HORIZONS  # days, ascending; also the hazard's period ends
+    horizons: tuple[int, ...] = HORIZONS  # days, ascending; also the ends of the hazard's periods
     headline: int = 90  # days; the horizon of reasons, drivers and the gate
     gap_days: int = Field(0, ge=0)  # between the end of training outcomes and the test as_of
-    seeds: int = Field(3, ge=1, le=10)  # members of the bag
+    seeds: int = Field(3, ge=1, le=10)  # models in the ensemble, one per seed
     trees: int = Field(300, ge=10)
     learning_rate: float = Field(0.03, gt=0, le=1)
-    min_churners: int = Field(20, ge=2)  # below this, train refuses
-    bootstrap: int = Field(200, ge=20)  # account resamples behind each interval
+    min_churners: int = Field(20, ge=2)  # with fewer, training is refused
+    bootstrap: int = Field(200, ge=20)  # bootstrap resamples of accounts per confidence interval
 
     @field_validator("horizons")
     @classmethod
@@ -71,16 +71,16 @@ class Training(_Frozen):
 
 
 class Value(_Frozen):
-    """How a surviving subscription becomes money."""
+    """[value]: how customer lifetime value (CLV) is computed from survival and MRR."""
 
-    months: Literal[12] = 12  # the horizon stated with every CLV
-    margin: Share = 0.8  # share of MRR that is kept
+    months: Literal[12] = 12  # horizon of the CLV
+    margin: Share = 0.8  # gross margin, as a share of MRR
     discount_rate: float = Field(0.10, ge=0)  # per year
     currency: str = "EUR"
 
 
 class Engine(_Frozen):
-    """Where features and outcomes are computed, and what DuckDB may use."""
+    """[engine]: the database that computes features and labels, and the limits of DuckDB."""
 
     kind: Literal["duckdb", "spark"] = "duckdb"
     memory_limit: str = "2GB"
@@ -89,12 +89,12 @@ class Engine(_Frozen):
 
 
 class Spark(_Frozen):
-    """How to reach Spark, where [engine] kind = "spark"; it needs the extra undertow[spark]."""
+    """[spark]: the connection to Spark, where [engine] kind = "spark"; it needs the extra undertow[spark]."""
 
     master: str = "local[2]"  # any Spark master
     remote: str = ""  # a Spark Connect address, sc://host:port, used instead of the master
     options: dict[str, str] = {}  # Spark settings, such as {"spark.executor.memory" = "4g"}
-    tables: dict[str, str] = {}  # table -> where Spark finds it: a Parquet path, or a table of its catalogue
+    tables: dict[str, str] = {}  # table -> a Parquet path or the name of a table in Spark's catalogue
 
     @field_validator("tables")
     @classmethod
@@ -111,14 +111,14 @@ def _refuse_unknown_tables(tables: dict[str, str]) -> dict[str, str]:
 
 
 class Settings(_Frozen):
-    """One project: where its rows come from and what is to be done with them."""
+    """The settings of one project: its sources, churn definition, model and engine."""
 
-    folder: Path  # where undertow.toml lies
+    folder: Path  # the folder of undertow.toml
     name: str = "undertow"
-    store: Path = Path("store")  # everything we write, relative to `folder`
+    store: Path = Path("store")  # folder of everything that is written, relative to `folder`
     files: dict[str, str] = {}  # source name -> path or glob, relative to `folder`
     tables: dict[str, str] = {}  # table -> SELECT, or a path ending in .sql
-    checks: dict[str, str] = {}  # your own question -> SELECT of the rows in doubt
+    checks: dict[str, str] = {}  # name of a data check -> SELECT of the suspect rows
     data: Data = Data()
     churn: Churn = Churn()
     snapshots: Snapshots = Snapshots()
@@ -129,9 +129,9 @@ class Settings(_Frozen):
 
     @field_validator("name")
     @classmethod
-    def _a_models_name(cls, name: str) -> str:
+    def _valid_model_name(cls, name: str) -> str:
         if not name.strip() or set("/:") & set(name):
-            raise ValueError("name must not be empty, nor hold '/' or ':': it also names the model in MLflow")
+            raise ValueError("name must not be empty or contain '/' or ':': it also names the model in MLflow")
         return name
 
     @field_validator("tables")
@@ -145,31 +145,34 @@ class Settings(_Frozen):
 
     def select(self, table: str) -> str | None:
         """Return the SELECT that yields `table`, or None where the project has no source for it."""
-        written = self.tables.get(table)
-        if written is None:
+        sql_or_path = self.tables.get(table)
+        if sql_or_path is None:
             return f"SELECT * FROM {table}" if table in self.files else None
-        return self.read_sql(written, f"[tables] {table}")
+        return self.read_sql(sql_or_path, f"[tables] {table}")
 
-    def read_sql(self, written: str, where: str) -> str:
-        """Return SQL that stands in the settings itself or in a file it names."""
-        if not written.strip().endswith(".sql"):
-            return written
-        path = self.folder / written.strip()
+    def read_sql(self, sql_or_path: str, where: str) -> str:
+        """Return SQL given as text, or read from a file whose path ends in .sql.
+
+        `where`: the setting, named in the SettingsError for a file that does not exist.
+        """
+        if not sql_or_path.strip().endswith(".sql"):
+            return sql_or_path
+        path = self.folder / sql_or_path.strip()
         if not path.exists():
-            raise SettingsError(f"{where} names {path}, which does not exist: write it or mend the path")
+            raise SettingsError(f"{where} names {path}, which does not exist. Write that file, or correct the path.")
         return path.read_text(encoding="utf-8").strip().rstrip(";")
 
     def public(self) -> dict[str, object]:
-        """Return what a run record needs: all but the machine's own folder, as plain JSON."""
+        """Return the settings as plain JSON values for the run record, without the local folder."""
         return self.model_dump(mode="json", exclude={"folder"})
 
 
 def load_settings(folder: Path) -> Settings:
-    """Read `folder`/undertow.toml. Raises SettingsError, naming the field, where it cannot."""
+    """Read `folder`/undertow.toml. Raises SettingsError, naming the field, if it is missing or invalid."""
     path = folder / FILE_NAME
     if not path.exists():
         raise SettingsError(
-            f"No {FILE_NAME} in {folder}. Run `undertow init` there, or point to the project "
+            f"No {FILE_NAME} in {folder}. Run `undertow init` there, or name the project's folder "
             "with --project."
         )
     try:
@@ -180,12 +183,12 @@ def load_settings(folder: Path) -> Settings:
 
 
 def make_settings(folder: Path, written: dict[str, object], where: str = FILE_NAME) -> Settings:
-    """Turn parsed TOML into settings. Raises SettingsError, naming each field that is wrong."""
+    """Validate parsed TOML and return the settings. Raises SettingsError, naming each invalid field."""
     try:
         return Settings.model_validate({**written, "folder": folder.resolve()})
     except ValidationError as error:
         lines = [_explain(problem) for problem in error.errors()]
-        raise SettingsError(f"{where} cannot be used:\n" + "\n".join(lines)) from error
+        raise SettingsError(f"{where} has invalid settings:\n" + "\n".join(lines)) from error
 
 
 def _explain(problem: object) -> str:
@@ -194,18 +197,22 @@ def _explain(problem: object) -> str:
     hint = ""
     if problem["type"] == "extra_forbidden":
         hint = did_you_mean(parts[-1], _fields(parts[:-1]))
-    came = "" if isinstance(problem["input"], (dict, list)) else f", came {problem['input']!r}"
-    return f"  {'.'.join(parts)}: {problem['msg']}{came}.{hint}"
+    got = "" if isinstance(problem["input"], (dict, list)) else f", got {problem['input']!r}"
+    return f"  {'.'.join(parts)}: {problem['msg']}{got}.{hint}"
 
 
 def _fields(section: list[str]) -> list[str]:
     if not section:
         return list(Settings.model_fields)
-    holder = Settings.model_fields.get(section[0])
-    inner = holder.annotation if holder else None
-    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, _Frozen) else []
+    field = Settings.model_fields.get(section[0])
+    model = field.annotation if field else None
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, _Frozen) else []
 
 
 def midnight(day: date) -> datetime:
-    """Return the as_of that a day stands for: its first moment, UTC."""
+    """Return the as_of of a day: its first instant, UTC.
+
+    >>> midnight(date(2024, 3, 1))
+    datetime.datetime(2024, 3, 1, 0, 0)
+    """
     return datetime(day.year, day.month, day.day)

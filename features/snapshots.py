@@ -1,4 +1,7 @@
-"""Moments and calendars. Windows are half-open, `[as_of - days, as_of)`, and always UTC."""
+"""Snapshots: the as_ofs at which features are computed, and the accounts at risk at each of them.
+
+Windows are half-open, `[as_of - days, as_of)`, and always UTC.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +19,35 @@ from undertow.features.tables import ACCOUNTS
 
 
 def month_starts(first: datetime, until: datetime) -> list[datetime]:
-    """Return every first-of-month midnight in `[first, until]`."""
-    moment = datetime(first.year, first.month, 1)
-    found = []
-    while moment <= until:
-        if moment >= first:
-            found.append(moment)
-        moment = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1)
-    return found
+    """Return every first-of-month midnight in `[first, until]`.
+
+    >>> len(month_starts(datetime(2024, 1, 15), datetime(2024, 6, 1)))
+    5
+    """
+    month = datetime(first.year, first.month, 1)
+    starts = []
+    while month <= until:
+        if month >= first:
+            starts.append(month)
+        month = datetime(month.year + month.month // 12, month.month % 12 + 1, 1)
+    return starts
 
 
 def require_midnight(as_of: datetime) -> datetime:
-    """Return `as_of` unchanged. Raises TimeError unless it is a midnight without a zone."""
+    """Return `as_of` unchanged. Raises TimeError unless it is a midnight without a time zone."""
     if as_of.tzinfo is not None:
-        raise TimeError(f"as_of {as_of} carries a time zone; write it in UTC without one")
+        raise TimeError(f"as_of {as_of} has a time zone; give it in UTC without one.")
     if (as_of.hour, as_of.minute, as_of.second, as_of.microsecond) != (0, 0, 0, 0):
-        raise TimeError(f"as_of {as_of} has a time of day; snapshots are taken at midnight UTC")
+        raise TimeError(f"as_of {as_of} has a time of day; snapshots are taken at midnight UTC. Give a day.")
     return as_of
 
 
 def require_known(as_of: datetime, until: datetime) -> datetime:
-    """Return `as_of` unchanged. Raises TimeError where it lies after the recorded rows end."""
+    """Return `as_of` unchanged. Raises TimeError where it lies after the end of the recorded rows."""
     if as_of > until:
         raise TimeError(
-            f"as_of {as_of:%Y-%m-%d} lies after the rows end ({until:%Y-%m-%d}): nothing is known "
-            "there yet. Choose an earlier day, or add newer data."
+            f"as_of {as_of:%Y-%m-%d} lies after the rows end ({until:%Y-%m-%d}). "
+            "Choose an earlier day, or add newer data."
         )
     return as_of
 
@@ -49,22 +56,22 @@ LONGEST_WINDOW = 90  # days
 
 
 def calendar(settings: Settings, tables: Tables) -> list[datetime]:
-    """Return the as_ofs at which we look: those in the settings, or every month start in the record.
+    """Return the as_ofs of all snapshots: the dates in the settings, or every month start in the recorded period.
 
-    The first lies 90 days into the record, so that every window is full. Raises TimeError where
-    the record is too short for one.
+    The first month start lies at least 90 days after the period begins, so that every window is full. Raises
+    TimeError where the period is too short for one.
     """
     if settings.snapshots.dates:
-        chosen = {*settings.snapshots.dates, *settings.snapshots.test}
-        return [midnight(day) for day in sorted(chosen)]
-    found = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), tables.until)
-    found = sorted({*found, *(midnight(day) for day in settings.snapshots.test)})
-    if not found:
+        days = {*settings.snapshots.dates, *settings.snapshots.test}
+        return [midnight(day) for day in sorted(days)]
+    as_ofs = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), tables.until)
+    as_ofs = sorted({*as_ofs, *(midnight(day) for day in settings.snapshots.test)})
+    if not as_ofs:
         raise TimeError(
-            f"The record runs from {tables.since:%Y-%m-%d} to {tables.until:%Y-%m-%d}: too short for a month start "
+            f"The rows run from {tables.since:%Y-%m-%d} to {tables.until:%Y-%m-%d}: too short for a month start "
             f"with {LONGEST_WINDOW} days before it. Add older rows, set [data] since, or name [snapshots] dates."
         )
-    return found
+    return as_ofs
 
 
 def open_tables(
@@ -73,13 +80,16 @@ def open_tables(
     since: dict[str, datetime | None] | None = None,
     until: datetime | None = None,
 ) -> None:
-    """Open every canonical table by its name, whole or only the months that hold `[since, until)`."""
+    """Open every loaded table in the database under its name, whole or only the months that hold `[since, until)`.
+
+    `since`: table -> the first time needed, or None for all rows.
+    """
     for name in tables.present:
         database.open_table(name, tables.files(name, (since or {}).get(name), until))
 
 
 def own_profile(tables: Tables) -> list[tuple[str, bool]]:
-    """Return (column, is it a number) of the accounts' columns beyond the contract."""
+    """Return (column, is it a number) for each column of accounts that is not in the data contract."""
     schema = pq.read_schema(tables.path("accounts"))
     return [
         (column.name, pa.types.is_floating(column.type))
@@ -89,9 +99,9 @@ def own_profile(tables: Tables) -> list[tuple[str, bool]]:
 
 
 def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
-    """Make the table `snapshots`: every account with MRR above 0 at each as_of, as known then.
+    """Create the table `snapshots`: the accounts at risk (MRR above 0) at each as_of, as known then.
 
-    Accounts that have since churned or been deleted from today's list belong to it too.
+    It includes accounts that have since churned or been deleted from today's list (no survivorship bias).
     """
     database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
     database.create_table("snapshots", _POPULATION, "population")

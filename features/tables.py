@@ -1,7 +1,7 @@
-"""The nine tables Undertow reads, the list of merged accounts, and the contract each row must keep.
+"""The input tables and their data contracts: the nine tables Undertow reads, and the list of merged accounts.
 
-All times are UTC. A row counts at an as_of only if it had happened *and* was recorded
-before it; a late-known column (`known_from`) counts only from the moment named there.
+All times are UTC. Point-in-time rule: a row counts at an as_of only if it had happened *and* was
+recorded before it; a late-known column (`known_from`) counts only from the time named there.
 Only `accounts` must be given; every other table may be absent.
 """
 
@@ -14,13 +14,13 @@ SQL_TYPES = {"text": "VARCHAR", "time": "TIMESTAMP", "number": "DOUBLE", "flag":
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column of a table.
+    """One column of an input table.
 
     `type`: text, time (UTC), number or flag. `required`: a null sends the row to quarantine.
     `known_from`: the time column from which a late-known value counts (often itself).
     `planned`: a time that is set in advance and known with the row, such as a due date.
-    `default`: the column whose value stands in where this one is null or absent.
-    `minimum`: the smallest value a number may take.
+    `default`: the column whose value is used where this one is null or absent.
+    `minimum`: the smallest valid value of a number.
     """
 
     name: str
@@ -32,18 +32,19 @@ class TableColumn:
     minimum: float | None = None
 
     def has_rule(self, table: Table) -> bool:
-        """Say whether it is settled from when this column may be looked at."""
+        """Return whether the contract states from when this time column is known (point-in-time rule)."""
         return self.planned or self.known_from is not None or self.name in (table.happened_at, "recorded_at")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its name, what one row is, its key, the column that says when, its columns.
+    """One input table and its data contract: name, key, time column and columns.
 
-    `key`: the columns that name a row once. `invents_key`: a missing key is numbered instead of
-    refused (logs rarely have one). `ordered`: pairs (earlier, later) of times in a row. `filled`: pairs
-    (time, value): once the time is there, the value must be. `of_account`: the column that must name a
-    known account.
+    `one_row_is`: what one row stands for, in words. `key`: the columns that identify a row.
+    `happened_at`: the time column of the event itself. `invents_key`: a missing key is replaced by the row
+    number instead of quarantined (logs rarely have a key). `ordered`: pairs (earlier, later) of time columns.
+    `filled`: pairs (time, value): where the time is not null, the value must not be. `of_account`: the
+    column that must name a known account.
     """
 
     name: str
@@ -74,7 +75,7 @@ def _number(name: str, **rules: object) -> TableColumn:
 
 
 def _late(name: str) -> TableColumn:
-    """A time that nobody knew before it came."""
+    """Return a time column that is known only from the time it holds, such as resolved_at."""
     return TableColumn(name, "time", known_from=name)
 
 

@@ -1,7 +1,7 @@
-"""Whole or not at all: immutable versions of a folder and one pointer, swapped last.
+"""Atomic publishing: write a complete new folder, then switch the CURRENT pointer.
 
-A reader sees the version before or the version after, never half of one. A writer that is
-killed leaves a hidden folder, which the next writer removes.
+Readers see the old version or the new one, never a partial one. A writer that is killed
+leaves a hidden folder, which the next writer removes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WRITING = ".writing-"
 
 
 def current(root: Path) -> Path | None:
-    """Return the folder of the published version under `root`, or None before the first."""
+    """Return the folder of the published version under `root`, or None if nothing is published."""
     pointer = root / POINTER
     if not pointer.exists():
         return None
@@ -25,9 +25,10 @@ def current(root: Path) -> Path | None:
 
 
 def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3) -> Path:
-    """Let `write` fill a hidden folder, rename it to `root/name`, then swap the pointer.
+    """Publish a new version atomically: `write` fills a hidden folder, which is renamed to `root/name`;
+    the pointer is switched last.
 
-    `keep`: how many versions stay, the new one included, so that readers can finish.
+    `keep`: how many versions are kept, the new one included, so that running readers can finish.
     """
     root.mkdir(parents=True, exist_ok=True)
     remove_unfinished(root)
@@ -39,29 +40,29 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3)
         shutil.rmtree(final)
     unfinished.rename(final)
     replace_text(root / POINTER, name)
-    _prune(root, final, keep)
+    _remove_old_versions(root, final, keep)
     return final
 
 
 def remove_unfinished(root: Path) -> None:
-    """Remove what killed writers left behind; a live writer's folder stays."""
+    """Remove the unfinished folders of processes that no longer run; those of running writers stay."""
     for folder in root.glob(f"{WRITING}*"):
-        if not _alive(int(folder.name.rsplit("-", 1)[1])):
+        if not _is_running(int(folder.name.rsplit("-", 1)[1])):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old text or the new, never a part."""
+    """Replace the text of a small file atomically: a reader sees the old text or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(f".{path.name}.{os.getpid()}")
-    with waiting.open("w", encoding="utf-8") as file:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    waiting.replace(path)
+    temporary.replace(path)
 
 
-def _prune(root: Path, newest: Path, keep: int) -> None:
+def _remove_old_versions(root: Path, newest: Path, keep: int) -> None:
     others = [folder for folder in root.iterdir() if folder.is_dir() and folder != newest]
     finished = [folder for folder in others if not folder.name.startswith(".")]
     finished.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
@@ -69,7 +70,7 @@ def _prune(root: Path, newest: Path, keep: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -105,13 +105,13 @@ def test_as_of_off_midnight_is_refused(tiny: Tiny) -> None:
 
 
 def test_as_of_with_a_zone_is_refused(tiny: Tiny) -> None:
-    with pytest.raises(TimeError, match="carries a time zone; write it in UTC without one"):
+    with pytest.raises(TimeError, match="has a time zone; give it in UTC without one"):
         build_features(*tiny, [datetime(2024, 4, 1, tzinfo=UTC)])
 
 
 def test_without_subscriptions_nobody_is_at_risk(project: Project, tiny_world: World) -> None:
     settings = project({"accounts.csv": tiny_world["accounts.csv"]})
-    with pytest.raises(DataError, match="Nobody can be at risk without the subscriptions table"):
+    with pytest.raises(DataError, match="No account is at risk without the subscriptions table"):
         build_features(settings, load_tables(settings, NOW), [datetime(2024, 2, 1)])
 
 
@@ -162,7 +162,7 @@ def test_the_calendar_is_every_month_start_with_90_recorded_days_before_it(
 
 
 def test_a_record_too_short_for_a_calendar_is_refused(tiny: Tiny) -> None:
-    expected = r"The record runs from 2024-03-10 to 2024-06-15: too short .* set \[data\] since"
+    expected = r"The rows run from 2024-03-10 to 2024-06-15: too short .* set \[data\] since"
     with pytest.raises(TimeError, match=expected):
         calendar(*tiny)
 
