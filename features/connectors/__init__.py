@@ -1,7 +1,7 @@
-"""Shipped connectors: a settings file and one SELECT a table for a known export.
+"""Connectors: a settings file and one SELECT per table for a known export format.
 
-    connectors/<name>/undertow.toml    settings; {data} stands for the folder of the files
-    connectors/<name>/sql/*.sql        copied beside it, to be read and changed
+    connectors/<name>/undertow.toml    settings; {data} is replaced by the folder of the exported files
+    connectors/<name>/sql/*.sql        copied beside the settings, where the user can change them
 """
 
 from __future__ import annotations
@@ -19,42 +19,43 @@ EMPTY = "empty"
 
 
 def connectors() -> list[str]:
-    """Return the names of the connectors a user can ask for."""
+    """Return the names of the connectors, sorted; the empty template is not among them."""
     return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE_NAME}") if path.parent.name != EMPTY)
 
 
 def write_project(connector: str, data: Path, folder: Path) -> Path:
-    """Write a connector's settings and SELECTs into `folder`; return the settings file.
+    """Write a connector's settings and SELECTs into `folder`; return the path of the settings file.
 
     Raises SettingsError where the connector is unknown or the folder already has settings, and
-    SourceError where `data` lacks the files; nothing is written then.
+    SourceError where files are missing in `data`; no file is written then.
     """
     template = FOLDER / connector
     if not (template / FILE_NAME).exists():
         known = ", ".join(connectors())
         hint = did_you_mean(connector, connectors())
         raise SettingsError(f"Unknown connector '{connector}'; known: {known}.{hint}")
-    written = folder / FILE_NAME
-    if written.exists():
-        raise SettingsError(f"{written} exists already. Remove it, or choose another folder with --project.")
+    settings_file = folder / FILE_NAME
+    if settings_file.exists():
+        raise SettingsError(f"{settings_file} exists already. Remove it, or choose another folder with --project.")
     if not data.is_dir():
         raise SourceError(f"--data {data} is not a folder. Give the folder that holds the exported files.")
     folder.mkdir(parents=True, exist_ok=True)
     text = (template / FILE_NAME).read_text(encoding="utf-8")
-    written.write_text(text.replace("{data}", _relative(data, folder)), encoding="utf-8")
-    _require_files(folder, written)
+    settings_file.write_text(text.replace("{data}", _relative(data, folder)), encoding="utf-8")
+    _require_files(folder, settings_file)
     if (template / "sql").is_dir():
         shutil.copytree(template / "sql", folder / "sql", dirs_exist_ok=True)
-    return written
+    return settings_file
 
 
-def _require_files(folder: Path, written: Path) -> None:
+def _require_files(folder: Path, settings_file: Path) -> None:
+    """Remove the settings file again and raise SourceError where one of the exported files is missing."""
     settings = load_settings(folder)
     try:
         for name in settings.files:
             source_files(settings, name)
     except SourceError:
-        written.unlink()
+        settings_file.unlink()
         raise
 
 

@@ -1,1 +1,1 @@
-"""Read, check, merge and keep the input tables."""
+"""Reads the source files, checks them against the data contract, merges accounts, stores the input tables."""

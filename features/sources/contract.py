@@ -1,4 +1,4 @@
-"""The contract of a table as one SELECT: every row cast, and the first reason to refuse it."""
+"""The data contract of a table as one SELECT: casts every row and adds the reason to quarantine it, if any."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "U
 KINDS = {"time": "a time", "number": "a number", "flag": "true or false", "text": "a text"}
 
 
-def judged_select(table: Table, given: dict[str, str], latest: datetime, has_users: bool = False) -> str:
-    """Return the SELECT that casts `staged` to the table's columns and adds `reason_`.
+def contract_select(table: Table, given: dict[str, str], latest: datetime, has_users: bool = False) -> str:
+    """Return the SELECT that casts `staged` to the table's columns and adds `reason_`, the reason for quarantine.
 
-    `given`: column -> DuckDB type of `staged`. `latest`: no row may have happened after it. `has_users`:
-    the table `users` is there; a row without an account goes to the one its user belonged to that day.
+    `given`: column -> DuckDB type of `staged`. `latest`: the latest valid time of a row. `has_users`:
+    the table `users` is present; a row without an account is assigned to the account its user belonged to then.
     `reason_` is null for a row to keep. Raises ContractError where a required column is absent.
     """
     by_user = has_users and table.name != "users" and "user_id" in given and table.column("user_id") is not None
@@ -28,20 +28,20 @@ def judged_select(table: Table, given: dict[str, str], latest: datetime, has_use
         WITH cast_rows AS (
             SELECT row_number_, {_cast_list(table, given)}, {_unreadable(table, given)} AS unreadable_ FROM staged
         ),
-        {_placed(table) if by_user else "placed AS (SELECT *, 0 AS accounts_ FROM cast_rows)"},
+        {_assign_accounts(table) if by_user else "placed AS (SELECT *, 0 AS accounts_ FROM cast_rows)"},
         reasoned AS (
             SELECT c.* EXCLUDE (unreadable_, accounts_),
                    coalesce(unreadable_, CASE {_reasons(table, latest)} END) AS reason_
             FROM placed AS c {_account_join(table)}
         )
-        SELECT * REPLACE (coalesce(reason_, {_repeated(table)}) AS reason_) FROM reasoned
+        SELECT * REPLACE (coalesce(reason_, {_duplicate_reason(table)}) AS reason_) FROM reasoned
     """
 
 
-def _placed(table: Table) -> str:
-    """Return the CTEs that give a row without an account the one its user belonged to at that moment.
+def _assign_accounts(table: Table) -> str:
+    """Return the CTEs that assign a row without an account to the account its user belonged to at that time.
 
-    The row is known no earlier than the membership. `accounts_`: how many accounts the user had then.
+    The row counts as recorded no earlier than the membership. `accounts_`: how many accounts the user had then.
     """
     return f"""
         belonged AS (
@@ -62,7 +62,7 @@ def _placed(table: Table) -> str:
 
 
 def profile_columns(table: Table, given: dict[str, str]) -> list[str]:
-    """Return the columns of accounts that the contract does not know: the user's own profile."""
+    """Return the columns of accounts that are not in the contract: the project's own profile columns."""
     if table.name != "accounts":
         return []
     return [name for name in given if table.column(name) is None and name != "row_number_"]
@@ -75,11 +75,11 @@ def _refuse_missing_columns(table: Table, given: dict[str, str], by_user: bool) 
         needed = [name for name in needed if name not in table.key]
     missing = [name for name in needed if name not in given]
     if missing:
-        came = [name for name in given if name != "row_number_"]
-        hints = "".join(did_you_mean(name, came) for name in missing)
+        got = [name for name in given if name != "row_number_"]
+        hints = "".join(did_you_mean(name, got) for name in missing)
         raise ContractError(
             f"table {table.name} needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-            f"its SELECT yields {', '.join(came)}.{hints} Name it so in the SELECT (`... AS {missing[0]}`)."
+            f"got {', '.join(got)}.{hints} Add it to the SELECT (`... AS {missing[0]}`)."
         )
     unknown = [n for n in given if table.column(n) is None and n != "row_number_"]
     if unknown and table.name != "accounts":
@@ -108,9 +108,9 @@ def _value(table: Table, column: TableColumn, given: dict[str, str]) -> str:
 
 
 def _cast(column: TableColumn, given: dict[str, str]) -> str:
-    """Cast one column; what cannot be cast becomes null.
+    """Return the cast of one column to its type; null where the value cannot be cast.
 
-    Texts go to times through TIMESTAMPTZ: a direct cast to TIMESTAMP drops an offset in silence.
+    Texts become times through TIMESTAMPTZ: a direct cast to TIMESTAMP would drop a UTC offset without an error.
     """
     kind = given.get(column.name)
     target = SQL_TYPES[column.type]
@@ -120,24 +120,24 @@ def _cast(column: TableColumn, given: dict[str, str]) -> str:
     if column.type == "text":
         return _text(name, kind)
     if column.type == "time" and kind != "TIMESTAMP":
-        return f"CAST(TRY_CAST({_bare(name, kind)} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    cast = f"TRY_CAST({_bare(name, kind)} AS {target})"
+        return f"CAST(TRY_CAST({_trimmed(name, kind)} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    cast = f"TRY_CAST({_trimmed(name, kind)} AS {target})"
     return f"CASE WHEN isfinite({cast}) THEN {cast} END" if column.type == "number" else cast
 
 
-def _bare(name: str, kind: str) -> str:
-    """Return the value without blanks around it; a JSON value (a column of mixed types) as its text."""
+def _trimmed(name: str, kind: str) -> str:
+    """Return the value without surrounding blanks; a JSON value (a column of mixed types) as text."""
     if kind == "JSON":
         return f"nullif(trim({name} ->> '$'), '')"
     return f"nullif(trim({name}), '')" if kind == "VARCHAR" else name
 
 
 def _text(name: str, kind: str) -> str:
-    return _bare(name, kind) if kind == "JSON" else f"nullif(trim(CAST({name} AS VARCHAR)), '')"
+    return _trimmed(name, kind) if kind == "JSON" else f"nullif(trim(CAST({name} AS VARCHAR)), '')"
 
 
 def _profile(name: str, kind: str) -> str:
-    """A profile column stays a number where it is one, and is a text otherwise."""
+    """Return the cast of a profile column: to DOUBLE for a numeric type, to text otherwise."""
     if kind.partition("(")[0] not in NUMERIC or kind.endswith("]"):
         return _text(quoted(name), kind)
     number = f"CAST({quoted(name)} AS DOUBLE)"
@@ -150,70 +150,71 @@ def _account_join(table: Table) -> str:
 
 
 def _reasons(table: Table, latest: datetime) -> str:
-    """Return the WHEN ... THEN ... of every way to break the contract, most basic first."""
-    found = [("c.accounts_ > 1", "its user belongs to several accounts at that time")]
-    found += [_missing(column) for column in table.columns if column.required]
-    found += [
+    """Return the WHEN ... THEN ... of every quarantine reason, most basic first."""
+    reasons = [("c.accounts_ > 1", "its user belongs to several accounts at that time")]
+    reasons += [_missing_reason(column) for column in table.columns if column.required]
+    reasons += [
         (f"c.{time} IS NOT NULL AND c.{value} IS NULL", f"{value} is missing") for time, value in table.filled
     ]
     if table.name != "accounts":
-        found.append(("a.account_id IS NULL", "unknown account"))
-    found += [_epoch(column) for column in table.columns if column.type == "time"]
-    found += _out_of_time(table, latest)
-    found += [
+        reasons.append(("a.account_id IS NULL", "unknown account"))
+    reasons += [_epoch_reason(column) for column in table.columns if column.type == "time"]
+    reasons += _time_reasons(table, latest)
+    reasons += [
         (f"c.{later} < c.{earlier}", f"{later} is before {earlier}") for earlier, later in table.ordered
     ]
-    found += [
+    reasons += [
         (f"c.{column.name} < {column.minimum}", f"{column.name} is below {column.minimum:g}")
         for column in table.columns
         if column.minimum is not None
     ]
-    return " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in found)
+    return " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in reasons)
 
 
 def _unreadable(table: Table, given: dict[str, str]) -> str:
-    """Return the CASE that names the first column holding something that is not of its type."""
-    found = [
-        f"WHEN {_bare(quoted(column.name), given[column.name])} IS NOT NULL AND ({_cast(column, given)}) IS NULL "
+    """Return the CASE that names the first column whose value cannot be cast to its type."""
+    branches = [
+        f"WHEN {_trimmed(quoted(column.name), given[column.name])} IS NOT NULL AND ({_cast(column, given)}) IS NULL "
         f"THEN {literal(f'{column.name} is not {KINDS[column.type]}')}"
         for column in table.columns
         if column.name in given and _may_be_unreadable(column, given[column.name])
     ]
-    return f"CASE {' '.join(found)} END" if found else "CAST(NULL AS VARCHAR)"
+    return f"CASE {' '.join(branches)} END" if branches else "CAST(NULL AS VARCHAR)"
 
 
 def _may_be_unreadable(column: TableColumn, kind: str) -> bool:
-    """A text never is; another type is where it must be cast, and a number may not be finite."""
+    """Return whether a cast can fail: never for texts, always possible for numbers (they may not be finite)."""
     return column.type == "number" or (column.type != "text" and kind != SQL_TYPES[column.type])
 
 
-def _missing(column: TableColumn) -> tuple[str, str]:
+def _missing_reason(column: TableColumn) -> tuple[str, str]:
     return f"c.{quoted(column.name)} IS NULL", f"{column.name} is missing"
 
 
-def _epoch(column: TableColumn) -> tuple[str, str]:
+def _epoch_reason(column: TableColumn) -> tuple[str, str]:
     return (
         f"c.{column.name} < TIMESTAMP '{EARLIEST}'",
         f"{column.name} is before 1980 (a missing time written as zero?)",
     )
 
 
-def _out_of_time(table: Table, latest: datetime) -> list[tuple[str, str]]:
+def _time_reasons(table: Table, latest: datetime) -> list[tuple[str, str]]:
     limit = f"TIMESTAMP '{latest:%Y-%m-%d %H:%M:%S}'"
-    found = [(f"c.{table.happened_at} > {limit}", f"{table.happened_at} is in the future")]
+    reasons = [(f"c.{table.happened_at} > {limit}", f"{table.happened_at} is in the future")]
     if table.column("recorded_at"):
-        found.append((f"c.recorded_at > {limit}", "recorded_at is in the future"))
+        reasons.append((f"c.recorded_at > {limit}", "recorded_at is in the future"))
     if table.name != "accounts":
-        found.append(
+        reasons.append(
             (
                 f"c.{table.happened_at} < date_trunc('day', a.created_at)",
                 f"{table.happened_at} is before the account was created",
             )
         )
-    return found
+    return reasons
 
 
-def _repeated(table: Table) -> str:
+def _duplicate_reason(table: Table) -> str:
+    """Return the CASE that marks duplicates: of the rows with one key, the one recorded first is kept."""
     key = ", ".join(quoted(name) for name in table.key)
     order = "recorded_at, row_number_" if table.column("recorded_at") else "row_number_"
     return (

@@ -1,7 +1,7 @@
-"""The files behind an entry of [files], and the SELECT that reads them.
+"""Finds the source files of an entry of [files], and writes the SELECT that reads them (CSV, Parquet, JSON lines).
 
-A CSV's header is read here and told to DuckDB: its sniffer takes lines that differ from the
-header for another dialect, and then loses the rest without a word.
+The header of a CSV is read here and passed to DuckDB. DuckDB's own detection takes lines that differ
+from the header for another CSV dialect, and then drops the rest without an error.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ DELIMITERS = ",;\t|"
 
 
 def source_files(settings: Settings, name: str) -> list[Path]:
-    """Return the files behind an entry of [files]. Raises SourceError if missing or empty."""
+    """Return the files that match an entry of [files], sorted. Raises SourceError if none exists or one is empty."""
     pattern = settings.files[name]
-    found = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
-    if not found:
-        raise SourceError(f"[files] {name}: no file at {settings.folder / pattern}. Mend the path in undertow.toml.")
-    for path in found:
+    files = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
+    if not files:
+        raise SourceError(f"[files] {name}: no file at {settings.folder / pattern}. Correct the path in undertow.toml.")
+    for path in files:
         if path.stat().st_size == 0:
             raise SourceError(f"[files] {name}: {path} is empty (0 bytes). Export it again, or remove it.")
-    return found
+    return files
 
 
 def select_from_files(name: str, files: list[Path]) -> str:
-    """Return the SELECT that reads all of them, by column name.
+    """Return the SELECT that reads all files of one source; columns are matched by name.
 
-    Raises SourceError for an ending that tells no format, or a CSV without a usable header.
+    Raises SourceError for an unknown file ending, or a CSV without a usable header.
     """
     ending = str(files[0]).lower()
     if ending.endswith(CSV):
@@ -47,7 +47,7 @@ def select_from_files(name: str, files: list[Path]) -> str:
     if ending.endswith(JSON_LINES):
         return f"SELECT * FROM read_json({listed}, format = 'newline_delimited', sample_size = -1)"
     known = ", ".join((*CSV, *PARQUET, *JSON_LINES))
-    raise SourceError(f"[files] {name}: cannot tell the format of {files[0]}; endings known: {known}")
+    raise SourceError(f"[files] {name}: unknown file format: {files[0]}. Known endings: {known}.")
 
 
 def _select_csv(name: str, file: Path) -> str:
@@ -56,8 +56,8 @@ def _select_csv(name: str, file: Path) -> str:
     header = [column.strip() for column in next(csv.reader([line], delimiter=delimiter), [])]
     if not all(header) or len({column.lower() for column in header}) < len(header):
         raise SourceError(
-            f"[files] {name}: {file} must begin with a line of column names, each given once; it begins with "
-            f"'{line.strip()[:120]}'."
+            f"[files] {name}: {file} must begin with a line of column names, each given once; "
+            f"got '{line.strip()[:120]}'."
         )
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
     return (
@@ -76,5 +76,5 @@ def _first_line(name: str, file: Path) -> str:
 
 
 def _path(file: Path) -> str:
-    """Return a path as a literal; DuckDB would read brackets and stars in it as a pattern."""
+    """Return a path as an SQL literal, escaped: DuckDB would read brackets and stars in it as a glob pattern."""
     return literal(escape(str(file)))

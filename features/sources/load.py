@@ -1,7 +1,7 @@
-"""From a user's files to the nine tables: read, SELECT, judge each row, keep or quarantine.
+"""Loads the input tables: runs the project's SELECTs over the source files, quarantines rows that break the contract.
 
-One SELECT a table, run where every entry of `[files]` is a view of that name. CSV columns
-arrive as text and the contract casts them, so one bad value costs one row, not the run.
+There is one SELECT per table; every entry of `[files]` is a view of that name. CSV columns are
+read as text and cast by the contract, so one invalid value quarantines one row and does not stop the run.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pathlib import Path
 from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
 from undertow.features.errors import ContractError, SettingsError
 from undertow.features.settings import Settings
-from undertow.features.sources.contract import REPEATED, judged_select
+from undertow.features.sources.contract import REPEATED, contract_select
 from undertow.features.sources.files import select_from_files, source_files
 from undertow.features.sources.loaded import SUMMARY, Progress, QuarantineReason, TableReport, Tables, read_version
-from undertow.features.sources.merges import follow_merges, name_heirs, name_known_accounts
-from undertow.features.sources.project_checks import refuse_mixed_money, run_checks, unknown_kinds, unused
+from undertow.features.sources.merges import create_heirs, create_known_accounts, follow_merges
+from undertow.features.sources.project_checks import refuse_mixed_currencies, run_checks, unknown_kinds, unused
 from undertow.features.sources.record_span import since, until
 from undertow.features.tables import TABLES, Table
 from undertow.features.versions import current, publish
 
-FORMAT = 3  # of what is stored; another one is read anew
+FORMAT = 3  # of the stored tables; those of another format are loaded again
 BY_MONTH = ("events",)
 
 
 def load_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's tables, read anew only where a file or a SELECT has changed.
+    """Return the project's input tables; the sources are read again only if a file, a SELECT or [data] has changed.
 
     Raises SourceError for a missing, empty or unreadable file, ContractError where more than
     `max_quarantine_share` of a table's rows break their contract.
@@ -40,7 +40,7 @@ def load_tables(settings: Settings, now: datetime, progress: Progress | None = N
 
 
 def read_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's tables whatever their share of quarantined rows."""
+    """Return the project's input tables, however many rows were quarantined."""
     root = settings.store_path("tables")
     name = _source_version(settings)
     published = current(root)
@@ -50,18 +50,26 @@ def read_tables(settings: Settings, now: datetime, progress: Progress | None = N
 
 
 def refuse_dirt(tables: Tables, limit: float) -> None:
-    """Raise ContractError, naming the tables and the commonest reasons, above the limit."""
+    """Raise ContractError where a table's share of quarantined rows (0 to 1) is above the limit, or no account is left.
+
+    The message names the tables and their most frequent reasons.
+    """
     dirty = [report for report in tables.reports if report.refused_share > limit]
-    empty = [report.table for report in tables.reports if report.table == "accounts" and not report.kept]
+    empty = [report for report in tables.reports if report.table == "accounts" and not report.kept]
     if dirty:
         lines = [_describe(report) for report in dirty]
         raise ContractError(
             "Too many rows break their contract (limit: "
             f"max_quarantine_share = {limit:g} under [data]):\n" + "\n".join(lines)
-            + "\nRun `undertow check` to see every reason; mend the SELECT, or raise the limit."
+            + "\nRun `undertow check` to see every reason; correct the SELECT, or raise the limit."
         )
+    if empty and not empty[0].read:
+        raise ContractError("accounts: the source has no rows, so there is nothing to work with. Check its SELECT.")
     if empty:
-        raise ContractError("accounts: no row is left, and nothing can be said about nobody. Run `undertow check`.")
+        raise ContractError(
+            "accounts: every row was quarantined, so there is nothing to work with. "
+            "Run `undertow check` to see the reasons."
+        )
 
 
 def _describe(report: TableReport) -> str:
@@ -87,7 +95,7 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
             if progress:
                 progress("reading", len(reports) / len(given))
         present = [report.table for report in reports]
-        refuse_mixed_money(connection, present)
+        refuse_mixed_currencies(connection, present)
         summary = {
             "selects": selects_id(settings),
             "fingerprint": _fingerprint(connection, present),
@@ -96,16 +104,16 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
             "reports": [asdict(report) for report in reports],
             "unused": unused(settings),
             "unknown_kinds": unknown_kinds(connection, present),
-            "findings": [asdict(found) for found in run_checks(connection, settings)],
+            "findings": [asdict(result) for result in run_checks(connection, settings)],
         }
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
 def _open_sources(connection: Connection, settings: Settings) -> None:
-    """Make each entry of [files] a view of its name, in a schema of their own."""
+    """Create a view per entry of [files], in the schema `source`."""
     if settings.select("accounts") is None:
         raise SettingsError(
-            "The accounts table has no source: give a file named accounts under [files], or a "
+            "The accounts table has no source: add a file named accounts under [files], or a "
             "SELECT named accounts under [tables]. Run `undertow init` for an example."
         )
     connection.execute("CREATE SCHEMA source")
@@ -117,7 +125,7 @@ def _open_sources(connection: Connection, settings: Settings) -> None:
 def _write_table(
     connection: Connection, settings: Settings, table: Table, latest: datetime, folder: Path
 ) -> TableReport:
-    """Judge every row of one table, then write the kept and the refused ones."""
+    """Check every row of one table against its contract; write the kept rows and the quarantined ones."""
     where = f"table {table.name}"
     select = settings.select(table.name)
     connection.execute("USE memory.source")
@@ -131,21 +139,21 @@ def _write_table(
     given = dict(described)
     has_users = settings.select("users") is not None
     if table.name == "merges" and "account_id" in given:
-        name_known_accounts(connection, "staged")  # an heir may itself have been merged away
-    run(connection, f"CREATE TABLE judged AS {judged_select(table, given, latest, has_users)}", where)
+        create_known_accounts(connection, "staged")  # a surviving account may itself have been merged away
+    run(connection, f"CREATE TABLE judged AS {contract_select(table, given, latest, has_users)}", where)
     connection.execute(
         f"CREATE TABLE {table.name} AS SELECT * EXCLUDE (reason_, row_number_) FROM judged "
         "WHERE reason_ IS NULL ORDER BY row_number_"
     )
     report = _quarantine(connection, table, folder)
     connection.execute("DROP TABLE staged; DROP TABLE judged")
-    if table.name == "users":  # as given: an heir's copy of a membership is no second one
+    if table.name == "users":  # as given, before rows are repeated for surviving accounts
         connection.execute("CREATE TABLE memberships AS FROM users")
     if table.name == "accounts":
-        name_known_accounts(connection)
+        create_known_accounts(connection)
     elif table.name == "merges":
-        name_known_accounts(connection, "merges")
-        name_heirs(connection)
+        create_known_accounts(connection, "merges")
+        create_heirs(connection)
     elif settings.select("merges") is not None:
         follow_merges(connection, table)
     _write_rows(connection, table, folder)
@@ -153,10 +161,7 @@ def _write_table(
 
 
 def _write_rows(connection: Connection, table: Table, folder: Path) -> None:
-    """Write the kept rows: one Parquet file, or for the table that grows without end one a month.
-
-    Inside a month the rows of an account lie together, which is how they are read.
-    """
+    """Write the kept rows as one Parquet file; the events as one file per month, sorted by account within it."""
     if table.name in BY_MONTH and _count(connection, table.name):
         connection.execute(
             f"COPY (SELECT *, strftime({table.happened_at}, '%Y-%m') AS month FROM {table.name} "
@@ -199,11 +204,11 @@ def _count(connection: Connection, table: str) -> int:
     return int(row[0]) if row else 0
 
 
-# --- reading back ----------------------------------------------------------------------------
+# --- versions of the stored tables -----------------------------------------------------------
 
 
 def _source_version(settings: Settings) -> str:
-    """Name the state of the sources: every file's size and change time, and every SELECT."""
+    """Return a hash, 16 hex digits, of every source file's size and modification time, every SELECT and [data]."""
     parts: list[object] = [FORMAT, settings.data.model_dump(mode="json")]
     for name in settings.files:
         for path in source_files(settings, name):
@@ -215,5 +220,5 @@ def _source_version(settings: Settings) -> str:
 
 
 def selects_id(settings: Settings) -> str:
-    """Return a hash, 16 hex digits, of every SELECT: rows of another one are not comparable."""
+    """Return a hash, 16 hex digits, of every table's SELECT; stored tables with another hash are not comparable."""
     return hashlib.sha256(repr([settings.select(name) for name in TABLES]).encode()).hexdigest()[:16]

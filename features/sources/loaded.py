@@ -1,4 +1,4 @@
-"""The loaded tables: kept rows as Parquet, with a report per table of what was refused and why."""
+"""The loaded input tables: kept rows as Parquet, and a report per table of the quarantined rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUMMARY = "summary.json"
 
 @dataclass(frozen=True)
 class QuarantineReason:
-    """Why rows of a table went to quarantine: how many, and one of them as JSON text."""
+    """One reason why rows of a table were quarantined: the number of rows, and one of them as JSON text."""
 
     reason: str
     rows: int
@@ -24,7 +24,7 @@ class QuarantineReason:
 
 @dataclass(frozen=True)
 class TableReport:
-    """One table after its contract: rows read, rows kept, and the reasons for the rest."""
+    """What the data contract did to one table: rows read, rows kept, and the quarantine reasons of the rest."""
 
     table: str
     read: int
@@ -33,18 +33,21 @@ class TableReport:
 
     @property
     def refused(self) -> int:
-        """Rows in quarantine, repeats not counted (a retry is not dirt)."""
+        """Return the number of quarantined rows; duplicates (a client's retry) are not counted."""
         return sum(reason.rows for reason in self.reasons if reason.reason != REPEATED)
 
     @property
     def refused_share(self) -> float:
-        """Refused rows as a share of the rows read, 0 to 1."""
+        """Return the quarantined rows as a share of the rows read, 0 to 1."""
         return self.refused / self.read if self.read else 0.0
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The answer to one question of the project's own `[checks]`."""
+    """The result of one of the project's own data checks (`[checks]`).
+
+    `rows`: suspect rows. `of`: rows checked. `example`: one suspect row as JSON text, or "".
+    """
 
     check: str
     rows: int
@@ -54,12 +57,12 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Tables:
-    """The kept rows of every table that has a source, as Parquet under `folder`.
+    """The loaded input tables: the kept rows of every table that has a source, as Parquet under `folder`.
 
-    `since`: the first moment that is fully recorded; before it, whoever left was not written down.
-    `until`: the first moment that is not fully recorded; outcomes end there.
-    `unused`: names in [files] that no SELECT reads. `unknown_kinds`: event kind -> rows, of kinds that
-    no feature knows; they are kept. `fingerprint`: of the kept rows, whatever their order.
+    `since`: the first time that is fully recorded; accounts that left before it may be missing.
+    `until`: the first time that is not fully recorded; labels are observed up to it.
+    `unused`: names in [files] that no SELECT reads. `unknown_kinds`: event kind -> rows, of the kinds that
+    no feature reads; they are kept. `fingerprint`: hash of the kept rows, independent of their order.
     """
 
     folder: Path
@@ -73,18 +76,18 @@ class Tables:
 
     @property
     def present(self) -> tuple[str, ...]:
-        """The tables that have a source."""
+        """Return the names of the tables that have a source."""
         return tuple(report.table for report in self.reports)
 
     def path(self, table: str) -> Path:
-        """Return the Parquet file of a table, or the folder of its months."""
+        """Return the Parquet file of a table, or the folder of its monthly files."""
         by_month = self.folder / table
         return by_month if by_month.is_dir() else self.folder / f"{table}.parquet"
 
     def files(self, table: str, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
-        """Return the Parquet files that hold a table's rows of `[since, until)`; all rows, unless given.
+        """Return the Parquet files that hold a table's rows of `[since, until)`; by default all its files.
 
-        A table without rows of that time is still one file, so that its columns can be read.
+        For a period without rows one file is returned all the same, so that the columns can be read.
         """
         path = self.path(table)
         if path.is_file():
@@ -109,24 +112,24 @@ class Tables:
                 asdict(report) | {"refused": report.refused, "refused_share": report.refused_share}
                 for report in self.reports
             ],
-            "checks": [asdict(found) for found in self.findings],
+            "checks": [asdict(result) for result in self.findings],
             "unused_files": self.unused,
             "unknown_event_kinds": self.unknown_kinds,
             "quarantine": str(self.folder / "quarantine"),
         }
 
 
-Progress = Callable[[str, float], None]  # (what, share done 0..1)
+Progress = Callable[[str, float], None]  # (name of the step, share done 0..1)
 
 
 def read_version(folder: Path) -> Tables:
-    """Return the tables that were written to a folder."""
+    """Read back the tables that `load` wrote to a folder."""
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     reports = tuple(
         TableReport(r["table"], r["read"], r["kept"], tuple(QuarantineReason(**reason) for reason in r["reasons"]))
         for r in summary["reports"]
     )
-    findings = tuple(CheckResult(**found) for found in summary["findings"])
-    since, until = (datetime.fromisoformat(summary[moment]) for moment in ("since", "until"))
+    findings = tuple(CheckResult(**result) for result in summary["findings"])
+    since, until = (datetime.fromisoformat(summary[key]) for key in ("since", "until"))
     unused = tuple(summary["unused"])
     return Tables(folder, summary["fingerprint"], since, until, reports, findings, unused, summary["unknown_kinds"])

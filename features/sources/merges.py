@@ -1,8 +1,8 @@
-"""Accounts that went into another one: who owns which row, and from when.
+"""Merged accounts: from the time a merge is known, the surviving account has the rows of both.
 
-Before a merge was known, both accounts stand for themselves. From then on the surviving account has the
-rows of both: each row of the other is repeated for it, as recorded at the merge. So a snapshot of any
-moment, made at any later time, sees what was one account then.
+Before that time the two accounts are separate. Each row of the merged account is repeated for the surviving
+one ("heir" in the tables below), recorded at the merge. So a snapshot is point-in-time correct: whenever it
+is computed, it contains the accounts as they were known at its as_of.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from undertow.features.engines.duckdb import Connection, rows, run
 from undertow.features.errors import ContractError
 from undertow.features.tables import Table
 
-MERGED = "merged"  # why the subscriptions of an account end that went into another one; no churn
+MERGED = "merged"  # end reason of the subscriptions of a merged account; this is no churn
 
 
-def name_known_accounts(connection: Connection, merges: str | None = None) -> None:
-    """Make the view `known_accounts` (account_id, created_at): those listed, and those merged away.
+def create_known_accounts(connection: Connection, merges: str | None = None) -> None:
+    """Create the view `known_accounts` (account_id, created_at): the listed accounts and the merged ones.
 
-    `merges`: the table that says who was, if any: as given, while it is judged, or what was kept of it.
+    `merges`: the table of merges, if any: the staged rows while they are checked, the kept rows afterwards.
     """
     merged_away = (
         f"UNION ALL SELECT DISTINCT trim(CAST(account_id AS VARCHAR)), CAST(NULL AS TIMESTAMP) FROM {merges} "
@@ -27,30 +27,30 @@ def name_known_accounts(connection: Connection, merges: str | None = None) -> No
     run(connection, f"CREATE OR REPLACE VIEW known_accounts AS {sql}", "accounts")
 
 
-def name_heirs(connection: Connection) -> None:
-    """Make the table `heirs`: who has whose rows, and from when.
+def create_heirs(connection: Connection) -> None:
+    """Create the table `heirs`: per merged account, each surviving account, and from when it has the rows.
 
-    Raises ContractError where accounts go into each other in a circle: nobody would be left.
+    Raises ContractError where merges form a circle, so that no account would survive.
     """
     run(connection, f"CREATE OR REPLACE TEMP TABLE paths AS {_PATHS}", "merges")
     circles = rows(connection, "SELECT min(path) AS path FROM paths WHERE account_id = heir", "merges")
     if circles[0]["path"] is not None:
         raise ContractError(
-            f"merges: {circles[0]['path']} leads back to where it began, so that no account would be left. "
+            f"merges: {circles[0]['path']} is a circle, so that no account would be left. "
             "Keep one direction in the SELECT."
         )
     run(connection, f"CREATE OR REPLACE TEMP TABLE heirs AS {_HEIRS}", "merges")
 
 
 def follow_merges(connection: Connection, table: Table) -> None:
-    """Repeat the rows of merged accounts for their heirs, and end those of whoever went on into another one."""
+    """Repeat the rows of merged accounts for the surviving accounts; end the merged accounts' subscriptions."""
     run(connection, f"CREATE OR REPLACE TEMP TABLE inherited AS {_INHERITED.format(table=table.name)}", "merges")
     run(connection, f"INSERT INTO {table.name} BY NAME FROM inherited", "merges")
     if table.name == "subscriptions":
         run(connection, _END_OWN, "merges")
 
 
-# An account may go into one that itself goes into another; a path stops where it meets itself.
+# An account may be merged into one that is itself merged later; a path stops where it meets itself.
 _PATHS = """
 WITH RECURSIVE followed AS (
     SELECT account_id, merged_into AS heir, greatest(merged_at, recorded_at) AS since, merged_at,

@@ -1,4 +1,4 @@
-"""Checks across rows: the project's own [checks], unknown event kinds, unused files and mixed currencies."""
+"""Data checks across rows: the project's own [checks], unknown event kinds, unused files and mixed currencies."""
 
 from __future__ import annotations
 
@@ -10,58 +10,59 @@ from undertow.features.tables import EVENT_KINDS, TABLES
 
 
 def unknown_kinds(connection: Connection, present: list[str]) -> dict[str, int]:
-    """Return event kind -> rows, commonest first, of the kinds that our vocabulary lacks."""
+    """Return event kind -> rows, most frequent first, of the kinds that are not in EVENT_KINDS."""
     if "events" not in present:
         return {}
     known = ", ".join(literal(kind) for kind in EVENT_KINDS)
-    counted = rows(
+    counts = rows(
         connection,
         f"SELECT kind, count(*) AS n FROM events WHERE kind NOT IN ({known}) GROUP BY kind ORDER BY n DESC, kind",
         "events",
     )
-    return {str(row["kind"]): int(str(row["n"])) for row in counted}
+    return {str(row["kind"]): int(str(row["n"])) for row in counts}
 
 
 def unused(settings: Settings) -> list[str]:
-    """Return the names in [files] that occur in no SELECT: often a name misspelt."""
+    """Return the names in [files] that occur in no SELECT: often a misspelt name."""
     selects = [settings.select(table) or "" for table in TABLES]
-    selects += [settings.read_sql(written, name) for name, written in settings.checks.items()]
-    said = "\n".join(selects).lower()
-    return [name for name in settings.files if name.lower() not in said]
+    selects += [settings.read_sql(sql, name) for name, sql in settings.checks.items()]
+    all_sql = "\n".join(selects).lower()
+    return [name for name in settings.files if name.lower() not in all_sql]
 
 
-def refuse_mixed_money(connection: Connection, present: list[str]) -> None:
+def refuse_mixed_currencies(connection: Connection, present: list[str]) -> None:
+    """Raise ContractError where the MRR of paid subscriptions is in more than one currency."""
     if "subscriptions" not in present:
         return
-    found = connection.execute(
+    currencies = connection.execute(
         "SELECT DISTINCT currency FROM subscriptions WHERE currency IS NOT NULL AND mrr > 0 ORDER BY 1"
     ).fetchall()
-    if len(found) > 1:
-        names = ", ".join(str(currency) for (currency,) in found)
+    if len(currencies) > 1:
+        names = ", ".join(str(currency) for (currency,) in currencies)
         raise ContractError(
-            f"subscriptions: MRR comes in {len(found)} currencies ({names}), which do not add up. "
+            f"subscriptions: expected MRR in one currency, got {len(currencies)} ({names}). "
             "Convert them to one in the SELECT."
         )
 
 
 def run_checks(connection: Connection, settings: Settings) -> list[CheckResult]:
-    """Ask the project's own questions of the sources; nothing is dropped for them.
+    """Run the project's own data checks over the sources and return their results; no row is dropped for them.
 
-    A check's SELECT yields the rows in doubt; a column `of_rows`, if it has one, says of how many.
+    A check's SELECT yields the suspect rows; its column `of_rows`, if present, is the number of rows checked.
     """
-    findings = []
+    results = []
     connection.execute("USE memory.source")
-    for name, written in settings.checks.items():
+    for name, sql in settings.checks.items():
         where = f"[checks] {name}"
-        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS {settings.read_sql(written, where)}", where)
+        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS {settings.read_sql(sql, where)}", where)
         columns = [row[0] for row in connection.execute("DESCRIBE doubt").fetchall()]
         of_rows = "max(of_rows)" if "of_rows" in columns else "count(*)"
         shown = "* EXCLUDE (of_rows)" if "of_rows" in columns else "*"
-        [counted] = rows(connection, f"SELECT count(*) AS n, {of_rows} AS of_rows FROM doubt", where)
+        [counts] = rows(connection, f"SELECT count(*) AS n, {of_rows} AS of_rows FROM doubt", where)
         example = connection.execute(
             f"SELECT min(CAST(to_json(d) AS VARCHAR)) FROM (SELECT {shown} FROM doubt) AS d"
         ).fetchone()
-        n = int(str(counted["n"]))
-        findings.append(CheckResult(name, n, int(str(counted["of_rows"] or 0)), str(example[0]) if example and n else ""))
+        n, checked = int(str(counts["n"])), int(str(counts["of_rows"] or 0))
+        results.append(CheckResult(name, n, checked, str(example[0]) if example and n else ""))
     connection.execute("USE memory.main")
-    return findings
+    return results

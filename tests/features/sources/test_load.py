@@ -101,7 +101,7 @@ def test_a_table_is_any_select_over_the_files(project: Project) -> None:
 def test_a_missing_file_is_named(project: Project) -> None:
     settings = project({"accounts.csv": ACCOUNTS})
     (settings.folder / "accounts.csv").unlink()
-    with pytest.raises(SourceError, match=r"\[files\] accounts: no file at .*accounts.csv. Mend the path"):
+    with pytest.raises(SourceError, match=r"\[files\] accounts: no file at .*accounts.csv. Correct the path"):
         load_tables(settings, NOW)
 
 
@@ -112,7 +112,7 @@ def test_an_empty_file_is_named(project: Project) -> None:
 
 def test_an_unknown_ending_is_refused_with_those_known(project: Project) -> None:
     with pytest.raises(
-        SourceError, match=r"events: cannot tell the format of .*events.xlsx; endings known: .csv"
+        SourceError, match=r"events: unknown file format: .*events.xlsx. Known endings: .csv"
     ):
         load_tables(project({"accounts.csv": ACCOUNTS, "events.xlsx": b"PK"}), NOW)
 
@@ -125,7 +125,7 @@ def test_a_file_that_is_not_what_its_ending_says_is_named(project: Project, name
 
 @pytest.mark.parametrize("header", [",account_id,created_at", "account_id,created_at,Created_At", "a,,b"])
 def test_a_header_that_does_not_name_each_column_once_is_refused(project: Project, header: str) -> None:
-    expected = f"must begin with a line of column names, each given once; it begins with '{header}'"
+    expected = f"must begin with a line of column names, each given once; got '{header}'"
     with pytest.raises(SourceError, match=expected):
         load_tables(project({"accounts.csv": f"{header}\n1,2,3\n"}), NOW)
 
