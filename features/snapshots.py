@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings, midnight
@@ -104,11 +105,9 @@ def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
     It includes accounts that have since churned or been deleted from today's list (no survivorship bias).
     """
     database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
-    database.create_table("snapshots", _POPULATION, "population")
-
-
-_POPULATION = """
-SELECT DISTINCT s.account_id, a.as_of FROM subscriptions AS s
-JOIN as_ofs AS a ON s.started_at < a.as_of AND s.recorded_at < a.as_of
-WHERE s.mrr > 0 AND NOT coalesce(s.ended_at < a.as_of AND s.end_recorded_at < a.as_of, false)
-"""
+    known = known_rows("subscriptions", ("account_id", "mrr", "ended_at"), "as_ofs", database.dialect)
+    at_risk = (
+        f"SELECT DISTINCT account_id, as_of FROM ({known}) AS known "
+        "WHERE mrr > 0 AND NOT coalesce(ended_at < as_of, false)"
+    )
+    database.create_table("snapshots", at_risk, "population")

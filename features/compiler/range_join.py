@@ -29,7 +29,8 @@ from undertow.features.compiler.dialects import (
     where_known,
 )
 from undertow.features.compiler.leaf import Leaf, met
-from undertow.features.tables import TABLES, Table
+from undertow.features.compiler.point_in_time import is_known, known_value
+from undertow.features.tables import TABLES
 
 SECONDS_A_MONTH = SECONDS_A_DAY * 365.25 / 12
 SNAPSHOT = ("account_id", "as_of")
@@ -69,13 +70,10 @@ class RangeScan:
         as_of = column("as_of", "s")
         named = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)))
         wanted: list[exp.Expr] = [column("account_id", "s"), as_of.copy()]
-        wanted += [exp.alias_(_masked(table, name, as_of), name, quoted=True) for name in named]
-        happened_at = column(table.happened_at, "r")
-        conditions = [equal(("account_id",), "r", "s"), exp.LT(this=happened_at, expression=as_of.copy())]
-        if table.column("recorded_at"):
-            conditions.append(exp.LT(this=column("recorded_at", "r"), expression=as_of.copy()))
+        wanted += [exp.alias_(known_value(table, name, "r", as_of), name, quoted=True) for name in named]
+        conditions = [equal(("account_id",), "r", "s"), *is_known(table, "r", as_of)]
         if self.lookback is not None:
-            conditions.append(exp.GTE(this=happened_at.copy(), expression=days_before(as_of, self.lookback)))
+            conditions.append(exp.GTE(this=column(table.happened_at, "r"), expression=days_before(as_of, self.lookback)))
         query = exp.select(*wanted).from_(relation(self.snapshots, "s"))
         return query.join(relation(self.table, "r"), on=exp.and_(*conditions))
 
@@ -119,15 +117,6 @@ def round_up(days: int) -> int:
 def _grouped(source: str, keys: tuple[str, ...], wanted: list[exp.Expr]) -> exp.Select:
     by = [column(key) for key in keys]
     return exp.select(*[key.copy() for key in by], *wanted).from_(source).group_by(*by)
-
-
-def _masked(table: Table, name: str, as_of: exp.Expr) -> exp.Expr:
-    """Return the column as it was known at as_of: null until its known_from time has passed."""
-    rule = table.column(name)
-    value = column(name, "r")
-    if rule is None or rule.known_from is None:
-        return value
-    return when(exp.LT(this=column(rule.known_from, "r"), expression=as_of.copy()), value)
 
 
 # --- a leaf: one aggregate -------------------------------------------------------------------

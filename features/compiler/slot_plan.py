@@ -18,8 +18,9 @@ from sqlglot import exp
 
 from undertow.features.catalogue.language import Measure, columns_read
 from undertow.features.compiler.leaf import Leaf
+from undertow.features.compiler.point_in_time import known_from
 from undertow.features.compiler.range_join import round_up
-from undertow.features.compiler.slot_rows import SlotScan, known_from
+from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.compiler.slot_sums import SUMS, sum_queries
 from undertow.features.compiler.slot_values import PER_VALUE, newest_queries, quantile_queries, value_queries
 from undertow.features.compiler.timeline import BITS, Timeline

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlglot import exp
 
@@ -16,8 +15,9 @@ from undertow.features.compiler.dialects import (
     when,
 )
 from undertow.features.compiler.leaf import Leaf, met
+from undertow.features.compiler.point_in_time import known_at, timestamp
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.tables import TABLES, Table
+from undertow.features.tables import TABLES
 
 PARTIAL = ("account_id", "slot", "known")
 SNAPSHOT = ("account_id", "as_of")
@@ -49,41 +49,23 @@ class SlotScan:
         return "whole" if self.kind == "newest" else str(self.reach)
 
 
-def known_from(table: Table, name: str) -> str | None:
-    rule = table.column(name)
-    return rule.known_from if rule else None
-
-
 def rows_in_slots(scan: SlotScan, line: Timeline, wanted: Iterable[exp.Expr]) -> exp.Select:
     """Select from a table's rows, each in its slot: `d` gives the slot, `k` the first as_of that knows it."""
     table = TABLES[scan.table]
     clock = column(scan.clock, "r")
     edges = line.edges
     inside = [
-        exp.GTE(this=clock, expression=_moment(edges[0])),
-        exp.LT(this=clock.copy(), expression=_moment(edges[-1])),
+        exp.GTE(this=clock, expression=timestamp(edges[0])),
+        exp.LT(this=clock.copy(), expression=timestamp(edges[-1])),
     ]
     query = exp.select(*wanted).from_(relation(scan.table, "r")).where(*inside)
     if scan.kind != "newest":
         query = query.join(relation(line.days, "d"), on=_on_day("d", clock))
-    return query.join(relation(line.days, "k"), on=_on_day("k", _known_at(table, scan.clock)))
+    return query.join(relation(line.days, "k"), on=_on_day("k", known_at(table, scan.clock, "r")))
 
 
 def _on_day(of: str, moment: exp.Expr) -> exp.Expr:
     return exp.EQ(this=column("day", of), expression=day(moment.copy()))
-
-
-def _known_at(table: Table, clock: str) -> exp.Expr:
-    """Return the moment from which a row counts: it had happened and all that is read was written."""
-    names = dict.fromkeys([table.happened_at, clock, known_from(table, clock)])
-    if table.column("recorded_at"):
-        names["recorded_at"] = None
-    moments = [column(name, "r") for name in names if name]
-    return exp.Greatest(this=moments[0], expressions=moments[1:]) if len(moments) > 1 else moments[0]
-
-
-def _moment(at: datetime) -> exp.Expr:
-    return exp.cast(exp.convert(f"{at:%Y-%m-%d %H:%M:%S}"), "TIMESTAMPNTZ")
 
 
 class RowFilter:

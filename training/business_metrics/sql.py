@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.duckdb import Connection, InDuckDB, rows, run
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Tables
+from undertow.features.tables import TABLES
 from undertow.training.business_metrics.metrics import FlatValue, Metric, Quantile, Rate, Total, choose
 from undertow.training.examples.outcomes import make_spells
 
@@ -56,8 +58,7 @@ RELATIONS = {
                round(sum(CASE WHEN coalesce(s.ended_at >= m.ends, true) THEN s.mrr ELSE 0 END), 4) AS at_end,
                bool_or(s.started_at < m.starts) AS paid_before
         FROM months AS m JOIN (
-            SELECT account_id, started_at, mrr, CASE WHEN end_recorded_at < {until} THEN ended_at END AS ended_at
-            FROM subscriptions WHERE mrr > 0 AND recorded_at < {until}
+            FROM known_subscriptions WHERE mrr > 0
         ) AS s ON s.started_at < m.ends AND coalesce(s.ended_at > s.started_at, true)
         GROUP BY m.starts, s.account_id HAVING at_start > 0 OR at_end > 0""",
     "paid_spells": """
@@ -75,33 +76,33 @@ RELATIONS = {
                kind = 'csat' AND scale BETWEEN 3 AND 10 AND score BETWEEN 0 AND scale AS is_csat,
                CASE WHEN kind = 'ces' AND score BETWEEN 1 AND coalesce(scale_max, 7) AND coalesce(scale_max, 7) > 1
                     THEN 1 + 6 * (score - 1) / (coalesce(scale_max, 7) - 1) END AS ces
-        FROM surveys WHERE recorded_at < {until} AND responded_at >= {first} AND responded_at < {last}""",
+        FROM known_surveys WHERE responded_at >= {first} AND responded_at < {last}""",
     "ratings": """
-        SELECT date_trunc('month', csat_at) AS month, account_id, csat FROM tickets
-        WHERE recorded_at < {until} AND csat BETWEEN 0 AND 5 AND csat_at >= {first} AND csat_at < {last}""",
+        SELECT date_trunc('month', csat_at) AS month, account_id, csat FROM known_tickets
+        WHERE csat BETWEEN 0 AND 5 AND csat_at >= {first} AND csat_at < {last}""",
     "first_answers": """
         SELECT date_trunc('month', first_response_at) AS month, account_id,
-               date_diff('microsecond', opened_at, first_response_at) / 3.6e9 AS hours FROM tickets
-        WHERE recorded_at < {until} AND first_response_at >= {first} AND first_response_at < {last}""",
+               date_diff('microsecond', opened_at, first_response_at) / 3.6e9 AS hours FROM known_tickets
+        WHERE first_response_at >= {first} AND first_response_at < {last}""",
     "resolutions": """
         SELECT date_trunc('month', resolved_at) AS month, account_id,
                date_diff('microsecond', opened_at, resolved_at) / 3.6e9 AS hours,
-               coalesce(reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened FROM tickets
-        WHERE recorded_at < {until} AND resolved_at >= {first} AND resolved_at < {last}""",
+               coalesce(reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened FROM known_tickets
+        WHERE resolved_at >= {first} AND resolved_at < {last}""",
     "open_tickets": """
         SELECT m.starts AS month, t.account_id, date_diff('microsecond', t.opened_at, m.ends) / 8.64e10 AS age_days
-        FROM months AS m JOIN tickets AS t ON t.opened_at < m.ends AND coalesce(t.resolved_at >= m.ends, true)
-        WHERE t.recorded_at < {until}""",
+        FROM months AS m JOIN known_tickets AS t
+          ON t.opened_at < m.ends AND coalesce(t.resolved_at >= m.ends, true)""",
     "interactions": """
         SELECT date_trunc('month', occurred_at) AS month, account_id, platform, kind, name, duration_ms, value,
-               coalesce(name, '') IN (SELECT coalesce(name, '') FROM events WHERE kind = 'impression'
+               coalesce(name, '') IN (SELECT coalesce(name, '') FROM known_events WHERE kind = 'impression'
                    AND occurred_at >= {first} AND occurred_at < {last}) AS was_shown
-        FROM events WHERE recorded_at < {until} AND occurred_at >= {first} AND occurred_at < {last}""",
+        FROM known_events WHERE occurred_at >= {first} AND occurred_at < {last}""",
     "visits": """
         SELECT date_trunc('month', min(occurred_at)) AS month, account_id,
                arg_min(platform, occurred_at) AS platform, count_if(kind = 'page_view') AS page_views,
                bool_or(kind = 'crash') AS crashed, bool_or(kind = 'conversion') AS converted
-        FROM events WHERE recorded_at < {until} AND session_id IS NOT NULL
+        FROM known_events WHERE session_id IS NOT NULL
           AND occurred_at >= {before}
         GROUP BY account_id, session_id HAVING min(occurred_at) >= {first} AND min(occurred_at) < {last}""",
 }
@@ -132,6 +133,10 @@ def make_relations(
     group = GROUP[by] if by else "''"
     joined = "JOIN accounts AS a USING (account_id)" if by == "segment" else ""
     kept = MERGED_AWAY.format(**span) if "merges" in tables.present else ""
+    for table in ("events", "subscriptions", "surveys", "tickets"):
+        if table in tables.present:
+            known = known_rows(table, [column.name for column in TABLES[table].columns], tables.until)
+            run(connection, f"CREATE TEMP VIEW known_{table} AS {known}", table)
     for name in sorted({_measure_of(card).rows for card in _with_parts(cards)}):
         if name == "paid_spells":
             make_spells(InDuckDB(connection), settings, tables, tables.until)

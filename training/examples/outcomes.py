@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.build import FeatureTable
+from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database, open_database
 from undertow.features.engines.duckdb import literal
 from undertow.features.settings import Settings
@@ -98,10 +99,14 @@ def make_spells(database: Database, settings: Settings, tables: Tables, known_at
     Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and
     "neutral" where it ended for a reason that is not churn.
     """
-    moment = f"TIMESTAMP '{known_at:%Y-%m-%d %H:%M:%S}'"
     grace = f"INTERVAL {settings.churn.grace_days} DAY"
-    failed = _LAST_PAYMENTS.format(moment=moment) if "payments" in tables.present else _NO_PAYMENTS
-    sql = _SPELLS.format(moment=moment, grace=grace, cause=_cause(settings), failed=failed)
+    failed = _NO_PAYMENTS
+    if "payments" in tables.present:
+        attempts = known_rows("payments", ("account_id", "attempted_at", "succeeded"), known_at, database.dialect)
+        failed = _LAST_PAYMENTS.format(known=attempts)
+    columns = ("account_id", "started_at", "mrr", "ended_at", "end_reason")
+    known = known_rows("subscriptions", columns, known_at, database.dialect)
+    sql = _SPELLS.format(known=known, grace=grace, cause=_cause(settings), failed=failed)
     database.create_table("spells", sql, "spells")
 
 
@@ -121,15 +126,10 @@ def _listed(reasons: tuple[str, ...]) -> str:
 
 
 _SPELLS = """
-WITH known AS (
-    SELECT account_id, started_at,
-           CASE WHEN end_recorded_at < {moment} THEN ended_at END AS ended_at,
-           CASE WHEN end_recorded_at < {moment} THEN end_reason END AS end_reason
-    FROM subscriptions
-    WHERE mrr > 0 AND recorded_at < {moment} AND started_at < {moment}
-),
+WITH known AS ({known}),
 paid AS (
-    SELECT *, coalesce(ended_at, TIMESTAMP '9999-01-01') AS ends FROM known
+    SELECT account_id, started_at, ended_at, end_reason, coalesce(ended_at, TIMESTAMP '9999-01-01') AS ends
+    FROM known WHERE mrr > 0
 ),
 reached AS (
     SELECT *, max(ends) OVER (
@@ -167,8 +167,8 @@ _LAST_PAYMENTS = """
             PARTITION BY e.account_id, e.ended_at ORDER BY p.attempted_at DESC, p.succeeded
         ) AS nth
         FROM ended AS e
-        JOIN payments AS p ON p.account_id = e.account_id AND p.attempted_at <= e.ended_at
-            AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY AND p.recorded_at < {moment}
+        JOIN ({known}) AS p ON p.account_id = e.account_id AND p.attempted_at <= e.ended_at
+            AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY
     ) AS attempts
     WHERE nth = 1
 """
