@@ -1,1 +1,1 @@
-"""Every feature as a card, by family, and the language in which the cards are written."""
+"""The feature catalogue: every feature as a card, by family, and the language of their definitions."""

@@ -1,4 +1,4 @@
-"""What is paid, when it renews, and whether the card goes through."""
+"""Billing features: MRR and subscriptions, renewals, payments, invoices and refunds."""
 
 from __future__ import annotations
 

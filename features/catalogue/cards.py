@@ -17,22 +17,23 @@ Unit = Literal[
 Against = Literal["earlier", "own", "peers"]
 FAMILIES: tuple[Family, ...] = ("ux", "cx", "billing", "usage", "profile")
 LEVELS: tuple[Level, ...] = ("interaction", "journey", "relationship")
-WINDOWS = (7, 30, 90, 180, 365)  # days; few different windows mean few edges on the time line
-OWN_DAYS = 90  # the account's own level: what lies before the last days, up to this far back
+WINDOWS = (7, 30, 90, 180, 365)  # days; the fewer windows, the fewer slots on the timeline
+OWN_DAYS = 90  # days; the account's own level covers the time before the last n days, back to 90 days
 
 
 @dataclass(frozen=True)
 class Feature:
-    """A card: what is measured, in words a CX lead reads, and the columns that follow from it.
+    """A feature card: what is measured, its family, level and unit, and the columns computed from it.
 
+    `sentence`: for a CX lead, without technical terms.
     `windows`: days, one column `name_<days>` each; none means one column `name`, at as_of.
     `trend`: days n, a column `name_trend_<n>` = last n days minus the n before.
     `change`: days n, a column `name_change_<n>` = value at as_of minus value n days earlier.
     `own`: days n, a column `name_own_<n>` = last n days minus the account's own level before, back to
     90 days (counts and sums scaled to n days).
-    `peers`: days n, a column `name_peers_<n>` = last n days minus the median of its segment then.
-    `lookback`: days beyond which an at-as_of measure does not look; None means all history.
-    `good`: which way is better for the customer: "high", "low" or None.
+    `peers`: days n, a column `name_peers_<n>` = last n days minus the median of its segment at the same as_of.
+    `lookback`: how many days before as_of an at-as_of measure reaches back; None means all history.
+    `null_means`: why a value may be null. `good`: which values are better for the customer: "high", "low" or None.
     """
 
     name: str
@@ -52,23 +53,23 @@ class Feature:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Return the columns this card stands for."""
-        found = [Column(f"{self.name}_{days}", self, days) for days in self.windows]
+        """Return the columns of the feature table that are computed from this card."""
+        columns = [Column(f"{self.name}_{days}", self, days) for days in self.windows]
         if not self.windows:
-            found.append(Column(self.name, self, None))
+            columns.append(Column(self.name, self, None))
         if self.trend is not None:
-            found.append(Column(f"{self.name}_trend_{self.trend}", self, self.trend, "earlier", self.trend))
+            columns.append(Column(f"{self.name}_trend_{self.trend}", self, self.trend, "earlier", self.trend))
         if self.own is not None:
-            found.append(Column(f"{self.name}_own_{self.own}", self, self.own, "own", self.own))
+            columns.append(Column(f"{self.name}_own_{self.own}", self, self.own, "own", self.own))
         if self.peers is not None:
-            found.append(Column(f"{self.name}_peers_{self.peers}", self, self.peers, "peers"))
+            columns.append(Column(f"{self.name}_peers_{self.peers}", self, self.peers, "peers"))
         if self.change is not None:
-            found.append(Column(f"{self.name}_change_{self.change}", self, None, "earlier", self.change))
-        return tuple(found)
+            columns.append(Column(f"{self.name}_change_{self.change}", self, None, "earlier", self.change))
+        return tuple(columns)
 
     @property
     def tables(self) -> frozenset[str]:
-        """Return the tables this card reads; its peers are told apart by the accounts' segment."""
+        """Return the tables this card reads; accounts too (for the segment) where it is compared with peers."""
         read = frozenset(measure.rows.table for measure in measures(self.measure))
         return read | {"accounts"} if self.peers is not None else read
 
@@ -89,23 +90,23 @@ class Column:
 
     @property
     def sentence(self) -> str:
-        """Return what the column says, in words: the card's sentence and the time it covers."""
-        said = self.feature.sentence
+        """Return the description of the column: the card's sentence and the window it covers."""
+        card = self.feature.sentence
         if self.window is None:
-            return said if self.before is None else f"{said}, change over {self.before} days"
+            return card if self.before is None else f"{card}, change over {self.before} days"
         match self.against:
             case None:
-                return f"{said} in the last {self.window} days"
+                return f"{card} in the last {self.window} days"
             case "earlier":
-                return f"{said}, last {self.window} days against the {self.before} before"
+                return f"{card}, last {self.window} days against the {self.before} before"
             case "own":
-                return f"{said}, last {self.window} days against its own level of the {OWN_DAYS - self.window} before"
+                return f"{card}, last {self.window} days against its own level of the {OWN_DAYS - self.window} before"
             case "peers":
-                return f"{said}, last {self.window} days against the median of its segment"
+                return f"{card}, last {self.window} days against the median of its segment"
 
 
 def definition_id(feature: Feature) -> str:
-    """Return a hash, 12 hex digits, that changes when what the feature computes changes."""
+    """Return a hash, 12 hex digits, of a feature's name, measure and days; its wording does not change it."""
     days = (feature.windows, feature.trend, feature.own, feature.peers, feature.change, feature.lookback)
-    meant = (feature.name, feature.measure, days)
-    return hashlib.sha256(repr(meant).encode()).hexdigest()[:12]
+    definition = (feature.name, feature.measure, days)
+    return hashlib.sha256(repr(definition).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""A card that cannot be computed, or would look ahead, is refused by name before any data are read."""
+"""Validates feature cards before any data are read: unknown names, invalid windows, and columns that may leak."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from undertow.features.tables import TABLES, Table
 
 
 def resolve(features: Iterable[Feature]) -> tuple[Feature, ...]:
-    """Return the cards with every named card's measure in its place.
+    """Return the cards with every reference to a named card replaced by that card's measure.
 
-    Raises DefinitionError for a name that no card has, and for cards that lead back to themselves.
+    Raises DefinitionError for an unknown name, and for cards that refer to themselves in a circle.
     """
     cards = {feature.name: feature for feature in features}
     return tuple(replace(card, measure=_resolved(card.measure, cards, (card.name,))) for card in cards.values())
@@ -37,8 +37,8 @@ def _resolved(expression: Expression, cards: dict[str, Feature], path: tuple[str
                 raise DefinitionError(f"{path[-1]} names the unknown feature '{name}'.{did_you_mean(name, cards)}")
             if name in path:
                 raise DefinitionError(f"Features lead back to themselves: {' -> '.join((*path, name))}.")
-            found = _resolved(cards[name].measure, cards, (*path, name))
-            return found if cards[name].windows else _at_as_of(found)
+            measure = _resolved(cards[name].measure, cards, (*path, name))
+            return measure if cards[name].windows else _at_as_of(measure)
         case Ratio(over, under):
             return Ratio(_resolved(over, cards, path), _resolved(under, cards, path))
         case Combination(terms):
@@ -60,7 +60,7 @@ def _at_as_of(expression: Expression) -> Expression:
 
 
 def check_features(features: Iterable[Feature]) -> None:
-    """Raise DefinitionError for a name used twice or anything unknown, before data are read."""
+    """Raise DefinitionError for a duplicate or unknown name, an invalid window, or a column that may leak."""
     seen: set[str] = set()
     cards = list(features)
     for feature in cards:
@@ -83,7 +83,9 @@ def _check_card(feature: Feature) -> None:
         raise DefinitionError(f"{feature.name}: own={feature.own} leaves no days before it, up to {OWN_DAYS}")
     for days in (feature.change, feature.lookback):
         if days is not None and not (isinstance(days, int) and days > 0):
-            raise DefinitionError(f"{feature.name}: a stretch is a whole number of days above 0, came {days!r}")
+            raise DefinitionError(
+                f"{feature.name}: change and lookback must be a whole number of days above 0; got {days!r}."
+            )
     for days in (*feature.windows, feature.trend, feature.own, feature.peers):
         if days is not None and days not in WINDOWS:
             known = ", ".join(map(str, WINDOWS))
@@ -96,7 +98,7 @@ def _check_measure(feature: Feature, measure: Measure) -> None:
         hint = did_you_mean(measure.rows.table, TABLES)
         raise DefinitionError(f"{feature.name} reads the unknown table '{measure.rows.table}'.{hint}")
     if measure.share is not None and not 0 <= measure.share <= 1:
-        raise DefinitionError(f"{feature.name}: a quantile's share lies in 0 to 1, came {measure.share}")
+        raise DefinitionError(f"{feature.name}: the share of a quantile must lie in 0 to 1; got {measure.share}.")
     for condition in measure.rows.conditions:
         _check_kind(feature, measure.rows.table, condition)
     for name in sorted(columns_read(measure)):
@@ -119,6 +121,6 @@ def _check_column(feature: Feature, table: Table, name: str) -> None:
         raise DefinitionError(f"{feature.name}: table {table.name} has no column '{name}'.{hint}")
     if column is not None and column.type == "time" and not column.has_rule(table):
         raise DefinitionError(
-            f"{feature.name}: {table.name}.{name} is a time that nobody may have known before it came, and it "
-            "says neither from when it is known (known_from) nor that it is set in advance (planned)."
+            f"{feature.name}: {table.name}.{name} is a time that may leak: its contract states neither from when "
+            "it is known (known_from) nor that it is set in advance (planned). State one of them."
         )

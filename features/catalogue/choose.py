@@ -1,4 +1,4 @@
-"""Every feature, and which of them a project's tables can yield."""
+"""The catalogue of all features, and the choice of those that a project's tables can yield."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ FEATURES: tuple[Feature, ...] = (
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The features of one project; `dropped`: feature name -> the table it lacks."""
+    """The features of one project; `dropped`: name of a feature left out -> the missing table."""
 
     features: tuple[Feature, ...]
     dropped: dict[str, str]
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Return every column, in the catalogue's order."""
+        """Return the columns of all features, in the catalogue's order."""
         return tuple(column for feature in self.features for column in feature.columns)
 
     @property
     def id(self) -> str:
-        """Return a hash, 12 hex digits, of all definitions."""
+        """Return a hash, 12 hex digits, of all feature definitions."""
         ids = ",".join(definition_id(feature) for feature in self.features)
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
@@ -43,14 +43,14 @@ def make_catalogue(
     own_profile: Iterable[tuple[str, bool]] = (),
     features: Iterable[Feature] = FEATURES,
 ) -> Catalogue:
-    """Return the features that the `present` tables can yield.
+    """Return the features that can be computed from the `present` tables.
 
-    `own_profile`: (column, is it a number) of accounts beyond its contract. Raises
+    `own_profile`: (column, is it a number) for each column of accounts that is not in its contract. Raises
     DefinitionError where a card cannot be compiled.
     """
-    every = (*features, *profile.profile_features(own_profile))
-    check_features(every)
-    every = resolve(every)
-    have = set(present)
-    dropped = {feature.name: min(feature.tables - have) for feature in every if feature.tables - have}
-    return Catalogue(tuple(f for f in every if f.name not in dropped), dropped)
+    cards = (*features, *profile.profile_features(own_profile))
+    check_features(cards)
+    cards = resolve(cards)
+    tables = set(present)
+    dropped = {card.name: min(card.tables - tables) for card in cards if card.tables - tables}
+    return Catalogue(tuple(card for card in cards if card.name not in dropped), dropped)

@@ -1,4 +1,4 @@
-"""How people are treated: tickets, answers, surveys."""
+"""CX features: support tickets, response and resolution times, and surveys (NPS, CSAT, CES)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ csat = surveys.where(kind="csat")
 ces = surveys.where(kind="ces")
 
 CX = (
-    # one ticket
+    # support tickets
     Feature("tickets_opened", "Support tickets opened", family="cx", level="journey", unit="count",
             measure=tickets.count(), windows=(7, 30, 90), trend=30, own=30, peers=30, good="low"),
     Feature("urgent_tickets", "Urgent or high-priority tickets opened", family="cx", level="journey", unit="count",
@@ -55,7 +55,7 @@ CX = (
     Feature("satisfied_tickets", "Tickets rated 4 or 5 of 5", family="cx", level="journey", unit="share",
             measure=rated.at_least(csat=4).count() / rated.count(), windows=(90, 180),
             null_means="no ticket was rated", good="high"),
-    # what they say of us
+    # surveys
     Feature("nps_latest", "Latest NPS answer, 0 to 10", family="cx", level="relationship", unit="score",
             measure=nps.latest("score"), lookback=730, change=180, null_means="no NPS answer", good="high"),
     Feature("nps_mean", "Mean NPS answer, 0 to 10", family="cx", level="relationship", unit="score",

@@ -1,4 +1,4 @@
-"""The small language in which features are written.
+"""The language of feature definitions: rows of a table, conditions, statistics, and arithmetic on them.
 
     errors     = events.where(kind="error")
     page_views = events.where(kind="page_view")
@@ -6,9 +6,9 @@
             measure=errors.count() / page_views.count(), windows=(7, 30, 90), trend=30,
             null_means="no page was viewed")
 
-Nothing here computes: a definition says what is meant, `undertow.features.compiler.plan` turns it into SQL. Every
-measure looks at `[as_of - window, as_of)`, sees a row only if it had happened and was recorded
-before as_of, and sees a late-known column only from the moment it became known.
+Nothing is computed here: `undertow.features.compiler.plan` compiles a definition to SQL. Every measure covers
+`[as_of - window, as_of)` and is point-in-time correct: it uses a row only if it had happened and was recorded
+before as_of, and a late-known column only from the time it became known.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS}
 
 @dataclass(frozen=True)
 class Condition:
-    """A row counts only where `column` stands in this relation to `value`.
+    """A row filter: `column` compared with `value`.
 
     "not yet": the column's time is null or at or after as_of. "already": it is before as_of.
-    "top": an answer among the `value` best of its scale (of 5, where the row does not say).
+    "top": an answer among the `value` highest of its scale (1 to 5 where the row states none).
     """
 
     column: str
@@ -46,7 +46,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table, narrowed by conditions and placed in time by `clock`."""
+    """Rows of one table, filtered by conditions; `clock`: the time column that assigns them to windows."""
 
     table: str
     clock: str
@@ -81,15 +81,15 @@ class Rows:
         return self._and([Condition(column, "known")])
 
     def still(self, column: str) -> Rows:
-        """Keep rows for which the time in `column` had not come at as_of: still open, unpaid, active."""
+        """Keep rows whose time in `column` is null or not before as_of: still open, unpaid, active."""
         return self._and([Condition(column, "not yet")])
 
     def past(self, column: str) -> Rows:
-        """Keep rows for which the time in `column` had passed at as_of."""
+        """Keep rows whose time in `column` is before as_of."""
         return self._and([Condition(column, "already")])
 
     def timed_by(self, column: str) -> Rows:
-        """Place rows in windows by another of their times, such as when a ticket was resolved."""
+        """Assign rows to windows by another time column, such as when a ticket was resolved."""
         return replace(self, clock=column)
 
     def count(self) -> Measure:
@@ -113,29 +113,30 @@ class Rows:
         return Measure(self, "largest", column)
 
     def days_since_largest(self, column: str) -> Measure:
-        """Return days from the row with the largest value (of equals the newest) to as_of; null when none."""
+        """Return days from the row with the largest value (ties: the newest) to as_of; null when none."""
         return Measure(self, "days since largest", column)
 
     def most_per(self, column: str) -> Measure:
-        """Return the rows of the value of `column` that has most of them; 0 when there are none."""
+        """Return the number of rows of the most frequent value of `column`; 0 when there are none."""
         return Measure(self, "most per", column)
 
     def days_since_most_per(self, column: str) -> Measure:
-        """Return days since the last row of the value of `column` that has most rows; null when none.
+        """Return days from the last row of the most frequent value of `column` to as_of; null when none.
 
-        Of equals, the one whose last row is newest.
+        Ties: the value whose last row is newest.
         """
         return Measure(self, "days since most per", column)
 
     def done_elsewhere(self, column: str, where: str, failed: str, done: str) -> Measure:
-        """Return how many values of `column` failed at one `where` and were done at another.
+        """Return the number of values of `column` that failed in one place and were done in another.
 
-        `failed`, `done`: kinds of events. A task that failed on the phone and was done on the web counts.
+        `where`: the column of the place, such as platform. `failed`, `done`: event kinds. A task that failed
+        on the phone and was completed on the web counts.
         """
         return Measure(self.where(kind=(failed, done)), "done elsewhere", column, until=where)
 
     def distinct(self, column: str) -> Measure:
-        """Return how many different values occur; 0 when there are none."""
+        """Return the number of distinct values; 0 when there are none."""
         return Measure(self, "distinct", column)
 
     def distinct_days(self) -> Measure:
@@ -157,13 +158,13 @@ class Rows:
     def days_until(self, column: str, every_months: str | None = None) -> Measure:
         """Return days from as_of to the nearest time at or after it in `column`; null when none.
 
-        `every_months`: a column of months after which the time comes round again; a time that has
-        passed is rolled forward by it (a month being 365.25 / 12 days).
+        `every_months`: a column with the months after which the time recurs; a time that has passed is
+        moved forward by it (a month is 365.25 / 12 days).
         """
         return Measure(self, "days until", column, until=every_months)
 
     def latest(self, column: str) -> Measure:
-        """Return the newest value of a column that holds one; null when there is none."""
+        """Return the newest non-null value of a column; null when there is none."""
         return Measure(self, "latest", column)
 
     def _and(self, more: Iterable[Condition]) -> Rows:
@@ -171,34 +172,34 @@ class Rows:
 
 
 class _Arithmetic:
-    """What can be divided, added, subtracted and weighed."""
+    """Arithmetic on expressions: `/`, `+`, `-`, and multiplication by a constant."""
 
     def __truediv__(self, under: Expression) -> Ratio:
-        return Ratio(self._me, under)
+        return Ratio(self._expression, under)
 
     def __add__(self, other: Expression) -> Combination:
-        return Combination(((1.0, self._me), (1.0, other)))
+        return Combination(((1.0, self._expression), (1.0, other)))
 
     def __sub__(self, other: Expression) -> Combination:
-        return Combination(((1.0, self._me), (-1.0, other)))
+        return Combination(((1.0, self._expression), (-1.0, other)))
 
     def __rmul__(self, weight: float) -> Combination:
-        return Combination(((float(weight), self._me),))
+        return Combination(((float(weight), self._expression),))
 
     def __rsub__(self, constant: float) -> Combination:
-        return Combination(((-1.0, self._me),), constant=float(constant))
+        return Combination(((-1.0, self._expression),), constant=float(constant))
 
     @property
-    def _me(self) -> Expression:
+    def _expression(self) -> Expression:
         assert isinstance(self, Measure | Ratio | Combination | Named)
         return self
 
 
 @dataclass(frozen=True)
 class Measure(_Arithmetic):
-    """One number from rows; `rows`, `statistic` and what the statistic needs.
+    """One statistic of rows, such as a count or a mean, with the parameters of the statistic.
 
-    `is_ever`: over all history, whatever window the card asks. `days_earlier`: as it stood so many
+    `is_ever`: over all history, whatever the card's window. `days_earlier`: computed as of so many
     days before as_of.
     """
 
@@ -211,17 +212,17 @@ class Measure(_Arithmetic):
     days_earlier: int = 0
 
     def ever(self) -> Measure:
-        """Return the measure at as_of, over all history: the seats now, beside the use of 30 days."""
+        """Return the measure over all history up to as_of, whatever the card's window, such as the seats now."""
         return replace(self, is_ever=True)
 
     def earlier(self, days: int) -> Measure:
-        """Return the measure as it stood so many days before as_of."""
+        """Return the measure as of so many days before as_of."""
         return replace(self, days_earlier=days)
 
 
 @dataclass(frozen=True)
 class Ratio(_Arithmetic):
-    """One measure over another; null where the lower one is 0 or null."""
+    """One expression divided by another; null where the denominator is null or not above 0."""
 
     over: Expression
     under: Expression
@@ -229,20 +230,20 @@ class Ratio(_Arithmetic):
 
 @dataclass(frozen=True)
 class Combination(_Arithmetic):
-    """`constant` plus weighted measures, at least `lowest`; null where one of them is."""
+    """A linear combination: `constant` plus weighted expressions, at least `lowest`; null where one of them is null."""
 
     terms: tuple[tuple[float, Expression], ...]
     constant: float = 0.0
     lowest: float | None = None
 
     def at_least(self, lowest: float) -> Combination:
-        """Return the same, never below `lowest`."""
+        """Return the combination with values below `lowest` replaced by it."""
         return replace(self, lowest=lowest)
 
 
 @dataclass(frozen=True)
 class Named(_Arithmetic):
-    """What another card measures, by that card's name; a card without windows counts at as_of."""
+    """A reference to another card's measure by the card's name; a card without windows is computed at as_of."""
 
     feature: str
 
@@ -251,12 +252,12 @@ Expression = Measure | Ratio | Combination | Named
 
 
 def named(feature: str) -> Named:
-    """Return what the card of that name measures: `named("active_users") / named("seats")`."""
+    """Return a reference to the measure of another card: `named("active_users") / named("seats")`."""
     return Named(feature)
 
 
 def measures(expression: Expression) -> tuple[Measure, ...]:
-    """Return the plain measures an expression is made of, left to right; names are not followed."""
+    """Return the measures an expression consists of, left to right; references to named cards are not resolved."""
     match expression:
         case Measure():
             return (expression,)
@@ -269,7 +270,12 @@ def measures(expression: Expression) -> tuple[Measure, ...]:
 
 
 def is_amount(expression: Expression) -> bool:
-    """Say whether a value grows with the days it covers, as counts and sums do and rates do not."""
+    """Return whether a value is proportional to the days it covers: true of counts and sums, false of rates.
+
+    >>> events = rows_of("events")
+    >>> is_amount(events.count()), is_amount(events.count() / events.distinct("session_id"))
+    (True, False)
+    """
     match expression:
         case Measure(statistic=statistic):
             return statistic in ("count", "sum")
@@ -280,13 +286,13 @@ def is_amount(expression: Expression) -> bool:
 
 
 def rows_of(table: str) -> Rows:
-    """Return all rows of a canonical table."""
+    """Return all rows of an input table, assigned to windows by the time they happened."""
     return Rows(table, TABLES[table].happened_at)
 
 
 def columns_read(measure: Measure) -> frozenset[str]:
     """Return the columns of its table that a measure reads."""
-    named = {condition.column for condition in measure.rows.conditions} | {measure.rows.clock}
-    named |= {"scale_max" for condition in measure.rows.conditions if condition.operator == "top"}
-    named |= {"kind"} if measure.statistic == "done elsewhere" else set()
-    return frozenset(named | {column for column in (measure.column, measure.until) if column is not None})
+    columns = {condition.column for condition in measure.rows.conditions} | {measure.rows.clock}
+    columns |= {"scale_max" for condition in measure.rows.conditions if condition.operator == "top"}
+    columns |= {"kind"} if measure.statistic == "done elsewhere" else set()
+    return frozenset(columns | {column for column in (measure.column, measure.until) if column is not None})

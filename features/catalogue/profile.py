@@ -1,4 +1,4 @@
-"""Who the customer is. Never shown as a reason."""
+"""Profile features: segment, country, acquisition, tenure and seats. They are never shown as a reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROFILE = (
 
 
 def profile_feature(column: str, is_number: bool) -> Feature:
-    """Return the card of a profile column that a project's accounts SELECT adds of its own."""
+    """Return the card of a profile column: a column of the project's accounts that is not in the contract."""
     unit: Unit = "score" if is_number else "text"
     return Feature(f"profile_{column}", column.replace("_", " ").capitalize(), family="profile",
                    level="relationship", unit=unit, measure=accounts.latest(column),
@@ -32,5 +32,5 @@ def profile_feature(column: str, is_number: bool) -> Feature:
 
 
 def profile_features(columns: Iterable[tuple[str, bool]]) -> tuple[Feature, ...]:
-    """Return a card for each (column, is it a number) of the project's own."""
+    """Return a card for each of the project's own profile columns, given as (column, is it a number)."""
     return tuple(profile_feature(column, is_number) for column, is_number in columns)

@@ -1,4 +1,4 @@
-"""How much the product is used, by how many, and since when it went quiet."""
+"""Usage features: visits, active users, features used, logins, conversions, and days since the last activity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ USAGE = (
     Feature("page_views", "Pages viewed", family="usage", level="interaction", unit="count",
             measure=page_views.count(), windows=USUAL_WINDOWS, trend=30, own=7, good="high"),
     Feature("page_views_per_visit", "Pages viewed per visit", family="usage", level="interaction",
-            unit="per visit", measure=page_views.count() / visits, windows=USUAL_WINDOWS, trend=30, null_means="no visit"),
+            unit="per visit", measure=page_views.count() / visits, windows=USUAL_WINDOWS, trend=30,
+            null_means="no visit"),
     Feature("active_days", "Days with any activity", family="usage", level="relationship", unit="days",
             measure=events.distinct_days(), windows=USUAL_WINDOWS, trend=30, peers=30, good="high"),
     Feature("active_users", "People active", family="usage", level="relationship", unit="count",

@@ -1,4 +1,4 @@
-"""How the product feels: errors, failures, load times, frustration."""
+"""UX features: errors, crashes, load times, web vitals, task success, and rage and dead clicks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from undertow.features.catalogue.language import Combination, Ratio, Rows, rows_
 
 USUAL_WINDOWS = (7, 30, 90)
 SLOW_LOAD_MS = 3000.0
-APDEX_MS = 2000.0  # satisfied up to here, tolerating up to four times as long
+APDEX_MS = 2000.0  # Apdex threshold: satisfied up to here, tolerating up to four times as long
 VITALS = {  # name: (what it is, unit, good up to, poor above), from web-vitals
     "LCP": ("Largest contentful paint", "ms", 2500.0, 4000.0),
     "INP": ("Interaction to next paint", "ms", 200.0, 500.0),
@@ -32,19 +32,19 @@ unfinished = (started.count() - completed.count() - failed.count()).at_least(0)
 
 
 def _apdex(loads: Rows) -> Ratio:
-    """Return satisfied loads plus half the tolerating ones, of all (Apdex specification 1.1)."""
-    satisfied, bearable = loads.at_most(duration_ms=APDEX_MS), loads.at_most(duration_ms=4 * APDEX_MS)
-    halves = Combination(((0.5, satisfied.count()), (0.5, bearable.count())))
+    """Return the Apdex: (satisfied + tolerating / 2) / all timed loads (Apdex specification 1.1)."""
+    satisfied, up_to_tolerating = loads.at_most(duration_ms=APDEX_MS), loads.at_most(duration_ms=4 * APDEX_MS)
+    halves = Combination(((0.5, satisfied.count()), (0.5, up_to_tolerating.count())))
     return halves / loads.known("duration_ms").count()
 
 
 def _vital(name: str) -> tuple[Feature, ...]:
-    """Return the three cards of one web vital: its 75th percentile, its good and its poor share."""
-    said, unit, good, poor = VITALS[name]
+    """Return the three cards of one web vital: its 75th percentile, its good share and its poor share."""
+    title, unit, good, poor = VITALS[name]
     reported = events.where(kind="web_vital", name=name)
     key, null = name.lower(), f"no {name} was reported"
     return (
-        Feature(f"{key}_p75", f"{said} ({name}) that one page in four exceeds", family="ux", level="interaction",
+        Feature(f"{key}_p75", f"{title} ({name}) that one page in four exceeds", family="ux", level="interaction",
                 unit=unit, measure=reported.quantile("value", 0.75), windows=(30, 90), trend=30,  # type: ignore[arg-type]
                 null_means=null, good="low"),
         Feature(f"good_{key}_share", f"Pages with a good {name} (up to {good:g})", family="ux", level="interaction",
@@ -57,7 +57,7 @@ def _vital(name: str) -> tuple[Feature, ...]:
 
 
 UX = (
-    # one click, one load, one error
+    # interaction: one click, one page load, one error
     Feature("errors", "Errors met", family="ux", level="interaction", unit="count",
             measure=errors.count(), windows=USUAL_WINDOWS, trend=30, own=7, good="low"),
     Feature("error_rate", "Errors per page view", family="ux", level="interaction", unit="share",
@@ -91,7 +91,8 @@ UX = (
             unit="score", measure=_apdex(page_views), windows=USUAL_WINDOWS, trend=30,
             null_means="no load was timed", good="high"),
     Feature("slowest_load", "The slowest page", family="ux", level="interaction", unit="ms",
-            measure=page_views.largest("duration_ms"), windows=USUAL_WINDOWS, null_means="no page was viewed", good="low"),
+            measure=page_views.largest("duration_ms"), windows=USUAL_WINDOWS,
+            null_means="no page was viewed", good="low"),
     Feature("days_since_slowest_load", "Days since the slowest page", family="ux", level="interaction",
             unit="days", measure=page_views.days_since_largest("duration_ms"), windows=(90,),
             null_means="no page was viewed"),
@@ -105,7 +106,7 @@ UX = (
     Feature("click_through_rate", "Clicks per impression", family="ux", level="interaction", unit="share",
             measure=clicks.count() / impressions.count(), windows=USUAL_WINDOWS, trend=30,
             null_means="nothing was shown", good="high"),
-    # one task, one visit
+    # journey: one task, one visit
     Feature("tasks_started", "Tasks started", family="ux", level="journey", unit="count",
             measure=started.count(), windows=USUAL_WINDOWS, trend=30),
     Feature("task_failures", "Tasks failed", family="ux", level="journey", unit="count",
