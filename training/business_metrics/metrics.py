@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from undertow.features.catalogue.cards import Family
+from undertow.features.catalogue.choose import FEATURES
+from undertow.features.catalogue.language import Measure, Ratio
+from undertow.features.catalogue.ux import VITALS
+from undertow.features.compiler.aggregates import count_sql, value_sql
 from undertow.features.errors import RequestError, did_you_mean
 
 ENOUGH = 30  # cases; a share, mean or quantile of fewer is not shown
@@ -93,6 +97,29 @@ class Metric:
     def on_platforms(self) -> bool:
         """Whether it can be told per platform: only what is counted in events."""
         return self.table == "events"
+
+
+FEATURE_CARDS = {feature.name: feature for feature in FEATURES}
+
+
+def _ratio_of(
+    feature: str,
+    rows: str,
+    squares: str = "",
+    interval: Literal["wilson", "normal", ""] = "",
+    times: float = 1.0,
+) -> Rate:
+    """Return the ratio that the feature of this name measures, over the rows of a month."""
+    ratio = FEATURE_CARDS[feature].measure
+    assert isinstance(ratio, Ratio)
+    return Rate(rows, count_sql(ratio.over), count_sql(ratio.under), squares=squares, interval=interval, times=times)
+
+
+def _quantile_of(feature: str) -> Quantile:
+    """Return the quantile that the feature of this name measures, over the events of a month."""
+    quantile = FEATURE_CARDS[feature].measure
+    assert isinstance(quantile, Measure) and quantile.share is not None
+    return Quantile("interactions", value_sql(quantile), quantile.share)
 
 
 def _movement(name: str, sentence: str, money: str, counted: str, note: str = "") -> Metric:
@@ -183,21 +210,21 @@ CHURN = (
 CX = (
     Metric(
         "nps", "Net promoter score, -100 to 100", "cx", "points", "surveys",
-        Rate("answers", "count_if(is_nps AND score >= 9) - count_if(is_nps AND score < 7)", "count_if(is_nps)",
-             squares="count_if(is_nps AND (score >= 9 OR score < 7))", interval="normal", times=100),
+        _ratio_of("nps", "answers", squares="count_if(kind = 'nps' AND (score >= 9 OR score < 7))", interval="normal",
+                  times=100),
         formula="100 x (answers of 9-10 - answers of 0-6) / answers of 0-10; passives count below the line",
         source="Reichheld 2003; interval from the trinomial variance", panel="NPS",
         note="nps reads answers on a scale of 10 (or unsaid) only.",
     ),
     Metric(
         "csat", "Answers in the two best boxes of their scale", "cx", "share", "surveys",
-        Rate("answers", "count_if(is_csat AND score >= scale - 1)", "count_if(is_csat)", interval="wilson"),
+        Rate("answers", "count_if(kind = 'csat' AND score >= scale - 1)", "count_if(kind = 'csat')", interval="wilson"),
         formula="scores of scale_max or one less / scores (scale_max 3 to 10; 5 where unsaid)",
         source="top-2-box CSAT", panel="CSAT, top two boxes",
     ),
     Metric(
         "ticket_csat", "Ticket ratings of 4 or 5", "cx", "share", "tickets",
-        Rate("ratings", "count_if(csat >= 4)", "count(*)", interval="wilson"),
+        _ratio_of("satisfied_tickets", "ratings", interval="wilson"),
         formula="tickets rated 4 or 5 in the month / tickets rated in the month (1 to 5)",
         source="top-2-box CSAT", panel="CSAT, top two boxes",
     ),
@@ -240,27 +267,25 @@ def _share(top: str, bottom: str, rows: str = "interactions") -> Rate:
     return Rate(rows, top, bottom, interval="wilson")
 
 
-def _vital(vital: str, name: str, unit: Unit, good: float, poor: float) -> tuple[Metric, ...]:
-    """The three numbers of a web vital; `good` and `poor` in its unit, as web.dev has them."""
-    seen = f"kind = 'web_vital' AND name = '{vital}' AND value >= 0"
+def _vital(vital: str) -> tuple[Metric, ...]:
+    """Return the three metrics of a web vital: its 75th percentile, its good and its poor share."""
+    name, unit, good, poor = VITALS[vital]
     source, short = "web-vitals, thresholds of web.dev", vital.lower()
     return (
-        Metric(f"{short}_p75", f"{name} that one page in four exceeds", "ux", unit, "events",
-               Quantile("interactions", f"CASE WHEN {seen} THEN value END", 0.75),
-               "75th percentile of the values reported", source, f"{vital}, p75"),
+        Metric(f"{short}_p75", f"{name} that one page in four exceeds", "ux", unit, "events",  # type: ignore[arg-type]
+               _quantile_of(f"{short}_p75"), "75th percentile of the values reported", source, f"{vital}, p75"),
         Metric(f"good_{short}_share", f"Pages whose {vital} was good ({good:g} or less)", "ux", "share", "events",
-               _share(f"count_if({seen} AND value <= {good})", f"count_if({seen})"),
+               _ratio_of(f"good_{short}_share", "interactions", interval="wilson"),
                f"values up to {good:g} / values", source, "Web vitals, good share"),
         Metric(f"poor_{short}_share", f"Pages whose {vital} was poor (over {poor:g})", "ux", "share", "events",
-               _share(f"count_if({seen} AND value > {poor})", f"count_if({seen})"),
+               _ratio_of(f"poor_{short}_share", "interactions", interval="wilson"),
                f"values over {poor:g} / values", source, "Web vitals, poor share"),
     )  # fmt: skip
 
 
-LOADS = "kind = 'page_view' AND duration_ms IS NOT NULL"
 UX = (
     Metric("error_rate", "Errors per page view", "ux", "share", "events",
-           _share("count_if(kind = 'error')", "count_if(kind = 'page_view')"),
+           _ratio_of("error_rate", "interactions", interval="wilson"),
            "errors / page views; a page may meet several", "Undertow's feature of that name", "Errors per page view",
            unrecorded=0),
     Metric("crash_free_sessions", "Visits without a crash", "ux", "share", "events",
@@ -274,18 +299,15 @@ UX = (
            "task may end in a later month", "ISO 9241-11, effectiveness", "Task success",
            unrecorded=0),
     Metric("time_on_task", "Median time of the tasks completed", "ux", "ms", "events",
-           Quantile("interactions", "CASE WHEN kind = 'task_completed' THEN duration_ms END", 0.5),
+           _quantile_of("time_on_task"),
            "median of duration_ms over completed tasks", "ISO 9241-11, efficiency", "Time on task"),
     Metric("load_time_p75", "Load time that one page in four exceeds", "ux", "ms", "events",
-           Quantile("interactions", "CASE WHEN kind = 'page_view' THEN duration_ms END", 0.75),
+           _quantile_of("load_time_p75"),
            "75th percentile of duration_ms over page views", "common real-user monitoring", "Load time, p75"),
     Metric("apdex", "Apdex of page loads, 0 to 1, with T = 2 seconds", "ux", "score", "events",
-           Rate("interactions", f"count_if({LOADS} AND duration_ms <= 2000) "
-                f"+ 0.5 * count_if({LOADS} AND duration_ms > 2000 AND duration_ms <= 8000)", f"count_if({LOADS})"),
+           _ratio_of("apdex", "interactions"),
            "(loads up to T + half of those over T and up to 4T) / loads", "Apdex Alliance 2007", "Apdex"),
-    *_vital("LCP", "Largest contentful paint", "ms", 2500, 4000),
-    *_vital("INP", "Interaction to next paint", "ms", 200, 500),
-    *_vital("CLS", "Cumulative layout shift", "score", 0.1, 0.25),
+    *(metric for vital in VITALS for metric in _vital(vital)),
 )  # fmt: skip
 
 USAGE = (

@@ -72,8 +72,8 @@ RELATIONS = {
         GROUP BY m.starts, s.account_id""",
     "answers": """
         SELECT date_trunc('month', responded_at) AS month, account_id, score, coalesce(scale_max, 5) AS scale,
-               kind = 'nps' AND coalesce(scale_max, 10) = 10 AND score BETWEEN 0 AND 10 AS is_nps,
-               kind = 'csat' AND scale BETWEEN 3 AND 10 AND score BETWEEN 0 AND scale AS is_csat,
+               CASE WHEN kind = 'nps' AND coalesce(scale_max, 10) = 10 AND score BETWEEN 0 AND 10 THEN 'nps'
+                    WHEN kind = 'csat' AND scale BETWEEN 3 AND 10 AND score BETWEEN 0 AND scale THEN 'csat' END AS kind,
                CASE WHEN kind = 'ces' AND score BETWEEN 1 AND coalesce(scale_max, 7) AND coalesce(scale_max, 7) > 1
                     THEN 1 + 6 * (score - 1) / (coalesce(scale_max, 7) - 1) END AS ces
         FROM known_surveys WHERE responded_at >= {first} AND responded_at < {last}""",
@@ -97,7 +97,8 @@ RELATIONS = {
         SELECT date_trunc('month', occurred_at) AS month, account_id, platform, kind, name, duration_ms, value,
                coalesce(name, '') IN (SELECT coalesce(name, '') FROM known_events WHERE kind = 'impression'
                    AND occurred_at >= {first} AND occurred_at < {last}) AS was_shown
-        FROM known_events WHERE occurred_at >= {first} AND occurred_at < {last}""",
+        FROM known_events WHERE occurred_at >= {first} AND occurred_at < {last}
+          AND (kind <> 'web_vital' OR value >= 0)""",
     "visits": """
         SELECT date_trunc('month', min(occurred_at)) AS month, account_id,
                arg_min(platform, occurred_at) AS platform, count_if(kind = 'page_view') AS page_views,

@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.tables_by_hand import write_tables
 from undertow.features.errors import DataError, RequestError, TimeError
 from undertow.features.settings import Settings, Value, make_settings
 from undertow.features.sources.load import load_tables
-from undertow.features.sources.loaded import TableReport, Tables
 from undertow.features.tables import TABLES
 from undertow.training.business_metrics.metrics import CARDS
 from undertow.training.business_metrics.monthly import Business, Number, business_numbers, flat_value, whole_months
@@ -32,7 +30,6 @@ SINCE, UNTIL = datetime(2024, 1, 1), datetime(2024, 7, 1)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)
 NOON = datetime(2024, 3, 10, 12)
 HOUR, DAY, TICK = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
-TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 Row = dict[str, Any]
 World = Mapping[str, Sequence[Row]]
 Tell = Callable[..., Business]
@@ -54,21 +51,11 @@ def tell(tmp_path: Path) -> Tell:
         accounts = {name: {"account_id": name, "created_at": SINCE} for name in sorted(met)}
         accounts |= {row["account_id"]: row for row in world.get("accounts", ())}
         given = {**world, "accounts": list(accounts.values())}
-        for name, rows in given.items():
-            _write(tmp_path / f"{name}.parquet", name, rows)
-        reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
-        tables = Tables(tmp_path, "by hand", since, until, reports, findings=(), unused=(), unknown_kinds={})
+        tables = write_tables(tmp_path, given, since, until)
         made = make_settings(tmp_path, {"engine": {"threads": 1}, **(toml or {})})
         return business_numbers(made, tables, names, **options)
 
     return business
-
-
-def _write(path: Path, name: str, rows: Sequence[Row]) -> None:
-    table = TABLES[name]
-    complete = [{c.name: row.get(c.default) for c in table.columns if c.default} | dict(row) for row in rows]
-    schema = pa.schema([(column.name, TYPES[column.type]) for column in table.columns])
-    pq.write_table(pa.Table.from_pylist(complete, schema=schema), path)
 
 
 def march(found: Business, metric: str, group: str = "") -> Number:

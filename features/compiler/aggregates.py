@@ -1,0 +1,42 @@
+"""The measure of a feature card as an SQL aggregate over rows that are already selected.
+
+Business metrics are derived from these, so that a feature and a metric of the same name share one formula.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from undertow.features.catalogue.language import Combination, Condition, Expression, Measure
+from undertow.features.compiler.dialects import column, print_sql
+from undertow.features.compiler.leaf import met
+from undertow.features.errors import DefinitionError
+
+
+def count_sql(expression: Expression) -> str:
+    """Return a count, or weighted counts, as a DuckDB aggregate. Raises DefinitionError for any other measure.
+
+    >>> from undertow.features.catalogue.language import rows_of
+    >>> count_sql(rows_of("events").where(kind="error").count())
+    'count_if("kind" = \\'error\\')'
+    """
+    match expression:
+        case Measure(statistic="count", rows=rows):
+            return f"count_if({_conditions_sql(rows.conditions)})" if rows.conditions else "count(*)"
+        case Combination(terms=terms, constant=0.0, lowest=None):
+            return " + ".join(f"{weight:g} * {count_sql(term)}" for weight, term in terms)
+        case _:
+            raise DefinitionError(f"Expected a count or a sum of counts, got {expression!r}.")
+
+
+def value_sql(measure: Measure) -> str:
+    """Return the value of a row that meets the measure's conditions, null for any other row, as DuckDB SQL."""
+    value = print_sql(column(measure.column or ""))
+    conditions = measure.rows.conditions
+    return f"CASE WHEN {_conditions_sql(conditions)} THEN {value} END" if conditions else value
+
+
+def _conditions_sql(conditions: tuple[Condition, ...]) -> str:
+    if any(condition.operator in ("not yet", "already") for condition in conditions):
+        raise DefinitionError("A condition that is asked at as_of has no meaning over a month's rows.")
+    return print_sql(exp.and_(*met(conditions, exp.Null())))
