@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
 import pytest
 
-from undertow.features.catalogue.cards import Column
-from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.settings import FILE_NAME, Settings, load_settings
-from undertow.features.tables import TABLES, Table
 
 Row = Mapping[str, object]
-ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 
 
 def pytest_configure() -> None:
@@ -136,57 +129,3 @@ def tiny_world() -> dict[str, list[Row]]:
 def _subscription(name: str, account: str, started_at: str, **more: object) -> Row:
     row = {"subscription_id": name, "account_id": account, "started_at": started_at, "mrr": 50}
     return {**row, "ended_at": "", "end_recorded_at": "", **more}
-
-
-@pytest.fixture(scope="session", params=["range join", "slots"])
-def features_of(request: pytest.FixtureRequest) -> Iterator[Callable[..., dict[str, dict[str, object]]]]:
-    """Return a function that computes columns for accounts at one as_of from plain rows, by each plan.
-
-    A table's rows need only what matters: other columns take their contract's default or are null.
-    """
-    connection = duckdb.connect(config={"threads": 1})
-    plans: dict[tuple[tuple[Column, ...], datetime], tuple[Plan, str]] = {}
-
-    def compute(
-        columns: Sequence[Column],
-        tables: Mapping[str, Sequence[Row]],
-        as_of: datetime,
-        accounts: Sequence[str] = ("a",),
-    ) -> dict[str, dict[str, object]]:
-        for table in TABLES.values():
-            connection.register(table.name, _as_arrow(table, tables.get(table.name, ())))
-        looked_at = pa.table(
-            {"account_id": list(accounts), "as_of": pa.array([as_of] * len(accounts), "timestamp[us]")}
-        )
-        connection.register("snapshots", looked_at)
-        asked = (tuple(columns), as_of)
-        if asked not in plans:
-            made = plan_features(columns, [as_of] if request.param == "slots" else None)
-            plans[asked] = (made, made.sql())
-        plan, sql = plans[asked]
-        for name, table in plan.tables.items():
-            connection.register(name, table)
-        answer = connection.execute(sql)  # half the time of connection.sql, which binds a query twice
-        names = [column[0] for column in answer.description or []]
-        found = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-        assert len(found) == len(accounts)
-        return {str(row.pop("account_id")): row for row in found}
-
-    yield compute
-    connection.close()
-
-
-def _default(table: Table, name: str, row: Row) -> object:
-    """Return what stands in for a column that a row leaves out, by the contract."""
-    column = table.column(name)
-    if name in row or column is None or column.default is None:
-        return row.get(name)
-    return _default(table, column.default, row)
-
-
-def _as_arrow(table: Table, rows: Sequence[Row]) -> pa.Table:
-    complete = []
-    for row in rows:
-        complete.append({**{column.name: _default(table, column.name, row) for column in table.columns}, **row})
-    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
-    return pa.Table.from_pylist(complete, schema=schema)

@@ -1,64 +1,76 @@
-"""The same rows through both plans: what the slot plan says must be what the range join says."""
+"""Features computed from rows written in a test, by both query plans: the slot plan and the range join."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from tests.tables_by_hand import Row, as_arrow
 from undertow.features.catalogue.cards import Column
 from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.tables import TABLES
 
-PLANS = ("slots", "range join")
-ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
-Rows = Sequence[Mapping[str, object]]
+PLANS = ("range join", "slots")
 Snapshots = dict[tuple[str, datetime], dict[str, object]]
 
 
-@pytest.fixture(scope="session")
-def by_both_plans() -> Iterator[Callable[..., dict[str, Snapshots]]]:
-    """Return a function that computes columns for accounts at several as_ofs: plan -> (account, as_of) -> row.
+@cache  # compiling every column takes longer than most of the queries
+def _compiled(columns: tuple[Column, ...], as_ofs: tuple[datetime, ...] | None) -> tuple[Plan, str]:
+    plan = plan_features(columns, as_ofs)
+    return plan, plan.sql()
 
-    `tables`: rows with every default filled in; a column that is left out is null.
+
+@pytest.fixture(scope="session")
+def compute_features() -> Iterator[Callable[..., Snapshots]]:
+    """Return a function that computes columns for accounts at several as_ofs by one plan: (account, as_of) -> row.
+
+    `tables`: their rows need only what matters; other columns take their contract's default or are null.
     """
     connection = duckdb.connect(config={"threads": 1})
-    compiled: dict[tuple[str, tuple[Column, ...], tuple[datetime, ...]], tuple[Plan, str]] = {}
-
-    def compiled_for(plan: str, columns: tuple[Column, ...], as_ofs: tuple[datetime, ...]) -> tuple[Plan, str]:
-        key = (plan, columns, as_ofs if plan == "slots" else ())
-        if key not in compiled:
-            found = plan_features(columns, as_ofs if plan == "slots" else None)
-            compiled[key] = (found, found.sql())
-        return compiled[key]
 
     def compute(
+        plan: str,
         columns: Sequence[Column],
-        tables: Mapping[str, Rows],
+        tables: Mapping[str, Sequence[Row]],
         as_ofs: Sequence[datetime],
         accounts: Sequence[str],
-        plans: Sequence[str] = PLANS,
-    ) -> dict[str, Snapshots]:
-        for name, table in TABLES.items():
-            schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
-            connection.register(name, pa.Table.from_pylist(list(tables.get(name, ())), schema=schema))
-        looks = [{"account_id": account, "as_of": as_of} for as_of in as_ofs for account in accounts]
+    ) -> Snapshots:
+        for name in TABLES:
+            connection.register(name, as_arrow(name, tables.get(name, ())))
+        snapshots = [{"account_id": account, "as_of": as_of} for as_of in as_ofs for account in accounts]
         schema = pa.schema([("account_id", pa.string()), ("as_of", pa.timestamp("us"))])
-        connection.register("snapshots", pa.Table.from_pylist(looks, schema=schema))
-        answers = {}
-        for plan in plans:
-            found, sql = compiled_for(plan, tuple(columns), tuple(as_ofs))
-            for name, small in found.tables.items():
-                connection.register(name, small)
-            answer = connection.execute(sql)  # half the time of connection.sql, which binds a query twice
-            names = [column[0] for column in answer.description or []]
-            rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-            assert len(rows) == len(looks)
-            answers[plan] = {(str(row.pop("account_id")), row.pop("as_of")): row for row in rows}
-        return answers
+        connection.register("snapshots", pa.Table.from_pylist(snapshots, schema=schema))
+        compiled, sql = _compiled(tuple(columns), tuple(as_ofs) if plan == "slots" else None)
+        for name, small in compiled.tables.items():
+            connection.register(name, small)
+        answer = connection.execute(sql)  # half the time of connection.sql, which binds a query twice
+        names = [column[0] for column in answer.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        assert len(rows) == len(snapshots)
+        return {(str(row.pop("account_id")), row.pop("as_of")): row for row in rows}
 
     yield compute
     connection.close()
+
+
+@pytest.fixture(scope="session", params=PLANS)
+def features_of(
+    request: pytest.FixtureRequest, compute_features: Callable[..., Snapshots]
+) -> Callable[..., dict[str, dict[str, object]]]:
+    """Return a function that computes columns for accounts at one as_of, by each plan: account -> row."""
+
+    def compute(
+        columns: Sequence[Column],
+        tables: Mapping[str, Sequence[Row]],
+        as_of: datetime,
+        accounts: Sequence[str] = ("a",),
+    ) -> dict[str, dict[str, object]]:
+        found = compute_features(request.param, columns, tables, [as_of], accounts)
+        return {account: row for (account, _), row in found.items()}
+
+    return compute

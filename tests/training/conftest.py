@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from tests.tables_by_hand import Row, write_tables
 from undertow.features.build import FeatureTable
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.connectors import write_project
@@ -26,8 +26,7 @@ from undertow.features.settings import (
 )
 from undertow.features.simulator import simulate
 from undertow.features.snapshots import open_tables, take_population
-from undertow.features.sources.loaded import TableReport, Tables
-from undertow.features.tables import TABLES
+from undertow.features.sources.loaded import Tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes
@@ -37,8 +36,6 @@ from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)
 SMALL = "\n[training]\ntrees = 40\nseeds = 2\nbootstrap = 50\n"
-ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
-Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -69,23 +66,13 @@ def futures(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
         folder = tmp_path_factory.mktemp("futures")
         settings = make_settings(folder, {"churn": churn, "engine": {"threads": 1}})
         numbered = [{"subscription_id": str(n), "mrr": 100.0, **row} for n, row in enumerate(subscriptions)]
-        tables = _tables(folder, {"subscriptions": numbered, **({} if payments is None else {"payments": payments})})
+        given = {"subscriptions": numbered, **({} if payments is None else {"payments": payments})}
+        tables = write_tables(folder, given, datetime(2023, 1, 1), datetime(2025, 1, 1))
         features = _population(folder, tables, as_of)
         found = observe_outcomes(settings, tables, features, [as_of], known_at)
         return dict(zip(features.read()["account_id"].to_pylist(), _futures(found), strict=True))
 
     return observe
-
-
-def _tables(folder: Path, given: Mapping[str, Sequence[Row]]) -> Tables:
-    for name, rows in given.items():
-        columns = TABLES[name].columns
-        filled = [{c.name: row.get(c.default) for c in columns if c.default} | dict(row) for row in rows]
-        schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
-        pq.write_table(pa.Table.from_pylist(filled, schema=schema), folder / f"{name}.parquet")
-    reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
-    first, last = datetime(2023, 1, 1), datetime(2025, 1, 1)
-    return Tables(folder, "by hand", first, last, reports, findings=(), unused=(), unknown_kinds={})
 
 
 def _population(folder: Path, tables: Tables, as_of: datetime) -> FeatureTable:

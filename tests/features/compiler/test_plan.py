@@ -436,5 +436,5 @@ def test_features_of_several_tables_stand_beside_each_other(features_of: Callabl
     }
     columns = [column for card in cards for column in card.columns]
     found = features_of(columns, tables, AS_OF, ("a", "b"))
-    assert found["a"] == {"as_of": AS_OF, "errors_7": 1, "errors_90": 2, "tickets_30": 0, "segment": None}
-    assert found["b"] == {"as_of": AS_OF, "errors_7": 0, "errors_90": 0, "tickets_30": 2, "segment": "small"}
+    assert found["a"] == {"errors_7": 1, "errors_90": 2, "tickets_30": 0, "segment": None}
+    assert found["b"] == {"errors_7": 0, "errors_90": 0, "tickets_30": 2, "segment": "small"}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.tables_by_hand import with_defaults
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.tables import EVENT_KINDS, TABLES, Table, TableColumn
@@ -59,16 +60,7 @@ def _values(table: Table, column: TableColumn) -> st.SearchStrategy[object]:
 
 def _rows(table: Table) -> st.SearchStrategy[list[Row]]:
     row = st.fixed_dictionaries({column.name: _values(table, column) for column in table.columns})
-    return st.lists(row.map(lambda given: _with_defaults(table, given)), min_size=2, max_size=5)
-
-
-def _with_defaults(table: Table, row: Row) -> Row:
-    """Do what the contract does: where a column is null, its default stands in."""
-    filled = dict(row)
-    for column in table.columns:
-        if column.default and filled[column.name] is None:
-            filled[column.name] = filled[column.default]
-    return filled
+    return st.lists(row.map(lambda given: with_defaults(table, given)), min_size=2, max_size=5)
 
 
 worlds: st.SearchStrategy[World] = st.fixed_dictionaries({table.name: _rows(table) for table in READ})

@@ -15,16 +15,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.features.at_risk import features_at_risk
 from undertow.features.build import build_features
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
 from undertow.features.engines.database import open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
-from undertow.features.snapshots import open_tables as open_all
-from undertow.features.snapshots import own_profile, take_population
+from undertow.features.snapshots import open_tables, own_profile, take_population
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 
@@ -65,13 +64,9 @@ def as_ofs(project: Project) -> list[datetime]:
     return [datetime(year, 8, 1), datetime(year, 8, 17), datetime(year, 10, 1)]
 
 
-def _compute(settings: Settings, tables: Tables, as_ofs: list[datetime], has_slots: bool) -> pa.Table:
+def _compute(settings: Settings, tables: Tables, as_ofs: list[datetime], plan: str) -> pa.Table:
     columns = make_catalogue(tables.present, own_profile(tables)).columns
-    with open_database(settings) as database:
-        open_all(database, tables)
-        take_population(database, as_ofs)
-        query = plan_features(columns, as_ofs if has_slots else None).prepare(database)
-        return database.arrow(f"{query} ORDER BY account_id, as_of", "features")
+    return features_at_risk(settings, tables, columns, as_ofs, plan)
 
 
 def _differing(one: pa.Table, other: pa.Table) -> dict[str, int]:
@@ -92,13 +87,13 @@ def _same(a: object, b: object) -> bool:
 @pytest.fixture(scope="module")
 def oracle(project: Project, as_ofs: list[datetime]) -> pa.Table:
     """The range join in DuckDB."""
-    return _compute(project[0], project[2], as_ofs, has_slots=False)
+    return _compute(project[0], project[2], as_ofs, plan="range join")
 
 
 def test_the_whole_catalogue_range_joined_has_no_differing_value_on_spark(
     project: Project, as_ofs: list[datetime], oracle: pa.Table
 ) -> None:
-    found = _compute(project[1], project[2], as_ofs, has_slots=False)
+    found = _compute(project[1], project[2], as_ofs, plan="range join")
     assert oracle.num_rows > 100 and found.column_names == oracle.column_names and len(found.column_names) > 280
     assert _differing(oracle, found) == {}
 
@@ -121,7 +116,7 @@ def test_a_column_of_the_oracle_that_is_moved_would_be_seen(oracle: pa.Table) ->
 
 
 def test_the_slot_plan_in_duckdb_agrees_too(project: Project, as_ofs: list[datetime], oracle: pa.Table) -> None:
-    assert _differing(oracle, _compute(project[0], project[2], as_ofs, has_slots=True)) == {}
+    assert _differing(oracle, _compute(project[0], project[2], as_ofs, plan="slots")) == {}
 
 
 def test_tables_of_the_lake_are_read_from_a_path_or_by_name(
@@ -135,18 +130,18 @@ def test_tables_of_the_lake_are_read_from_a_path_or_by_name(
         database.create_view("unused", "SELECT 1 AS one", "test")
         rows = database.session.read.parquet(str(tables.path("accounts")))  # type: ignore[attr-defined]
         rows.write.mode("overwrite").option("path", str(tmp_path / "accounts")).saveAsTable("lake_accounts")
-        open_all(database, tables)
+        open_tables(database, tables)
         take_population(database, as_ofs[-1:])
         found = database.arrow("SELECT count(*) AS n FROM snapshots JOIN accounts USING (account_id)", "test")
         database.session.sql("DROP TABLE lake_accounts")  # type: ignore[attr-defined]
     with open_database(here) as database:
-        open_all(database, tables)
+        open_tables(database, tables)
         take_population(database, as_ofs[-1:])
         assert found["n"].to_pylist() == database.arrow("SELECT count(*) AS n FROM snapshots", "test")["n"].to_pylist()
 
 
 def test_what_spark_refuses_is_said_in_our_words(project: Project) -> None:
-    with open_database(project[1]) as database, pytest.raises(DataError, match=r"who asked: Spark gave up\. .*nowhere"):
+    with open_database(project[1]) as database, pytest.raises(DataError, match=r"who asked: Spark could not run this query: .*nowhere"):
         database.arrow("SELECT * FROM nowhere", "who asked")
 
 
@@ -176,7 +171,8 @@ def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
 def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, tmp_path: Path, world: Path) -> None:
     """A run of its own, whose Java process is killed as soon as it writes."""
     spark = _project(tmp_path / "lost", world, ON_SPARK)
-    command = [sys.executable, "-W", "ignore", "-m", "undertow.serving.cli.commands", "features", "--project", str(spark.folder)]
+    module = "undertow.serving.cli.commands"
+    command = [sys.executable, "-W", "ignore", "-m", module, "features", "--project", str(spark.folder)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         _wait(lambda: list(spark.store_path("features").glob("*/.writing-*")) or None)
@@ -186,7 +182,7 @@ def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, 
         run.kill()
         run.communicate()
     assert run.returncode == 1, said
-    assert "Spark gave up" in said and "Traceback" not in said
+    assert "Spark could not run this query" in said and "Traceback" not in said
     left = [path for path in spark.store_path("features").rglob("*") if not path.name.startswith(".")]
     assert [path.name for path in left if path.name.startswith("as_of=") and path.parent.name[0] != "."] == []
 

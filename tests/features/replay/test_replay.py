@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from tests.tables_by_hand import as_arrow
 from undertow.features.build import FeatureTable, build_features
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.choose import Catalogue
@@ -80,10 +81,8 @@ def write_older(settings: Settings, files: Mapping[str, Sequence[Row]], project:
 
 def known(table: str, rows: Sequence[Row], as_of: datetime) -> list[dict[str, object]]:
     """The rows of a table as its books stood at as_of."""
-    types = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
-    schema = pa.schema([(column.name, types[column.type]) for column in TABLES[table].columns])
     with duckdb.connect() as connection:
-        connection.register(table, pa.Table.from_pylist([dict(row) for row in rows], schema=schema))
+        connection.register(table, as_arrow(table, rows))
         return connection.sql(known_rows(TABLES[table], as_of)).to_arrow_table().to_pylist()
 
 

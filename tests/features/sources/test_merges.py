@@ -7,9 +7,9 @@ from datetime import datetime
 
 import pytest
 
+from tests.features.at_risk import features_at_risk
 from undertow.features.build import FeatureTable
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
-from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
@@ -65,13 +65,7 @@ def features_at(world: tuple[Settings, Tables], *as_ofs: datetime, only: Sequenc
     """Everybody at risk at these as_ofs, as `undertow features` builds them; `only`: these columns, in less time."""
     settings, tables = world
     columns = [c for c in make_catalogue(tables.present).columns if not only or c.name in only]
-    plan = plan_features(columns, as_ofs)
-    with open_database(settings) as database:
-        open_tables(database, tables)
-        take_population(database, as_ofs)
-        for name, table in plan.tables.items():
-            database.register(name, table)
-        rows = database.arrow(plan.sql(), "features").to_pylist()
+    rows = features_at_risk(settings, tables, columns, as_ofs).to_pylist()
     return {(row.pop("account_id"), row.pop("as_of")): row for row in rows}
 
 

@@ -1,0 +1,41 @@
+"""The examples of a test module, all computed by one query per plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.features.catalogue.rows import AS_OF, ComputeExample, Example, Row, Rows, account
+from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.tables import TABLES
+
+
+@pytest.fixture(scope="module")
+def computed(
+    request: pytest.FixtureRequest, features_of: Callable[..., dict[str, dict[str, object]]]
+) -> ComputeExample:
+    """Return a function from an example of the module's EXAMPLES to the computed values of the columns it names.
+
+    Each example is an account of its own. An example with `peers` has a segment to itself: the account and one more
+    for each entry there.
+    """
+    examples: list[Example] = request.module.EXAMPLES
+    cards = {example.card for example in examples}
+    columns = [column for column in make_catalogue(TABLES).columns if column.feature.name in cards]
+    accounts = [pair for example in examples for pair in _accounts(example)]
+    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+    for name, rows_of_account in accounts:
+        for table, rows in rows_of_account.items():
+            tables[table] += [{"account_id": name, **row} for row in rows]
+    found = features_of(columns, tables, AS_OF, [name for name, _ in accounts])
+    return lambda example: {name: found[str(example)][name] for name in example.expected}
+
+
+def _accounts(example: Example) -> list[tuple[str, Rows]]:
+    """Return the account of an example, and with it those it is compared with: (account_id, its rows)."""
+    if not example.peers:
+        return [(str(example), example.rows)]
+    in_segment = account(900, segment=str(example))
+    others = [(f"{example}, peer {number}", rows) for number, rows in enumerate(example.peers)]
+    return [(name, {**rows, **in_segment}) for name, rows in [(str(example), example.rows), *others]]

@@ -1,0 +1,202 @@
+"""Every billing card by hand: subscriptions, invoices, payments, and the value of each of the card's columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.features.catalogue.rows import (
+    AS_OF,
+    JUST_BEFORE,
+    RECORDED_LATE,
+    ComputeExample,
+    Example,
+    ago,
+    attempted,
+    invoice,
+    invoices,
+    just_over,
+    payments,
+    subscription,
+    subscriptions,
+)
+
+END_ANNOUNCED = {"end_recorded_at": ago(20)}
+
+EXAMPLES = [
+    Example(
+        "mrr", "what runs at as_of, against 90 days before",
+        subscriptions(subscription(400, mrr=50), subscription(89, mrr=20), subscription(100, 10, mrr=7),
+                      subscription(100, AS_OF, mrr=3, **END_ANNOUNCED)),
+        # 90 days ago: 50, 7 and 3.
+        {"mrr": 73, "mrr_change_90": 73 - 60},
+    ),
+    Example(
+        "mrr", "an end that nobody has written down, and a beginning that somebody has",
+        subscriptions(subscription(400, 10, mrr=50, end_recorded_at=AS_OF),
+                      subscription(-5, mrr=9, recorded_at=ago(30))),
+        {"mrr": 50, "mrr_change_90": 0},
+    ),
+    Example(
+        "mrr_expansion", "what was gained, on balance",
+        subscriptions(subscription(400, 30, mrr=50), subscription(30, mrr=80)),
+        {"mrr_expansion": 30},
+    ),
+    Example("mrr_expansion", "never below 0", subscriptions(subscription(400, 30, mrr=50)), {"mrr_expansion": 0}),
+    Example(
+        "mrr_contraction", "what was lost, on balance",
+        subscriptions(subscription(400, 30, mrr=50), subscription(30, mrr=45)),
+        {"mrr_contraction": 5},
+    ),
+    Example("mrr_contraction", "never below 0", subscriptions(subscription(30, mrr=50)), {"mrr_contraction": 0}),
+    Example(
+        "price_per_seat", "of all that runs",
+        subscriptions(subscription(400, mrr=60, seats=4), subscription(10, mrr=40, seats=1)),
+        {"price_per_seat": 100 / 5, "price_per_seat_change_90": 20 - 60 / 4},
+    ),
+    Example(
+        "price_per_seat", "no seats are stated",
+        subscriptions(subscription(400, mrr=60)),
+        {"price_per_seat": None, "price_per_seat_change_90": None},
+    ),
+    Example(
+        "discount_share", "of the price before it",
+        subscriptions(subscription(400, 50, mrr=90, discount=10), subscription(50, mrr=60, discount=20)),
+        {"discount_share": 20 / 80, "discount_share_change_90": 0.25 - 10 / 100},
+    ),
+    Example(
+        "discount_share", "nothing is paid",
+        subscriptions(subscription(400, 50, mrr=90, discount=10)),
+        {"discount_share": None},
+    ),
+    Example(
+        "subscriptions_active", "a free plan is none",
+        subscriptions(subscription(400, mrr=5), subscription(300, 80, mrr=5), subscription(300), subscription(9, mrr=1),
+                      subscription(9, **RECORDED_LATE, mrr=1)),
+        {"subscriptions_active": 2, "subscriptions_active_change_90": 2 - 2},
+    ),
+    Example(
+        "subscriptions_ended", "by the day of the end, once it is known",
+        subscriptions(subscription(400, 90), subscription(400, 1), subscription(400, 91),
+                      subscription(400, 9, end_recorded_at=AS_OF),
+                      subscription(400, -9, **END_ANNOUNCED)),
+        {"subscriptions_ended_90": 2},
+    ),
+    Example(
+        "subscriptions_begun", "the first, and each change",
+        subscriptions(subscription(365, 100), subscription(100, 90), subscription(90, 3), subscription(3)),
+        {"subscriptions_begun_90": 2, "subscriptions_begun_365": 4},
+    ),
+    Example(
+        "term_months", "the longest of those that run",
+        subscriptions(subscription(400, term_months=1), subscription(400, term_months=12),
+                      subscription(400, 5, term_months=24), subscription(9)),
+        {"term_months": 12},
+    ),
+    Example("term_months", "no term is stated", subscriptions(subscription(9)), {"term_months": None}),
+    Example(
+        "days_to_renewal", "the nearest ahead",
+        subscriptions(subscription(400, renews_at=ago(-45)), subscription(400, renews_at=ago(-12.5)),
+                      subscription(400, 5, renews_at=ago(-1))),
+        {"days_to_renewal": 12.5},
+    ),
+    Example(
+        "days_to_renewal", "a passed one comes again after its term",
+        subscriptions(subscription(400, renews_at=ago(300), term_months=12)),
+        {"days_to_renewal": 365.25 - 300},
+    ),
+    Example(
+        "days_to_renewal", "no date is known",
+        subscriptions(subscription(400, term_months=1)),
+        {"days_to_renewal": None},
+    ),
+    Example(
+        "days_since_plan_change", "since the newest of those that run began",
+        subscriptions(subscription(400, 200), subscription(200), subscription(9, 3)),
+        {"days_since_plan_change": 200},
+    ),
+    Example(
+        "days_since_plan_change", "none runs",
+        subscriptions(subscription(400, 200)),
+        {"days_since_plan_change": None},
+    ),
+    Example(
+        "failed_payments", "per window",
+        payments(attempted(False, 1, 7, 30, 31, 90), attempted(True, 1), attempted(False, 1, **RECORDED_LATE)),
+        {"failed_payments_7": 2, "failed_payments_30": 3, "failed_payments_90": 5, "failed_payments_trend_30": 3 - 1},
+    ),
+    Example(
+        "failed_payment_share", "of all attempts",
+        payments(attempted(False, 1, 2, 40), attempted(True, 3, 4, 5, 41)),
+        {"failed_payment_share_30": 2 / 5, "failed_payment_share_90": 3 / 7,
+        "failed_payment_share_trend_30": 2 / 5 - 1 / 2},
+    ),
+    Example("in_dunning", "the last one failed", payments(attempted(True, 30), attempted(False, 3)), {"in_dunning": 1}),
+    Example("in_dunning", "the last one went through", payments(attempted(False, 30), attempted(True, 3)),
+            {"in_dunning": 0}),
+    Example("in_dunning", "no attempt in 90 days", payments(attempted(False, just_over(90))), {"in_dunning": None}),
+    Example(
+        "days_since_failed_payment", "whatever went through since",
+        payments(attempted(False, 200, 12), attempted(True, 3)),
+        {"days_since_failed_payment": 12},
+    ),
+    Example(
+        "days_since_failed_payment", "none in a year",
+        payments(attempted(False, 366)),
+        {"days_since_failed_payment": None},
+    ),
+    Example(
+        "days_since_payment", "whatever failed since",
+        payments(attempted(True, 730, 500), attempted(False, 3)),
+        {"days_since_payment": 500},
+    ),
+    Example("days_since_payment", "none in two years", payments(attempted(True, 731)), {"days_since_payment": None}),
+    Example(
+        "invoices_overdue", "due before as_of and not paid before it",
+        invoices(invoice(40, due=JUST_BEFORE), invoice(40, due=AS_OF), invoice(40, due=20, paid=AS_OF),
+                 invoice(40, due=20, paid=JUST_BEFORE),
+                 invoice(40, due=None), invoice(366, due=300)),
+        {"invoices_overdue": 2},
+    ),
+    Example(
+        "overdue_amount", "now and 30 days ago",
+        invoices(invoice(90, due=60, amount=100), invoice(90, due=60, paid=20, amount=40),
+                 invoice(40, due=10, amount=7),
+                 invoice(9, due=-5)),
+        {"overdue_amount": 107, "overdue_amount_change_30": 107 - 140},
+    ),
+    Example(
+        "days_overdue", "since the oldest was due",
+        invoices(invoice(90, due=60, paid=20), invoice(90, due=31.5), invoice(40, due=10), invoice(900, due=366)),
+        {"days_overdue": 31.5},
+    ),
+    Example(
+        "days_overdue", "nothing is overdue",
+        invoices(invoice(90, due=60, paid=20), invoice(9, due=-5)),
+        {"days_overdue": None},
+    ),
+    Example(
+        "days_late", "early is below 0; by the day it was paid",
+        invoices(invoice(90, due=30, paid=25), invoice(40, due=10, paid=12), invoice(200, due=180, paid=100),
+                 invoice(300, due=280, paid=280),
+                 invoice(9, due=None, paid=3), invoice(40, due=20)),
+        # 90 days: 5 late and 2 early. before, [180, 90): 80 late. A bill without a due date is neither.
+        {"days_late_90": (5 - 2) / 2, "days_late_365": (5 - 2 + 80 + 0) / 4, "days_late_trend_90": 1.5 - 80},
+    ),
+    Example(
+        "refunds", "amounts below 0",
+        payments(attempted(True, 1, 40, amount=-5), attempted(True, 1, amount=0), attempted(True, 1, amount=5),
+                 attempted(True, 1)),
+        {"refunds_30": 1, "refunds_90": 2},
+    ),
+    Example(
+        "refunded_amount", "as an amount above 0",
+        payments(attempted(True, 1, amount=-5), attempted(True, 90, amount=-2.5), attempted(True, 91, amount=-99),
+                 attempted(True, 1, amount=50)),
+        {"refunded_amount_90": 7.5},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_a_billing_card_as_computed_by_hand(computed: ComputeExample, example: Example) -> None:
+    assert computed(example) == example.nearly

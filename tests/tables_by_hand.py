@@ -1,0 +1,44 @@
+"""Rows of the canonical tables written in a test, as Arrow tables or as loaded tables, with the contract's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from undertow.features.sources.loaded import TableReport, Tables
+from undertow.features.tables import TABLES, Table
+
+ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
+Row = Mapping[str, object]
+
+
+def as_arrow(name: str, rows: Sequence[Row]) -> pa.Table:
+    """Return rows as the canonical table of that name; a column that a row leaves out takes its default or is null."""
+    table = TABLES[name]
+    schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
+    return pa.Table.from_pylist([with_defaults(table, row) for row in rows], schema=schema)
+
+
+def with_defaults(table: Table, row: Row) -> dict[str, object]:
+    """Return every column of a row; where one is null or left out, its default stands in."""
+    return {column.name: _value(table, column.name, row) for column in table.columns}
+
+
+def _value(table: Table, name: str, row: Row) -> object:
+    """Return a column's value: its own, or that of the column that is its default."""
+    column = table.column(name)
+    if row.get(name) is None and column is not None and column.default is not None:
+        return _value(table, column.default, row)
+    return row.get(name)
+
+
+def write_tables(folder: Path, given: Mapping[str, Sequence[Row]], since: datetime, until: datetime) -> Tables:
+    """Write rows as the Parquet files that `undertow load` writes, and return them as loaded tables."""
+    for name, rows in given.items():
+        pq.write_table(as_arrow(name, rows), folder / f"{name}.parquet")
+    reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
+    return Tables(folder, "by hand", since, until, reports, findings=(), unused=(), unknown_kinds={})
