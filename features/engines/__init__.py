@@ -1,1 +1,1 @@
-"""The databases that run the queries: DuckDB in this process, or Spark."""
+"""The database engines that run the queries: DuckDB in this process, or Spark."""

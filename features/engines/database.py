@@ -1,4 +1,4 @@
-"""What a job may ask of a database, whichever of the two runs it: DuckDB (default) or Spark."""
+"""The `Database` protocol: the operations that features and labels use, on DuckDB (default) or Spark."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ from undertow.features.settings import Settings
 
 
 class Database(Protocol):
-    """Where queries run; failures are said as a DataError (SourceError: unreadable) that names who asked."""
+    """A database that runs queries. Failures raise DataError (SourceError for an unreadable file).
 
-    dialect: str
-    takes_small_queries: bool  # rather than one large one
+    `context`, in every method that runs SQL: what the query is for, at the start of the error message.
+    """
+
+    dialect: str  # "duckdb" or "spark"
+    takes_small_queries: bool  # whether the steps of a plan run one by one rather than as one large query
 
     def open_table(self, name: str, files: Sequence[Path]) -> None:
-        """Let a name stand for the rows of some Parquet files."""
+        """Create a view over Parquet files."""
 
     def register(self, name: str, table: pa.Table) -> None:
-        """Let a name stand for a small table in memory."""
+        """Register an Arrow table in memory under a name."""
 
-    def create_view(self, name: str, sql: str, asked_by: str) -> None:
-        """Let a name stand for a query, which is run where it is used."""
+    def create_view(self, name: str, sql: str, context: str) -> None:
+        """Create a view."""
 
-    def create_table(self, name: str, sql: str, asked_by: str) -> None:
-        """Run a query once and let a name stand for its answer."""
+    def create_table(self, name: str, sql: str, context: str) -> None:
+        """Run a query once and store the result as a temporary table."""
 
-    def arrow(self, sql: str, asked_by: str) -> pa.Table:
-        """Run a query and return its answer."""
+    def arrow(self, sql: str, context: str) -> pa.Table:
+        """Run a query and return the result as an Arrow table."""
 
-    def write(self, sql: str, folder: Path, asked_by: str) -> None:
-        """Write the answer as Parquet to `folder`/as_of=<day>/; `sql` yields a column as_of."""
+    def write(self, sql: str, folder: Path, context: str) -> None:
+        """Write the result of a query as Parquet to `folder`/as_of=<day>/; `sql` yields a column as_of."""
 
 
 @contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
-    """Yield the engine that the settings name. Raises SettingsError where it cannot be had."""
+    """Yield the database that the settings name. Raises SettingsError where it is not installed or not reachable."""
     if settings.engine.kind == "spark":
         with open_spark(settings.spark) as database:
             yield database

@@ -1,7 +1,7 @@
-"""The doors to DuckDB and, through `undertow.features.engines.spark`, to Spark: what a job may ask of either.
+"""The DuckDB engine: an in-process database within memory and disk limits, and functions that run SQL on it.
 
-DuckDB is embedded and the default; it also reads the sources and holds the contract. What is built from
-the nine tables (population, features, outcomes) asks only what `Database` says, so that it runs on both.
+DuckDB is the default; it also reads the sources and checks the data contract. Queries over the nine tables
+(population, features, labels) use only the `Database` protocol, so that they run on Spark as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Connection = duckdb.DuckDBPyConnection
 
 
 class InDuckDB:
-    """A `Database` in this process."""
+    """A `Database` on a DuckDB connection in this process."""
 
     dialect = "duckdb"
     takes_small_queries = False
@@ -29,39 +29,39 @@ class InDuckDB:
         self.connection = connection
 
     def open_table(self, name: str, files: Sequence[Path]) -> None:
-        """Let a name stand for the rows of some Parquet files."""
+        """Create a view over Parquet files."""
         paths = ", ".join(literal(str(path)) for path in files)
         sql = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
         run(self.connection, f"CREATE OR REPLACE VIEW {quoted(name)} AS {sql}", name)
 
     def register(self, name: str, table: pa.Table) -> None:
-        """Let a name stand for a small table in memory."""
+        """Register an Arrow table in memory under a name."""
         self.connection.register(name, table)
 
-    def create_view(self, name: str, sql: str, asked_by: str) -> None:
-        """Let a name stand for a query, which is run where it is used."""
-        run(self.connection, f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {sql}", asked_by)
+    def create_view(self, name: str, sql: str, context: str) -> None:
+        """Create a view."""
+        run(self.connection, f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {sql}", context)
 
-    def create_table(self, name: str, sql: str, asked_by: str) -> None:
-        """Run a query once and let a name stand for its answer."""
-        run(self.connection, f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {sql}", asked_by)
+    def create_table(self, name: str, sql: str, context: str) -> None:
+        """Run a query once and store the result as a temporary table."""
+        run(self.connection, f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {sql}", context)
 
-    def arrow(self, sql: str, asked_by: str) -> pa.Table:
-        """Run a query and return its answer."""
-        return arrow(self.connection, sql, asked_by)
+    def arrow(self, sql: str, context: str) -> pa.Table:
+        """Run a query and return the result as an Arrow table."""
+        return arrow(self.connection, sql, context)
 
-    def write(self, sql: str, folder: Path, asked_by: str) -> None:
-        """Write the answer as Parquet to `folder`/as_of=<day>/."""
+    def write(self, sql: str, folder: Path, context: str) -> None:
+        """Write the result of a query as Parquet to `folder`/as_of=<day>/."""
         by_day = f"SELECT * REPLACE (strftime(as_of, '%Y-%m-%d') AS as_of) FROM ({sql})"
         target = f"{literal(str(folder))} (FORMAT parquet, PARTITION_BY (as_of))"
-        run(self.connection, f"COPY ({by_day}) TO {target}", asked_by)
+        run(self.connection, f"COPY ({by_day}) TO {target}", context)
 
 
 @contextmanager
 def open_duckdb(limits: Engine, spill: Path) -> Iterator[Connection]:
-    """Yield an in-memory DuckDB in UTC that spills to `spill` within its limits.
+    """Yield an in-memory DuckDB in UTC that spills to the folder `spill`, within its memory and disk limits.
 
-    Raises SettingsError where a limit is no size.
+    Raises SettingsError where a limit is not a size.
     """
     spill.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect()
@@ -81,50 +81,50 @@ def _set_limits(connection: Connection, limits: Engine, spill: Path) -> None:
         connection.execute(f"SET max_temp_directory_size = {literal(limits.temp_limit)}")
     except duckdb.Error as error:
         raise SettingsError(
-            f"[engine] memory_limit and temp_limit are sizes such as '2GB'; came '{limits.memory_limit}' and "
+            f"[engine] memory_limit and temp_limit must be sizes such as '2GB'; got '{limits.memory_limit}' and "
             f"'{limits.temp_limit}'."
         ) from error
 
 
-def run(connection: Connection, sql: str, asked_by: str) -> Connection:
-    """Execute SQL; a failure is said as a DataError that names who asked.
+def run(connection: Connection, sql: str, context: str) -> Connection:
+    """Execute SQL and return the connection, which holds the result.
 
-    Raises SourceError where a file cannot be read, DataError for anything else.
+    Raises SourceError where a file cannot be read, DataError for any other failure; the message begins with `context`.
     """
     try:
         return connection.execute(sql)
     except duckdb.IOException as error:
-        raise SourceError(f"{asked_by}: {first_lines(error)}") from error
+        raise SourceError(f"{context}: {first_lines(error)}") from error
     except duckdb.OutOfMemoryException as error:
         raise DataError(
-            f"{asked_by}: DuckDB came to its limit. Raise [engine] memory_limit or temp_limit, or free disk space. "
-            f"({first_lines(error)})"
+            f"{context}: DuckDB ran out of memory or temporary disk space. Raise [engine] memory_limit or temp_limit, "
+            f"or free disk space. ({first_lines(error)})"
         ) from error
     except duckdb.Error as error:
-        raise DataError(f"{asked_by}: {first_lines(error)}") from error
+        raise DataError(f"{context}: {first_lines(error)}") from error
 
 
-def rows(connection: Connection, sql: str, asked_by: str) -> list[dict[str, object]]:
-    """Execute SQL and return its rows as dictionaries; for small answers only."""
-    answer = run(connection, sql, asked_by)
-    names = [column[0] for column in answer.description or []]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+def rows(connection: Connection, sql: str, context: str) -> list[dict[str, object]]:
+    """Execute SQL and return its rows as dictionaries; for small results only."""
+    result = run(connection, sql, context)
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def arrow(connection: Connection, sql: str, asked_by: str) -> pa.Table:
-    """Execute SQL and return its answer as an Arrow table."""
+def arrow(connection: Connection, sql: str, context: str) -> pa.Table:
+    """Execute SQL and return the result as an Arrow table. Raises DataError for any failure."""
     try:
-        answer: pa.Table = connection.sql(sql).to_arrow_table()
+        result: pa.Table = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
-        raise DataError(f"{asked_by}: {first_lines(error)}") from error
-    return answer
+        raise DataError(f"{context}: {first_lines(error)}") from error
+    return result
 
 
 def quoted(name: str) -> str:
-    """Return an identifier in double quotes."""
+    """Return an SQL identifier in double quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Return a text literal in single quotes."""
+    """Return an SQL text literal in single quotes."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,7 +1,7 @@
-"""The door to Spark: any master, or Spark Connect, by settings. Needs the extra undertow[spark] and Java 17.
+"""The Spark engine: any master, or Spark Connect. It needs the extra undertow[spark] and Java 17.
 
-Spark is for who has the rows in a lake and a cluster beside it; on one machine DuckDB takes a small part of
-the time and memory.
+Spark is meant for rows that lie in a data lake next to a cluster; on one machine DuckDB takes a small part
+of the time and memory.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 INSTALL = "pip install 'undertow[spark]'"
-CONNECT_PORT = 15002  # of Spark Connect, unless the address says another
-ALWAYS = {  # without these the same rows give other values
+CONNECT_PORT = 15002  # default port of Spark Connect
+ALWAYS = {  # with other values of these the same rows would yield other feature values
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
@@ -44,7 +44,7 @@ ON_ONE_MACHINE = {
 
 @contextmanager
 def open_spark(settings: Spark) -> Iterator[InSpark]:
-    """Yield Spark with names of its own; the session itself stays for the next one in this process.
+    """Yield Spark in a new session with its own views; the Spark process is reused by the next one.
 
     Raises SettingsError where PySpark is not installed or the master cannot be reached.
     """
@@ -54,7 +54,7 @@ def open_spark(settings: Spark) -> Iterator[InSpark]:
     try:
         yield database
     finally:
-        database.forget()
+        database.release()
 
 
 def _session(settings: Spark) -> SparkSession:
@@ -63,19 +63,21 @@ def _session(settings: Spark) -> SparkSession:
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession  # an extra, and slow to import
     except ImportError as missing:
-        raise SettingsError(f'[engine] kind = "spark" needs PySpark, which is not there. Type: {INSTALL}') from missing
+        raise SettingsError(
+            f'[engine] kind = "spark" needs PySpark, which is not installed. Type: {INSTALL}'
+        ) from missing
     builder = SparkSession.builder.appName("undertow")
     builder = builder.remote(settings.remote) if settings.remote else builder.master(settings.master)
-    is_here = settings.master.startswith("local") and not settings.remote
-    own = ON_ONE_MACHINE if is_here else {}
-    if is_here:
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers need what this process has
-    for name, value in {**own, **ALWAYS, **settings.options}.items():
+    is_local = settings.master.startswith("local") and not settings.remote
+    defaults = ON_ONE_MACHINE if is_local else {}
+    if is_local:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers need the packages of this process
+    for name, value in {**defaults, **ALWAYS, **settings.options}.items():
         builder = builder.config(name, value)
-    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we hand over Arrow
+    warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we pass Arrow tables
     try:
         if settings.remote:
-            _knock(settings.remote)
+            _require_open_port(settings.remote)
         return builder.getOrCreate()
     except (PySparkException, Py4JError, ImportError, OSError, RuntimeError) as error:
         where = settings.remote or settings.master
@@ -85,30 +87,30 @@ def _session(settings: Spark) -> SparkSession:
         ) from error
 
 
-def _knock(remote: str) -> None:
-    """Raise OSError where nobody listens at sc://host:port; Spark Connect itself would try on for minutes."""
+def _require_open_port(remote: str) -> None:
+    """Raise OSError where no server listens at sc://host:port; Spark Connect itself would retry for minutes."""
     address = urlsplit(remote)
     socket.create_connection((address.hostname or "", address.port or CONNECT_PORT), timeout=10).close()
 
 
-def _in_our_words(ask: Callable[..., Any]) -> Callable[..., Any]:
-    """Say what Spark refuses, or that it was lost, as a DataError that names who asked."""
+def _raises_data_error(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the errors of Spark, or its loss, into a DataError; the last argument is the context in its message."""
 
-    @wraps(ask)
-    def asked(self: InSpark, *arguments: Any) -> Any:
+    @wraps(method)
+    def wrapped(self: InSpark, *arguments: Any) -> Any:
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
         try:
-            return ask(self, *arguments)
+            return method(self, *arguments)
         except (PySparkException, Py4JError, OSError) as error:
-            raise DataError(f"{arguments[-1]}: Spark gave up. {first_lines(error)}") from error
+            raise DataError(f"{arguments[-1]}: Spark could not run this query: {first_lines(error)}") from error
 
-    return asked
+    return wrapped
 
 
 class InSpark:
-    """A `undertow.features.engines.duckdb.Database` on a Spark cluster."""
+    """A `Database` on a Spark cluster."""
 
     dialect = "spark"
     takes_small_queries = True
@@ -119,11 +121,11 @@ class InSpark:
         self._kept: list[DataFrame] = []
 
     def open_table(self, name: str, files: Sequence[Path]) -> None:
-        """Let a name stand for the rows of some Parquet files, or for what [spark] tables names."""
+        """Create a view over Parquet files, or over the path or table that [spark] tables names."""
         self._read(name, [str(file) for file in files], name)
 
-    @_in_our_words
-    def _read(self, name: str, files: list[str], asked_by: str) -> None:
+    @_raises_data_error
+    def _read(self, name: str, files: list[str], context: str) -> None:
         where = self._lake.get(name)
         if where is None:
             rows = self.session.read.parquet(*files)
@@ -134,35 +136,35 @@ class InSpark:
         rows.createOrReplaceTempView(name)
 
     def register(self, name: str, table: pa.Table) -> None:
-        """Let a name stand for a small table in memory."""
+        """Register an Arrow table in memory under a name."""
         self.session.createDataFrame(table).createOrReplaceTempView(name)
 
-    @_in_our_words
-    def create_view(self, name: str, sql: str, asked_by: str) -> None:
-        """Let a name stand for a query, which is run where it is used."""
+    @_raises_data_error
+    def create_view(self, name: str, sql: str, context: str) -> None:
+        """Create a view."""
         self.session.sql(sql).createOrReplaceTempView(name)
 
-    @_in_our_words
-    def create_table(self, name: str, sql: str, asked_by: str) -> None:
-        """Run a query once and let a name stand for its answer."""
+    @_raises_data_error
+    def create_table(self, name: str, sql: str, context: str) -> None:
+        """Run a query once and keep the result in the cluster's memory as a temporary table."""
         rows = self.session.sql(sql).persist()
         rows.createOrReplaceTempView(name)
         self._kept.append(rows)
 
-    @_in_our_words
-    def arrow(self, sql: str, asked_by: str) -> pa.Table:
-        """Run a query and return its answer."""
+    @_raises_data_error
+    def arrow(self, sql: str, context: str) -> pa.Table:
+        """Run a query and return the result as an Arrow table."""
         return self.session.sql(sql).toArrow()
 
-    @_in_our_words
-    def write(self, sql: str, folder: Path, asked_by: str) -> None:
-        """Write the answer as Parquet to `folder`/as_of=<day>/."""
+    @_raises_data_error
+    def write(self, sql: str, folder: Path, context: str) -> None:
+        """Write the result of a query as Parquet to `folder`/as_of=<day>/."""
         by_day = f"SELECT * EXCEPT (as_of), date_format(as_of, 'yyyy-MM-dd') AS as_of FROM ({sql})"
         rows = self.session.sql(by_day).repartition("as_of")
         rows.write.partitionBy("as_of").parquet(str(folder))
 
-    def forget(self) -> None:
-        """Let go of what was kept in the cluster's memory."""
+    def release(self) -> None:
+        """Release the temporary tables kept in the cluster's memory."""
         from py4j.protocol import Py4JError
 
         for rows in self._kept:
