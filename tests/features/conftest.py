@@ -1,4 +1,4 @@
-"""Features computed from rows written in a test, by both query plans: the slot plan and the range join."""
+"""Features computed from rows written in a test, by both query plans, and the tiny world, loaded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import pytest
 from tests.tables_by_hand import Row, as_arrow
 from undertow.features.catalogue.cards import Column
 from undertow.features.compiler.plan import Plan, plan_features
+from undertow.features.settings import Settings
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES
 
 PLANS = ("range join", "slots")
@@ -74,3 +77,10 @@ def features_of(
         return {account: row for (account, _), row in found.items()}
 
     return compute
+
+
+@pytest.fixture
+def tiny(project: Callable[..., Settings], tiny_world: dict[str, list[Row]]) -> tuple[Settings, Tables]:
+    """The tiny world as a project and its loaded tables."""
+    settings = project(tiny_world)
+    return settings, load_tables(settings, datetime(2024, 6, 15, 12))

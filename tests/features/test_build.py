@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
-import duckdb
 import pyarrow as pa
 import pytest
 
@@ -13,10 +12,8 @@ from undertow.features.build import build_features
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.plan import plan_features
-from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings
-from undertow.features.snapshots import calendar, month_starts, own_profile, take_population
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 
@@ -25,13 +22,6 @@ MARCH, APRIL, MAY = datetime(2024, 3, 1), datetime(2024, 4, 1), datetime(2024, 5
 World = dict[str, list[Mapping[str, object]]]
 Project = Callable[..., Settings]
 Tiny = tuple[Settings, Tables]
-
-
-@pytest.fixture
-def tiny(project: Project, tiny_world: World) -> Tiny:
-    """The tiny world, read."""
-    settings = project(tiny_world)
-    return settings, load_tables(settings, NOW)
 
 
 def _rows(table: pa.Table) -> dict[tuple[str, datetime], dict[str, object]]:
@@ -79,9 +69,7 @@ def test_a_second_build_reuses_the_files_and_adds_what_is_missing(tiny: Tiny) ->
     assert set(second.read([MAY])["as_of"].to_pylist()) == {MAY}
 
 
-def test_other_rows_or_other_definitions_are_another_folder(
-    project: Project, tiny: Tiny, tiny_world: World
-) -> None:
+def test_other_rows_or_other_definitions_are_another_folder(project: Project, tiny: Tiny, tiny_world: World) -> None:
     built = build_features(*tiny, [APRIL])
     assert built.folder.name.startswith(f"{tiny[1].fingerprint}-")
     tiny_world["events.csv"] = tiny_world["events.csv"][1:]
@@ -115,36 +103,6 @@ def test_without_subscriptions_nobody_is_at_risk(project: Project, tiny_world: W
         build_features(settings, load_tables(settings, NOW), [datetime(2024, 2, 1)])
 
 
-DAY = timedelta(days=1)
-
-
-@pytest.mark.parametrize(
-    ("changed", "at_risk"),
-    [
-        ({}, True),
-        ({"started_at": APRIL}, False),
-        ({"recorded_at": APRIL}, False),
-        ({"mrr": 0.0}, False),
-        ({"ended_at": APRIL - DAY, "end_recorded_at": APRIL - DAY}, False),
-        ({"ended_at": APRIL - DAY, "end_recorded_at": APRIL}, True),  # booked late
-        ({"ended_at": APRIL - DAY, "end_recorded_at": None}, True),
-        ({"ended_at": APRIL, "end_recorded_at": MARCH}, True),  # runs until as_of itself
-        ({"ended_at": MAY, "end_recorded_at": MARCH}, True),  # announced, or churned later
-    ],
-)
-def test_at_risk_is_who_pays_at_as_of_as_known_then(changed: dict[str, object], at_risk: bool) -> None:
-    row = {"account_id": "ada", "started_at": MARCH, "recorded_at": MARCH, "mrr": 50.0, "ended_at": None}
-    with duckdb.connect() as connection:
-        moment = pa.timestamp("us")
-        schema = pa.schema([("account_id", pa.string()), ("mrr", pa.float64())])
-        for name in ("started_at", "recorded_at", "ended_at", "end_recorded_at"):
-            schema = schema.append(pa.field(name, moment))
-        connection.register("subscriptions", pa.Table.from_pylist([{**row, **changed}], schema=schema))
-        take_population(InDuckDB(connection), [APRIL])
-        found = connection.execute("FROM snapshots").fetchall()
-    assert found == [("ada", APRIL)] * at_risk
-
-
 def test_an_account_with_two_subscriptions_is_one_row(project: Project, tiny_world: World) -> None:
     subscriptions: Sequence[Mapping[str, object]] = tiny_world["subscriptions.csv"]
     second = {**subscriptions[0], "subscription_id": "s-ada-2", "mrr": 20}
@@ -152,38 +110,6 @@ def test_an_account_with_two_subscriptions_is_one_row(project: Project, tiny_wor
     found = build_features(settings, load_tables(settings, NOW), [MAY]).read()
     assert found["account_id"].to_pylist() == ["ada", "di"]
     assert found["mrr"].to_pylist() == [520.0, 50.0]
-
-
-def test_the_calendar_is_every_month_start_with_90_recorded_days_before_it(
-    project: Project, tiny_world: World
-) -> None:
-    settings = project(tiny_world, "[data]\nsince = 2024-01-02")
-    assert calendar(settings, load_tables(settings, NOW)) == [datetime(2024, month, 1) for month in (4, 5, 6)]
-
-
-def test_a_record_too_short_for_a_calendar_is_refused(tiny: Tiny) -> None:
-    expected = r"The rows run from 2024-03-10 to 2024-06-15: too short .* set \[data\] since"
-    with pytest.raises(TimeError, match=expected):
-        calendar(*tiny)
-
-
-def test_given_dates_are_the_calendar_test_dates_included(project: Project, tiny_world: World) -> None:
-    settings = project(tiny_world, "[snapshots]\ndates = [2024-03-15, 2024-02-15]\ntest = [2024-05-15]")
-    assert calendar(settings, load_tables(settings, NOW)) == [
-        datetime(2024, month, 15) for month in (2, 3, 5)
-    ]
-
-
-def test_own_profile_columns_are_those_the_contract_does_not_know(tiny: Tiny) -> None:
-    assert own_profile(tiny[1]) == [("industry", False)]
-
-
-def test_month_starts_include_both_ends_and_cross_the_year() -> None:
-    found = month_starts(datetime(2023, 11, 1), datetime(2024, 2, 1))
-    assert [moment.date() for moment in found] == [
-        date(2023, 11, 1), date(2023, 12, 1), date(2024, 1, 1), date(2024, 2, 1),
-    ]  # fmt: skip
-    assert month_starts(datetime(2023, 11, 1, 0, 1), datetime(2023, 11, 30)) == []
 
 
 def test_another_measure_of_the_same_name_is_another_query() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -11,7 +11,6 @@ import pytest
 from undertow.features.build import build_features, landmark_features
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings
-from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 
 NOW = datetime(2024, 6, 15, 12)
@@ -19,13 +18,6 @@ APRIL = datetime(2024, 4, 1)
 MOMENT = timedelta(microseconds=1)
 World = dict[str, list[Mapping[str, object]]]
 Tiny = tuple[Settings, Tables]
-
-
-@pytest.fixture
-def tiny(project: Callable[..., Settings], tiny_world: World) -> Tiny:
-    """The tiny world, read."""
-    settings = project(tiny_world)
-    return settings, load_tables(settings, NOW)
 
 
 def looks(*moments: tuple[str, datetime]) -> pa.Table:

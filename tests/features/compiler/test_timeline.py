@@ -1,9 +1,9 @@
 """The time line by hand: two as_ofs a week apart, windows of 7 and 30 days.
 
-                     31 Jan    7 Feb     23 Feb    1 March   8 March
-    slot               |    0    |    1    |    2    |    3    |
-    band of 1 March    |    1    |    1    |    0    |
-    band of 8 March              |    1    |    1    |    0    |
+                 31 Jan    7 Feb     23 Feb    1 March   8 March
+slot               |    0    |    1    |    2    |    3    |
+band of 1 March    |    1    |    1    |    0    |
+band of 8 March              |    1    |    1    |    0    |
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import pytest
 
 from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.leaf import Leaf
-from undertow.features.compiler.slot_plan import slot_scan, timelines
 from undertow.features.compiler.timeline import Timeline
 
 JAN_31, FEB_7, FEB_23, MARCH_1, MARCH_8 = (
@@ -67,16 +66,3 @@ def test_the_bands_of_a_window_hold_its_days_and_no_others() -> None:
             wanted = line.bands(Leaf(EVENTS, days, shift))
             found = {day for day, slot in slots.items() if bands.get((as_of, slot)) in wanted}
             assert found == {(as_of - timedelta(shift + number + 1)).date() for number in range(days)}
-
-
-def test_scans_of_one_reach_share_a_line_that_has_all_their_edges() -> None:
-    pages = rows_of("events").where(kind="page_view")
-    leaves = [Leaf(EVENTS, 7, 0), Leaf(EVENTS, 30, 30), Leaf(pages.quantile("duration_ms", 0.5), 90, 0)]
-    leaves += [Leaf(EVENTS, 180, 0), Leaf(pages.days_since_last(), 365, 0)]
-    scans = {scan: {leaf: "x"} for leaf in leaves if (scan := slot_scan(leaf))}
-    scans[slot_scan(leaves[0])] = {leaves[0]: "x", leaves[1]: "y"}
-    lines = timelines(scans, [MARCH_8, MARCH_1, MARCH_8])
-    assert {name: line.offsets for name, line in lines.items()} == {
-        "90": (0, 7, 30, 60, 90), "365": (0, 180), "whole": (0, 365),
-    }  # fmt: skip
-    assert {line.as_ofs for line in lines.values()} == {(MARCH_1, MARCH_8)}

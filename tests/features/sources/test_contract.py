@@ -12,30 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.features.sources.rows_by_hand import ACCOUNTS, GOOD
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
 from undertow.features.sources.contract import REPEATED
-from undertow.features.sources.load import load_tables, read_tables
-from undertow.features.sources.loaded import TableReport, Tables
+from undertow.features.sources.load import read_tables
+from undertow.features.sources.loaded import TableReport
 
 NOW = datetime(2024, 6, 15, 12)
 ZERO = "is before 1980 (a missing time written as zero?)"
 Row = Mapping[str, object]
 Project = Callable[..., Settings]
-ACCOUNTS: list[Row] = [
-    {"account_id": "ada", "created_at": "2024-01-05 10:00:00"},
-    {"account_id": "bo", "created_at": "2024-01-05 10:00:00"},
-]
-GOOD: dict[str, Row] = {
-    "users": {"account_id": "ada", "user_id": "u1", "joined_at": "2024-02-01"},
-    "events": {"account_id": "ada", "occurred_at": "2024-03-01 10:00:00", "kind": "error"},
-    "tickets": {"account_id": "ada", "ticket_id": "t1", "opened_at": "2024-03-01 10:00:00"},
-    "surveys": {"account_id": "ada", "responded_at": "2024-03-01", "kind": "nps", "score": 9},
-    "subscriptions": {"account_id": "ada", "subscription_id": "s1", "started_at": "2024-03-01", "mrr": 50},
-    "invoices": {"account_id": "ada", "invoice_id": "i1", "issued_at": "2024-03-01", "amount": 50},
-    "payments": {"account_id": "ada", "attempted_at": "2024-03-01", "succeeded": "true"},
-    "contacts": {"account_id": "ada", "contacted_at": "2024-03-01"},
-}
 
 
 @dataclass(frozen=True)
@@ -103,9 +90,7 @@ def test_a_table_with_one_good_row_keeps_it(judge: Judge, table: str) -> None:
         ("contacts", {"cost": "-0.01"}, "cost is below 0"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_kept_aside_as_given_with_its_reason(
-    judge: Judge, table: str, change: Row, reason: str
-) -> None:
+def test_a_bad_row_is_kept_aside_as_given_with_its_reason(judge: Judge, table: str, change: Row, reason: str) -> None:
     judged = judge(table, [GOOD[table], {**GOOD[table], **_other_key(table), **change}])
     assert (judged.report.kept, len(judged.refused)) == (1, 1)
     [(given_reason, row)] = judged.refused
@@ -150,9 +135,7 @@ def test_a_clock_may_run_a_day_ahead_and_no_more(judge: Judge, ahead: timedelta,
     ],
 )
 def test_times_are_stored_in_utc(judge: Judge, written: str, utc: datetime) -> None:
-    rows = [
-        {"account_id": "ada", "invoice_id": "i", "issued_at": "2024-03-01", "amount": 1, "due_at": written}
-    ]
+    rows = [{"account_id": "ada", "invoice_id": "i", "issued_at": "2024-03-01", "amount": 1, "due_at": written}]
     assert judge("invoices", rows).kept[0]["due_at"] == utc
 
 
@@ -232,59 +215,9 @@ def test_a_column_that_no_table_has_is_refused_with_the_nearest(project: Project
         read_tables(project(files), NOW)
 
 
-def _ten_events(bad: int) -> list[Row]:
-    return [{**GOOD["events"], "account_id": "nobody" if number < bad else "ada"} for number in range(10)]
-
-
-def test_more_dirt_than_the_limit_stops_the_run_with_table_count_and_reason(project: Project) -> None:
-    settings = project(
-        {"accounts.csv": ACCOUNTS, "events.csv": _ten_events(bad=3)}, "[data]\nmax_quarantine_share = 0.2"
-    )
-    expected = r"max_quarantine_share = 0.2 .*\n  events: 3 of 10 rows \(30%\), most of them: unknown account"
-    with pytest.raises(ContractError, match=expected):
-        load_tables(settings, NOW)
-    assert read_tables(settings, NOW).report("events").refused_share == 0.3
-
-
-def test_dirt_at_the_limit_passes(project: Project) -> None:
-    settings = project(
-        {"accounts.csv": ACCOUNTS, "events.csv": _ten_events(bad=3)}, "[data]\nmax_quarantine_share = 0.3"
-    )
-    assert load_tables(settings, NOW).report("events").kept == 7
-
-
-def test_repeats_are_counted_but_are_not_dirt(project: Project) -> None:
-    files = {"accounts.csv": ACCOUNTS, "tickets.csv": [GOOD["tickets"]] * 4}
-    tables: Tables = load_tables(project(files, "[data]\nmax_quarantine_share = 0"), NOW)
-    report = tables.report("tickets")
-    assert (report.read, report.kept, report.refused, report.refused_share) == (4, 1, 0, 0.0)
-    assert [(found.reason, found.rows) for found in report.reasons] == [(REPEATED, 3)]
-
-
-def test_two_currencies_are_refused(project: Project) -> None:
-    euros, pounds = (
-        {**GOOD["subscriptions"], "subscription_id": currency, "currency": currency}
-        for currency in ("EUR", "GBP")
-    )
-    with pytest.raises(ContractError, match=r"expected MRR in one currency, got 2 \(EUR, GBP\)"):
-        read_tables(project({"accounts.csv": ACCOUNTS, "subscriptions.csv": [euros, pounds]}), NOW)
-
-
 def test_a_free_plan_in_another_currency_is_no_second_currency(judge: Judge) -> None:
     free = {**GOOD["subscriptions"], "subscription_id": "free", "currency": "GBP", "mrr": 0}
     assert judge("subscriptions", [{**GOOD["subscriptions"], "currency": "EUR"}, free]).report.kept == 2
-
-
-def test_nobody_left_is_refused(project: Project) -> None:
-    rows = [{"account_id": "ada", "created_at": "1970-01-01"}]
-    settings = project({"accounts.csv": rows}, "[data]\nmax_quarantine_share = 1\nuntil = 2024-06-01")
-    with pytest.raises(ContractError, match="accounts: every row was quarantined, so there is nothing to work with"):
-        load_tables(settings, NOW)
-
-
-def test_accounts_with_only_a_header_are_refused_as_nobody(project: Project) -> None:
-    with pytest.raises(ContractError, match="accounts: the source has no rows"):
-        load_tables(project({"accounts.csv": "account_id,created_at\n"}), NOW)
 
 
 def test_texts_of_a_mixed_json_column_come_without_quotes(project: Project) -> None:

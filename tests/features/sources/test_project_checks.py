@@ -1,0 +1,53 @@
+"""Data checks across rows: the project's own, unknown event kinds, unused files, mixed currencies."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.features.sources.files_by_hand import ACCOUNTS, EVENTS, NOW, Project
+from tests.features.sources.rows_by_hand import GOOD
+from undertow.features.errors import ContractError, DataError
+from undertow.features.sources.load import load_tables, read_tables
+
+
+def test_a_check_counts_the_rows_in_doubt_and_drops_none(project: Project) -> None:
+    toml = """[checks]
+    no_value = "SELECT *, (SELECT count(*) FROM events) AS of_rows FROM events WHERE value IS NULL"
+    no_kind = "SELECT * FROM events WHERE kind IS NULL"
+    """
+    tables = load_tables(project({"accounts.csv": ACCOUNTS, "events.csv": EVENTS}, toml), NOW)
+    doubted, fine = tables.findings
+    assert (doubted.check, doubted.rows, doubted.of) == ("no_value", 1, 2)
+    assert json.loads(doubted.example)["account_id"] == "bo"
+    assert "of_rows" not in doubted.example
+    assert (fine.rows, fine.example) == (0, "")
+    assert tables.report("events").kept == 2
+
+
+def test_an_error_in_a_check_names_it(project: Project) -> None:
+    settings = project({"accounts.csv": ACCOUNTS}, '[checks]\nodd = "SELECT * FROM nowhere"')
+    with pytest.raises(DataError, match=r"\[checks\] odd: Catalog Error: .*nowhere"):
+        load_tables(settings, NOW)
+
+
+def test_a_file_that_no_select_reads_is_named(project: Project) -> None:
+    settings = project({"accounts.csv": ACCOUNTS, "evnts.csv": "account_id\nada\n"})
+    assert read_tables(settings, NOW).unused == ("evnts",)
+
+
+def test_an_unknown_kind_of_event_is_kept_and_counted(project: Project) -> None:
+    event = {"account_id": "ada", "occurred_at": "2024-02-01"}
+    events = [{**event, "kind": kind} for kind in ("pageview", "pageview", "page_view", "dance")]
+    tables = read_tables(project({"accounts.csv": ACCOUNTS, "events.csv": events}), NOW)
+    assert tables.unknown_kinds == {"pageview": 2, "dance": 1}
+    assert tables.report("events").kept == 4
+
+
+def test_two_currencies_are_refused(project: Project) -> None:
+    euros, pounds = (
+        {**GOOD["subscriptions"], "subscription_id": currency, "currency": currency} for currency in ("EUR", "GBP")
+    )
+    with pytest.raises(ContractError, match=r"expected MRR in one currency, got 2 \(EUR, GBP\)"):
+        read_tables(project({"accounts.csv": ACCOUNTS, "subscriptions.csv": [euros, pounds]}), NOW)
