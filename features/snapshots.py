@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
-from undertow.features.settings import Settings, midnight
+from undertow.features.settings import Snapshots, midnight
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ACCOUNTS
 
@@ -56,17 +56,17 @@ def require_known(as_of: datetime, until: datetime) -> datetime:
 LONGEST_WINDOW = 90  # days
 
 
-def calendar(settings: Settings, tables: Tables) -> list[datetime]:
+def calendar(snapshots: Snapshots, tables: Tables) -> list[datetime]:
     """Return the as_ofs of all snapshots: the dates in the settings, or every month start in the recorded period.
 
     The first month start lies at least 90 days after the period begins, so that every window is full. Raises
     TimeError where the period is too short for one.
     """
-    if settings.snapshots.dates:
-        days = {*settings.snapshots.dates, *settings.snapshots.test}
+    if snapshots.dates:
+        days = {*snapshots.dates, *snapshots.test}
         return [midnight(day) for day in sorted(days)]
     as_ofs = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), tables.until)
-    as_ofs = sorted({*as_ofs, *(midnight(day) for day in settings.snapshots.test)})
+    as_ofs = sorted({*as_ofs, *(midnight(day) for day in snapshots.test)})
     if not as_ofs:
         raise TimeError(
             f"The rows run from {tables.since:%Y-%m-%d} to {tables.until:%Y-%m-%d}: too short for a month start "

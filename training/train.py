@@ -1,4 +1,4 @@
-"""The training job, as a story: from tables to a judged, registered model."""
+"""The training job, step by step: from tables to a registered model with its held-out results."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from undertow.features.build import FeatureTable, build_features
+from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
@@ -25,12 +26,12 @@ from undertow.training.evaluation.plots import calibration_plot, lift_plot
 from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics
 from undertow.training.examples.encoding import ModelColumn, fit_columns
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
-from undertow.training.registry import tracking
+from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
 
 
 @dataclass(frozen=True)
 class HeldOutPredictions:
-    """The test snapshots and what the model says of them: `probability`, shape (n, len(ends))."""
+    """The held-out test snapshots and the model's probabilities for them, shape (n, len(ends))."""
 
     examples: Examples
     ends: tuple[int, ...]
@@ -43,36 +44,38 @@ class HeldOutPredictions:
 
 
 def train(settings: Settings, now: datetime, progress: Progress | None = None) -> TrainReport:
-    """Train on the past, judge on a later moment, record everything in MLflow.
+    """Train on the past, evaluate on a held-out later as_of, and record everything in MLflow.
 
-    Raises ModelRefusal, saying what is missing, where the data carry no honest model.
+    Raises ModelRefusal, naming what is missing, where no usable model follows from the data.
     """
-    tell = progress or (lambda what, share: None)
+    report_progress = progress or (lambda what, share: None)
+    registry = open_registry(settings)
     tables = load_tables(settings, now, progress)
     dates = choose_dates(settings, tables)
     features = build_features(settings, tables, dates.every, progress)
-    learn, judge_on = _split_by_time(settings, tables, features, dates)
-    _refuse_thin(learn, settings)
+    learn, held_out = _split_by_time(settings, tables, features, dates)
+    _refuse_thin(learn, settings.training.min_churners)
     columns = fit_columns(features.catalogue.columns, learn.rows)
     ends = served_ends(learn, settings.training.horizons)
-    baselines = fit_baselines(learn, columns, _judgeable(judge_on, ends))
-    with tracking.start_run(settings) as run_id:
-        bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], tell)
-        judged = HeldOutPredictions(judge_on, bundle.ends, bundle.probability(judge_on.rows))
-        results = _judge_all(settings, judged, baselines, tell)
-        verdict = _against_champion(settings, features, bundle, judged)
-        by_segment = _judge_segments(settings, bundle.headline, judged)
-        notes = caveats(settings, learn, judge_on, results, bundle)
-        tell("recording", 0.0)
-        number = tracking.register(settings, bundle)
-        learned = count(learn, judge_on)
+    baselines = fit_baselines(learn, columns, _judgeable(held_out, ends))
+    with registry.start_run() as run_id:
+        bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], report_progress)
+        predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
+        resamples = settings.training.bootstrap
+        results = _judge_all(predicted, baselines, resamples, report_progress)
+        verdict = _against_champion(registry, features, bundle, predicted, resamples)
+        by_segment = _judge_segments(predicted, bundle.headline, resamples)
+        notes = caveats(settings.training.horizons, learn, held_out, results, bundle)
+        report_progress("recording", 0.0)
+        number = registry.register(bundle)
+        counts = count(learn, held_out)
         report = TrainReport(
-            run_id, bundle.version, number, verdict, dates, learned, results, by_segment, notes
+            run_id, bundle.version, number, verdict, dates, counts, results, by_segment, notes
         )
-        _record(settings, tables, features, bundle, baselines, judged, report)
+        _record(settings.public(), tables, features, bundle, baselines, predicted, report)
     if verdict.promoted:
-        tracking.set_champion(settings, number)
-    tell("recording", 1.0)
+        registry.set_champion(number)
+    report_progress("recording", 1.0)
     return report
 
 
@@ -82,14 +85,18 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
 def _split_by_time(
     settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
 ) -> tuple[Examples, Examples]:
-    chosen = settings.snapshots
-    learn = make_examples(settings, tables, features, dates.train, dates.train_known_at, chosen.train_where)
-    judge_on = make_examples(settings, tables, features, dates.test, tables.until, chosen.test_where)
-    return learn, judge_on
+    """Return the training and the held-out examples, each with the labels known at its own time."""
+    chosen, churn = settings.snapshots, settings.churn
+    with open_database(settings) as database:
+        learn = make_examples(
+            database, churn, tables, features, dates.train, dates.train_known_at, chosen.train_where
+        )
+        held_out = make_examples(database, churn, tables, features, dates.test, tables.until, chosen.test_where)
+    return learn, held_out
 
 
-def _refuse_thin(learn: Examples, settings: Settings) -> None:
-    churners, needed = learn.churners(), settings.training.min_churners
+def _refuse_thin(learn: Examples, needed: int) -> None:
+    churners = learn.churners()
     if churners < needed:
         raise ModelRefusal(
             f"{churners} accounts were seen to churn before the test, and a model needs at least {needed} "
@@ -98,8 +105,8 @@ def _refuse_thin(learn: Examples, settings: Settings) -> None:
         )
 
 
-def _judgeable(judge_on: Examples, ends: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(end for end in ends if judge_on.outcomes.matured(end).any())
+def _judgeable(held_out: Examples, ends: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(end for end in ends if held_out.outcomes.matured(end).any())
 
 
 def _fit(
@@ -109,13 +116,13 @@ def _fit(
     columns: tuple[ModelColumn, ...],
     ends: tuple[int, ...],
     version: str,
-    tell: Progress,
+    report_progress: Progress,
 ) -> Bundle:
     season = knows_seasons(learn)
     rows = person_periods(learn, columns, ends, season)
     causes = fit_hazards(
         rows, column_names(columns), ends, settings.training, settings.engine.threads,
-        lambda share: tell("training", share),
+        lambda share: report_progress("training", share),
     )  # fmt: skip
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     return Bundle(
@@ -132,37 +139,42 @@ def _fit(
 
 
 def _judge_all(
-    settings: Settings, judged: HeldOutPredictions, baselines: dict[int, tuple[Baseline, ...]], tell: Progress
+    predicted: HeldOutPredictions,
+    baselines: dict[int, tuple[Baseline, ...]],
+    resamples: int,
+    report_progress: Progress,
 ) -> tuple[Result, ...]:
-    """Judge the model and its baselines at every horizon that matured in the test."""
+    """Evaluate the model and its baselines at every horizon that has matured in the held-out test."""
     results = []
-    for position, horizon in enumerate(judged.ends):
-        matured, p = judged.matured(horizon)
+    for position, horizon in enumerate(predicted.ends):
+        matured, p = predicted.matured(horizon)
         if len(matured):
-            on = _judged(matured, horizon)
-            results.append(judge(MODEL, horizon, p, on, settings.training.bootstrap))
+            labels = _judged(matured, horizon)
+            results.append(judge(MODEL, horizon, p, labels, resamples))
             for baseline in baselines.get(horizon, ()):
                 p = baseline.probability(matured.rows, horizon)
-                results.append(judge(baseline.name, horizon, p, on, settings.training.bootstrap))
-        tell("judging", (position + 1) / len(judged.ends))
+                results.append(judge(baseline.name, horizon, p, labels, resamples))
+        report_progress("judging", (position + 1) / len(predicted.ends))
     return tuple(results)
 
 
-def _judge_segments(settings: Settings, headline: int, judged: HeldOutPredictions) -> dict[str, Result]:
-    """Judge the model inside each segment, at the headline horizon, where it has churners enough."""
-    matured, p = judged.matured(headline)
-    found = {}
+def _judge_segments(predicted: HeldOutPredictions, headline: int, resamples: int) -> dict[str, Result]:
+    """Evaluate the model inside each segment that has enough churners, at the headline horizon."""
+    matured, p = predicted.matured(headline)
+    results = {}
     for name, mask in segments(matured.rows).items():
-        on = _judged(matured.take(mask), headline)
-        if on.churned.sum() >= FEW_CHURNERS and not on.churned.all():
-            found[name] = judge(MODEL, headline, p[mask], on, settings.training.bootstrap)
-    return found
+        labels = _judged(matured.take(mask), headline)
+        if labels.churned.sum() >= FEW_CHURNERS and not labels.churned.all():
+            results[name] = judge(MODEL, headline, p[mask], labels, resamples)
+    return results
 
 
-def _against_champion(settings: Settings, features: FeatureTable, bundle: Bundle, judged: HeldOutPredictions) -> Verdict:
-    """Compare with the champion; one that can no longer serve is replaced without a contest."""
+def _against_champion(
+    registry: Registry, features: FeatureTable, bundle: Bundle, predicted: HeldOutPredictions, resamples: int
+) -> Verdict:
+    """Compare with the champion on the held-out test; a champion that can no longer serve is simply replaced."""
     try:
-        champion = tracking.champion(settings)
+        champion = registry.champion()
     except ModelRefusal as unreadable:
         return Verdict(True, f"It replaces a champion that cannot be read: {unreadable}")
     if champion is None:
@@ -170,33 +182,33 @@ def _against_champion(settings: Settings, features: FeatureTable, bundle: Bundle
     rival = champion.bundle
     if rival.changed(features.catalogue.columns) or rival.headline != bundle.headline:
         return Verdict(True, "It replaces a champion made for other features or another horizon.")
-    matured, p = judged.matured(bundle.headline)
+    matured, p = predicted.matured(bundle.headline)
     if not len(matured):
-        return Verdict(False, "The champion stays: nothing in this test can tell the two apart.")
+        return Verdict(False, "The champion stays: no held-out window has matured to compare the two on.")
     theirs = rival.probability(matured.rows)[:, rival.ends.index(rival.headline)]
-    return decide(p, theirs, _judged(matured, bundle.headline), settings.training.bootstrap)
+    return decide(p, theirs, _judged(matured, bundle.headline), resamples)
 
 
 def _judged(examples: Examples, horizon: int) -> Judged:
     return Judged(examples.outcomes.churned(horizon), examples.accounts)
 
 
-# --- what is kept ----------------------------------------------------------------------------
+# --- the record in MLflow --------------------------------------------------------------------
 
 
 def _record(
-    settings: Settings,
+    settings: dict[str, object],
     tables: Tables,
     features: FeatureTable,
     bundle: Bundle,
     baselines: dict[int, tuple[Baseline, ...]],
-    judged: HeldOutPredictions,
+    predicted: HeldOutPredictions,
     report: TrainReport,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        tracking.log_record(
-            tracking.Record(
-                parameters=_flat(settings.public()) | report.learned,
+        log_record(
+            Record(
+                parameters=_flat(settings) | report.learned,
                 tags={
                     "data_fingerprint": tables.fingerprint,
                     "catalogue": features.catalogue.id,
@@ -204,15 +216,15 @@ def _record(
                     "verdict": report.verdict.text,
                 },
                 metrics=named_metrics(report.results),
-                files=_plots(Path(folder), bundle.headline, baselines, judged),
+                files=_plots(Path(folder), bundle.headline, baselines, predicted),
             )
         )
 
 
 def _plots(
-    folder: Path, horizon: int, baselines: dict[int, tuple[Baseline, ...]], judged: HeldOutPredictions
+    folder: Path, horizon: int, baselines: dict[int, tuple[Baseline, ...]], predicted: HeldOutPredictions
 ) -> tuple[Path, ...]:
-    matured, p = judged.matured(horizon)
+    matured, p = predicted.matured(horizon)
     churned = matured.outcomes.churned(horizon)
     if not churned.any():
         return ()

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from undertow.features.build import FeatureTable, build_features
 from undertow.features.catalogue.cards import Feature
-from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, run
+from undertow.features.engines.duckdb import Connection, InDuckDB, quoted, run
 from undertow.features.errors import SourceError
 from undertow.features.replay.replay import (
     Comparison,
@@ -26,12 +26,12 @@ from undertow.features.replay.replay import (
     count_rows,
     differences,
     grouped,
-    known_rows,
     population_findings,
+    rows_recorded_by,
 )
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
-from undertow.features.sources.load import load_tables, selects_id
+from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import SUMMARY, Progress, Tables, read_version
 from undertow.features.tables import TABLES, Table
 
@@ -45,11 +45,10 @@ class OlderRecord:
     until: datetime
 
 
-def kept_records(settings: Settings, tables: Tables) -> list[OlderRecord]:
+def kept_records(root: Path, selects: str, tables: Tables) -> list[OlderRecord]:
     """Return the versions of the tables that are still in the store and end earlier, oldest first."""
-    root = settings.store_path("tables")
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    found = [_read_kept(settings, folder) for folder in folders if folder != tables.folder]
+    found = [_read_kept(folder, selects) for folder in folders if folder != tables.folder]
     older = [kept for kept in found if kept is not None and kept.until < tables.until]
     return [
         OlderRecord(f"what was read when the rows ended on {kept.until:%Y-%m-%d}", kept, kept.until)
@@ -57,10 +56,10 @@ def kept_records(settings: Settings, tables: Tables) -> list[OlderRecord]:
     ]
 
 
-def _read_kept(settings: Settings, folder: Path) -> Tables | None:
+def _read_kept(folder: Path, selects: str) -> Tables | None:
     """Return a version of the tables, or None where another release or other SELECTs wrote it."""
     try:
-        if json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["selects"] != selects_id(settings):
+        if json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["selects"] != selects:
             return None
         kept = read_version(folder)
     except (OSError, KeyError, TypeError, ValueError):
@@ -110,7 +109,7 @@ def moved_files(settings: Settings, folder: Path) -> dict[str, str]:
 
 
 def against(
-    settings: Settings,
+    connection: Connection,
     elsewhere: Settings,
     tables: Tables,
     features: FeatureTable,
@@ -124,21 +123,22 @@ def against(
     covered = [as_of for as_of in features.as_ofs if as_of <= older.until]
     then = build_features(elsewhere, older.tables, covered, progress)
     found = compare("older record", older.name, then.read(), features, covered)
-    return found, tuple(older_findings(found, changed_rows(settings, tables, older)))
+    return found, tuple(older_findings(found, changed_rows(connection, tables, older)))
 
 
-def changed_rows(settings: Settings, tables: Tables, older: OlderRecord) -> dict[str, list[str]]:
-    """Return table -> what was done to rows that the older record had or should have had, in words."""
-    both = [name for name in tables.present if name in older.tables.present]
-    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-        found = {}
-        for name in both:
-            for side, record in (("then_", older.tables), ("now_", tables)):
-                open_tables(InDuckDB(connection), replace(record, reports=(record.report(name),)))
-                known = known_rows(TABLES[name], older.until)
-                run(connection, f"CREATE OR REPLACE TEMP TABLE {side} AS {known}", name)
-            found[name] = _changes(connection, TABLES[name])
-    return {name: changes for name, changes in found.items() if changes}
+def changed_rows(connection: Connection, tables: Tables, older: OlderRecord) -> dict[str, list[str]]:
+    """Return table -> what was done since to rows that the older record had or should have had, in words.
+
+    `connection`: a DuckDB connection in which the tables' names may be replaced.
+    """
+    changed = {}
+    for name in [name for name in tables.present if name in older.tables.present]:
+        for side, record in (("then_", older.tables), ("now_", tables)):
+            open_tables(InDuckDB(connection), replace(record, reports=(record.report(name),)))
+            recorded = rows_recorded_by(TABLES[name], older.until)
+            run(connection, f"CREATE OR REPLACE TEMP TABLE {side} AS {recorded}", name)
+        changed[name] = _changes(connection, TABLES[name])
+    return {name: changes for name, changes in changed.items() if changes}
 
 
 def _changes(connection: Connection, table: Table) -> list[str]:

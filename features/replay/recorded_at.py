@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, quoted, rows
+from undertow.features.engines.duckdb import Connection, InDuckDB, quoted, rows
 from undertow.features.replay.replay import SET_AHEAD, Finding
-from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES, Table
@@ -33,24 +33,28 @@ class Recording:
         return self.by is not None and self.share < 1
 
 
-def recordings(settings: Settings, tables: Tables) -> list[Recording]:
-    """Return, for each table (and for ends of subscriptions), whether it says when rows were written."""
-    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-        open_tables(InDuckDB(connection), tables)
-        found = [_recording(connection, TABLES[name]) for name in tables.present]
-        if "subscriptions" in tables.present:
-            found.append(_share(connection, "subscriptions", "end_recorded_at", "ended_at"))
-    return found
+def recordings(connection: Connection, tables: Tables) -> list[Recording]:
+    """Return, for each table and for the ends of subscriptions, whether the source states when rows were recorded.
+
+    `connection`: a DuckDB connection in which the tables are opened under their names.
+    """
+    open_tables(InDuckDB(connection), tables)
+    per_table = [_recording(connection, TABLES[name]) for name in tables.present]
+    if "subscriptions" in tables.present:
+        per_table.append(_share(connection, "subscriptions", "end_recorded_at", "ended_at"))
+    return per_table
 
 
-def recording_findings(settings: Settings, tables: Tables) -> list[Finding]:
-    """Return what is to be said of the times in the record: early ones fail, unstated ones are a warning."""
-    unstated = [recording for recording in recordings(settings, tables) if not recording.is_stated and recording.rows]
-    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-        open_tables(InDuckDB(connection), tables)
-        found = [one for name in tables.present for one in _early_times(connection, TABLES[name])]
-        found += _definitions(connection) if "events" in tables.present else []
-    return found + _unstated_findings(unstated)
+def recording_findings(
+    connection: Connection, tables: Tables, stated: Sequence[Recording]
+) -> list[Finding]:
+    """Return findings on recorded_at: values recorded before they happened fail, unstated times are a warning.
+
+    `stated`: what `recordings` returned for the same tables, which it left open in `connection`.
+    """
+    findings = [one for name in tables.present for one in _early_times(connection, TABLES[name])]
+    findings += _definitions(connection) if "events" in tables.present else []
+    return findings + _unstated_findings([each for each in stated if not each.is_stated and each.rows])
 
 
 def _recording(connection: Connection, table: Table) -> Recording:

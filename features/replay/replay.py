@@ -142,11 +142,11 @@ def tables_as_of(connection: Connection, tables: Tables, as_of: datetime, folder
     folder.mkdir(parents=True, exist_ok=True)
     for name in tables.present:
         path = literal(str(folder / f"{name}.parquet"))
-        run(connection, f"COPY ({known_rows(TABLES[name], as_of)}) TO {path} (FORMAT parquet)", name)
+        run(connection, f"COPY ({rows_recorded_by(TABLES[name], as_of)}) TO {path} (FORMAT parquet)", name)
     return kept
 
 
-def known_rows(table: Table, as_of: datetime) -> str:
+def rows_recorded_by(table: Table, as_of: datetime) -> str:
     """Return the SELECT of a table's rows as its books stood at as_of."""
     moment = f"TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S}'"
     clocks = [table.happened_at] + ["recorded_at"] * (table.column("recorded_at") is not None)

@@ -123,7 +123,7 @@ def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) ->
     settings = load_settings(project)
     with console.progress() as tell:
         tables = load_tables(settings, _now(), tell)
-        built = build_features(settings, tables, [as_of] if as_of else calendar(settings, tables), tell)
+        built = build_features(settings, tables, [as_of] if as_of else calendar(settings.snapshots, tables), tell)
     if json:
         console.print_json(built.as_json())
     else:

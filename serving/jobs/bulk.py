@@ -1,7 +1,7 @@
-"""Probabilities of everybody, by the million: Parquet by as_of, without reasons or money.
+"""Batch scoring at scale: churn probabilities only, without reasons or CLV, as Parquet partitioned by as_of.
 
-On Spark the registered model runs inside the cluster (`mlflow.pyfunc.spark_udf`); elsewhere the bundle runs
-here, in batches. Both say the same.
+On Spark the registered model runs inside the cluster (`mlflow.pyfunc.spark_udf`); elsewhere the bundle runs in this
+process, in batches. Both give the same probabilities.
 """
 
 from __future__ import annotations
@@ -16,22 +16,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.build import FeatureTable, build_features
 from undertow.features.engines.duckdb import literal
 from undertow.features.engines.spark import open_spark
-from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress
 from undertow.features.versions import WRITING, remove_unfinished
-from undertow.training.registry import tracking
+from undertow.serving.jobs.prepare import Prepared, prepare
+from undertow.training.registry.tracking import open_registry
 
 BATCH = 10_000  # rows
 
 
 @dataclass(frozen=True)
 class BulkReport:
-    """What was written: `folder`/as_of=<day>/ holds account_id and p_<horizon> of `accounts` accounts."""
+    """What was written: `folder`/as_of=<day>/ holds account_id and p_<horizon> for `accounts` accounts."""
 
     folder: Path
     as_of: datetime
@@ -53,25 +51,25 @@ def score_in_bulk(
 ) -> BulkReport:
     """Write the champion's probabilities for every account at risk at `as_of` (the end of the rows, unless given).
 
-    What was there for that as_of is replaced, whole. Raises ModelRefusal before there is a champion, or
-    where the features are others now than those it learned from.
+    An earlier result for that as_of is replaced as a whole. Raises ModelRefusal while there is no champion, or where
+    its features have changed since it was trained.
     """
-    champion = tracking.champion(settings)
-    if champion is None:
-        raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
-    tables = load_tables(settings, now, progress)
-    moment = as_of or tables.until
-    built = build_features(settings, tables, [moment], progress)
-    champion.bundle.refuse_other_features(built.catalogue.columns)
-    write = _on_spark if settings.engine.kind == "spark" else _here
+    ready = prepare(settings, now, as_of, progress)
     root = settings.store_path("probabilities")
-    folder = _publish(root, built.path(moment).name, lambda into: write(settings, champion, built, moment, into))
+
+    def write(folder: Path) -> None:
+        if settings.engine.kind == "spark":
+            _on_spark(settings, ready, folder)
+        else:
+            _here(ready, folder)
+
+    folder = _publish(root, ready.features.path(ready.as_of).name, write)
     accounts = sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
-    return BulkReport(root, moment, accounts, f"{settings.name} v{champion.number} ({champion.bundle.version})")
+    return BulkReport(root, ready.as_of, accounts, ready.version)
 
 
 def _publish(root: Path, name: str, write: Callable[[Path], None]) -> Path:
-    """Let `write` fill a hidden folder, and put it where the old one of that name was."""
+    """Have `write` fill a hidden folder, then replace the folder of that name with it."""
     root.mkdir(parents=True, exist_ok=True)
     remove_unfinished(root)
     unfinished, final = root / f"{WRITING}{name}-{os.getpid()}", root / name
@@ -84,31 +82,27 @@ def _publish(root: Path, name: str, write: Callable[[Path], None]) -> Path:
     return final
 
 
-def _here(
-    settings: Settings, champion: tracking.Registered, built: FeatureTable, as_of: datetime, folder: Path
-) -> None:
-    rows, bundle = built.read([as_of]), champion.bundle
-    into = folder / built.path(as_of).name
+def _here(ready: Prepared, folder: Path) -> None:
+    rows, bundle = ready.features.read([ready.as_of]), ready.bundle
+    into = folder / ready.features.path(ready.as_of).name
     into.mkdir(parents=True)
     names = [f"p_{horizon}" for horizon in bundle.horizons]
     schema = pa.schema([("account_id", pa.string()), *((name, pa.float64()) for name in names)])
     with pq.ParquetWriter(into / "probabilities.parquet", schema) as writer:
         for start in range(0, rows.num_rows, BATCH):
-            some = rows.slice(start, BATCH)
-            found = bundle.probability(some)
-            writer.write_table(pa.table([some["account_id"], *found.T], schema=schema))
+            batch = rows.slice(start, BATCH)
+            probability = bundle.probability(batch)
+            writer.write_table(pa.table([batch["account_id"], *probability.T], schema=schema))
 
 
-def _on_spark(
-    settings: Settings, champion: tracking.Registered, built: FeatureTable, as_of: datetime, folder: Path
-) -> None:
-    names = ", ".join(f"`{column.name}`" for column in champion.bundle.columns)
-    outputs = ", ".join(f"found.p_{horizon}" for horizon in champion.bundle.horizons)
-    moment = f"TIMESTAMP {literal(f'{as_of:%Y-%m-%d}')}"
-    asked = f"SELECT account_id, as_of, undertow_probability(struct(as_of, {names})) AS found FROM rows_to_score"
+def _on_spark(settings: Settings, ready: Prepared, folder: Path) -> None:
+    names = ", ".join(f"`{column.name}`" for column in ready.bundle.columns)
+    outputs = ", ".join(f"scored.p_{horizon}" for horizon in ready.bundle.horizons)
+    as_of = f"TIMESTAMP {literal(f'{ready.as_of:%Y-%m-%d}')}"
+    scored = f"SELECT account_id, as_of, undertow_probability(struct(as_of, {names})) AS scored FROM rows_to_score"
     with open_spark(settings.spark) as database:
-        database.open_table("features_of_day", sorted(built.path(as_of).glob("*.parquet")))
-        database.create_view("rows_to_score", f"SELECT *, {moment} AS as_of FROM features_of_day", "scoring")
-        udf = tracking.spark_udf(settings, champion, database.session)
+        database.open_table("features_of_day", sorted(ready.features.path(ready.as_of).glob("*.parquet")))
+        database.create_view("rows_to_score", f"SELECT *, {as_of} AS as_of FROM features_of_day", "scoring")
+        udf = open_registry(settings).spark_udf(ready.champion, database.session)
         database.session.udf.register("undertow_probability", udf)
-        database.write(f"SELECT account_id, as_of, {outputs} FROM ({asked})", folder, "scoring")
+        database.write(f"SELECT account_id, as_of, {outputs} FROM ({scored})", folder, "scoring")

@@ -1,32 +1,28 @@
-"""The scoring job: every account at risk, scored, explained, and published as one whole."""
+"""The scoring job: score every account at risk, explain each score, and publish the list atomically."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.build import build_features
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress
 from undertow.features.versions import publish
+from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.drivers.associated import drivers
-from undertow.training.registry import tracking
 
-BATCH = 500  # accounts scored at once, so that progress can be told
+BATCH = 500  # accounts scored at once, so that progress can be shown
 
 
 @dataclass(frozen=True)
@@ -52,52 +48,38 @@ def score(
     as_of: datetime | None = None,
     progress: Progress | None = None,
 ) -> ScoreReport:
-    """Score every account at risk at `as_of` (the end of the rows, unless given) and publish.
+    """Score every account at risk at `as_of` (the end of the rows, unless given) and publish the list.
 
-    Raises ModelRefusal before there is a champion. The old list stays until the new one is whole.
+    Raises ModelRefusal while there is no champion, or where nobody is at risk. Readers see the old list until the
+    new one is complete.
     """
-    champion = tracking.champion(settings)
-    if champion is None:
-        raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
-    tables = load_tables(settings, now, progress)
-    moment = as_of or tables.until
-    built = build_features(settings, tables, [moment], progress)
-    champion.bundle.refuse_other_features(built.catalogue.columns)
-    rows = built.read()
+    ready = prepare(settings, now, as_of, progress)
+    bundle, as_of = ready.bundle, ready.as_of
+    rows = ready.features.read()
     if rows.num_rows == 0:
-        raise ModelRefusal(f"Nobody is at risk at {moment:%Y-%m-%d}: no account has MRR above 0 then.")
-    scores = _in_batches(champion.bundle, rows, progress)
-    run_id = f"{moment:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
-    version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
-    table = scores_table(settings, tables, champion.bundle, rows, scores, version)
-    notes = _notes(champion.bundle, rows, moment)
-    manifest = _manifest(settings, champion.bundle, table, run_id, now, moment, version, notes)
+        raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account has MRR above 0 then.")
+    scores = _in_batches(bundle, rows, progress)
+    run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
+    table = scores_table(settings.value.currency, ready.tables, bundle, rows, scores, ready.version)
+    notes = _notes(bundle, rows, as_of)
+    manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
+    overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
 
     def write(folder: Path) -> None:
-        segments = rows["segment"].to_pylist()
-        found = drivers(champion.bundle, scores, segments, f"{moment:%Y-%m-%d}")
-        _write_run(folder, table, feature_columns(champion.bundle, rows), found, manifest, champion.bundle)
+        _write_run(folder, table, feature_columns(bundle, rows), overview, manifest, bundle)
 
     folder = publish(settings.store_path("scores"), run_id, write)
     at_risk = float(scores.value_at_risk.sum())
-    return ScoreReport(run_id, folder, moment, rows.num_rows, at_risk, version, notes)
+    return ScoreReport(run_id, folder, as_of, rows.num_rows, at_risk, ready.version, notes)
 
 
-def _in_batches(
-    bundle: Bundle, rows: pa.Table, progress: Progress | None
-) -> Scores:
+def _in_batches(bundle: Bundle, rows: pa.Table, progress: Progress | None) -> Scores:
     parts = []
     for start in range(0, rows.num_rows, BATCH):
         parts.append(bundle.score(rows.slice(start, BATCH)))
         if progress:
             progress("scoring", min(1.0, (start + BATCH) / rows.num_rows))
-    joined: dict[str, Any] = {
-        field.name: np.concatenate([getattr(part, field.name) for part in parts])
-        if isinstance(getattr(parts[0], field.name), np.ndarray)
-        else getattr(parts[0], field.name)
-        for field in fields(Scores)
-    }
-    return Scores(**joined)
+    return Scores.join(parts)
 
 
 def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
@@ -115,25 +97,18 @@ def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
 
 
 def _manifest(
-    settings: Settings,
-    bundle: Bundle,
-    table: pa.Table,
-    run_id: str,
-    now: datetime,
-    as_of: datetime,
-    version: str,
-    notes: Sequence[str],
+    settings: Settings, ready: Prepared, accounts: int, run_id: str, now: datetime, notes: Sequence[str]
 ) -> dict[str, object]:
     return {
         "run_id": run_id,
         "project": settings.name,
-        "as_of": f"{as_of:%Y-%m-%d}",
+        "as_of": f"{ready.as_of:%Y-%m-%d}",
         "published_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "model_version": version,
-        "trained_until": bundle.trained_until,
-        "accounts": table.num_rows,
-        "horizons": bundle.ends,
-        "headline": bundle.headline,
+        "model_version": ready.version,
+        "trained_until": ready.bundle.trained_until,
+        "accounts": accounts,
+        "horizons": ready.bundle.ends,
+        "headline": ready.bundle.headline,
         "currency": settings.value.currency,
         "value_months": settings.value.months,
         "families": FAMILIES,
@@ -145,13 +120,13 @@ def _write_run(
     folder: Path,
     table: pa.Table,
     features: pa.Table,
-    found: dict[str, object],
+    overview: dict[str, object],
     manifest: dict[str, object],
     bundle: Bundle,
 ) -> None:
     pq.write_table(table, folder / "scores.parquet")
     pq.write_table(features, folder / "features.parquet")
     bundle.save(folder / "bundle")
-    for name, content in (("drivers.json", found), ("manifest.json", manifest)):
+    for name, content in (("drivers.json", overview), ("manifest.json", manifest)):
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / name).write_text(text, encoding="utf-8")

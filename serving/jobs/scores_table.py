@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.catalogue.cards import FAMILIES
-from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Tables
 from undertow.serving.jobs.reasons import reason_text, reasons_of
 from undertow.serving.published.answers import Reason
@@ -45,7 +44,7 @@ TOP_FEATURES = pa.list_(
 
 
 def scores_table(
-    settings: Settings, tables: Tables, bundle: Bundle, rows: pa.Table, scores: Scores, version: str
+    currency: str, tables: Tables, bundle: Bundle, rows: pa.Table, scores: Scores, version: str
 ) -> pa.Table:
     """Return one row an account, by value at risk from the highest; the account's id breaks ties."""
     facts = _account_facts(tables, rows)
@@ -62,7 +61,7 @@ def scores_table(
         **facts,
         "as_of": rows["as_of"],
         "mrr": rows["mrr"],
-        "currency": [settings.value.currency] * rows.num_rows,
+        "currency": [currency] * rows.num_rows,
         "tenure_days": rows["tenure_days"],
         "renews_at": pa.array(renews, pa.timestamp("us")),
         "cause": [CAUSES[int(which)] for which in likelier],

@@ -16,6 +16,7 @@ from tests.tables_by_hand import Row, write_tables
 from undertow.features.build import FeatureTable
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.connectors import write_project
+from undertow.features.engines.database import open_database
 from undertow.features.engines.duckdb import InDuckDB, open_duckdb
 from undertow.features.settings import (
     FILE_NAME,
@@ -31,7 +32,7 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes
 from undertow.training.examples.split import Examples
-from undertow.training.registry import tracking
+from undertow.training.registry.tracking import open_registry
 from undertow.training.train import train
 
 NOW = datetime(2024, 7, 2, 4)
@@ -69,7 +70,8 @@ def futures(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
         given = {"subscriptions": numbered, **({} if payments is None else {"payments": payments})}
         tables = write_tables(folder, given, datetime(2023, 1, 1), datetime(2025, 1, 1))
         features = _population(folder, tables, as_of)
-        found = observe_outcomes(settings, tables, features, [as_of], known_at)
+        with open_database(settings) as database:
+            found = observe_outcomes(database, settings.churn, tables, features, [as_of], known_at)
         return dict(zip(features.read()["account_id"].to_pylist(), _futures(found), strict=True))
 
     return observe
@@ -142,7 +144,7 @@ def report(trained: tuple[Settings, TrainReport]) -> TrainReport:
 @pytest.fixture(scope="session")
 def bundle(world: Settings) -> Bundle:
     """The champion of the trained world."""
-    champion = tracking.champion(world)
+    champion = open_registry(world).champion()
     assert champion is not None
     return champion.bundle
 

@@ -110,7 +110,7 @@ def business_numbers(
     cards = [card for card in asked if card.name not in left_out]
     with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
         open_tables(InDuckDB(connection), tables, {"events": spans[0].starts - VISIT})
-        make_relations(connection, settings, tables, spans, by, cards)
+        make_relations(connection, settings.churn, tables, spans, by, cards)
         found = measure(connection, cards)
         groups = _groups(connection, found, by, tables)
     left_out |= {card.name: why for card in cards if (why := _unmeasured(card, found))}

@@ -15,7 +15,7 @@ from typing import Literal
 
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.duckdb import Connection, InDuckDB, rows, run
-from undertow.features.settings import Settings
+from undertow.features.settings import Churn
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES
 from undertow.training.business_metrics.metrics import FlatValue, Metric, Quantile, Rate, Total, choose
@@ -116,7 +116,7 @@ MERGED_AWAY = """
 
 def make_relations(
     connection: Connection,
-    settings: Settings,
+    churn: Churn,
     tables: Tables,
     months: Sequence[Month],
     by: By | None,
@@ -140,7 +140,7 @@ def make_relations(
             run(connection, f"CREATE TEMP VIEW known_{table} AS {known}", table)
     for name in sorted({_measure_of(card).rows for card in _with_parts(cards)}):
         if name == "paid_spells":
-            make_spells(InDuckDB(connection), settings, tables, tables.until)
+            make_spells(InDuckDB(connection), churn, tables, tables.until)
         select = f"SELECT r.*, {group} AS grp FROM ({RELATIONS[name].format(**span)}) AS r {joined} {kept}"
         run(connection, f"CREATE TEMP VIEW {name} AS {select}", name)
 

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
@@ -47,28 +46,28 @@ class TrainReport:
         }
 
 
-def count(learn: Examples, judge_on: Examples) -> dict[str, int]:
+def count(learn: Examples, held_out: Examples) -> dict[str, int]:
     """Return how much there was to learn from and to be judged on."""
     return {
         "train_snapshots": len(learn),
         "train_accounts": len(np.unique(learn.accounts)),
         "train_churners": learn.churners(),
-        "test_snapshots": len(judge_on),
-        "test_churners": judge_on.churners(),
+        "test_snapshots": len(held_out),
+        "test_churners": held_out.churners(),
     }
 
 
 def caveats(
-    settings: Settings, learn: Examples, judge_on: Examples, results: tuple[Result, ...], bundle: Bundle
+    horizons: tuple[int, ...], learn: Examples, held_out: Examples, results: tuple[Result, ...], bundle: Bundle
 ) -> tuple[str, ...]:
     """Return what a reader must know before trusting the numbers."""
     notes = []
     if learn.churners() < THIN:
         notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
-    for horizon in settings.training.horizons:
+    for horizon in horizons:
         if horizon not in bundle.ends:
             notes.append(f"{horizon} days: not enough followed history to learn from, so it is not served.")
-        elif not judge_on.outcomes.matured(horizon).any():
+        elif not held_out.outcomes.matured(horizon).any():
             notes.append(f"{horizon} days: not judged, the window after the test has not matured.")
     for model in bundle.causes:
         if not model.boosters:

@@ -1,8 +1,8 @@
-"""What happened next. The only place that looks ahead of as_of.
+"""Labels: what happened to each account after its as_of. The only module that looks ahead of as_of.
 
-An account churns when its MRR goes from above 0 to 0 and does not return within `grace_days`
-(Stripe's subscriber churn, with a grace period). Its paid time is cut into spells; a spell that
-ended for a neutral reason, such as a completed course, is no churn: the account had its whole chance.
+An account churns when its MRR goes from above 0 to 0 and does not return within `grace_days` (Stripe's subscriber
+churn, with a grace period). Its paid time is cut into spells; a spell that ended for a neutral reason, such as a
+completed course, is not churn: the account had its whole chance to churn and did not.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from undertow.features.build import FeatureTable
 from undertow.features.compiler.point_in_time import known_rows
-from undertow.features.engines.database import Database, open_database
+from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import literal
-from undertow.features.settings import Settings
+from undertow.features.settings import Churn
 from undertow.features.snapshots import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.sources.merges import MERGED
@@ -30,14 +30,14 @@ CAUSES = (VOLUNTARY, INVOLUNTARY)
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What is known of each snapshot's future, row by row with the feature table.
+    """The labels of n snapshots, row by row with the feature table; arrays of shape (n,).
 
-    `followed_days`: float, days after as_of that have been fully observed; a period that ends
-    later tells nothing. `churn_days`: float, days from as_of to churn, in [0, followed_days);
-    nan where none was seen. `neutral_days`: the same for an end that is no churn, after which the
-    account can no longer churn. `cause`: "voluntary", "involuntary" or "" where no churn was seen.
-    `gone`: bool, the account had already ended at as_of and it was only booked later; such rows
-    are for no model to learn from.
+    `followed_days`: float, days after as_of that have been fully observed; a period that ends later gives no label.
+    `churn_days`: float, days from as_of to churn, in [0, followed_days); NaN where none was observed.
+    `neutral_days`: the same for an end that is not churn, after which the account can no longer churn.
+    `cause`: "voluntary", "involuntary", or "" where no churn was observed.
+    `gone`: bool, the account had already ended at as_of and the end was only recorded later; no model may learn
+    from such a row.
     """
 
     followed_days: np.ndarray
@@ -48,7 +48,7 @@ class Outcomes:
 
     @property
     def left_days(self) -> np.ndarray:
-        """Return float, shape (n,): days to the end of whatever kind; nan where none was seen."""
+        """Return float, shape (n,): days to an end of either kind; NaN where none was observed."""
         return np.fmin(self.churn_days, self.neutral_days)
 
     def churned(self, horizon: int, cause: str | None = None) -> np.ndarray:
@@ -59,7 +59,7 @@ class Outcomes:
     def matured(self, horizon: int) -> np.ndarray:
         """Return bool, shape (n,): the whole window `[as_of, as_of + horizon)` was observed.
 
-        Who ended for a neutral reason inside it has had the whole chance to churn, and did not.
+        A neutral end inside the window counts as observed: the account did not churn.
         """
         return (self.followed_days >= horizon) & ~self.gone
 
@@ -71,49 +71,49 @@ class Outcomes:
 
 
 def observe_outcomes(
-    settings: Settings, tables: Tables, features: FeatureTable, as_ofs: Sequence[datetime], known_at: datetime
-) -> Outcomes:
-    """Return what was known at `known_at` of the futures of these snapshots.
+    database: Database, churn: Churn, tables: Tables, features: FeatureTable, as_ofs: Sequence[datetime],
+    known_at: datetime,
+) -> Outcomes:  # fmt: skip
+    """Return the labels of these snapshots as known at `known_at`.
 
-    Only rows recorded before `known_at` are read, and the last `grace_days` are not judged: whoever
-    left then may still return.
+    Only rows recorded before `known_at` are read, and the last `grace_days` give no label: an account that
+    stopped paying then may still return.
     """
     snapshots = features.read(as_ofs).select(["account_id", "as_of"])
-    with open_database(settings) as database:
-        open_tables(database, tables)
-        make_spells(database, settings, tables, known_at)
-        numbered = snapshots.append_column("row", pa.array(range(snapshots.num_rows), pa.int64()))
-        database.register("snapshots", numbered)
-        found = database.arrow(_JOIN_SPELLS, "outcomes")
-    return _outcomes(found, observed_until(settings, known_at))
+    open_tables(database, tables)
+    make_spells(database, churn, tables, known_at)
+    numbered = snapshots.append_column("row", pa.array(range(snapshots.num_rows), pa.int64()))
+    database.register("snapshots", numbered)
+    ends = database.arrow(_JOIN_SPELLS, "outcomes")
+    return _outcomes(ends, observed_until(churn, known_at))
 
 
-def observed_until(settings: Settings, known_at: datetime) -> datetime:
-    """Return the moment up to which churn can be told from a pause."""
-    return known_at - timedelta(days=settings.churn.grace_days)
+def observed_until(churn: Churn, known_at: datetime) -> datetime:
+    """Return the time up to which churn can be told from a pause: `grace_days` before `known_at`."""
+    return known_at - timedelta(days=churn.grace_days)
 
 
-def make_spells(database: Database, settings: Settings, tables: Tables, known_at: datetime) -> None:
+def make_spells(database: Database, churn: Churn, tables: Tables, known_at: datetime) -> None:
     """Make the table `spells`: (account_id, started_at, ended_at, cause) of unbroken paid time.
 
-    Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and
-    "neutral" where it ended for a reason that is not churn.
+    Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and "neutral" where it
+    ended for a reason that is not churn.
     """
-    grace = f"INTERVAL {settings.churn.grace_days} DAY"
+    grace = f"INTERVAL {churn.grace_days} DAY"
     failed = _NO_PAYMENTS
     if "payments" in tables.present:
         attempts = known_rows("payments", ("account_id", "attempted_at", "succeeded"), known_at, database.dialect)
         failed = _LAST_PAYMENTS.format(known=attempts)
     columns = ("account_id", "started_at", "mrr", "ended_at", "end_reason")
     known = known_rows("subscriptions", columns, known_at, database.dialect)
-    sql = _SPELLS.format(known=known, grace=grace, cause=_cause(settings), failed=failed)
+    sql = _SPELLS.format(known=known, grace=grace, cause=_cause(churn), failed=failed)
     database.create_table("spells", sql, "spells")
 
 
-def _cause(settings: Settings) -> str:
-    """Return the CASE that says why a spell ended; a failed last payment tells where no reason does."""
-    involuntary = _listed(settings.churn.involuntary_reasons)
-    neutral = _listed((*settings.churn.neutral_reasons, MERGED))
+def _cause(churn: Churn) -> str:
+    """Return the SQL CASE for the cause of an end; a failed last payment decides where no reason is given."""
+    involuntary = _sql_list(churn.involuntary_reasons)
+    neutral = _sql_list((*churn.neutral_reasons, MERGED))
     return (
         f"CASE WHEN e.ended_at IS NULL THEN NULL WHEN e.end_reason IN ({neutral}) THEN 'neutral' "
         f"WHEN e.end_reason IN ({involuntary}) THEN '{INVOLUNTARY}' "
@@ -121,7 +121,7 @@ def _cause(settings: Settings) -> str:
     )
 
 
-def _listed(reasons: tuple[str, ...]) -> str:
+def _sql_list(reasons: tuple[str, ...]) -> str:
     return ", ".join(literal(reason) for reason in reasons) or "NULL"
 
 
@@ -186,10 +186,10 @@ ORDER BY n.row
 """
 
 
-def _outcomes(found: pa.Table, observed: datetime) -> Outcomes:
-    as_of = _micros(found["as_of"])
-    ended = _micros(found["ended_at"])
-    cause = np.array([text or "" for text in found["cause"].to_pylist()], dtype=object)
+def _outcomes(ends: pa.Table, observed: datetime) -> Outcomes:
+    as_of = _micros(ends["as_of"])
+    ended = _micros(ends["ended_at"])
+    cause = np.array([text or "" for text in ends["cause"].to_pylist()], dtype=object)
     limit = _days(np.datetime64(observed, "us") - as_of)
     after = _days(ended - as_of)
     seen = ~np.isnat(ended) & (after < limit)
@@ -200,7 +200,7 @@ def _outcomes(found: pa.Table, observed: datetime) -> Outcomes:
         churn_days=np.where(churned, after, np.nan),
         neutral_days=np.where(neutral, after, np.nan),
         cause=np.where(churned, cause, ""),
-        gone=np.isnat(_micros(found["started_at"])),
+        gone=np.isnat(_micros(ends["started_at"])),
     )
 
 

@@ -1,4 +1,4 @@
-"""Snapshots with their outcomes, split by time: train < gap < test."""
+"""Training examples: snapshots with their labels, split by time into train, gap and held-out test."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undertow.features.build import FeatureTable
-from undertow.features.engines.database import open_database
+from undertow.features.engines.database import Database
 from undertow.features.errors import ModelRefusal
-from undertow.features.settings import Settings, midnight
-from undertow.features.snapshots import calendar, open_tables
+from undertow.features.settings import Churn, Settings, midnight
+from undertow.features.snapshots import calendar
 from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 
 
 @dataclass(frozen=True)
 class Dates:
-    """When we look: `train` and `test` as_ofs, and the moment at which training stops knowing.
+    """The as_ofs of the training and the held-out test snapshots.
 
-    Outcomes for training are read as they were known at `train_known_at`, which lies `gap_days`
-    before the first test as_of.
+    `train_known_at`: labels for training are read as known then, `gap_days` before the first test as_of.
     """
 
     train: tuple[datetime, ...]
@@ -39,7 +38,7 @@ class Dates:
 
 @dataclass(frozen=True)
 class Examples:
-    """Feature rows and what came of them; the two go row by row."""
+    """Feature rows and their labels, row by row."""
 
     rows: pa.Table
     outcomes: Outcomes
@@ -54,7 +53,7 @@ class Examples:
         return np.asarray(encoded.indices.to_numpy(zero_copy_only=False))
 
     def churners(self) -> int:
-        """Return how many different accounts were seen to churn."""
+        """Return how many different accounts have a churn label."""
         return len(np.unique(self.accounts[~np.isnan(self.outcomes.churn_days)]))
 
     def take(self, keep: np.ndarray) -> Examples:
@@ -63,18 +62,21 @@ class Examples:
 
 
 def choose_dates(settings: Settings, tables: Tables) -> Dates:
-    """Choose the as_ofs to learn from and to be judged on.
+    """Choose the as_ofs of training and of the held-out test.
 
-    Test: the newest as_of whose headline window has fully matured, unless the settings name some.
-    Raises ModelRefusal, saying how much is missing, where no window has matured on either side.
+    Test: the newest as_of whose headline window has fully matured, unless [snapshots] test lists some. Raises
+    ModelRefusal, saying how much history is missing, where no window has matured on either side.
     """
-    every = calendar(settings, tables)
-    matured = _matured(every, observed_until(settings, tables.until), settings.training.headline)
+    churn, training = settings.churn, settings.training
+    every = calendar(settings.snapshots, tables)
+    matured = _matured(every, observed_until(churn, tables.until), training.headline)
     test = [midnight(day) for day in settings.snapshots.test] or matured[-1:]
-    _refuse_immature(settings, tables, every, matured, test)
-    known_at = min(test) - timedelta(days=settings.training.gap_days)
-    shortest = settings.training.horizons[0]
-    train = _matured(every, observed_until(settings, known_at), shortest)
+    immature = [as_of for as_of in test if as_of not in matured]
+    if immature or not test:
+        raise _immature(max(immature or every[:1], default=tables.until), training.headline, churn, tables.until)
+    known_at = min(test) - timedelta(days=training.gap_days)
+    shortest = training.horizons[0]
+    train = _matured(every, observed_until(churn, known_at), shortest)
     if not train:
         raise ModelRefusal(
             f"No snapshot before {known_at:%Y-%m-%d} has a followed window of {shortest} days to learn "
@@ -84,22 +86,25 @@ def choose_dates(settings: Settings, tables: Tables) -> Dates:
 
 
 def make_examples(
-    settings: Settings,
+    database: Database,
+    churn: Churn,
     tables: Tables,
     features: FeatureTable,
     as_ofs: Sequence[datetime],
     known_at: datetime,
     where: str = "",
 ) -> Examples:
-    """Return the snapshots of these as_ofs with their outcomes as known at `known_at`.
+    """Return the snapshots of these as_ofs with their labels as known at `known_at`.
 
-    `where`: an SQL condition over accounts. Accounts already gone but booked later are left out.
+    `where`: an SQL condition over accounts. Accounts that had already ended, though it was recorded later, are
+    left out.
     """
     rows = features.read(as_ofs)
-    examples = Examples(rows, observe_outcomes(settings, tables, features, as_ofs, known_at))
+    examples = Examples(rows, observe_outcomes(database, churn, tables, features, as_ofs, known_at))
     keep = ~examples.outcomes.gone
     if where:
-        keep &= _accounts_where(settings, tables, where, rows)
+        chosen = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
+        keep &= np.asarray(pc.is_in(rows["account_id"], chosen["account_id"].combine_chunks()).to_numpy())
     return examples.take(keep)
 
 
@@ -109,28 +114,14 @@ def segments(rows: pa.Table) -> dict[str, np.ndarray]:
     return {name: np.asarray(pc.fill_null(pc.equal(rows["segment"], name), False)) for name in sorted(names)}
 
 
-def _accounts_where(settings: Settings, tables: Tables, where: str, rows: pa.Table) -> np.ndarray:
-    with open_database(settings) as database:
-        open_tables(database, tables)
-        found = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
-    return np.asarray(pc.is_in(rows["account_id"], found["account_id"].combine_chunks()).to_numpy())
-
-
 def _matured(as_ofs: Sequence[datetime], observed: datetime, horizon: int) -> list[datetime]:
     return [as_of for as_of in as_ofs if as_of + timedelta(days=horizon) <= observed]
 
 
-def _refuse_immature(
-    settings: Settings, tables: Tables, every: list[datetime], matured: list[datetime], test: list[datetime]
-) -> None:
-    headline, grace = settings.training.headline, settings.churn.grace_days
-    late = [as_of for as_of in test if as_of not in matured]
-    if test and not late:
-        return
-    newest = max(late) if late else every[0] if every else tables.until
-    ready = newest + timedelta(days=headline + grace)
-    raise ModelRefusal(
-        f"No honest test: the window of {headline} days from {newest:%Y-%m-%d}, with {grace} days of "
-        f"grace, is only fully observed on {ready:%Y-%m-%d}, and the rows end on {tables.until:%Y-%m-%d}. "
+def _immature(newest: datetime, headline: int, churn: Churn, until: datetime) -> ModelRefusal:
+    ready = newest + timedelta(days=headline + churn.grace_days)
+    return ModelRefusal(
+        f"No held-out test is possible: the window of {headline} days from {newest:%Y-%m-%d}, with {churn.grace_days} "
+        f"days of grace, is only fully observed on {ready:%Y-%m-%d}, and the rows end on {until:%Y-%m-%d}. "
         "Wait, choose an earlier [snapshots] test, or a shorter [training] headline."
     )

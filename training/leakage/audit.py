@@ -1,4 +1,4 @@
-"""The leak audit, as a story: replay the past, ask the record, ask the statistics, name the culprits."""
+"""The leakage audit: replay the past, compare with older records, check recorded_at, test columns and the model."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from datetime import datetime
 from pathlib import Path
 
 from undertow.features.build import FeatureTable, build_features
+from undertow.features.catalogue.cards import Column
+from undertow.features.engines.database import open_database
+from undertow.features.engines.duckdb import Connection, open_duckdb
 from undertow.features.errors import LeakFound, ModelRefusal
 from undertow.features.replay.older_export import OlderRecord, against, exported_record, kept_records
 from undertow.features.replay.recorded_at import Recording, recording_findings, recordings
 from undertow.features.replay.replay import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
-from undertow.features.settings import Settings
+from undertow.features.settings import Settings, Training
 from undertow.features.snapshots import calendar
-from undertow.features.sources.load import load_tables
+from undertow.features.sources.load import load_tables, selects_id
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.examples.split import Examples, make_examples
 from undertow.training.leakage.columns import ColumnSignal, column_signals, signal_findings
 from undertow.training.leakage.end_states import end_states, standing_columns, standing_findings
 from undertow.training.leakage.model_gain import ModelAlarm, fit_small, look_at_bundle, model_findings
-from undertow.training.registry import tracking
+from undertow.training.registry.tracking import Registry, open_registry
 
-LEVELS = ("failure", "warning", "note")
+SEVERITIES = ("failure", "warning", "note")
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What the audit compared, what it found (failures first), and the numbers behind it."""
+    """What the audit compared, its findings (failures first), and the numbers behind them."""
 
     headline: int
     comparisons: tuple[Comparison, ...]
@@ -38,13 +41,13 @@ class AuditReport:
     @property
     def failures(self) -> tuple[Finding, ...]:
         """Return what fails the audit."""
-        return tuple(found for found in self.findings if found.severity == "failure")
+        return tuple(finding for finding in self.findings if finding.severity == "failure")
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values."""
         return {
             "clean": not self.failures,
-            "findings": [found.as_json() for found in self.findings],
+            "findings": [finding.as_json() for finding in self.findings],
             "comparisons": [comparison.as_json() for comparison in self.comparisons],
             "headline": self.headline,
             "columns": [asdict(signal) for signal in self.column_signals],
@@ -61,33 +64,37 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> AuditReport:
-    """Look for features that know the future, in our code and in the user's data.
+    """Check features and source data for leakage: values that were not known at prediction time.
 
-    `folder`: the same export files, taken earlier. `snapshots`: how many old moments are replayed,
-    the earliest and others drawn by `seed`.
+    `folder`: the same export files, exported earlier. `snapshots`: how many past as_ofs are replayed: the earliest
+    and others drawn by `seed`.
     """
     tables = load_tables(settings, now, progress)
-    as_ofs = calendar(settings, tables)
+    as_ofs = calendar(settings.snapshots, tables)
     features = build_features(settings, tables, as_ofs, progress)
     past = [as_of for as_of in as_ofs if as_of < tables.until] or as_ofs
     replayed = replay(settings, tables, features, sample_as_ofs(past, snapshots, seed), progress)
-    compared, changed = _older_records(settings, tables, features, folder, now, progress)
-    examples = make_examples(settings, tables, features, as_ofs, tables.until)
-    told, model, alarms = _statistics(settings, features, examples)
-    findings = [*replay_findings(replayed), *changed, *recording_findings(settings, tables), *alarms]
+    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+        compared, changed = _older_records(settings, connection, tables, features, folder, now, progress)
+        recorded = recordings(connection, tables)
+        early = recording_findings(connection, tables, recorded)
+    with open_database(settings) as database:
+        examples = make_examples(database, settings.churn, tables, features, as_ofs, tables.until)
+    signals, model, alarms = _statistics(open_registry(settings), settings.training, features, examples)
+    findings = [*replay_findings(replayed), *changed, *early, *alarms]
     return AuditReport(
         headline=settings.training.headline,
         comparisons=(replayed, *compared),
-        findings=tuple(sorted(findings, key=lambda found: LEVELS.index(found.severity))),
-        recordings=tuple(recordings(settings, tables)),
-        column_signals=tuple(told),
+        findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
+        recordings=tuple(recorded),
+        column_signals=tuple(signals),
         model=model,
     )
 
 
 def refuse_leaks(report: AuditReport) -> None:
-    """Raise LeakFound, naming every culprit once, where something failed."""
-    culprits = list(dict.fromkeys(found.culprit for found in report.failures))
+    """Raise LeakFound, naming every culprit once, where a check failed."""
+    culprits = list(dict.fromkeys(finding.culprit for finding in report.failures))
     if culprits:
         raise LeakFound(
             f"The audit failed: {', '.join(culprits)}. Mend the SELECT or leave the column out, and train again; "
@@ -97,22 +104,23 @@ def refuse_leaks(report: AuditReport) -> None:
 
 def _older_records(
     settings: Settings,
+    connection: Connection,
     tables: Tables,
     features: FeatureTable,
     folder: Path | None,
     now: datetime,
     progress: Progress | None,
 ) -> tuple[list[Comparison], list[Finding]]:
-    """Compare with every older record that covers a snapshot; say so where there is none."""
+    """Compare with every older record that covers a snapshot; add a note where there is none."""
     compared: list[Comparison] = []
     findings: list[Finding] = []
     with apart(settings) as elsewhere:
-        older = kept_records(settings, tables)
+        older = kept_records(settings.store_path("tables"), selects_id(settings), tables)
         if folder is not None:
             older.append(exported_record(settings, elsewhere, folder, tables, now))
         for record in older:
             if any(as_of <= record.until for as_of in features.as_ofs) and _can_be_built(record):
-                comparison, changed = against(settings, elsewhere, tables, features, record, progress)
+                comparison, changed = against(connection, elsewhere, tables, features, record, progress)
                 compared.append(comparison)
                 findings += changed
     if not compared:
@@ -133,34 +141,38 @@ def _nothing_older() -> Finding:
 
 
 def _statistics(
-    settings: Settings, features: FeatureTable, examples: Examples
+    registry: Registry, training: Training, features: FeatureTable, examples: Examples
 ) -> tuple[list[ColumnSignal], ModelAlarm | None, list[Finding]]:
-    headline, columns = settings.training.headline, features.catalogue.columns
-    told = column_signals(examples, columns, headline)
-    model, notes = _model(settings, features, examples)
-    standing = [one for one in standing_columns(columns) if examples.rows[one.name].null_count < len(examples)]
+    headline, columns = training.headline, features.catalogue.columns
+    signals = column_signals(examples, columns, headline)
+    model, notes = _model(registry, training, features, examples)
+    standing = [column for column in standing_columns(columns) if _is_filled(examples, column)]
     findings = [
-        *signal_findings(told, headline),
+        *signal_findings(signals, headline),
         *end_states(examples, standing),
         *model_findings(model, columns, headline),
         *notes,
         *standing_findings(standing),
     ]
-    return told, model, findings
+    return signals, model, findings
+
+
+def _is_filled(examples: Examples, column: Column) -> bool:
+    return bool(examples.rows[column.name].null_count < len(examples))
 
 
 def _model(
-    settings: Settings, features: FeatureTable, examples: Examples
+    registry: Registry, training: Training, features: FeatureTable, examples: Examples
 ) -> tuple[ModelAlarm | None, list[Finding]]:
-    """Look at the champion; without one that fits these features, at a small model fitted for this."""
-    headline, columns = settings.training.headline, features.catalogue.columns
+    """Check the champion; without one that fits these features, a small model fitted for the check."""
+    columns = features.catalogue.columns
     notes = []
     try:
-        champion = tracking.champion(settings)
+        champion = registry.champion()
         if champion and not champion.bundle.changed(columns):
-            return look_at_bundle(champion.bundle, examples, headline), []
+            return look_at_bundle(champion.bundle, examples, training.headline), []
         if champion:
             notes.append(Finding("note", "gain", "the champion", "made for other features, so it is not looked at."))
     except ModelRefusal as refusal:
         notes.append(Finding("note", "gain", "the champion", f"cannot be read: {refusal}"))
-    return fit_small(examples, columns, headline, settings.training), notes
+    return fit_small(examples, columns, training.headline, training), notes

@@ -1,7 +1,7 @@
-"""The one door to MLflow: runs, the registered model, and its champion.
+"""The project's MLflow database: training runs, the registered model and its champion alias.
 
-Everything lies in one SQLite file and one folder of artifacts inside the store. The first use
-creates the database under a lock: two processes on a fresh one would corrupt its migrations.
+Everything is stored in one SQLite file and one folder of artifacts inside the project's store. The database is
+created under a file lock: two processes that create it at the same time would corrupt MLflow's migrations.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pyarrow", "pydantic"]
 
 @dataclass(frozen=True)
 class Registered:
-    """A version of the registered model: its number, its run and its bundle on disk."""
+    """A version of the registered model: its number, its run and its bundle."""
 
     number: int
     run_id: str
@@ -47,7 +47,7 @@ class Registered:
 
 @dataclass(frozen=True)
 class Record:
-    """What one training run leaves behind."""
+    """What one training run logs besides its model."""
 
     parameters: dict[str, object]
     tags: dict[str, str]
@@ -55,17 +55,80 @@ class Record:
     files: tuple[Path, ...]
 
 
-def tracking_uri(settings: Settings) -> str:
-    """Return the address of the project's MLflow database."""
-    return f"sqlite:///{settings.store_path('mlflow.db')}"
+@dataclass(frozen=True)
+class Registry:
+    """MLflow for one project. `name`: of the experiment and of the registered model. `store`: the store folder."""
+
+    name: str
+    store: Path
+
+    @property
+    def uri(self) -> str:
+        """Return the address of the MLflow database."""
+        return f"sqlite:///{self.store / 'mlflow.db'}"
+
+    @contextmanager
+    def start_run(self) -> Iterator[str]:
+        """Open a run of the project's experiment and yield its id."""
+        self._open()
+        with mlflow.start_run() as run:
+            yield str(run.info.run_id)
+
+    def register(self, bundle: Bundle) -> int:
+        """Log the bundle as a pyfunc model of the open run, register it, and return its version number."""
+        with tempfile.TemporaryDirectory() as folder:
+            bundle.save(Path(folder) / "bundle")
+            code = _copy_of_the_code(Path(folder))
+            with _quiet():
+                logged = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(PYFUNC),
+                    artifacts={"bundle": str(Path(folder) / "bundle")},
+                    signature=signature(bundle),
+                    code_paths=[str(code)],
+                    pip_requirements=REQUIREMENTS,
+                    registered_model_name=self.name,
+                )
+        return int(logged.registered_model_version)
+
+    def set_champion(self, number: int) -> None:
+        """Move the champion alias to a version."""
+        MlflowClient(self.uri).set_registered_model_alias(self.name, ALIAS, str(number))
+
+    def champion(self) -> Registered | None:
+        """Return the version with the champion alias, or None while there is none."""
+        if not (self.store / "mlflow.db").exists():
+            return None
+        self._open()
+        try:
+            version = MlflowClient().get_model_version_by_alias(self.name, ALIAS)
+        except MlflowException:
+            return None
+        folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{self.name}@{ALIAS}")
+        return Registered(int(version.version), str(version.run_id), Bundle.load(_bundle_folder(Path(folder))))
+
+    def spark_udf(self, version: Registered, session: Any) -> Any:
+        """Return a registered model as a Spark function: struct of feature columns -> struct of p_<horizon>."""
+        self._open()
+        outputs = ", ".join(f"p_{horizon} double" for horizon in version.bundle.horizons)
+        uri = f"models:/{self.name}/{version.number}"
+        with _quiet():
+            return mlflow.pyfunc.spark_udf(session, uri, result_type=f"struct<{outputs}>", env_manager="local")
+
+    def _open(self) -> None:
+        """Make MLflow use the project's database; create it under a lock if it does not exist."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        with (self.store / ".mlflow.lock").open("w") as lock, _quiet():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            mlflow.set_tracking_uri(self.uri)
+            if mlflow.get_experiment_by_name(self.name) is None:
+                mlflow.create_experiment(self.name, artifact_location=(self.store / "mlartifacts").as_uri())
+            mlflow.set_experiment(self.name)
 
 
-@contextmanager
-def start_run(settings: Settings) -> Iterator[str]:
-    """Open a run of the project's experiment and yield its id."""
-    _open(settings)
-    with mlflow.start_run() as run:
-        yield str(run.info.run_id)
+def open_registry(settings: Settings) -> Registry:
+    """Return the project's registry; nothing is created before the first run."""
+    return Registry(settings.name, settings.store_path())
 
 
 def log_record(record: Record) -> None:
@@ -77,54 +140,8 @@ def log_record(record: Record) -> None:
         mlflow.log_artifact(str(file))
 
 
-def register(settings: Settings, bundle: Bundle) -> int:
-    """Log the bundle as a pyfunc model of the open run, register it, and return its number."""
-    with tempfile.TemporaryDirectory() as folder:
-        bundle.save(Path(folder) / "bundle")
-        code = _copy_of_the_code(Path(folder))
-        with _quiet():
-            logged = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(PYFUNC),
-                artifacts={"bundle": str(Path(folder) / "bundle")},
-                signature=signature(bundle),
-                code_paths=[str(code)],
-                pip_requirements=REQUIREMENTS,
-                registered_model_name=settings.name,
-            )
-    return int(logged.registered_model_version)
-
-
-def set_champion(settings: Settings, number: int) -> None:
-    """Give the champion's alias to a version."""
-    MlflowClient(tracking_uri(settings)).set_registered_model_alias(settings.name, ALIAS, str(number))
-
-
-def spark_udf(settings: Settings, version: Registered, session: Any) -> Any:
-    """Return the registered model as a function of Spark: struct of feature columns -> struct of p_<horizon>."""
-    _open(settings)
-    outputs = ", ".join(f"p_{horizon} double" for horizon in version.bundle.horizons)
-    with _quiet():
-        return mlflow.pyfunc.spark_udf(
-            session, f"models:/{settings.name}/{version.number}", result_type=f"struct<{outputs}>", env_manager="local"
-        )
-
-
-def champion(settings: Settings) -> Registered | None:
-    """Return the version that carries the champion's alias, or None before there is one."""
-    if not settings.store_path("mlflow.db").exists():
-        return None
-    _open(settings)
-    try:
-        version = MlflowClient().get_model_version_by_alias(settings.name, ALIAS)
-    except MlflowException:
-        return None
-    folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{settings.name}@{ALIAS}")
-    return Registered(int(version.version), str(version.run_id), Bundle.load(_bundle_folder(Path(folder))))
-
-
 def signature(bundle: Bundle) -> ModelSignature:
-    """Return the model's signature: numbers as doubles, texts as strings, all of them optional."""
+    """Return the MLflow signature of a bundle: numbers as doubles, texts as strings, all of them optional."""
     inputs = [ColSpec(DataType.datetime, "as_of")]
     inputs += [
         ColSpec(DataType.string if column.is_text else DataType.double, column.name, required=False)
@@ -146,22 +163,9 @@ def _bundle_folder(model: Path) -> Path:
     return next(path.parent for path in sorted(model.rglob("bundle.json")))
 
 
-def _open(settings: Settings) -> None:
-    """Point MLflow at the project's database, made once under a lock."""
-    store = settings.store_path()
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / ".mlflow.lock").open("w") as lock, _quiet():
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        mlflow.set_tracking_uri(tracking_uri(settings))
-        if mlflow.get_experiment_by_name(settings.name) is None:
-            artifacts = settings.store_path("mlartifacts").as_uri()
-            mlflow.create_experiment(settings.name, artifact_location=artifacts)
-        mlflow.set_experiment(settings.name)
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the migrations' and the registry's chatter off the screen; errors are still raised."""
+    """Suppress the log output of MLflow and its migrations; errors are still raised."""
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from undertow.features.build import build_features
 from undertow.features.connectors import write_project
+from undertow.features.engines.database import open_database
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures
@@ -25,7 +26,7 @@ from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.encoding import fit_columns
 from undertow.training.examples.split import make_examples
-from undertow.training.registry import tracking
+from undertow.training.registry.tracking import open_registry
 from undertow.training.train import train
 from undertow.training.value.subscription import lifetime_value
 
@@ -44,7 +45,7 @@ class Trained:
 
     def after_training(self) -> list[datetime]:
         """Return the month starts of which training knew no outcome, the newest last."""
-        return [as_of for as_of in calendar(self.settings, self.tables) if as_of >= self.report.dates.test[0]]
+        return [as_of for as_of in calendar(self.settings.snapshots, self.tables) if as_of >= self.report.dates.test[0]]
 
     def rows(self, as_ofs: Sequence[datetime]) -> pa.Table:
         """Return the features of everybody at risk at these moments."""
@@ -54,7 +55,9 @@ class Trained:
         """Return the baselines of training, by horizon."""
         dates = self.report.dates
         features = build_features(self.settings, self.tables, dates.every)
-        learn = make_examples(self.settings, self.tables, features, dates.train, dates.train_known_at)
+        with open_database(self.settings) as database:
+            churn = self.settings.churn
+            learn = make_examples(database, churn, self.tables, features, dates.train, dates.train_known_at)
         columns = fit_columns(features.catalogue.columns, learn.rows)
         return fit_baselines(learn, columns, self.bundle.ends)
 
@@ -85,7 +88,7 @@ def make_trained(p: Parameters, seed: int, folder: Path, tell: Progress) -> Trai
     """Simulate a world, train on its tables (never on its truth), and return both."""
     settings = make_project(p, seed, folder, tell)
     report = train(settings, _now(), tell)
-    champion = tracking.champion(settings)
+    champion = open_registry(settings).champion()
     assert champion is not None
     return Trained(run(p, seed), settings, load_tables(settings, _now(), tell), report, champion.bundle)
 

@@ -47,11 +47,7 @@ def test_every_row_read_is_kept_or_in_quarantine(loaded: Loaded, name: str) -> N
         quarantine = pq.read_metadata(tables.folder / "quarantine" / f"{report.table}.parquet").num_rows
         kept = sum(pq.read_metadata(file).num_rows for file in tables.files(report.table))
         assert report.kept == kept > 0
-        assert (
-            report.read
-            == report.kept + quarantine
-            == report.kept + sum(reason.rows for reason in report.reasons)
-        )
+        assert report.read == report.kept + quarantine == report.kept + sum(reason.rows for reason in report.reasons)
 
 
 def test_ravenstack_finds_the_dirt_that_is_known_of_it(loaded: Loaded) -> None:
@@ -96,7 +92,7 @@ def test_oulad_withdrawals_are_ends_and_completions_are_neutral(loaded: Loaded) 
 @pytest.mark.parametrize("name", ["ravenstack", "oulad"])
 def test_features_are_built_for_the_last_look(loaded: Loaded, name: str) -> None:
     settings, tables = loaded(name)
-    as_of = calendar(settings, tables)[-1]
+    as_of = calendar(settings.snapshots, tables)[-1]
     rows = build_features(settings, tables, [as_of]).read()
     assert rows.num_rows > 100
     assert len(set(rows["account_id"].to_pylist())) == rows.num_rows
@@ -130,25 +126,19 @@ def test_the_empty_project_can_be_read_and_filled_in(tmp_path: Path) -> None:
 
 
 def test_an_unknown_connector_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(
-        SettingsError, match=r"Unknown connector 'raven'; known: .*oulad.*Did you mean 'ravenstack'"
-    ):
+    with pytest.raises(SettingsError, match=r"Unknown connector 'raven'; known: .*oulad.*Did you mean 'ravenstack'"):
         write_project("raven", tmp_path, tmp_path / "project")
 
 
 def test_settings_that_exist_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "undertow.toml").write_text("name = 'mine'")
-    with pytest.raises(
-        SettingsError, match=r"undertow.toml exists already. Remove it, or choose another folder"
-    ):
+    with pytest.raises(SettingsError, match=r"undertow.toml exists already. Remove it, or choose another folder"):
         write_project(EMPTY, tmp_path, tmp_path)
     assert (tmp_path / "undertow.toml").read_text() == "name = 'mine'"
 
 
 def test_data_that_are_no_folder_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        SourceError, match=r"nowhere is not a folder. Give the folder that holds the exported files"
-    ):
+    with pytest.raises(SourceError, match=r"nowhere is not a folder. Give the folder that holds the exported files"):
         write_project("oulad", tmp_path / "nowhere", tmp_path / "project")
 
 

@@ -18,7 +18,7 @@ from undertow.features.replay.replay import (
     LATE_VALUES,
     SET_AHEAD,
     compare,
-    known_rows,
+    rows_recorded_by,
     replay,
     replay_findings,
     sample_as_ofs,
@@ -34,7 +34,7 @@ def known(table: str, rows: Sequence[Row], as_of: datetime) -> list[dict[str, ob
     """The rows of a table as its books stood at as_of."""
     with duckdb.connect() as connection:
         connection.register(table, as_arrow(table, rows))
-        return connection.sql(known_rows(TABLES[table], as_of)).to_arrow_table().to_pylist()
+        return connection.sql(rows_recorded_by(TABLES[table], as_of)).to_arrow_table().to_pylist()
 
 
 def day(number: int) -> datetime:

@@ -213,7 +213,8 @@ def test_the_end_of_a_merged_account_is_no_churn(read: Read, ended_at: str) -> N
         take_population(database, [MARCH])
         database.write("FROM snapshots", settings.store_path("snapshots"), "population")
     at_risk = FeatureTable(settings.store_path("snapshots"), Catalogue((), {}), (MARCH,))
-    found = observe_outcomes(settings, tables, at_risk, [MARCH], known_at=datetime(2024, 6, 15))
+    with open_database(settings) as database:
+        found = observe_outcomes(database, settings.churn, tables, at_risk, [MARCH], known_at=datetime(2024, 6, 15))
     assert at_risk.read()["account_id"].to_pylist() == ["a", "b", "c"]
     assert [days == 9 for days in found.neutral_days] == [True, False, False]
     assert not found.churned(360).any() and not found.gone.any()

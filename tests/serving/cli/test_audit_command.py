@@ -20,7 +20,7 @@ from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import rows_of
 from undertow.features.connectors import write_project
-from undertow.features.replay.replay import known_rows
+from undertow.features.replay.replay import rows_recorded_by
 from undertow.features.simulator import simulate
 from undertow.features.tables import TABLES
 from undertow.serving.cli.commands import app
@@ -120,7 +120,7 @@ def _as_exported(world: World) -> World:
     older = {}
     for name, frame in world.items():
         connection.register(name, frame)
-        older[name] = connection.sql(known_rows(TABLES[name], EXPORTED.to_pydatetime())).df()
+        older[name] = connection.sql(rows_recorded_by(TABLES[name], EXPORTED.to_pydatetime())).df()
     connection.close()
     return older
 

@@ -15,7 +15,7 @@ from undertow.features.errors import ModelRefusal
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.serving.jobs.bulk import score_in_bulk
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.registry import tracking
+from undertow.training.registry.tracking import open_registry
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
 NOW = datetime(2024, 7, 2, 4)
@@ -46,7 +46,7 @@ def _probabilities(table: pa.Table, bundle: Bundle) -> np.ndarray:
 
 
 def test_spark_and_this_process_write_the_same_probabilities(copied: Settings, on_spark: Settings) -> None:
-    champion = tracking.champion(copied)
+    champion = open_registry(copied).champion()
     assert champion is not None
     here = score_in_bulk(copied, NOW)
     one = _read(here.folder, here.as_of)

@@ -23,7 +23,7 @@ from undertow.features.versions import WRITING
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.registry import tracking
+from undertow.training.registry.tracking import open_registry
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2024, 7, 2, 4)
@@ -217,12 +217,12 @@ def test_a_source_that_is_gone_since_training_is_refused_with_what_to_do(copied:
 
 
 def test_a_feature_defined_otherwise_since_training_is_refused(copied: Settings) -> None:
-    champion = tracking.champion(copied)
+    champion = open_registry(copied).champion()
     assert champion is not None
     first, *others = champion.bundle.columns
     older = replace(champion.bundle, columns=(replace(first, definition_id="older"), *others))
-    with tracking.start_run(copied):
-        tracking.set_champion(copied, tracking.register(copied, older))
+    with open_registry(copied).start_run():
+        open_registry(copied).set_champion(open_registry(copied).register(older))
     with pytest.raises(ModelRefusal, match=f"{first.card}.* `undertow train`"):
         score(copied, NOW)
 

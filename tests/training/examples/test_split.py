@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from undertow.features.build import build_features
+from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
@@ -49,7 +50,8 @@ def first_days(*months: int) -> tuple[datetime, ...]:
 
 def examples_at(settings: Settings, tables: Tables, as_ofs: Sequence[datetime], where: str = "") -> Examples:
     features = build_features(settings, tables, as_ofs)
-    return make_examples(settings, tables, features, as_ofs, tables.until, where)
+    with open_database(settings) as database:
+        return make_examples(database, settings.churn, tables, features, as_ofs, tables.until, where)
 
 
 def assert_time_is_respected(settings: Settings, dates: Dates) -> None:
@@ -147,5 +149,5 @@ def test_accounts_are_numbered_from_zero_also_after_taking_some(examples: Make) 
 
 def test_observation_ends_before_the_grace_does(ready: Callable[..., tuple[Settings, Tables]]) -> None:
     settings, tables = ready("[churn]\ngrace_days = 10")
-    assert observed_until(settings, tables.until) == datetime(2024, 12, 21)
+    assert observed_until(settings.churn, tables.until) == datetime(2024, 12, 21)
     assert choose_dates(settings, tables).test == first_days(9)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import mlflow
-import numpy as np
-import pyarrow as pa
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -18,23 +14,12 @@ from undertow.features.settings import Settings, make_settings
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.performance import METRICS
 from undertow.training.evaluation.report import TrainReport
-from undertow.training.registry import tracking
-
-
-@pytest.fixture(scope="module")
-def client(world: Settings, report: TrainReport) -> MlflowClient:
-    mlflow.set_tracking_uri(tracking.tracking_uri(world))
-    return MlflowClient(tracking.tracking_uri(world))
+from undertow.training.registry.tracking import ALIAS, Record, log_record, open_registry
 
 
 @pytest.fixture
 def run(client: MlflowClient, report: TrainReport) -> Run:
     return client.get_run(report.run_id)
-
-
-@pytest.fixture(scope="module")
-def pyfunc(client: MlflowClient, world: Settings) -> Iterator[mlflow.pyfunc.PyFuncModel]:
-    yield mlflow.pyfunc.load_model(f"models:/{world.name}@champion")
 
 
 def test_a_run_has_the_settings_and_the_data_it_came_from(run: Run, report: TrainReport) -> None:
@@ -60,12 +45,12 @@ def test_a_run_has_both_pictures(client: MlflowClient, report: TrainReport) -> N
 
 
 def test_the_champion_carries_its_alias(client: MlflowClient, world: Settings, report: TrainReport) -> None:
-    version = client.get_model_version_by_alias(world.name, tracking.ALIAS)
+    version = client.get_model_version_by_alias(world.name, ALIAS)
     assert (int(version.version), version.run_id) == (report.number, report.run_id)
 
 
 def test_the_champion_is_read_back_as_it_was_trained(world: Settings, report: TrainReport) -> None:
-    champion = tracking.champion(world)
+    champion = open_registry(world).champion()
     assert champion is not None
     assert (champion.number, champion.run_id) == (report.number, report.run_id)
     assert champion.bundle.version == report.version
@@ -78,44 +63,19 @@ def test_nothing_among_the_artifacts_is_pickled(world: Settings) -> None:
     assert not [path for path in files if path.read_bytes()[:2] in (b"\x80\x04", b"\x80\x05")]
 
 
-def test_the_logged_model_says_what_the_bundle_says(
-    pyfunc: mlflow.pyfunc.PyFuncModel, bundle: Bundle, rows: pa.Table
-) -> None:
-    wanted = rows.select(["as_of", *(column.name for column in bundle.columns)])
-    found = pyfunc.predict(wanted.to_pandas())
-    assert list(found.columns) == [f"p_{horizon}" for horizon in bundle.horizons]
-    assert np.array_equal(found.to_numpy(), bundle.probability(rows))
-
-
-def test_the_logged_model_has_a_signature(pyfunc: mlflow.pyfunc.PyFuncModel, bundle: Bundle) -> None:
-    signature = pyfunc.metadata.signature
-    assert signature is not None
-    assert set(signature.inputs.input_names()) == {"as_of", *(column.name for column in bundle.columns)}
-    assert signature.outputs.input_names() == [f"p_{horizon}" for horizon in bundle.horizons]
-
-
-def test_the_logged_model_reads_absent_columns_as_unknown(
-    pyfunc: mlflow.pyfunc.PyFuncModel, bundle: Bundle, rows: pa.Table
-) -> None:
-    given = ["as_of", "mrr", "tenure_days", "days_to_renewal", "term_months"]
-    found = pyfunc.predict(rows.select(given).to_pandas())
-    unknown = {c.name: pa.nulls(rows.num_rows) for c in bundle.columns if c.name not in given}
-    assert np.array_equal(found.to_numpy(), bundle.probability(pa.table({n: rows[n] for n in given} | unknown)))
-
-
 def test_before_the_first_training_there_is_no_champion(world: Settings, tmp_path: Path) -> None:
     fresh = world.model_copy(update={"folder": tmp_path})
-    assert tracking.champion(fresh) is None
+    assert open_registry(fresh).champion() is None
     assert not list(tmp_path.iterdir())
 
 
 def test_a_registered_model_is_no_champion_until_it_is_crowned(copied: Settings, bundle: Bundle) -> None:
-    with tracking.start_run(copied):
-        number = tracking.register(copied, bundle)
-    before = tracking.champion(copied)
+    with open_registry(copied).start_run():
+        number = open_registry(copied).register(bundle)
+    before = open_registry(copied).champion()
     assert before is not None and before.number == number - 1
-    tracking.set_champion(copied, number)
-    after = tracking.champion(copied)
+    open_registry(copied).set_champion(number)
+    after = open_registry(copied).champion()
     assert after is not None and after.number == number
 
 
@@ -127,6 +87,6 @@ def test_a_name_that_cannot_be_registered_is_refused_when_settings_are_read(tmp_
 
 def test_long_settings_do_not_break_a_run(copied: Settings) -> None:
     long = {"tables.events": "SELECT " + "x, " * 5000, "when": datetime(2024, 1, 1)}
-    with tracking.start_run(copied) as run_id:
-        tracking.log_record(tracking.Record(long, {"a": "b"}, {"m": 1.0}, ()))
-    assert len(MlflowClient(tracking.tracking_uri(copied)).get_run(run_id).data.params["tables.events"]) == 6000
+    with open_registry(copied).start_run() as run_id:
+        log_record(Record(long, {"a": "b"}, {"m": 1.0}, ()))
+    assert len(MlflowClient(open_registry(copied).uri).get_run(run_id).data.params["tables.events"]) == 6000

@@ -1,0 +1,48 @@
+"""What both scoring jobs start with: the champion, and the features it scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from undertow.features.build import FeatureTable, build_features
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress, Tables
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.registry.tracking import Registered, open_registry
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The champion, the loaded tables, the as_of to score, and its features; `version`: the model in words."""
+
+    champion: Registered
+    version: str
+    tables: Tables
+    as_of: datetime
+    features: FeatureTable
+
+    @property
+    def bundle(self) -> Bundle:
+        """Return the champion's bundle."""
+        return self.champion.bundle
+
+
+def prepare(
+    settings: Settings, now: datetime, as_of: datetime | None = None, progress: Progress | None = None
+) -> Prepared:
+    """Read the champion and the tables, and build the features at `as_of` (the end of the rows, unless given).
+
+    Raises ModelRefusal while there is no champion, or where its features have changed since it was trained.
+    """
+    champion = open_registry(settings).champion()
+    if champion is None:
+        raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
+    tables = load_tables(settings, now, progress)
+    chosen = as_of or tables.until
+    features = build_features(settings, tables, [chosen], progress)
+    champion.bundle.refuse_other_features(features.catalogue.columns)
+    version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
+    return Prepared(champion, version, tables, chosen, features)
