@@ -20,8 +20,8 @@ from undertow.training.bundle.typical import typical_values
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.churn.hazard import column_names, fit_hazards, knows_seasons, person_periods, served_ends
 from undertow.training.evaluation.gate import Verdict, decide, first_champion
-from undertow.training.evaluation.intervals import Judged
-from undertow.training.evaluation.performance import FEW_CHURNERS, Result, judge
+from undertow.training.evaluation.intervals import HeldOutLabels
+from undertow.training.evaluation.performance import FEW_CHURNERS, Result, evaluate
 from undertow.training.evaluation.plots import calibration_plot, lift_plot
 from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics
 from undertow.training.examples.encoding import ModelColumn, fit_columns
@@ -62,9 +62,9 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], report_progress)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
-        results = _judge_all(predicted, baselines, resamples, report_progress)
+        results = _evaluate_all(predicted, baselines, resamples, report_progress)
         verdict = _against_champion(registry, features, bundle, predicted, resamples)
-        by_segment = _judge_segments(predicted, bundle.headline, resamples)
+        by_segment = _evaluate_segments(predicted, bundle.headline, resamples)
         notes = caveats(settings.training.horizons, learn, held_out, results, bundle)
         report_progress("recording", 0.0)
         number = registry.register(bundle)
@@ -138,7 +138,7 @@ def _fit(
     )
 
 
-def _judge_all(
+def _evaluate_all(
     predicted: HeldOutPredictions,
     baselines: dict[int, tuple[Baseline, ...]],
     resamples: int,
@@ -149,23 +149,23 @@ def _judge_all(
     for position, horizon in enumerate(predicted.ends):
         matured, p = predicted.matured(horizon)
         if len(matured):
-            labels = _judged(matured, horizon)
-            results.append(judge(MODEL, horizon, p, labels, resamples))
+            labels = _labels(matured, horizon)
+            results.append(evaluate(MODEL, horizon, p, labels, resamples))
             for baseline in baselines.get(horizon, ()):
                 p = baseline.probability(matured.rows, horizon)
-                results.append(judge(baseline.name, horizon, p, labels, resamples))
-        report_progress("judging", (position + 1) / len(predicted.ends))
+                results.append(evaluate(baseline.name, horizon, p, labels, resamples))
+        report_progress("evaluating", (position + 1) / len(predicted.ends))
     return tuple(results)
 
 
-def _judge_segments(predicted: HeldOutPredictions, headline: int, resamples: int) -> dict[str, Result]:
+def _evaluate_segments(predicted: HeldOutPredictions, headline: int, resamples: int) -> dict[str, Result]:
     """Evaluate the model inside each segment that has enough churners, at the headline horizon."""
     matured, p = predicted.matured(headline)
     results = {}
     for name, mask in segments(matured.rows).items():
-        labels = _judged(matured.take(mask), headline)
+        labels = _labels(matured.take(mask), headline)
         if labels.churned.sum() >= FEW_CHURNERS and not labels.churned.all():
-            results[name] = judge(MODEL, headline, p[mask], labels, resamples)
+            results[name] = evaluate(MODEL, headline, p[mask], labels, resamples)
     return results
 
 
@@ -186,11 +186,11 @@ def _against_champion(
     if not len(matured):
         return Verdict(False, "The champion stays: no held-out window has matured to compare the two on.")
     theirs = rival.probability(matured.rows)[:, rival.ends.index(rival.headline)]
-    return decide(p, theirs, _judged(matured, bundle.headline), resamples)
+    return decide(p, theirs, _labels(matured, bundle.headline), resamples)
 
 
-def _judged(examples: Examples, horizon: int) -> Judged:
-    return Judged(examples.outcomes.churned(horizon), examples.accounts)
+def _labels(examples: Examples, horizon: int) -> HeldOutLabels:
+    return HeldOutLabels(examples.outcomes.churned(horizon), examples.accounts)
 
 
 # --- the record in MLflow --------------------------------------------------------------------

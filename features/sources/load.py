@@ -99,8 +99,8 @@ def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Pro
         summary = {
             "selects": selects_id(settings),
             "fingerprint": _fingerprint(connection, present),
-            "since": since(connection, settings, present, now).isoformat(),
-            "until": until(connection, settings, present, now).isoformat(),
+            "since": since(connection, settings.data, present, now).isoformat(),
+            "until": until(connection, settings.data, present, now).isoformat(),
             "reports": [asdict(report) for report in reports],
             "unused": unused(settings),
             "unknown_kinds": unknown_kinds(connection, present),

@@ -5,32 +5,32 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from undertow.features.engines.duckdb import Connection
-from undertow.features.settings import Settings
+from undertow.features.settings import Data
 from undertow.features.tables import TABLES, Table
 
 WRITTEN_LIVE = ("events", "tickets", "surveys", "invoices", "payments")
 
 
-def since(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
+def since(connection: Connection, data: Data, present: list[str], now: datetime) -> datetime:
     """Return the first fully recorded day: that of the first row in the tables that are written live.
 
     Accounts, users and subscriptions are often imported from an older system without those that had
     already left; an as_of before the period would contain survivors only (survivorship bias).
     """
-    if settings.data.since is not None:
-        return datetime.combine(settings.data.since, datetime.min.time())
+    if data.since is not None:
+        return datetime.combine(data.since, datetime.min.time())
     written_live = [name for name in present if name in WRITTEN_LIVE] or ["subscriptions"]
     selects = [f"SELECT min({_recorded_at(TABLES[name])}) AS t FROM {name}" for name in written_live if name in present]
-    return _day(connection, "min(t)", selects) or until(connection, settings, present, now)
+    return _day(connection, "min(t)", selects) or until(connection, data, present, now)
 
 
-def until(connection: Connection, settings: Settings, present: list[str], now: datetime) -> datetime:
+def until(connection: Connection, data: Data, present: list[str], now: datetime) -> datetime:
     """Return the first midnight after the last recorded row, or [data] until where it is set.
 
     Never later than today's midnight: today is not complete yet, and an announced end may lie in the future.
     """
-    if settings.data.until is not None:
-        return datetime.combine(settings.data.until, datetime.min.time())
+    if data.until is not None:
+        return datetime.combine(data.until, datetime.min.time())
     selects = [f"SELECT {_recorded_at(TABLES[name])} AS t FROM {name}" for name in present]
     if "subscriptions" in present:
         selects.append("SELECT end_recorded_at AS t FROM subscriptions")

@@ -1,8 +1,8 @@
-"""Reasons that add up: TreeSHAP in log-odds, carried to a served number along a straight path.
+"""Attributions that add up: TreeSHAP in log-odds, carried to a probability along a straight path.
 
-TreeSHAP gives, for each tree model, F = F0 + sum of contributions (Lundberg et al. 2020). What is
-served, g(F), is not linear in F. The Aumann-Shapley value integrates g's gradient along the
-straight line from F0 to F and gives each contribution its share; it adds up to g(F) - g(F0).
+TreeSHAP gives, for each tree model, F = F0 + sum of contributions (Lundberg et al. 2020). The served number g(F) is
+not linear in F. The Aumann-Shapley value integrates the gradient of g along the straight line from F0 to F and gives
+each contribution its share; the shares add up to g(F) - g(F0).
 """
 
 from __future__ import annotations
@@ -24,12 +24,17 @@ def along_path(
     value: Callable[[np.ndarray], np.ndarray],
     gradient: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Return shape (n, J): each feature's share of value(F) - value(F0).
+    """Return each feature's share of value(F) - value(F0), shape (n, J).
 
     `baseline`: F0, shape (K, C). `contributions`: shape (n, J, K, C), F = F0 + their sum over J.
     `value`: (n, K, C) -> (n,). `gradient`: its derivative, (n, K, C) -> (n, K, C).
     The sum over J is exact to rounding: what Gauss-Legendre with 8 nodes leaves of the integral
     (about 1e-9 of the whole) is spread over the features by their size.
+
+    >>> total, slope = lambda F: F.sum(axis=(1, 2)), lambda F: np.ones_like(F)
+    >>> parts = np.array([[[[0.3]], [[-0.1]]]])  # two features, one period, one cause
+    >>> along_path(np.array([[1.0]]), parts, total, slope).round(6).tolist()  # linear: the contributions themselves
+    [[0.3, -0.1]]
     """
     moved = contributions.sum(axis=1)
     points, weights = np.polynomial.legendre.leggauss(NODES)
@@ -42,7 +47,7 @@ def along_path(
 
 
 def _complete(shares: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Spread what is missing of `total` over the shares in proportion to their size."""
+    """Spread the difference to `total` over the shares in proportion to their size."""
     missing = total - shares.sum(axis=1)
     size = np.abs(shares)
     whole = size.sum(axis=1, keepdims=True)
@@ -50,7 +55,7 @@ def _complete(shares: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 
 def by_group(shares: np.ndarray, groups: tuple[str, ...], order: tuple[str, ...]) -> np.ndarray:
-    """Return shape (n, len(order)): shares (n, J) summed inside groups."""
+    """Return the shares, shape (n, J), summed per group, shape (n, len(order))."""
     summed = np.zeros((len(shares), len(order)))
     for position, group in enumerate(groups):
         summed[:, order.index(group)] += shares[:, position]

@@ -1,4 +1,4 @@
-"""What is typical: medians of the training snapshots, by segment, told beside every reason."""
+"""Median feature values per segment in the training data, shown as "typical" beside each reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from undertow.training.examples.encoding import ModelColumn, encode
 from undertow.training.examples.split import segments
 
-FEW_IN_SEGMENT = 50  # snapshots below which a segment's typical values are not told
+FEW_IN_SEGMENT = 50  # snapshots; a smaller segment takes the medians of all accounts
 
 
 def typical_values(rows: pa.Table, columns: tuple[ModelColumn, ...]) -> dict[str, dict[str, float]]:
@@ -23,9 +23,9 @@ def typical_values(rows: pa.Table, columns: tuple[ModelColumn, ...]) -> dict[str
 
 
 def _medians(matrix: np.ndarray, columns: tuple[ModelColumn, ...]) -> dict[str, float]:
-    found = {}
+    medians = {}
     for position, column in enumerate(columns):
         known = matrix[:, position][~np.isnan(matrix[:, position])]
         if len(known):
-            found[column.name] = float(np.median(known))
-    return found
+            medians[column.name] = float(np.median(known))
+    return medians

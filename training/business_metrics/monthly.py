@@ -23,6 +23,7 @@ from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
 from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measurement, Month, make_relations, measure
 from undertow.training.evaluation.intervals import wilson
+from undertow.training.value.subscription import discount_factors
 
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval
@@ -251,9 +252,8 @@ def flat_value(churn: float, arpa: float, settings: Value) -> float:
 
     sum over m = 1..months of (1 - churn)^m x arpa x margin x (1 + d)^(-m/12), d per year.
     """
-    months = np.arange(1, settings.months + 1)
-    stays = (1.0 - churn) ** months
-    return float(arpa * settings.margin * (stays * (1.0 + settings.discount_rate) ** (-months / 12)).sum())
+    stays = (1.0 - churn) ** np.arange(1, settings.months + 1)
+    return float(arpa * settings.margin * (stays * discount_factors(settings)).sum())
 
 
 def _rounded(value: float | None) -> float | None:

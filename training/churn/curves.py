@@ -1,9 +1,9 @@
-"""From hazards to what is served: survival, incidence by cause, and their gradients.
+"""From hazards to survival and cumulative incidence by cause, and their gradients.
 
-F: log-odds of leaving, shape (n, K, C), for account, period and cause (voluntary, involuntary).
-h = sigmoid(F) is the cause-specific hazard of the period; S_k = prod_{j<=k} (1 - sum_c h_jc);
-the cumulative incidence of cause c is CIF_c(k) = sum_{j<=k} S_{j-1} h_jc (Kalbfleisch and
-Prentice 2002, section 8.2, in discrete time). It is monotone in k by construction.
+F: log-odds of leaving, shape (n, K, C), per account, period and cause (voluntary, involuntary). h = sigmoid(F) is the
+cause-specific hazard of the period; S_k = prod_{j<=k} (1 - sum_c h_jc) is survival; the cumulative incidence of cause
+c is CIF_c(k) = sum_{j<=k} S_{j-1} h_jc (Kalbfleisch and Prentice 2002, section 8.2, in discrete time). It is monotone
+in k by construction.
 """
 
 from __future__ import annotations
@@ -14,19 +14,29 @@ CERTAIN = 1.0 - 1e-9
 
 
 def hazards(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n, K, C), in 0 to 1; where causes add up beyond 1 they are scaled to it."""
+    """Return the hazards, shape (n, K, C), from 0 to 1; where the causes add up to more than 1 they are scaled to 1."""
     each = 1.0 / (1.0 + np.exp(-log_odds))
     total = each.sum(axis=2, keepdims=True)
     return each * np.minimum(1.0, CERTAIN / np.maximum(total, 1e-300))
 
 
 def survival(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n, K): P(still here at the end of each period)."""
+    """Return P(still a customer at the end of each period), shape (n, K).
+
+    >>> half = np.zeros((1, 2, 1))  # log-odds 0: a hazard of 0.5 in each of two periods, one cause
+    >>> survival(half).tolist()
+    [[0.5, 0.25]]
+    """
     return np.cumprod(1.0 - hazards(log_odds).sum(axis=2), axis=1)
 
 
 def incidence(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n, K, C): P(left by the end of each period, for this cause)."""
+    """Return P(left by the end of each period, for this cause), shape (n, K, C).
+
+    >>> quarter = np.full((1, 2, 2), -np.log(3.0))  # a hazard of 0.25 per cause and period
+    >>> incidence(quarter).round(6).tolist()  # 0.25, then 0.25 + 0.5 x 0.25
+    [[[0.25, 0.25], [0.375, 0.375]]]
+    """
     each = hazards(log_odds)
     stays = np.cumprod(1.0 - each.sum(axis=2), axis=1)
     at_start = np.concatenate([np.ones((len(stays), 1)), stays[:, :-1]], axis=1)
@@ -34,12 +44,12 @@ def incidence(log_odds: np.ndarray) -> np.ndarray:
 
 
 def probability(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n,): P(left by the end of the last period given)."""
+    """Return P(left by the end of the last period), shape (n,)."""
     return 1.0 - survival(log_odds)[:, -1]
 
 
 def probability_gradient(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n, K, C): the derivative of `probability` by each log-odds."""
+    """Return the derivative of `probability` with respect to each log-odds, shape (n, K, C)."""
     each = hazards(log_odds)
     stays = 1.0 - each.sum(axis=2)
     last = np.prod(stays, axis=1)
@@ -54,11 +64,11 @@ def logit(share: np.ndarray) -> np.ndarray:
 
 
 def log_odds_of_probability(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n,): the log-odds of `probability`."""
+    """Return the log-odds of `probability`, shape (n,)."""
     return logit(probability(log_odds))
 
 
 def log_odds_gradient(log_odds: np.ndarray) -> np.ndarray:
-    """Return shape (n, K, C): the derivative of `log_odds_of_probability`."""
+    """Return the derivative of `log_odds_of_probability` with respect to each log-odds, shape (n, K, C)."""
     share = np.clip(probability(log_odds), 1e-12, 1 - 1e-12)
     return probability_gradient(log_odds) / (share * (1.0 - share))[:, None, None]

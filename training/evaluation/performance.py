@@ -1,7 +1,7 @@
-"""How good a set of probabilities is, with intervals from a bootstrap of accounts.
+"""Model performance on held-out snapshots: AUROC, log loss, calibration and lift, with confidence intervals.
 
-Rows of one account are not independent: resampling rows would claim too much (1.7 times too
-narrow). Ties are given their expected value, so that a constant score gets AUROC 0.5 and lift 1.
+Intervals come from a bootstrap of accounts: rows of one account are not independent, and resampling rows would give
+intervals 1.7 times too narrow. Ties are given their expected value, so that a constant score has AUROC 0.5 and lift 1.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from undertow.training.evaluation.intervals import Estimate, Judged, account_weights
+from undertow.training.evaluation.intervals import Estimate, HeldOutLabels, account_weights
 
 METRICS = ("auroc", "average_precision", "log_loss", "brier", "calibration", "lift")
 SAID = {
@@ -26,7 +26,7 @@ FEW_CHURNERS = 20  # below it, a table of results says so
 
 @dataclass(frozen=True)
 class Result:
-    """How one model did at one horizon, in days, on `rows` snapshots of which `churners` left."""
+    """The performance of one model at one horizon, in days, on `rows` snapshots of which `churners` left."""
 
     model: str
     horizon: int
@@ -35,8 +35,13 @@ class Result:
     metrics: dict[str, Estimate]
 
 
-def judge(model: str, horizon: int, p: np.ndarray, on: Judged, resamples: int, seed: int = 0) -> Result:
-    """Return every metric of probabilities `p`, shape (n,), with account-bootstrap intervals."""
+def evaluate(model: str, horizon: int, p: np.ndarray, on: HeldOutLabels, resamples: int, seed: int = 0) -> Result:
+    """Return every performance metric of probabilities `p`, shape (n,), with account-bootstrap intervals.
+
+    >>> labels = HeldOutLabels(np.array([True, False, False]), np.array([0, 1, 2]))
+    >>> evaluate("rule", 90, np.array([0.9, 0.2, 0.1]), labels, resamples=20).metrics["auroc"].value
+    1.0
+    """
     weights = np.concatenate([np.ones((1, len(p))), account_weights(on.account, resamples, seed)])
     found = measure(p, on.churned, weights)
     estimates = {name: _estimate(values) for name, values in found.items()}
@@ -44,7 +49,7 @@ def judge(model: str, horizon: int, p: np.ndarray, on: Judged, resamples: int, s
 
 
 def measure(p: np.ndarray, churned: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return metric -> shape (B,), for row weights of shape (B, n); nan without both outcomes."""
+    """Return metric -> values, shape (B,), for row weights of shape (B, n); NaN where one label is absent."""
     y = churned.astype(float)
     clipped = np.clip(p, 1e-15, 1 - 1e-15)
     losses = -(y * np.log(clipped) + (1 - y) * np.log1p(-clipped))

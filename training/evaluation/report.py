@@ -1,4 +1,4 @@
-"""What a training run found, and what a reader must know before trusting it."""
+"""The report of a training run: held-out results, the verdict of the gate, and the caveats beside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THIN = 100  # churners below which results are called thin
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a training run found: the same facts that the command line prints."""
+    """The result of a training run, as printed, returned as JSON and recorded in MLflow."""
 
     run_id: str
     version: str
@@ -30,7 +30,7 @@ class TrainReport:
     notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, object]:
-        """Return plain JSON values; numbers that cannot be told become null."""
+        """Return plain JSON values; a number that cannot be computed is null."""
         return {
             "run_id": self.run_id,
             "version": self.version,
@@ -47,7 +47,7 @@ class TrainReport:
 
 
 def count(learn: Examples, held_out: Examples) -> dict[str, int]:
-    """Return how much there was to learn from and to be judged on."""
+    """Return the numbers of snapshots, accounts and churners in training and in the held-out test."""
     return {
         "train_snapshots": len(learn),
         "train_accounts": len(np.unique(learn.accounts)),
@@ -60,7 +60,7 @@ def count(learn: Examples, held_out: Examples) -> dict[str, int]:
 def caveats(
     horizons: tuple[int, ...], learn: Examples, held_out: Examples, results: tuple[Result, ...], bundle: Bundle
 ) -> tuple[str, ...]:
-    """Return what a reader must know before trusting the numbers."""
+    """Return the caveats of the results: thin data, horizons not served or not evaluated, baselines not beaten."""
     notes = []
     if learn.churners() < THIN:
         notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
@@ -91,7 +91,7 @@ def _warnings(by_model: dict[str, Result]) -> list[str]:
             "use its list with care."
         )
     if mine.metrics["auroc"].value > 0.9:
-        warnings.append("AUROC above 0.9 is rarely honest: look for a column that knows the future.")
+        warnings.append("AUROC above 0.9 is rarely honest: look for leakage with `undertow audit`.")
     return warnings
 
 

@@ -1,4 +1,4 @@
-"""The AUROC of one score, and who is compared with whom: accounts of the same moment, counted once each."""
+"""AUROC of one score, comparing only accounts with the same as_of, with a confidence interval clustered by account."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bands_of(headline: int) -> tuple[tuple[int, int], ...]:
 
 @dataclass(frozen=True)
 class Auroc:
-    """An AUROC with its 98 % interval, and how many accounts left; the interval counts accounts, not rows."""
+    """An AUROC with its 98 % confidence interval, clustered by account, and the number of accounts that left."""
 
     value: float
     low: float
@@ -34,22 +34,22 @@ class Auroc:
 
     @property
     def is_enough(self) -> bool:
-        """Whether enough accounts left for an alarm to mean something."""
+        """Whether enough accounts left to raise an alarm."""
         return self.left >= FEW_CHURNERS
 
     @property
     def text(self) -> str:
-        """Return it in words."""
+        """Return the AUROC, its interval and the number of accounts as text."""
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f}, {self.left} accounts left)"
 
     @property
     def strength(self) -> float:
-        """Return the lower bound of how well it tells, whichever way round; 0 where too few left."""
+        """Return the lower bound of the AUROC, or of 1 - AUROC if that is larger; 0 where too few accounts left."""
         return max(self.low, 1.0 - self.high) if self.is_enough else 0.0
 
 
 def views(values: pa.ChunkedArray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield (view, score, keep) of a column: its value where it has one, and whether it has one."""
+    """Yield (view, score, rows to keep) of a column: its value where it is known, and whether it is known."""
     filled = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
     if pa.types.is_string(values.type):
         yield "category", _codes(values), np.ones(len(filled), dtype=bool)
@@ -62,7 +62,7 @@ def views(values: pa.ChunkedArray) -> Iterator[tuple[str, np.ndarray, np.ndarray
 
 
 def numbers_of(values: pa.ChunkedArray) -> np.ndarray:
-    """Return a column as floats, nan where it is null."""
+    """Return a column as floats, NaN where it is null."""
     return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
 
 
@@ -72,8 +72,8 @@ def _codes(values: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=float)
 
 
-def moments(examples: Examples) -> np.ndarray:
-    """Return the number of each row's as_of among all of them, from 0."""
+def as_of_numbers(examples: Examples) -> np.ndarray:
+    """Return the position of each row's as_of among all as_ofs, from 0."""
     return np.asarray(np.unique(micros(examples), return_inverse=True)[1])
 
 
@@ -88,9 +88,9 @@ def halves(examples: Examples) -> np.ndarray:
 
 
 def rates_elsewhere(codes: np.ndarray, left: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """Return, for each row, the churn rate of its value among the accounts of the other half.
+    """Return, for each row, the churn rate of its value among the accounts of the other half (cross-fitted).
 
-    Shrunk toward the rate of all by five rows, so that a value seen once says little.
+    Shrunk toward the overall rate by five rows, so that a value seen once carries little weight.
     """
     rates = np.empty(len(codes))
     overall = left.mean() if len(left) else 0.0
@@ -105,10 +105,14 @@ def rates_elsewhere(codes: np.ndarray, left: np.ndarray, half: np.ndarray) -> np
 
 
 def auroc(score: np.ndarray, left: np.ndarray, account: np.ndarray, group: np.ndarray) -> Auroc | None:
-    """Return the AUROC over pairs of the same group; None where too few left or stayed.
+    """Return the AUROC over pairs of rows of the same group; None where too few accounts left or stayed.
 
     `score` float, `left` bool, `account` and `group` whole numbers, all of shape (n,). The interval
     is that of DeLong et al. (1988), with each row's part summed by account (Obuchowski 1997).
+
+    >>> score = np.arange(40.0)
+    >>> auroc(score, left=score >= 20, account=np.arange(40), group=np.zeros(40, dtype=int)).value
+    1.0
     """
     leaving = how_many(account[left])
     if leaving < FEW_SHOWN or how_many(account[~left]) < FEW_CHURNERS:

@@ -35,7 +35,7 @@ from undertow.training.leakage.auroc import (
     auroc,
     bands_of,
     halves,
-    moments,
+    as_of_numbers,
     rates_elsewhere,
     views,
 )
@@ -154,7 +154,7 @@ class Sides:
     def of(cls, examples: Examples, headline: int) -> Sides:
         days, left = examples.outcomes.churn_days, examples.outcomes.churned(headline)
         bands = tuple(left & (days >= start) & (days < end) for start, end in bands_of(headline))
-        return cls(left, (left, *bands), examples.accounts, moments(examples), halves(examples))
+        return cls(left, (left, *bands), examples.accounts, as_of_numbers(examples), halves(examples))
 
     def auroc(self, view: str, score: np.ndarray, keep: np.ndarray, left: np.ndarray) -> Auroc | None:
         """Return the AUROC of `score` for `left` among the rows to keep."""

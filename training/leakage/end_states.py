@@ -13,7 +13,7 @@ import pyarrow as pa
 from undertow.features.catalogue.cards import Column
 from undertow.features.replay.replay import Finding
 from undertow.training.examples.split import Examples
-from undertow.training.leakage.auroc import Auroc, auroc, halves, moments, numbers_of, rates_elsewhere, views
+from undertow.training.leakage.auroc import Auroc, auroc, halves, as_of_numbers, numbers_of, rates_elsewhere, views
 
 CHECK = "end state"
 TELLING = 0.80  # lower bound of AUROC for ever leaving
@@ -30,7 +30,7 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
     did it ever leave, among those first seen at the same moment (and so followed for as long)?
     """
     ever, first = _by_account(examples)
-    group = moments(first)
+    group = as_of_numbers(first)
     half, account = halves(first), first.accounts
     found = []
     for column in columns:
@@ -53,7 +53,7 @@ def _by_account(examples: Examples) -> tuple[np.ndarray, Examples]:
     Left: seen to churn, or no longer at risk at the newest moment (too lately to tell from a pause),
     unless its end was a neutral one.
     """
-    moment, account = moments(examples), examples.accounts
+    moment, account = as_of_numbers(examples), examples.accounts
     order = np.lexsort((moment, account))
     first = order[np.diff(account[order], prepend=-1) != 0]
     size = int(account.max(initial=-1)) + 1

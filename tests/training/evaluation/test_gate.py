@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 
 from undertow.training.evaluation.gate import decide, first_champion
-from undertow.training.evaluation.intervals import Judged
+from undertow.training.evaluation.intervals import HeldOutLabels
 
 
 @pytest.fixture(scope="module")
-def truth() -> tuple[np.ndarray, Judged]:
+def truth() -> tuple[np.ndarray, HeldOutLabels]:
     """2,000 accounts with their true probabilities and what came of them."""
     random = np.random.default_rng(1)
     p = random.beta(1, 6, 2000)
-    return p, Judged(random.uniform(size=2000) < p, np.arange(2000))
+    return p, HeldOutLabels(random.uniform(size=2000) < p, np.arange(2000))
 
 
 def test_the_first_model_is_the_champion() -> None:
     assert first_champion().promoted
 
 
-def test_a_surely_better_model_replaces_the_champion(truth: tuple[np.ndarray, Judged]) -> None:
+def test_a_surely_better_model_replaces_the_champion(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
     p, on = truth
     verdict = decide(p, np.full(2000, p.mean()), on, 200)
     assert verdict.promoted
@@ -29,7 +29,7 @@ def test_a_surely_better_model_replaces_the_champion(truth: tuple[np.ndarray, Ju
     assert verdict.gain is not None and verdict.gain.low > 0
 
 
-def test_an_equal_model_does_not(truth: tuple[np.ndarray, Judged]) -> None:
+def test_an_equal_model_does_not(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
     p, on = truth
     verdict = decide(p, p, on, 200)
     assert not verdict.promoted
@@ -42,13 +42,13 @@ def test_a_luckier_but_equal_model_is_promoted_seldom() -> None:
     for seed in range(40):
         random = np.random.default_rng(seed)
         p = random.beta(1, 6, 500)
-        on = Judged(random.uniform(size=500) < p, np.arange(500))
+        on = HeldOutLabels(random.uniform(size=500) < p, np.arange(500))
         one, other = (p * np.exp(random.normal(0, 0.3, 500)) for _ in range(2))
         promoted += decide(np.minimum(one, 0.99), np.minimum(other, 0.99), on, 100).promoted
     assert promoted <= 5
 
 
-def test_a_better_ranking_with_a_wrong_total_does_not(truth: tuple[np.ndarray, Judged]) -> None:
+def test_a_better_ranking_with_a_wrong_total_does_not(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
     p, on = truth
     verdict = decide(np.minimum(1.4 * p, 0.99), np.full(2000, 0.5), on, 200)
     assert verdict.gain is not None and verdict.gain.low > 0
@@ -56,20 +56,20 @@ def test_a_better_ranking_with_a_wrong_total_does_not(truth: tuple[np.ndarray, J
     assert "predicted / observed is 1.4" in verdict.text
 
 
-def test_a_small_test_forgives_a_total_within_its_interval(truth: tuple[np.ndarray, Judged]) -> None:
+def test_a_small_test_forgives_a_total_within_its_interval(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
     p, on = truth
-    few = Judged(on.churned[:60], on.account[:60])
+    few = HeldOutLabels(on.churned[:60], on.account[:60])
     off = p[:60] * 1.15 * few.churned.sum() / p[:60].sum()
     verdict = decide(off, np.full(60, 0.6), few, 200)
     assert verdict.promoted
 
 
-def test_many_rows_of_few_accounts_are_not_taken_for_many(truth: tuple[np.ndarray, Judged]) -> None:
+def test_many_rows_of_few_accounts_are_not_taken_for_many(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
     """One account in fifty explains the whole gain: with rows for accounts it would look sure."""
     churned = np.arange(1000) < 40
     account = np.arange(1000) // 40
     challenger, champion = np.where(churned, 0.30, 0.05), np.full(1000, 0.05)
-    assert decide(challenger, champion, Judged(churned, np.arange(1000)), 200).gain.low > 0  # type: ignore[union-attr]
-    verdict = decide(challenger, champion, Judged(churned, account), 200)
+    assert decide(challenger, champion, HeldOutLabels(churned, np.arange(1000)), 200).gain.low > 0  # type: ignore[union-attr]
+    verdict = decide(challenger, champion, HeldOutLabels(churned, account), 200)
     assert verdict.gain is not None and verdict.gain.low <= 0
     assert not verdict.promoted

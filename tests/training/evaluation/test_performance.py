@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import (
-    average_precision_score,
-    brier_score_loss,
-    log_loss,
-    roc_auc_score,
-)
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from undertow.training.evaluation.intervals import Judged, account_weights, paired_gain
-from undertow.training.evaluation.performance import METRICS, judge, measure
+from tests.training.evaluation.draws import draw
+from undertow.training.evaluation.intervals import HeldOutLabels
+from undertow.training.evaluation.performance import METRICS, evaluate, measure
 
-Scored = tuple[np.ndarray, np.ndarray]
 BY_SKLEARN: dict[str, Callable[..., float]] = {
     "auroc": lambda y, p, w: roc_auc_score(y, p, sample_weight=w),
     "average_precision": lambda y, p, w: average_precision_score(y, p, sample_weight=w),
@@ -26,15 +21,6 @@ BY_SKLEARN: dict[str, Callable[..., float]] = {
     "brier": lambda y, p, w: brier_score_loss(y, p, sample_weight=w),
 }
 quick = settings(max_examples=25, deadline=None, derandomize=True, database=None)
-
-
-def draw(seed: int, n: int, digits: int) -> Scored:
-    """Probabilities, rounded so that many tie, and what came of them: both outcomes occur."""
-    random = np.random.default_rng(seed)
-    p = np.clip(np.round(random.uniform(0, 1, n), digits), 0.02, 0.98)
-    churned = random.uniform(size=n) < p
-    churned[:2] = [True, False]
-    return p, churned
 
 
 @quick
@@ -97,7 +83,7 @@ def test_calibration_is_predicted_over_observed() -> None:
 @pytest.mark.parametrize("everyone", [True, False])
 def test_one_outcome_only_cannot_be_told_and_does_not_crash(everyone: bool) -> None:
     p, churned = np.linspace(0.1, 0.9, 20), np.full(20, everyone)
-    found = judge("m", 90, p, Judged(churned, np.arange(20)), resamples=50).metrics
+    found = evaluate("m", 90, p, HeldOutLabels(churned, np.arange(20)), resamples=50).metrics
     assert np.isnan([found["auroc"].value, found["auroc"].low, found["auroc"].high]).all()
     assert np.isnan(found["calibration"].value) != everyone
     assert np.isfinite([found["log_loss"].value, found["brier"].value]).all()
@@ -106,8 +92,8 @@ def test_one_outcome_only_cannot_be_told_and_does_not_crash(everyone: bool) -> N
 def test_intervals_of_accounts_are_wider_than_intervals_of_rows() -> None:
     p, churned = draw(6, 150, digits=3)
     p, churned, account = p.repeat(6), churned.repeat(6), np.arange(150).repeat(6)
-    by_account = judge("m", 90, p, Judged(churned, account), 400).metrics
-    by_row = judge("m", 90, p, Judged(churned, np.arange(900)), 400).metrics
+    by_account = evaluate("m", 90, p, HeldOutLabels(churned, account), 400).metrics
+    by_row = evaluate("m", 90, p, HeldOutLabels(churned, np.arange(900)), 400).metrics
     for name in ("auroc", "log_loss", "brier", "calibration"):
         wide, narrow = by_account[name], by_row[name]
         assert wide.value == narrow.value
@@ -117,37 +103,14 @@ def test_intervals_of_accounts_are_wider_than_intervals_of_rows() -> None:
 
 def test_an_interval_holds_its_value_and_counts_are_told() -> None:
     p, churned = draw(7, 300, digits=3)
-    result = judge("m", 30, p, Judged(churned, np.arange(300)), 200)
+    result = evaluate("m", 30, p, HeldOutLabels(churned, np.arange(300)), 200)
     assert (result.model, result.horizon, result.rows, result.churners) == ("m", 30, 300, churned.sum())
     assert set(result.metrics) == set(METRICS)
     assert all(metric.low <= metric.value <= metric.high for metric in result.metrics.values())
 
 
-def test_all_rows_of_an_account_are_drawn_together() -> None:
-    weights = account_weights(np.array([0, 1, 0, 2, 1]), 100)
-    assert weights.shape == (100, 5)
-    assert (weights[:, 0] == weights[:, 2]).all()
-    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()
-    assert weights[:, 0].mean() == pytest.approx(1, abs=0.3)
-
-
 def test_the_same_seed_draws_the_same_intervals() -> None:
     p, churned = draw(8, 80, digits=2)
-    on = Judged(churned, np.arange(80))
-    assert judge("m", 90, p, on, 50) == judge("m", 90, p, on, 50)
-    assert judge("m", 90, p, on, 50, seed=1) != judge("m", 90, p, on, 50)
-
-
-def test_the_gain_is_positive_for_the_better_of_two() -> None:
-    churned = np.arange(400) % 5 == 0
-    good, bad = np.where(churned, 0.6, 0.1), np.full(400, 0.2)
-    gain = paired_gain(good, bad, Judged(churned, np.arange(400)), 200)
-    assert 0 < gain.low < gain.value < gain.high
-    assert gain.value == pytest.approx(log_loss(churned, bad) - log_loss(churned, good))
-    assert paired_gain(bad, good, Judged(churned, np.arange(400)), 200).high < 0
-
-
-def test_a_model_gains_nothing_over_itself() -> None:
-    p, churned = draw(9, 60, digits=2)
-    gain = paired_gain(p, p, Judged(churned, np.arange(60)), 50)
-    assert (gain.value, gain.low, gain.high) == (0, 0, 0)
+    on = HeldOutLabels(churned, np.arange(80))
+    assert evaluate("m", 90, p, on, 50) == evaluate("m", 90, p, on, 50)
+    assert evaluate("m", 90, p, on, 50, seed=1) != evaluate("m", 90, p, on, 50)

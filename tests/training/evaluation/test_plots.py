@@ -7,19 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from undertow.training.evaluation.intervals import wilson
 from undertow.training.evaluation.plots import calibration_plot, gains, lift_plot, tenths
 
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.mark.parametrize(
-    ("events", "n", "low", "high"),
-    [(5, 10, 0.2366, 0.7634), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (1, 100, 0.0018, 0.0545)],
-)
-def test_wilson_matches_published_values(events: int, n: int, low: float, high: float) -> None:
-    found = wilson(np.array([events / n]), np.array([n]))
-    assert (found[0][0], found[1][0]) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_tenths_go_from_the_lowest_score_to_the_highest() -> None:
