@@ -161,11 +161,3 @@ def test_texts_never_seen_are_counted_and_read_as_unknown(bundle: Bundle, rows: 
     unknown = with_column(rows, "segment", pa.nulls(rows.num_rows, pa.string()))
     assert bundle.unseen(strange) == {"segment": rows.num_rows}
     assert np.array_equal(bundle.probability(strange), bundle.probability(unknown))
-
-
-def test_typical_values_are_those_of_the_segment_or_of_all(bundle: Bundle) -> None:
-    segment = next(name for name in bundle.typical if name)
-    assert bundle.typical_value("mrr", segment) == bundle.typical[segment]["mrr"]
-    assert bundle.typical_value("mrr", "martian") == bundle.typical[""]["mrr"]
-    assert bundle.typical_value("mrr", None) == bundle.typical[""]["mrr"]
-    assert bundle.typical_value("no such column", None) is None
