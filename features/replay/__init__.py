@@ -1,1 +1,1 @@
-"""Leakage checks by replay: old snapshots rebuilt from what was recorded by then, and compared."""
+"""Leakage checks by replay: old snapshots are rebuilt from only the rows recorded by then, and compared."""

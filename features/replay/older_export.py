@@ -1,7 +1,7 @@
-"""Replay against an older record of the same past: an earlier export, or what an earlier run has kept.
+"""Leakage check against an older record of the same past: an earlier export, or tables kept from an earlier run.
 
-Only here do overwritten end states, back-dated rows, recomputed aggregates and deleted accounts show:
-our own record looks the same however often its past was changed.
+Only this comparison reveals overwritten end states, back-dated rows, recomputed aggregates and deleted
+accounts: today's record alone does not show that its past was changed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from undertow.features.tables import TABLES, Table
 
 @dataclass(frozen=True)
 class OlderRecord:
-    """The same sources as they were read or exported earlier; complete before `until`."""
+    """The input tables as they were loaded or exported earlier; complete before `until`."""
 
     name: str
     tables: Tables
@@ -46,28 +46,31 @@ class OlderRecord:
 
 
 def kept_records(root: Path, selects: str, tables: Tables) -> list[OlderRecord]:
-    """Return the versions of the tables that are still in the store and end earlier, oldest first."""
+    """Return the older versions of the loaded tables that are still in the store, oldest first.
+
+    `root`: the store's folder of tables. `selects`: hash of the project's SELECTs; other versions are skipped.
+    """
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    found = [_read_kept(folder, selects) for folder in folders if folder != tables.folder]
-    older = [kept for kept in found if kept is not None and kept.until < tables.until]
+    versions = [_read_kept(folder, selects) for folder in folders if folder != tables.folder]
+    older = [kept for kept in versions if kept is not None and kept.until < tables.until]
     return [
-        OlderRecord(f"what was read when the rows ended on {kept.until:%Y-%m-%d}", kept, kept.until)
+        OlderRecord(f"the tables loaded when the rows ended on {kept.until:%Y-%m-%d}", kept, kept.until)
         for kept in sorted(older, key=lambda kept: kept.until)
     ]
 
 
 def _read_kept(folder: Path, selects: str) -> Tables | None:
-    """Return a version of the tables, or None where another release or other SELECTs wrote it."""
+    """Return a stored version of the tables, or None where another release or other SELECTs wrote it."""
     try:
         if json.loads((folder / SUMMARY).read_text(encoding="utf-8"))["selects"] != selects:
             return None
         kept = read_version(folder)
     except (OSError, KeyError, TypeError, ValueError):
         return None
-    return kept if all(_keeps_the_contract(kept, name) for name in kept.present) else None
+    return kept if all(_has_contract_columns(kept, name) for name in kept.present) else None
 
 
-def _keeps_the_contract(kept: Tables, name: str) -> bool:
+def _has_contract_columns(kept: Tables, name: str) -> bool:
     if name not in TABLES or not kept.path(name).exists():
         return False
     names = {column.name for column in TABLES[name].columns}
@@ -77,10 +80,10 @@ def _keeps_the_contract(kept: Tables, name: str) -> bool:
 def exported_record(
     settings: Settings, elsewhere: Settings, folder: Path, tables: Tables, now: datetime
 ) -> OlderRecord:
-    """Read the same files as they lie in `folder`, exported earlier, into the store of `elsewhere`.
+    """Load an earlier export of the project's files from `folder` into the store of `elsewhere`.
 
-    The day on which an export was taken may be there in part only, so it is left out. Raises SourceError
-    where a file is missing or the export ends after the project's own rows.
+    The day of the export may be recorded only in part, so it is left out. Raises SourceError where a file
+    is missing or the export ends after the project's own rows.
     """
     if not folder.is_dir():
         raise SourceError(f"--against {folder} is not a folder. Give the folder that holds the earlier export.")
@@ -101,11 +104,11 @@ def exported_record(
 
 
 def moved_files(settings: Settings, folder: Path) -> dict[str, str]:
-    """Return [files] with the folder that they have in common replaced by `folder`."""
-    written = {name: Path(os.path.normpath(settings.folder / pattern)) for name, pattern in settings.files.items()}
-    common = Path(os.path.commonpath([path.parent for path in written.values()]))
-    there = Path(escape(str(folder.resolve())))
-    return {name: str(there / path.relative_to(common)) for name, path in written.items()}
+    """Return [files] with the common folder of all paths replaced by `folder`."""
+    paths = {name: Path(os.path.normpath(settings.folder / pattern)) for name, pattern in settings.files.items()}
+    common = Path(os.path.commonpath([path.parent for path in paths.values()]))
+    target = Path(escape(str(folder.resolve())))
+    return {name: str(target / path.relative_to(common)) for name, path in paths.items()}
 
 
 def against(
@@ -116,27 +119,28 @@ def against(
     older: OlderRecord,
     progress: Progress | None = None,
 ) -> tuple[Comparison, tuple[Finding, ...]]:
-    """Compare every snapshot that the older record covers with `features`; say which rows were changed.
+    """Compare `features` with those rebuilt from an older record, and name the rows changed since.
 
-    `elsewhere`: where the older features are built.
+    Every snapshot that the older record covers is compared. `connection`: a DuckDB connection in which the tables'
+    names may be replaced. `elsewhere`: settings with the store in which the older features are built.
     """
     covered = [as_of for as_of in features.as_ofs if as_of <= older.until]
     then = build_features(elsewhere, older.tables, covered, progress)
-    found = compare("older record", older.name, then.read(), features, covered)
-    return found, tuple(older_findings(found, changed_rows(connection, tables, older)))
+    comparison = compare("older record", older.name, then.read(), features, covered)
+    return comparison, tuple(older_findings(comparison, changed_rows(connection, tables, older)))
 
 
 def changed_rows(connection: Connection, tables: Tables, older: OlderRecord) -> dict[str, list[str]]:
-    """Return table -> what was done since to rows that the older record had or should have had, in words.
+    """Return table -> descriptions of its rows back-dated, deleted or overwritten since the older record.
 
     `connection`: a DuckDB connection in which the tables' names may be replaced.
     """
     changed = {}
     for name in [name for name in tables.present if name in older.tables.present]:
-        for side, record in (("then_", older.tables), ("now_", tables)):
+        for temp_table, record in (("then_", older.tables), ("now_", tables)):
             open_tables(InDuckDB(connection), replace(record, reports=(record.report(name),)))
             recorded = rows_recorded_by(TABLES[name], older.until)
-            run(connection, f"CREATE OR REPLACE TEMP TABLE {side} AS {recorded}", name)
+            run(connection, f"CREATE OR REPLACE TEMP TABLE {temp_table} AS {recorded}", name)
         changed[name] = _changes(connection, TABLES[name])
     return {name: changes for name, changes in changed.items() if changes}
 
@@ -147,30 +151,30 @@ def _changes(connection: Connection, table: Table) -> list[str]:
     shared = [name for name in _column_names(connection, "then_") if name in _column_names(connection, "now_")]
     if table.invents_key and _has_invented_keys(connection, table):
         return _changes_without_key(connection, [name for name in shared if name not in table.key])
-    found = [
-        _counted(connection, f"SELECT {key} AS k FROM now_ AS n WHERE NOT EXISTS (FROM then_ AS t WHERE {same})",
-                 "was not in the older record though its times say so (back-dated)"),
-        _counted(connection, f"SELECT {key} AS k FROM then_ AS t WHERE NOT EXISTS (FROM now_ AS n WHERE {same})",
-                 "is gone from the newest record (deleted)"),
+    changes = [
+        _describe_rows(connection, f"SELECT {key} AS k FROM now_ AS n WHERE NOT EXISTS (FROM then_ AS t WHERE {same})",
+                       "is missing in the older record although its times are earlier (back-dated)"),
+        _describe_rows(connection, f"SELECT {key} AS k FROM then_ AS t WHERE NOT EXISTS (FROM now_ AS n WHERE {same})",
+                       "is missing in the newest record (deleted)"),
     ]  # fmt: skip
     differ = "SELECT t.{key} AS k FROM then_ AS t JOIN now_ AS n ON {same} WHERE t.{c} IS DISTINCT FROM n.{c}"
     for name in shared:
         sql = differ.format(key=quoted(table.key[0]), same=same, c=quoted(name))
-        found.append(_counted(connection, sql, f"has another {name} (overwritten)"))
-    return [said for said in found if said]
+        changes.append(_describe_rows(connection, sql, f"has a different value in {name} (overwritten)"))
+    return [change for change in changes if change]
 
 
 def _changes_without_key(connection: Connection, names: list[str]) -> list[str]:
-    """Rows without a key of their own can only be counted as wholes."""
+    """Return the changes of a table without a key in the source: whole rows that only one of the records has."""
     listed = ", ".join(quoted(name) for name in names)
-    sides = {"is there now and was not (back-dated or overwritten)": ("now_", "then_"),
-             "was there and is not now (deleted or overwritten)": ("then_", "now_")}  # fmt: skip
-    found = [
-        _counted(connection, f"SELECT account_id AS k FROM (SELECT {listed} FROM {here} EXCEPT ALL "
-                             f"SELECT {listed} FROM {there})", said)
-        for said, (here, there) in sides.items()
+    only_in_one = {"is in the newest record only (back-dated or overwritten)": ("now_", "then_"),
+                   "is in the older record only (deleted or overwritten)": ("then_", "now_")}  # fmt: skip
+    changes = [
+        _describe_rows(connection, f"SELECT account_id AS k FROM (SELECT {listed} FROM {one} EXCEPT ALL "
+                                   f"SELECT {listed} FROM {other})", what)
+        for what, (one, other) in only_in_one.items()
     ]  # fmt: skip
-    return [said for said in found if said]
+    return [change for change in changes if change]
 
 
 def _has_invented_keys(connection: Connection, table: Table) -> bool:
@@ -184,14 +188,15 @@ def _column_names(connection: Connection, table: str) -> list[str]:
     return [str(row[0]) for row in run(connection, f"DESCRIBE {table}", table).fetchall()]
 
 
-def _counted(connection: Connection, sql: str, said: str) -> str:
+def _describe_rows(connection: Connection, sql: str, what: str) -> str:
+    """Return the number of selected keys (column k), an example, and what happened to each; "" without any."""
     row = run(connection, f"SELECT count(*), min(k) FROM ({sql})", "audit").fetchone()
     assert row is not None
-    return f"{count_rows(row[0])}, such as {row[1]}: each {said}" if row[0] else ""
+    return f"{count_rows(row[0])}, such as {row[1]}: each {what}" if row[0] else ""
 
 
-def older_findings(found: Comparison, changes: dict[str, list[str]]) -> list[Finding]:
-    """Return a failure for each table whose past was changed since; `changes` names the rows."""
+def older_findings(comparison: Comparison, changes: dict[str, list[str]]) -> list[Finding]:
+    """Return a failure for each table whose past rows were changed since; `changes`: table -> descriptions."""
 
     def culprit(card: Feature) -> str:
         if card.tables == {"accounts"}:
@@ -199,11 +204,11 @@ def older_findings(found: Comparison, changes: dict[str, list[str]]) -> list[Fin
         changed = sorted(name for name in card.tables - {"accounts"} if name in changes)
         return ", ".join(changed or sorted(card.tables))
 
-    said = []
-    for name, columns in grouped(found, culprit).items():
+    findings = []
+    for name, columns in grouped(comparison, culprit).items():
         why = "; ".join(change for table in name.split(", ") for change in changes.get(table, [])[:4])
         if name.startswith("accounts."):
-            why = "read as it stands today for the whole past, and overwritten since"
-        known = why or "no row explains it: was the SELECT changed since?"
-        said.append(Finding("failure", found.check, name, f"{known}. {differences(columns)}"))
-    return said + population_findings(found)
+            why = "today's value is used for the whole past, and was overwritten since"
+        reason = why or "no changed row explains it: was the SELECT changed since?"
+        findings.append(Finding("failure", comparison.check, name, f"{reason}. {differences(columns)}"))
+    return findings + population_findings(comparison)

@@ -1,4 +1,4 @@
-"""What the sources themselves say about time: when rows were written, and under which definitions."""
+"""Leakage checks of recording times: whether sources state when rows were written, and which times may leak."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CHECK = "recording"
 
 @dataclass(frozen=True)
 class Recording:
-    """How many rows of a table say that they were written the moment they happened.
+    """Whether a table states when its rows were recorded.
 
-    `by`: the column that says when (None: the table has none). `share`: 0 to 1, of rows where it
-    equals the time of the happening itself; 1 means that it was filled in, not recorded.
+    `by`: the column of the recording time (None: the table has none). `share`: share of rows, 0 to 1, where it
+    equals the time of the event itself; 1 means that it was filled in by default, not recorded.
     """
 
     table: str
@@ -29,12 +29,12 @@ class Recording:
 
     @property
     def is_stated(self) -> bool:
-        """Whether the source tells when at least one row was written."""
+        """Return whether the source states the recording time of at least one row."""
         return self.by is not None and self.share < 1
 
 
 def recordings(connection: Connection, tables: Tables) -> list[Recording]:
-    """Return, for each table and for the ends of subscriptions, whether the source states when rows were recorded.
+    """Return for each table, and for the ends of subscriptions, whether the source states when rows were recorded.
 
     `connection`: a DuckDB connection in which the tables are opened under their names.
     """
@@ -45,76 +45,75 @@ def recordings(connection: Connection, tables: Tables) -> list[Recording]:
     return per_table
 
 
-def recording_findings(
-    connection: Connection, tables: Tables, stated: Sequence[Recording]
-) -> list[Finding]:
-    """Return findings on recorded_at: values recorded before they happened fail, unstated times are a warning.
+def recording_findings(connection: Connection, tables: Tables, stated: Sequence[Recording]) -> list[Finding]:
+    """Return the findings on recording times: times that leak fail, unstated recording times are a warning.
 
-    `stated`: what `recordings` returned for the same tables, which it left open in `connection`.
+    A changed definition of an event kind is a note. `stated`: the result of `recordings` for the same tables,
+    which it left open in `connection`.
     """
-    findings = [one for name in tables.present for one in _early_times(connection, TABLES[name])]
-    findings += _definitions(connection) if "events" in tables.present else []
+    findings = [finding for name in tables.present for finding in _leaking_times(connection, TABLES[name])]
+    findings += _changed_definitions(connection) if "events" in tables.present else []
     return findings + _unstated_findings([each for each in stated if not each.is_stated and each.rows])
 
 
 def _recording(connection: Connection, table: Table) -> Recording:
     if table.column("recorded_at") is None:
-        [counted] = rows(connection, f"SELECT count(*) AS n FROM {table.name}", table.name)
-        return Recording(table.name, None, int(str(counted["n"])), 1.0)
+        [counts] = rows(connection, f"SELECT count(*) AS n FROM {table.name}", table.name)
+        return Recording(table.name, None, int(str(counts["n"])), 1.0)
     return _share(connection, table.name, "recorded_at", table.happened_at)
 
 
 def _share(connection: Connection, table: str, by: str, happened_at: str) -> Recording:
-    [counted] = rows(
+    [counts] = rows(
         connection,
         f"SELECT count({by}) AS n, count(*) FILTER (WHERE {by} = {happened_at}) AS same FROM {table}",
         table,
     )
-    n, same = int(str(counted["n"])), int(str(counted["same"]))
+    n, same = int(str(counts["n"])), int(str(counts["same"]))
     return Recording(table, by, n, same / n if n else 1.0)
 
 
 def _unstated_findings(unstated: list[Recording]) -> list[Finding]:
     by = {"recorded_at": [r.table for r in unstated if r.by != "end_recorded_at"],
           "end_recorded_at": [r.table for r in unstated if r.by == "end_recorded_at"]}  # fmt: skip
-    said = {
-        "recorded_at": "these do not say when rows were written (recorded_at is absent, or equals the time of the "
-        "happening in every row). Replay can only show what our code does with them, not what your systems did: "
+    text = {
+        "recorded_at": "these tables do not state when rows were recorded (recorded_at is absent, or equals the time "
+        "of the event in every row). Replay can only check our code with them, not the systems that wrote them: "
         "compare with an older export.",
-        "end_recorded_at": "no end says when it was booked, so each counts as known from the moment it came.",
+        "end_recorded_at": "no end states when it was recorded, so each counts as known from the time it happened.",
     }
-    return [Finding("warning", CHECK, ", ".join(names), said[column]) for column, names in by.items() if names]
+    return [Finding("warning", CHECK, ", ".join(names), text[column]) for column, names in by.items() if names]
 
 
-def _early_times(connection: Connection, table: Table) -> list[Finding]:
-    """A time without a rule that lies after its row was recorded was written into an older row."""
-    written = "recorded_at" if table.column("recorded_at") else table.happened_at
-    found = []
+def _leaking_times(connection: Connection, table: Table) -> list[Finding]:
+    """Return a failure for each time without a rule that lies after its row was recorded: it was filled in later."""
+    recorded_at = "recorded_at" if table.column("recorded_at") else table.happened_at
+    findings = []
     for column in table.columns:
         settled = column.known_from is not None or (table.name, column.name) in SET_AHEAD
         if column.type != "time" or settled or column.name in (table.happened_at, "recorded_at"):
             continue
         name = quoted(column.name)
-        [counted] = rows(connection, f"SELECT count(*) AS n FROM {table.name} WHERE {name} > {written}", table.name)
-        if counted["n"]:
-            said = f"{counted['n']:,} rows hold a time after they were recorded; no rule says from when it is known."
-            found.append(Finding("failure", CHECK, f"{table.name}.{column.name}", said))
-    return found
+        [counts] = rows(connection, f"SELECT count(*) AS n FROM {table.name} WHERE {name} > {recorded_at}", table.name)
+        if counts["n"]:
+            text = f"{counts['n']:,} rows hold a time after they were recorded; no rule states from when it is known."
+            findings.append(Finding("failure", CHECK, f"{table.name}.{column.name}", text))
+    return findings
 
 
-def _definitions(connection: Connection) -> list[Finding]:
-    """Note where the upstream rule behind a kind of event was changed: a step that is not behaviour."""
-    found = rows(
+def _changed_definitions(connection: Connection) -> list[Finding]:
+    """Return a note for each event kind whose upstream definition changed: a step there is no change of behaviour."""
+    definitions = rows(
         connection,
         "SELECT kind, definition, min(occurred_at) AS since FROM events WHERE definition IS NOT NULL "
         "GROUP BY kind, definition QUALIFY count(*) OVER (PARTITION BY kind) > 1 ORDER BY kind, since",
         "events",
     )
     kinds: dict[str, list[str]] = {}
-    for row in found:
+    for row in definitions:
         kinds.setdefault(str(row["kind"]), []).append(f"{row['definition']} from {row['since']:%Y-%m-%d}")
     return [
-        Finding("note", CHECK, f"events of the kind {kind}", "measured by more than one rule: " + ", ".join(rules)
-                + ". A step between them is no behaviour.")
-        for kind, rules in kinds.items()
+        Finding("note", CHECK, f"events of the kind {kind}", "recorded under more than one definition: "
+                + ", ".join(since) + ". A step between them is not a change of behaviour.")
+        for kind, since in kinds.items()
     ]  # fmt: skip

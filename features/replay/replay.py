@@ -1,8 +1,8 @@
-"""Replay the past: were old features built only from what was known then?
+"""Replay, a leakage check: rebuilds old snapshots from only the rows recorded by then, and compares the features.
 
-Two records of the same past must yield the same features. One is what we read today; the other is a
-copy of it cut off at as_of (`tables_as_of`, the only place that makes such copies), which tries our own
-code. What tries the systems that wrote the rows is an older record (`undertow.features.replay.older_export`).
+Features that differ were built from later rows. The copy of the tables as they were known at as_of
+(`tables_as_of`, the only function that makes such copies) tests our own code. To test the systems that
+wrote the rows, an older record is needed (`undertow.features.replay.older_export`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from undertow.features.tables import TABLES, Table
 
 Severity = Literal["failure", "warning", "note"]
 
-# The audit does not trust the contract that it audits: these two lists stand beside it.
+# The audit must not rely on the contract that it checks: these two lists repeat it independently.
 SET_AHEAD = (("invoices", "due_at"), ("subscriptions", "renews_at"), ("subscriptions", "ended_at"))
 LATE_VALUES = {
     ("tickets", "csat"): "csat_at",
@@ -37,13 +37,13 @@ LATE_VALUES = {
     ("subscriptions", "ended_at"): "end_recorded_at",
     ("subscriptions", "end_reason"): "end_recorded_at",
 }
-SAME = 1e-9  # relative: sums in another order differ in their last digits
-NOTHING = 1e-12  # of a column's largest value: what is left where a difference cancels
+SAME = 1e-9  # relative tolerance: sums in another order differ in their last digits
+NOTHING = 1e-12  # absolute tolerance, of a column's largest value: the rest where a difference cancels
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the audit has to say: how bad, which check, who is the culprit, and in words."""
+    """One finding of the leakage audit: severity, name of the check, culprit (a feature, column or table), text."""
 
     severity: Severity
     check: str
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class ComparedColumn:
-    """One feature column, built from two records: rows compared, rows that differ, and one of these."""
+    """One feature column computed from two records: rows compared, rows that differ, and one example of these."""
 
     column: str
     rows: int
@@ -70,9 +70,10 @@ class ComparedColumn:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Features and population of the same moments, `then` and now.
+    """Features and accounts at risk of the same as_ofs, computed from an older record and from today's.
 
-    `record`: what `then` is, in words. `lost`, `gained`: (account, as_of) at risk in one record only.
+    `record`: the older record, in words. `lost`, `gained`: (account, as_of) at risk in the older record only,
+    in today's only. `meant`: name -> column, of the columns compared.
     """
 
     check: str
@@ -86,9 +87,9 @@ class Comparison:
 
     @property
     def differing(self) -> tuple[ComparedColumn, ...]:
-        """Return the columns that differ, most rows first; those beside peers last, as they follow from others."""
-        found = [column for column in self.columns if column.differ]
-        return tuple(sorted(found, key=lambda one: (self.meant[one.column].against == "peers", -one.differ)))
+        """Return the columns that differ, most rows first; peer comparisons last, as they follow from the others."""
+        columns = [column for column in self.columns if column.differ]
+        return tuple(sorted(columns, key=lambda column: (self.meant[column.column].against == "peers", -column.differ)))
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values."""
@@ -107,10 +108,10 @@ class Comparison:
 
 
 def sample_as_ofs(as_ofs: Sequence[datetime], count: int, seed: int) -> list[datetime]:
-    """Return `count` of the as_ofs in order: the earliest, and others drawn by `seed`."""
-    early, rest = list(as_ofs[:1]), list(as_ofs[1:])
+    """Return `count` of the as_ofs in order: the earliest, and others drawn at random with `seed`."""
+    earliest, rest = list(as_ofs[:1]), list(as_ofs[1:])
     drawn = random.Random(seed).sample(rest, min(count - 1, len(rest)))
-    return sorted(early + drawn)
+    return sorted(earliest + drawn)
 
 
 def replay(
@@ -120,12 +121,12 @@ def replay(
     as_ofs: Sequence[datetime],
     progress: Progress | None = None,
 ) -> Comparison:
-    """Rebuild these snapshots from only the rows recorded by then; compare with `features`, built from all."""
+    """Rebuild these snapshots from only the rows recorded by then; compare with `features`, built from all rows."""
     then = []
     for number, as_of in enumerate(as_ofs):
         with apart(settings) as elsewhere:
-            cut = _cut_off(elsewhere, tables, as_of)
-            then.append(build_features(elsewhere, cut, [as_of]).read())
+            known = _write_tables_as_of(elsewhere, tables, as_of)
+            then.append(build_features(elsewhere, known, [as_of]).read())
         if progress:
             progress("replaying", (number + 1) / len(as_ofs))
     record = "only the rows recorded by then"
@@ -133,54 +134,54 @@ def replay(
 
 
 def tables_as_of(connection: Connection, tables: Tables, as_of: datetime, folder: Path) -> Tables:
-    """Write every table into `folder` as its books stood at as_of, and return them.
+    """Write every table as it was known at as_of into `folder`, and return the tables.
 
-    A row is there if it had happened and was recorded before as_of; what came to be known later is
-    null. The tables must be open as views of their names.
+    Rows are kept if they had happened and were recorded before as_of; later-known values are null.
+    The tables must be open as views of their names.
     """
-    kept = replace(tables, folder=folder, fingerprint=f"{tables.fingerprint}-{as_of:%Y%m%d}", until=as_of)
+    known = replace(tables, folder=folder, fingerprint=f"{tables.fingerprint}-{as_of:%Y%m%d}", until=as_of)
     folder.mkdir(parents=True, exist_ok=True)
     for name in tables.present:
         path = literal(str(folder / f"{name}.parquet"))
         run(connection, f"COPY ({rows_recorded_by(TABLES[name], as_of)}) TO {path} (FORMAT parquet)", name)
-    return kept
+    return known
 
 
 def rows_recorded_by(table: Table, as_of: datetime) -> str:
-    """Return the SELECT of a table's rows as its books stood at as_of."""
-    moment = f"TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S}'"
+    """Return the SELECT of a table's rows as known at as_of: recorded before it, later-known values null."""
+    timestamp = f"TIMESTAMP '{as_of:%Y-%m-%d %H:%M:%S}'"
     clocks = [table.happened_at] + ["recorded_at"] * (table.column("recorded_at") is not None)
     masked = []
     for column in table.columns:
         known_from = sorted(_known_from(table, column.name) - set(clocks))
         if known_from:
-            known = " AND ".join(f"{quoted(name)} < {moment}" for name in known_from)
+            known = " AND ".join(f"{quoted(name)} < {timestamp}" for name in known_from)
             masked.append(f"CASE WHEN {known} THEN {quoted(column.name)} END AS {quoted(column.name)}")
-    shown = f"* REPLACE ({', '.join(masked)})" if masked else "*"
-    return f"SELECT {shown} FROM {table.name} WHERE {' AND '.join(f'{clock} < {moment}' for clock in clocks)}"
+    selected = f"* REPLACE ({', '.join(masked)})" if masked else "*"
+    return f"SELECT {selected} FROM {table.name} WHERE {' AND '.join(f'{clock} < {timestamp}' for clock in clocks)}"
 
 
 def _known_from(table: Table, name: str) -> set[str]:
-    """Return the times that must have passed for a column to be known: the contract's, and our own."""
+    """Return the time columns that must have passed for a value to be known: the contract's and those listed here."""
     column = table.column(name)
     assert column is not None
-    found = {column.known_from, LATE_VALUES.get((table.name, name))} - {None}
+    times = {column.known_from, LATE_VALUES.get((table.name, name))} - {None}
     if column.type == "time" and (table.name, name) not in SET_AHEAD:
-        found.add(name)
-    return {known_from for known_from in found if known_from}
+        times.add(name)
+    return {time for time in times if time}
 
 
-def _cut_off(elsewhere: Settings, tables: Tables, as_of: datetime) -> Tables:
+def _write_tables_as_of(elsewhere: Settings, tables: Tables, as_of: datetime) -> Tables:
     with open_duckdb(elsewhere.engine, elsewhere.store_path("spill")) as connection:
         open_tables(InDuckDB(connection), tables)
-        return tables_as_of(connection, tables, as_of, elsewhere.store_path("books"))
+        return tables_as_of(connection, tables, as_of, elsewhere.store_path("tables_as_of"))
 
 
 @contextmanager
 def apart(settings: Settings) -> Iterator[Settings]:
-    """Yield the settings with a store of their own, inside the project's, which is removed afterwards.
+    """Yield the settings with a temporary store, inside the project's own, which is removed afterwards.
 
-    What is written there is read by DuckDB, whatever engine the project asks for.
+    The engine is DuckDB, whatever engine the project uses.
     """
     settings.store_path().mkdir(parents=True, exist_ok=True)
     engine = settings.engine.model_copy(update={"kind": "duckdb"})
@@ -192,12 +193,15 @@ def apart(settings: Settings) -> Iterator[Settings]:
 
 
 def compare(check: str, record: str, then: pa.Table, now: FeatureTable, as_ofs: Sequence[datetime]) -> Comparison:
-    """Compare feature rows, and who has one, of the same as_ofs; columns of one side only are left out."""
+    """Compare the features and the accounts at risk of the same as_ofs, computed from two records.
+
+    Columns that only one of the two has are left out.
+    """
     today = now.read(as_ofs)
-    places = _places(then)
-    here = _places(today)
-    both = [key for key in here if key in places]
-    was, is_ = then.take([places[key] for key in both]), today.take([here[key] for key in both])
+    rows_then = _row_numbers(then)
+    rows_now = _row_numbers(today)
+    both = [key for key in rows_now if key in rows_then]
+    was, is_ = then.take([rows_then[key] for key in both]), today.take([rows_now[key] for key in both])
     shared = [column for column in now.catalogue.columns if column.name in then.column_names]
     return Comparison(
         check=check,
@@ -205,15 +209,15 @@ def compare(check: str, record: str, then: pa.Table, now: FeatureTable, as_ofs: 
         as_ofs=tuple(as_ofs),
         rows=len(both),
         columns=tuple(_compare_column(column, was, is_) for column in shared),
-        lost=tuple(key for key in places if key not in here),
-        gained=tuple(key for key in here if key not in places),
+        lost=tuple(key for key in rows_then if key not in rows_now),
+        gained=tuple(key for key in rows_now if key not in rows_then),
         meant={column.name: column for column in shared},
     )
 
 
-def _places(rows: pa.Table) -> dict[tuple[str, datetime], int]:
+def _row_numbers(rows: pa.Table) -> dict[tuple[str, datetime], int]:
     keys = zip(rows["account_id"].to_pylist(), rows["as_of"].to_pylist(), strict=True)
-    return {key: position for position, key in enumerate(keys)}
+    return {key: number for number, key in enumerate(keys)}
 
 
 def _compare_column(column: Column, then: pa.Table, now: pa.Table) -> ComparedColumn:
@@ -229,62 +233,63 @@ def _compare_column(column: Column, then: pa.Table, now: pa.Table) -> ComparedCo
 
 
 def _differs(was: pa.ChunkedArray, is_: pa.ChunkedArray, exactly: bool) -> np.ndarray:
-    """Return bool, shape (n,): null equals null, counts and texts exactly, other numbers to 1e-9."""
+    """Return which values differ, bool, shape (n,): counts and texts exactly, other numbers to 1e-9; null equals null.
+    """
     if pa.types.is_string(was.type) or pa.types.is_string(is_.type):
         pairs = zip(was.to_pylist(), is_.to_pylist(), strict=True)
         return np.array([one != other for one, other in pairs], dtype=bool)
-    a, b = (np.asarray(side.cast(pa.float64()).to_numpy(), dtype=float) for side in (was, is_))
+    a, b = (np.asarray(values.cast(pa.float64()).to_numpy(), dtype=float) for values in (was, is_))
     size = np.fmax(np.abs(a), np.abs(b))
-    allowed = np.zeros(len(a)) if exactly else np.fmax(SAME * size, NOTHING * np.nanmax(size, initial=0.0))
-    neither = np.isnan(a) & np.isnan(b)
-    return np.asarray(~neither & ~(np.abs(a - b) <= allowed))
+    tolerance = np.zeros(len(a)) if exactly else np.fmax(SAME * size, NOTHING * np.nanmax(size, initial=0.0))
+    both_null = np.isnan(a) & np.isnan(b)
+    return np.asarray(~both_null & ~(np.abs(a - b) <= tolerance))
 
 
-# --- saying ----------------------------------------------------------------------------------------
+# --- findings --------------------------------------------------------------------------------------
 
 
-def replay_findings(found: Comparison) -> list[Finding]:
-    """Return a failure for each group of cards that differ because our code looked too far."""
-    said = []
-    for tables, columns in grouped(found, lambda card: ", ".join(sorted(card.tables))).items():
-        cards = list(dict.fromkeys(found.meant[column.column].feature.name for column in columns))
-        told = f"built from rows of {tables} that were not recorded by then: {differences(columns)}"
-        said.append(Finding("failure", found.check, _some(cards), told))
-    return said + population_findings(found)
+def replay_findings(comparison: Comparison) -> list[Finding]:
+    """Return a failure for each group of cards that differ: our code read rows recorded after as_of."""
+    findings = []
+    for tables, columns in grouped(comparison, lambda card: ", ".join(sorted(card.tables))).items():
+        cards = list(dict.fromkeys(comparison.meant[column.column].feature.name for column in columns))
+        text = f"built from rows of {tables} that were not recorded by then: {differences(columns)}"
+        findings.append(Finding("failure", comparison.check, _first_names(cards), text))
+    return findings + population_findings(comparison)
 
 
-def grouped(found: Comparison, by: Callable[[Feature], str]) -> dict[str, list[ComparedColumn]]:
-    """Group the columns that differ, most rows first.
+def grouped(comparison: Comparison, by: Callable[[Feature], str]) -> dict[str, list[ComparedColumn]]:
+    """Group the columns that differ by `by` of their card, most rows first.
 
-    What an account is like beside its peers differs for all of them where one of them does: such
-    columns are left out while something else differs.
+    Peer comparisons differ for a whole segment where one account does: they are left out as long as other
+    columns or the accounts at risk differ.
     """
-    own = [column for column in found.differing if found.meant[column.column].against != "peers"]
-    explained = own or found.lost or found.gained
+    own = [column for column in comparison.differing if comparison.meant[column.column].against != "peers"]
+    explained = own or comparison.lost or comparison.gained
     grouped: dict[str, list[ComparedColumn]] = {}
-    for column in own if explained else found.differing:
-        grouped.setdefault(by(found.meant[column.column].feature), []).append(column)
+    for column in own if explained else comparison.differing:
+        grouped.setdefault(by(comparison.meant[column.column].feature), []).append(column)
     return grouped
 
 
-def population_findings(found: Comparison) -> list[Finding]:
-    """Return a failure where somebody is at risk in one of the two records only."""
-    sides = (
-        (found.lost, "at risk in the older record and missing today: an old snapshot must keep whoever left since"),
-        (found.gained, "at risk in today's record, and unknown to the older one: back-dated"),
+def population_findings(comparison: Comparison) -> list[Finding]:
+    """Return a failure where accounts are at risk in only one of the two records."""
+    differing = (
+        (comparison.lost, "at risk in the older record but missing today: old snapshots must keep accounts that left"),
+        (comparison.gained, "at risk today but not in the older record: back-dated"),
     )
-    if found.check == "replay":
-        sides = ((found.lost, "at risk by what was recorded then, and not by today's features"),
-                 (found.gained, "at risk only by what was recorded later"))  # fmt: skip
+    if comparison.check == "replay":
+        differing = ((comparison.lost, "at risk by the rows recorded then, but not in today's features"),
+                     (comparison.gained, "at risk only by rows recorded later"))  # fmt: skip
     return [
-        Finding("failure", found.check, "the population", f"{count_rows(len(who))} {said}; such as "
-                f"{who[0][0]} at {who[0][1]:%Y-%m-%d}.")
-        for who, said in sides if who
+        Finding("failure", comparison.check, "the population", f"{count_rows(len(keys))} {reason}; such as "
+                f"{keys[0][0]} at {keys[0][1]:%Y-%m-%d}.")
+        for keys, reason in differing if keys
     ]  # fmt: skip
 
 
 def differences(columns: Sequence[ComparedColumn]) -> str:
-    """Return in words how the first of some columns differs, and how many others do."""
+    """Return a text: how the first column differs, with an example, and how many more columns do."""
     first = columns[0]
     others = f", and {len(columns) - 1} columns more" if len(columns) > 1 else ""
     return (
@@ -300,10 +305,14 @@ def _value(value: object) -> str:
 
 
 def count_rows(count: int) -> str:
-    """Return a number of rows in words: 1 -> "1 row"."""
+    """Return a number of rows as text.
+
+    >>> count_rows(1), count_rows(2500)
+    ('1 row', '2,500 rows')
+    """
     return f"{count:,} row{'s' * (count != 1)}"
 
 
-def _some(names: Sequence[str], most: int = 3) -> str:
+def _first_names(names: Sequence[str], most: int = 3) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

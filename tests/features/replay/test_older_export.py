@@ -50,7 +50,7 @@ def test_a_ticket_that_was_back_dated_is_named(project: Project, files: dict[str
     now = {**files, "tickets.csv": [*files["tickets.csv"], ticket("bo", 3, "2024-02-20")]}
     _, [said] = _compare_with(project, now, files, tmp_path)
     assert (said.severity, said.culprit) == ("failure", "tickets")
-    assert "1 row, such as t3: each was not in the older record though its times say so" in said.text
+    assert "1 row, such as t3: each is missing in the older record although its times are earlier" in said.text
 
 
 def test_a_segment_that_was_overwritten_is_named(project: Project, files: dict[str, list[Row]], tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_an_event_without_a_key_of_its_own_is_compared_whole(
     note = {"account_id": "di", "occurred_at": "2024-02-20 10:00:00", "kind": "error", "session_id": "9"}
     _, [said] = _compare_with(project, {**files, "events.csv": [note, *files["events.csv"]]}, files, tmp_path)
     assert said.culprit == "events"
-    assert "1 row, such as di: each is there now and was not" in said.text
+    assert "1 row, such as di: each is in the newest record only" in said.text
 
 
 def test_whoever_was_deleted_since_is_missed(project: Project, files: dict[str, list[Row]], tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_source_that_does_not_say_when_rows_were_written_is_warned_of(
     [found] = findings_of(settings, tables)
     assert found.severity == "warning"
     assert "tickets" in found.culprit
-    assert "not what your systems did" in found.text
+    assert "not the systems that wrote them" in found.text
 
 
 def test_a_source_that_says_it_is_not_warned_of(project: Project, files: dict[str, list[Row]]) -> None:
