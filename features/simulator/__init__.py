@@ -1,7 +1,8 @@
-"""A subscription business whose truth is known, to measure Undertow against.
+"""Simulates a subscription business with known ground truth, to evaluate Undertow.
 
-`simulate` writes the tables as a company would have recorded them and, apart from them, the truth:
-hazards, probabilities, value, what levers and calls would do. Training reads the tables only.
+`simulate` writes the tables as a company would have recorded them and, separately, the ground truth:
+hazards, churn probabilities, margins, and the effects of levers and retention calls. Training reads the
+tables only.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from undertow.features.simulator.writing import Summary, simulate
 
 __all__ = [
     "WORLDS",
-    "PlantedCause",
     "Parameters",
+    "PlantedCause",
     "Shock",
     "Summary",
     "World",

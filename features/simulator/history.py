@@ -1,8 +1,8 @@
-"""What happened: the days of a world lived one after the other, with arrivals, exits and merges.
+"""Simulates the history of a world day by day, with signups, returns, exits and merges.
 
-A finished `World` keeps the state at each month's start and a journal of what was worth a line.
-Everything else is lived again when asked for, month by month: the same seed, the same days. So a
-long history needs no more memory than a month.
+A finished `World` keeps the state at the start of each month and a journal of events. Everything else is
+simulated again when it is needed, month by month, with the same seed. So a long history needs no more
+memory than a month.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from undertow.features.simulator.world import apply_shock, step
 
 @dataclass(frozen=True)
 class Journal(PersonRows):
-    """A line for each account and day on which something was worth it, by account and then by day."""
+    """The journal: one row per account and day with an event, sorted by account and then by day."""
 
     account: Ints
     day: Ints
@@ -65,28 +65,28 @@ class Journal(PersonRows):
     reopened: Flags
     called: Codes
     chosen: Flags
-    arrived: Flags  # signed or came back
+    arrived: Flags  # signed up or returned
     left: Codes  # STAYED, VOLUNTARY, INVOLUNTARY or MERGED
     heir: Ints  # the account into which it was merged, or -1
     present: Flags  # at risk that day
-    asked: Codes  # bit k: asked the k-th of SURVEYS
+    asked: Codes  # bit k: the k-th of SURVEYS was sent
 
 
 @dataclass(frozen=True)
 class Day:
-    """One day of history (n_accounts,), or a month of them (n_days, n_accounts)."""
+    """One day of history, arrays of shape (n_accounts,), or the days of a month, (n_days, n_accounts)."""
 
     lived: Lived
     hazards: Hazards
     present: Flags  # at risk that day
-    arrived: Flags  # signed or came back that day
+    arrived: Flags  # signed up or returned that day
     left: Codes  # STAYED, VOLUNTARY, INVOLUNTARY or MERGED
     heir: Ints  # the account into which it was merged, or -1
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is settled before the first day."""
+    """The fixed inputs of a simulation, drawn before the first day."""
 
     parameters: Parameters
     seed: int
@@ -97,16 +97,16 @@ class Scene:
 
 @dataclass(frozen=True)
 class World(Scene):
-    """A finished run. `frozen`: the state at the first instant of each month, and at the end, by day."""
+    """A simulated history. `frozen`: day number -> state at its first instant, for each month start and the end."""
 
     journal: Journal
     frozen: dict[int, State]
 
     def month(self, number: int) -> Day:
-        """Return the days of a month (0 = the first), stacked, lived again as they were."""
+        """Return the days of a month (0 = the first), stacked; they are simulated again from the month's start."""
         p = self.parameters
         days = range(p.month_start(number), p.month_start(number + 1))
-        return _stacked(list(_days(self, self.frozen[days.start], days)))
+        return _stacked(list(_simulate_days(self, self.frozen[days.start], days)))
 
     def months(self) -> Iterator[Day]:
         """Yield all months in order, one at a time."""
@@ -114,46 +114,46 @@ class World(Scene):
 
     def state_at(self, day: int) -> State:
         """Return the state at the first instant of any day from 0 to the end of the history."""
-        start = max(known for known in self.frozen if known <= day)
+        start = max(kept for kept in self.frozen if kept <= day)
         state = self.frozen[start]
-        for now in range(start, day):
-            state, _ = _live(self, state, now)
+        for earlier in range(start, day):
+            state, _ = _simulate_day(self, state, earlier)
         return state
 
 
 def run(p: Parameters, seed: int, progress: Callable[[float], None] | None = None) -> World:
-    """Live through all days; keep the state at each month's start and the journal."""
+    """Simulate all days and return the world, with its journal. `progress` receives the share done, 0 to 1."""
     static, state = draw_accounts(p, stream(seed, 1))
     releases = joined(draw_releases(p, stream(seed, 2), (0, p.days), 1), planted_releases(p))
     scene = Scene(p, seed, static, releases, paint(releases, (0, p.days), 1))
-    frozen, lines = dict[int, State](), list[Journal]()
+    frozen, journals = dict[int, State](), list[Journal]()
     for number in range(p.months):
         frozen[p.month_start(number)] = state
-        for now in range(p.month_start(number), p.month_start(number + 1)):
-            state, lived = _live(scene, state, now)
-            lines.append(_lines(static, now, lived))
+        for day in range(p.month_start(number), p.month_start(number + 1)):
+            state, simulated = _simulate_day(scene, state, day)
+            journals.append(_journal_rows(static, day, simulated))
         if progress is not None:
             progress((number + 1) / p.months)
     frozen[p.days] = state
-    return World(p, seed, static, releases, scene.release_effects, _in_order(lines), frozen)
+    return World(p, seed, static, releases, scene.release_effects, _joined_journal(journals), frozen)
 
 
 def stream(seed: int, *names: int) -> Generator:
-    """Return a generator that depends on nothing but the seed and the numbers named."""
+    """Return a random generator that depends only on the seed and the given numbers."""
     return np.random.default_rng([seed, *names])
 
 
 # --- one day ---------------------------------------------------------------------------------
 
 
-def _days(scene: Scene, state: State, days: range) -> Iterator[Day]:
-    for now in days:
-        state, lived = _live(scene, state, now)
-        yield lived
+def _simulate_days(scene: Scene, state: State, days: range) -> Iterator[Day]:
+    for day in days:
+        state, simulated = _simulate_day(scene, state, day)
+        yield simulated
 
 
-def _live(scene: Scene, state: State, day: int) -> tuple[State, Day]:
-    """Live one day of history: some come, all live, some leave, a few become one."""
+def _simulate_day(scene: Scene, state: State, day: int) -> tuple[State, Day]:
+    """Simulate one day of history: planted shocks, signups and returns, the step, exits, merges."""
     p, static, rng = scene.parameters, scene.static, stream(scene.seed, 3, day)
     for number, shock in enumerate(p.shocks):
         if shock.day == day:
@@ -172,24 +172,24 @@ def _live(scene: Scene, state: State, day: int) -> tuple[State, Day]:
 
 
 def struck_by(scene: Scene, shock: int) -> Flags:
-    """Return which accounts the shock of this position strikes: by lot, each account by one at most."""
-    shares = [one.share for one in scene.parameters.shocks]
-    luck = stream(scene.seed, 5).random(scene.parameters.accounts)
+    """Return which accounts the shock with this index hits: chosen at random, at most one shock per account."""
+    shares = [planted.share for planted in scene.parameters.shocks]
+    draws = stream(scene.seed, 5).random(scene.parameters.accounts)
     low = sum(shares[:shock])
-    return (luck >= low) & (luck < low + shares[shock])
+    return (draws >= low) & (draws < low + shares[shock])
 
 
 def _arrive(p: Parameters, static: Static, state: State, day: int, rng: Generator) -> State:
-    """Let new accounts sign and a few lost ones come back."""
+    """Start the subscriptions of accounts that sign up today, and of a few churned ones that return."""
     away = day - state.ended_on
     may_return = (away >= p.return_after) & (away <= p.return_before) & ~state.active
     returns = may_return & (rng.random(len(away)) < p.return_rate)
-    comes = np.flatnonzero(returns | (static.signup_day == day))
-    if len(comes) == 0:
+    arriving = np.flatnonzero(returns | (static.signup_day == day))
+    if len(arriving) == 0:
         return state
     active, stint_start, renews_on = state.active.copy(), state.stint_start.copy(), state.renews_on.copy()
-    active[comes], stint_start[comes] = True, day
-    renews_on[comes] = months_later(p.first_day, stint_start[comes], static.term[comes])
+    active[arriving], stint_start[arriving] = True, day
+    renews_on[arriving] = months_later(p.first_day, stint_start[arriving], static.term[arriving])
     satisfaction = np.where(returns, static.mean_satisfaction, state.satisfaction)
     return replace(
         state, active=active, stint_start=stint_start, renews_on=renews_on, satisfaction=satisfaction
@@ -197,38 +197,38 @@ def _arrive(p: Parameters, static: Static, state: State, day: int, rng: Generato
 
 
 def _leave(state: State, hazards: Hazards, day: int, rng: Generator) -> tuple[State, Codes]:
-    """Draw who leaves today and why; both causes cannot happen on one day."""
-    chance = rng.random(len(hazards.voluntary))
-    both = hazards.voluntary + hazards.involuntary
-    why = np.where(chance < hazards.voluntary, VOLUNTARY, INVOLUNTARY)
-    why = np.where(chance < both, why, STAYED).astype(np.int8)
-    return _gone(state, np.flatnonzero(why), day), why
+    """Draw which accounts churn today and by which cause; one account has at most one cause per day."""
+    draws = rng.random(len(hazards.voluntary))
+    total = hazards.voluntary + hazards.involuntary
+    cause = np.where(draws < hazards.voluntary, VOLUNTARY, INVOLUNTARY)
+    cause = np.where(draws < total, cause, STAYED).astype(np.int8)
+    return _end_subscriptions(state, np.flatnonzero(cause), day), cause
 
 
 def _merge(p: Parameters, state: State, rng: Generator) -> tuple[State, Ints]:
-    """Let a few accounts go into another one, which takes their seats and their money."""
+    """Merge a few accounts into others, which take over their seats and MRR; return the surviving account of each."""
     heir = np.full(len(state.active), -1)
-    here = np.flatnonzero(state.active & (state.dunning_day == 0))
-    count = min(rng.poisson(p.merge_rate * len(here)), len(here) // 2)
+    eligible = np.flatnonzero(state.active & (state.dunning_day == 0))
+    count = min(rng.poisson(p.merge_rate * len(eligible)), len(eligible) // 2)
     if count == 0:
         return state, heir
-    gone, heirs = rng.choice(here, (2, count), replace=False)
-    heir[gone] = heirs
+    merged, heirs = rng.choice(eligible, (2, count), replace=False)
+    heir[merged] = heirs
     seats, mrr = state.seats.copy(), state.mrr.copy()
-    seats[heirs] += seats[gone]
-    mrr[heirs] = np.round(mrr[heirs] + mrr[gone], 2)
-    return replace(_gone(state, gone, LONG_AGO), seats=seats, mrr=mrr), heir
+    seats[heirs] += seats[merged]
+    mrr[heirs] = np.round(mrr[heirs] + mrr[merged], 2)
+    return replace(_end_subscriptions(state, merged, LONG_AGO), seats=seats, mrr=mrr), heir
 
 
-def _gone(state: State, who: Ints, day: int) -> State:
-    """End what ends with a subscription."""
-    if len(who) == 0:
+def _end_subscriptions(state: State, accounts: Ints, day: int) -> State:
+    """Return the state after these accounts' subscriptions ended: inactive, no dunning, no open ticket."""
+    if len(accounts) == 0:
         return state
     changed = {
         name: getattr(state, name).copy() for name in ("active", "ended_on", "dunning_day", "dunning", "ticket_age")
     }
-    changed["active"][who], changed["ended_on"][who] = False, day
-    changed["dunning_day"][who], changed["dunning"][who], changed["ticket_age"][who] = 0, 0.0, -1
+    changed["active"][accounts], changed["ended_on"][accounts] = False, day
+    changed["dunning_day"][accounts], changed["dunning"][accounts], changed["ticket_age"][accounts] = 0, 0.0, -1
     return replace(state, **changed)
 
 
@@ -243,21 +243,21 @@ def _stacked(days: list[Day]) -> Day:
 # --- the journal -----------------------------------------------------------------------------
 
 
-def _lines(static: Static, now: int, day: Day) -> Journal:
-    """Return the lines of one day."""
+def _journal_rows(static: Static, day_number: int, day: Day) -> Journal:
+    """Return the journal rows of one day: the accounts with an event."""
     lived, here = day.lived, day.present
-    due = now % np.array(SURVEY_DAYS) == static.survey_turn
+    due = day_number % np.array(SURVEY_DAYS) == static.survey_turn
     asked = ((due << np.arange(len(SURVEY_DAYS))).sum(axis=1) * here).astype(np.int8)
-    worth = lived.billed | lived.recovered | lived.last_try | lived.repriced | lived.opened | lived.resolved
-    worth = (worth & here) | (lived.called > 0) | day.arrived | (day.left > 0) | (asked > 0)
-    account = np.flatnonzero(worth)
+    has_event = lived.billed | lived.recovered | lived.last_try | lived.repriced | lived.opened | lived.resolved
+    has_event = (has_event & here) | (lived.called > 0) | day.arrived | (day.left > 0) | (asked > 0)
+    account = np.flatnonzero(has_event)
     kept = {f.name: getattr(lived, f.name)[account] for f in fields(Lived) if f.name != "trouble"}
     of_day = {name: getattr(day, name)[account] for name in ("arrived", "left", "heir", "present")}
-    return Journal(account=account, day=np.full(len(account), now), asked=asked[account], **kept, **of_day)
+    return Journal(account=account, day=np.full(len(account), day_number), asked=asked[account], **kept, **of_day)
 
 
-def _in_order(lines: list[Journal]) -> Journal:
-    """Join the days' lines, by account and then by day."""
+def _joined_journal(journals: list[Journal]) -> Journal:
+    """Return the journals of all days as one, sorted by account and then by day."""
     names = [f.name for f in fields(Journal)]
-    joined_lines = Journal(**{name: np.concatenate([getattr(one, name) for one in lines]) for name in names})
-    return joined_lines.take(np.argsort(joined_lines.account, kind="stable"))
+    journal = Journal(**{name: np.concatenate([getattr(part, name) for part in journals]) for name in names})
+    return journal.take(np.argsort(journal.account, kind="stable"))

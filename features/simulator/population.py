@@ -1,4 +1,4 @@
-"""Who the accounts are, drawn once, and the state in which each of them would start."""
+"""Draws the accounts of a world: their fixed traits and their initial state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from undertow.features.simulator.state import (
 
 
 def draw_accounts(p: Parameters, rng: Generator) -> tuple[Static, State]:
-    """Draw who the accounts are and the state in which each of them would start."""
+    """Draw the fixed traits of the accounts and their initial state."""
     n = p.accounts
     seats = np.clip(np.round(rng.lognormal(np.log(p.seats_median), p.seats_spread, n)), 1, 300)
     heavy = (seats / 4.0) ** 0.45 * rng.lognormal(-0.1, 0.45, n)
@@ -53,16 +53,16 @@ def _draw_static(p: Parameters, seats: Floats, heavy: Floats, rng: Generator) ->
 
 
 def _segment(seats: Floats, rng: Generator) -> Ints:
-    """Name accounts by size, with some of the muddle of real segment labels."""
-    perceived = seats * rng.lognormal(0.0, 0.3, len(seats))
-    return np.searchsorted((3.5, 15.0, 60.0), perceived).astype(np.int64)
+    """Return the segment of each account by its number of seats, with the noise of real segment labels."""
+    noisy_seats = seats * rng.lognormal(0.0, 0.3, len(seats))
+    return np.searchsorted((3.5, 15.0, 60.0), noisy_seats).astype(np.int64)
 
 
 def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: Generator) -> State:
     n = len(seats)
     satisfaction = static.mean_satisfaction + rng.normal(0.0, 0.5, n)
     habit = rng.normal(0.0, 0.4, n) + 0.35 * np.log(heavy)
-    risen = -rng.integers(30, 500, n)
+    price_rise_on = -rng.integers(30, 500, n)
     price = p.seat_price * seats**0.98 * rng.lognormal(0.0, 0.25, n) * (1.0 - static.discount)
     risk = p.card_failure * rng.lognormal(-(p.card_spread**2) / 2, p.card_spread, n)
     return State(
@@ -75,7 +75,7 @@ def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: 
         stint_start=static.signup_day,
         ended_on=np.full(n, LONG_AGO),
         renews_on=_first_renewal(p, static),
-        price_rise_on=np.where(risen > static.signup_day, risen, LONG_AGO),
+        price_rise_on=np.where(price_rise_on > static.signup_day, price_rise_on, LONG_AGO),
         card_risk=np.minimum(risk * np.where(static.by_invoice, 0.3, 1.0), 0.3),
         dunning_day=np.zeros(n, np.int64),
         dunning=np.zeros(n),
@@ -87,7 +87,7 @@ def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: 
 
 
 def _first_renewal(p: Parameters, static: Static) -> Ints:
-    """Return each account's first billing after its signup that is not before day 0."""
+    """Return the day of each account's first billing after its signup that is not before day 0."""
     due = months_later(p.first_day, static.signup_day, static.term)
     while (due < 0).any():
         due = np.where(due < 0, months_later(p.first_day, due, static.term), due)

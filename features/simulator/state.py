@@ -1,4 +1,4 @@
-"""What is true of every account: what never changes, what changes daily, what could be noticed."""
+"""The state of the simulated accounts: fixed traits, daily state, observable variables and hazards."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ Codes = NDArray[np.int8]
 Flags = NDArray[np.bool_]
 
 SEGMENTS = ("startup", "smb", "mid-market", "enterprise")
-LONG_AGO = -10_000  # a day number before anything that matters
+LONG_AGO = -10_000  # a day number for "never so far"
 STAYED, VOLUNTARY, INVOLUNTARY, MERGED = 0, 1, 2, 3
 UNCALLED, CONTROL, DECLINED, ACCEPTED = 0, 1, 2, 3
 SURVEYS = ("nps", "csat", "ces")
-SURVEY_DAYS = (90, 120, 150)  # days between two questions of a kind
+SURVEY_DAYS = (90, 120, 150)  # days between two surveys of a kind
 
 
 @dataclass(frozen=True)
 class PersonRows:
-    """A record of arrays that share their first axis, one row per account (or path)."""
+    """Base class of records of arrays that share their first axis: one row per account (or path)."""
 
     def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Self:
         """Return the record with `change` applied to every array."""
         return replace(self, **{f.name: change(getattr(self, f.name)) for f in fields(self)})
 
     def repeat(self, times: int) -> Self:
-        """Return every row `times` times, neighbours together."""
+        """Return the record with every row repeated `times` times in place."""
         return self.each(lambda array: np.repeat(array, times, axis=0))
 
     def take(self, rows: Flags | Ints) -> Self:
-        """Return the chosen rows."""
+        """Return the record with these rows only."""
         return self.each(lambda array: array[rows])
 
 
@@ -44,51 +44,51 @@ Record = TypeVar("Record", bound=PersonRows)
 
 @dataclass(frozen=True)
 class Static(PersonRows):
-    """What never changes. Arrays of shape (n_accounts,), `mix` and `survey_turn` (n_accounts, 3)."""
+    """The fixed traits of accounts. Arrays of shape (n_accounts,); `mix` and `survey_turn`: (n_accounts, 3)."""
 
     signup_day: Ints  # may be negative: before the history starts
-    clock: Ints  # second of the day, 0 to 6 h, at which the account signs and is billed
+    clock: Ints  # second of the day, 0 to 6 h, at which the account signs up and is billed
     segment: Ints  # index into SEGMENTS
     term: Ints  # months: 1 or 12
     discount: Floats  # share off the first price
-    complexity: Floats  # about standard normal: how much the account asks of the product
-    quiet_errors: Floats  # errors per page view in quiet weeks: the complex meet more
-    quiet_load: Floats  # seconds per page view in quiet weeks: the complex wait longer
+    complexity: Floats  # about standard normal: complexity of the account's use of the product
+    quiet_errors: Floats  # errors per page view in quiet weeks, more with complexity
+    quiet_load: Floats  # seconds per page view in quiet weeks, more with complexity
     mix: Floats  # share of use on each of PLATFORMS, sums to 1
     mean_satisfaction: Floats
     session_base: Floats  # recorded sessions per day at E = 0
-    by_invoice: Flags  # pays by transfer, days after the bill
-    response: Floats  # logit of leaving by choice once a retention offer is taken
-    leaning: Floats  # logit of leaving by choice that nothing observed explains
-    survey_turn: Ints  # day of the cycle on which each of SURVEYS is asked
+    by_invoice: Flags  # pays by bank transfer, days after the invoice
+    response: Floats  # effect of an accepted retention offer on the logit of voluntary churn
+    leaning: Floats  # part of the logit of voluntary churn that nothing observed explains
+    survey_turn: Ints  # day of the cycle on which each of SURVEYS is sent
 
 
 @dataclass(frozen=True)
 class State(PersonRows):
-    """What changes from day to day. Arrays of shape (n_accounts,)."""
+    """The daily state of accounts. Arrays of shape (n_accounts,)."""
 
     active: Flags
     satisfaction: Floats
     engagement: Floats
-    habit: Floats  # the engagement to which the account returns
+    habit: Floats  # the engagement to which the account reverts
     seats: Ints
     mrr: Floats  # EUR per month while active
     stint_start: Ints  # day on which the present (or last) subscription began
     ended_on: Ints  # day of the last churn, or LONG_AGO
     renews_on: Ints  # next billing, which is also the next renewal
     price_rise_on: Ints  # day of the last price rise
-    card_risk: Floats  # chance that a billing fails
+    card_risk: Floats  # probability that a billing fails
     dunning_day: Ints  # 0 = none, 1 = the card failed today
     dunning: Floats  # 0 or 1; in a branch the probability of being in dunning
     trouble: Floats  # extra errors per page view from the account's own incidents
-    ticket_base: Floats  # tickets a day in quiet weeks
-    ticket_age: Ints  # days the open ticket has waited, -1 = none is open
-    offer_on: Ints  # day on which a retention offer was last taken, or LONG_AGO
+    ticket_base: Floats  # tickets per day in quiet weeks
+    ticket_age: Ints  # days since the open ticket was opened, -1 = none is open
+    offer_on: Ints  # day on which a retention offer was last accepted, or LONG_AGO
 
 
 @dataclass(frozen=True)
 class Lived(PersonRows):
-    """What could be noticed of a day, (n_accounts,); stacked over days, (n_days, n_accounts)."""
+    """The observable variables of a day, arrays of shape (n_accounts,); stacked over days, (n_days, n_accounts)."""
 
     satisfaction: Floats
     engagement: Floats
@@ -99,25 +99,25 @@ class Lived(PersonRows):
     billed: Flags
     card_failed: Flags
     recovered: Flags
-    last_try: Flags  # the last day of dunning: whoever stays has paid
+    last_try: Flags  # the last day of dunning: accounts that stay have paid
     repriced: Flags  # the price or the seats changed today
     opened: Flags
     resolved: Flags
     reopened: Flags
     called: Codes  # UNCALLED, CONTROL, DECLINED or ACCEPTED
-    chosen: Flags  # called by the team's judgement, not by lot
+    chosen: Flags  # called by the team's choice, not at random
 
 
 @dataclass(frozen=True)
 class Hazards(PersonRows):
-    """Chances of leaving on this day for an account at risk at its start, by cause, 0 to 1."""
+    """Daily hazards by cause: the probability, 0 to 1, that an account at risk at the start of the day churns on it."""
 
     voluntary: Floats
     involuntary: Floats
 
 
 def stacked(records: Sequence[Record]) -> Record:
-    """Stack daily records into one, days first."""
+    """Stack daily records into one; the first axis becomes the day."""
     kind = type(records[0])
     names = [f.name for f in fields(kind)]
     return kind(**{name: np.stack([getattr(r, name) for r in records]) for name in names})

@@ -1,4 +1,7 @@
-"""What nobody outside the simulator may see: hazards, probabilities, value, levers, and who can be kept."""
+"""The ground truth of a world: hazards, churn probabilities, margins, and the effects of levers and retention calls.
+
+It is for evaluation only: features and training never read it.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +30,19 @@ from undertow.features.simulator.state import Floats, Ints, State
 HORIZONS_DAYS = (30, 60, 90, 180, 360)
 VALUE_MONTHS = 12
 LEVER_DAYS = 90
-Tell = Callable[[float], None]
+ReportProgress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A day of the world, its first instant, and who is at risk then."""
+    """A snapshot of a world: a day, and the accounts at risk at its first instant."""
 
     world: World
     day: int
     at_risk: Ints
 
     def keys(self, times: int = 1) -> dict[str, pa.Array]:
-        """Return account_id and as_of, all accounts `times` times over."""
+        """Return the columns account_id and as_of of the accounts at risk, repeated `times` times."""
         as_of = np.full(len(self.at_risk) * times, self.day * DAY)
         return {
             "account_id": account_ids(np.tile(self.at_risk, times)),
@@ -49,23 +52,26 @@ class Moment:
     def futures(
         self, horizons: Sequence[int], months: int = 0, paths: int = PATHS, seed: int = 0
     ) -> Futures:
-        """Live the futures of everybody at risk."""
+        """Simulate the futures of all accounts at risk."""
         return look_ahead(self.world, self.day, self.at_risk, horizons, months=months, paths=paths, seed=seed)
 
 
 def moment(world: World, as_of: date) -> Moment:
-    """Return the first instant of a day. Raises TimeError outside the history."""
+    """Return the snapshot of a world at a day. Raises TimeError outside the history."""
     day = (as_of - world.parameters.start).days
     if not 0 <= day <= world.parameters.days:
         last = world.parameters.start + timedelta(days=world.parameters.days)
-        raise TimeError(f"This world lives from {world.parameters.start} to {last}; {as_of} lies outside.")
+        raise TimeError(
+            f"as_of must lie in the history of this world, from {world.parameters.start} to {last}; got {as_of}."
+        )
     return Moment(world, day, np.flatnonzero(world.state_at(day).active))
 
 
 def daily_hazards(world: World) -> Iterator[pa.Table]:
-    """Yield, month by month, one row per account-day at risk: account_id, day, h_voluntary, h_involuntary.
+    """Yield the true hazards month by month, one row per account and day at risk.
 
-    A hazard is the chance to leave on that day for an account present at its start, 0 to 1.
+    Columns: account_id, day, h_voluntary, h_involuntary. A hazard is the probability, 0 to 1, that an
+    account at risk at the start of the day churns on it.
     """
     for number, month in enumerate(world.months()):
         account, day = np.nonzero(month.present.T)
@@ -86,11 +92,11 @@ def churn_probability(
     paths: int = PATHS,
     seed: int = 0,
 ) -> pa.Table:
-    """Return the true chance to churn in [as_of, as_of + horizon) of each account at risk.
+    """Return the true churn probability in [as_of, as_of + horizon) of each account at risk.
 
     Columns: account_id, as_of, horizon_days, p_voluntary, p_involuntary, p. The mean over `paths`
-    futures of 1 - prod(1 - h), by cause. Coming back takes 45 days or more, so this is churn with no
-    return within 30 days. Merging away, 4 of 1,000 accounts a year, is not in it.
+    futures of 1 - prod(1 - h), by cause. Accounts return after 45 days or more, so this is churn without a
+    return within 30 days. Merges, 4 of 1,000 accounts per year, are not included.
     """
     at = moment(world, as_of)
     return _probabilities(at, tuple(sorted(horizons_days)), at.futures(sorted(horizons_days), paths=paths, seed=seed))
@@ -100,58 +106,58 @@ def margin(world: World, as_of: date, paths: int = PATHS, seed: int = 0) -> pa.T
     """Return the true margin of the next 12 months of each account at risk, EUR, not discounted.
 
     Columns: account_id, as_of, margin_12m (expected), margin_12m_q10 and margin_12m_q90 (80 % of the
-    futures lie between, exits drawn), and mrr_1 to mrr_12: expected MRR at each month's end. Money
-    counts until the account leaves; what it brings after a return is not in it.
+    futures lie between, exits drawn), and mrr_1 to mrr_12: expected MRR at each month's end. Revenue
+    counts until the account churns; revenue after a return is not included.
     """
     at = moment(world, as_of)
     return _margins(at, at.futures([1], VALUE_MONTHS, paths, seed))
 
 
 def lever_effects(world: World, as_of: date, horizon_days: int = LEVER_DAYS, paths: int = PATHS) -> pa.Table:
-    """Return what each lever, pulled at as_of, does to each account's chance to churn.
+    """Return the true effect of each lever, applied from as_of, on each account's churn probability.
 
-    Columns: account_id, as_of, horizon_days, lever, p (as things are), p_with, effect (p_with - p).
-    Total effects, whatever they pass through; the same futures with and without.
+    Columns: account_id, as_of, horizon_days, lever, p (without the lever), p_with, effect (p_with - p).
+    Total causal effects, through all mediators; the same futures are simulated with and without the lever.
     """
     at = moment(world, as_of)
-    usual = at.futures([horizon_days], paths=paths).lost[0].sum(axis=0)
+    p_without = at.futures([horizon_days], paths=paths).lost[0].sum(axis=0)
     parts = []
-    for name, pulled in levers(world.parameters).items():
-        futures = look_ahead(world, at.day, at.at_risk, [horizon_days], paths=paths, lever=pulled)
+    for name, lever in levers(world.parameters).items():
+        futures = look_ahead(world, at.day, at.at_risk, [horizon_days], paths=paths, lever=lever)
         p_with = futures.lost[0].sum(axis=0)
-        effect = {"p": usual, "p_with": p_with, "effect": p_with - usual}
+        effect = {"p": p_without, "p_with": p_with, "effect": p_with - p_without}
         parts.append(pa.table(at.keys() | _constant(at, horizon_days=horizon_days, lever=name) | effect))
     return pa.concat_tables(parts)
 
 
 def contact_response(world: World, as_of: date, horizon_days: int = LEVER_DAYS, paths: int = PATHS) -> pa.Table:
-    """Return what a retention call at as_of would do: account_id, as_of, horizon_days, p, p_called, effect.
+    """Return the true effect of a retention call at as_of on each account's churn probability.
 
-    The call is offered, not always taken (`contact_accepted`), so this is the effect of calling. Some
-    accounts are woken by it: their effect is above 0.
+    Columns: account_id, as_of, horizon_days, p, p_called, effect. It is the effect of calling (intention to
+    treat): the offer is not always accepted (`contact_accepted`). For some accounts it is above 0.
     """
     at = moment(world, as_of)
 
-    def take(state: State) -> State:
+    def accept(state: State) -> State:
         return replace(state, offer_on=np.full(len(state.active), at.day))
 
-    alone = at.futures([horizon_days], paths=paths).lost[0].sum(axis=0)
-    taken = look_ahead(world, at.day, at.at_risk, [horizon_days], paths=paths, change=take).lost[0].sum(axis=0)
-    effect = world.parameters.contact_accepted * (taken - alone)
-    told = {"p": alone, "p_called": alone + effect, "effect": effect}
-    return pa.table(at.keys() | _constant(at, horizon_days=horizon_days) | told)
+    uncalled = at.futures([horizon_days], paths=paths).lost[0].sum(axis=0)
+    accepted = look_ahead(world, at.day, at.at_risk, [horizon_days], paths=paths, change=accept).lost[0].sum(axis=0)
+    effect = world.parameters.contact_accepted * (accepted - uncalled)
+    columns = {"p": uncalled, "p_called": uncalled + effect, "effect": effect}
+    return pa.table(at.keys() | _constant(at, horizon_days=horizon_days) | columns)
 
 
 def write_truth(
-    world: World, out: Path, *, months: int = 13, paths: int = PATHS, progress: Tell | None = None
+    world: World, out: Path, *, months: int = 13, paths: int = PATHS, progress: ReportProgress | None = None
 ) -> None:
-    """Write the truth as Parquet files into `out`.
+    """Write the ground truth as Parquet files into `out`.
 
-    Probabilities and margins are told for the last `months` month starts, the end included; levers and
-    contacts for the newest of them whose 90 days lie inside the history.
+    Probabilities and margins are written for the last `months` month starts, the end included; effects of levers
+    and calls for the newest of them whose 90 days lie inside the history. `progress` receives the share done, 0 to 1.
     """
     out.mkdir(parents=True, exist_ok=True)
-    tell = progress or (lambda share: None)
+    report_progress = progress or (lambda share: None)
     write_all(daily_hazards(world), out / "daily_hazards.parquet")
     as_ofs = [world.parameters.start + timedelta(days=day) for day in sorted(world.frozen)[-months:]]
     probabilities, margins = [], []
@@ -160,23 +166,23 @@ def write_truth(
         futures = at.futures(HORIZONS_DAYS, VALUE_MONTHS, paths)
         probabilities.append(_probabilities(at, HORIZONS_DAYS, futures))
         margins.append(_margins(at, futures))
-        tell(0.8 * done / len(as_ofs))
+        report_progress(0.8 * done / len(as_ofs))
     write(pa.concat_tables(probabilities), out / "churn_probability.parquet")
     write(pa.concat_tables(margins), out / "margin.parquet")
     inside = [as_of for as_of in as_ofs if (as_of - as_ofs[-1]).days <= -LEVER_DAYS] or as_ofs[-1:]
     write(lever_effects(world, inside[-1], paths=paths), out / "lever_effects.parquet")
-    tell(0.95)
+    report_progress(0.95)
     write(contact_response(world, inside[-1], paths=paths), out / "contact_response.parquet")
-    described = {"seed": world.seed, "parameters": asdict(world.parameters)}
-    (out / "world.json").write_text(json.dumps(described, indent=2, default=str), encoding="utf-8")
-    tell(1.0)
+    description = {"seed": world.seed, "parameters": asdict(world.parameters)}
+    (out / "world.json").write_text(json.dumps(description, indent=2, default=str), encoding="utf-8")
+    report_progress(1.0)
 
 
 def _constant(at: Moment, **values: int | str) -> dict[str, pa.Array]:
-    """Return columns that say the same for everybody at risk."""
-    n, nobody = len(at.at_risk), np.zeros(len(at.at_risk), np.int64)
+    """Return columns that hold one value for all accounts at risk."""
+    n, codes = len(at.at_risk), np.zeros(len(at.at_risk), np.int64)
     return {
-        name: words(nobody, (value,)) if isinstance(value, str) else pa.array(np.full(n, value, np.int32))
+        name: words(codes, (value,)) if isinstance(value, str) else pa.array(np.full(n, value, np.int32))
         for name, value in values.items()
     }
 

@@ -1,11 +1,11 @@
-"""The world: one pure step a day, vectorised over accounts (or over paths into the future).
+"""The simulation step: one day of all accounts (or of many future paths), vectorised and without side effects.
 
-Latents are satisfaction S and engagement E (both about -2 to 2). What the product does to an
-account moves S, S moves E, E moves usage, and all of them move the hazards. `step` draws no
-exits: `history` does that for what happened, and `branches` looks ahead without them.
+Latent variables are satisfaction S and engagement E (both about -2 to 2). Errors, load time, tickets and
+prices move S, S moves E, E moves usage, and all of them move the hazards. `step` draws no exits: `history`
+draws them, and `branches` integrates the hazards instead.
 
-How many numbers a step draws never depends on what a lever may change, so that two branches with
-the same seed meet the same luck (common random numbers).
+Every step draws the same number of random numbers whatever a lever changes, so two branches with one seed
+differ only by the lever (common random numbers).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from undertow.features.simulator.state import (
     logistic,
 )
 
-MOST_TICKETS = 2.5  # log of the factor by which tickets may exceed an account's quiet weeks
-STORM = 30.0  # tickets against quiet weeks, while a planted storm lasts
+MOST_TICKETS = 2.5  # log of the largest factor on the ticket rate of quiet weeks
+STORM = 30.0  # factor on the ticket rate of quiet weeks after a planted shock of tickets
 
 
 def step(
@@ -47,20 +47,20 @@ def step(
     *,
     expected_cards: bool = False,
 ) -> tuple[State, Lived, Hazards]:
-    """Live one day, without drawing who leaves.
+    """Simulate one day without drawing exits; return the new state, the observable variables and the hazards.
 
-    `expected_cards`: carry the probability of being in dunning instead of drawing it. Dunning
-    moves nothing but the involuntary hazard, so this integrates the cards out exactly.
+    `expected_cards`: carry the probability of being in dunning instead of drawing it. Dunning affects
+    only the involuntary hazard, so this integrates over card failures exactly.
     """
     extra_error, extra_load = release_effects.felt(day, static.mix)
-    state = replace(state, trouble=_trouble(p, state, rng))
+    state = replace(state, trouble=_incident_errors(p, state, rng))
     errors = p.error_factor * (static.quiet_errors + state.trouble + extra_error)
     load = np.maximum(static.quiet_load + extra_load + p.load_shift, 0.2)
-    state = _feel(p, static, state, rng, errors, load)
+    state = _update_satisfaction(p, static, state, rng, errors, load)
     state, billed, repriced = _bill(p, static, state, day, rng)
-    state, card_failed, recovered, last_try = _collect(p, state, billed, rng, expected_cards)
+    state, card_failed, recovered, last_try = _collect_payments(p, state, billed, rng, expected_cards)
     state, opened, resolved, reopened = _support(p, state, errors, rng)
-    state, called, chosen = _call(p, state, day, rng)
+    state, called, chosen = _call_accounts(p, state, day, rng)
     lived = Lived(
         satisfaction=state.satisfaction,
         engagement=state.engagement,
@@ -82,29 +82,31 @@ def step(
     return state, lived, _hazards(p, static, state, day)
 
 
-def apply_shock(state: State, shock: Shock, struck: Flags) -> State:
-    """Plant a shock on the accounts that are struck; a release is planted in the calendar instead."""
+def apply_shock(state: State, shock: Shock, hit: Flags) -> State:
+    """Return the state after a planted shock on the accounts that are hit; a release has its effect in `releases`."""
     if shock.kind == PlantedCause.card:
-        return replace(state, card_risk=np.where(struck, 1.0, state.card_risk))
+        return replace(state, card_risk=np.where(hit, 1.0, state.card_risk))
     if shock.kind == PlantedCause.habit:
-        lost = np.where(struck, 2.5, 0.0)
+        lost = np.where(hit, 2.5, 0.0)
         return replace(state, habit=state.habit - lost, engagement=state.engagement - lost)
     if shock.kind == PlantedCause.tickets:
-        return replace(state, ticket_base=np.where(struck, STORM * state.ticket_base, state.ticket_base))
+        return replace(state, ticket_base=np.where(hit, STORM * state.ticket_base, state.ticket_base))
     return state
 
 
-def _trouble(p: Parameters, state: State, rng: Generator) -> Floats:
-    """Let old incidents heal and new ones strike single accounts."""
+def _incident_errors(p: Parameters, state: State, rng: Generator) -> Floats:
+    """Return the extra errors per page view from incidents: old ones decay, new ones hit single accounts."""
     n = len(state.trouble)
-    struck = rng.integers(0, n, rng.binomial(n, p.incident_rate))
+    hit = rng.integers(0, n, rng.binomial(n, p.incident_rate))
     trouble = state.trouble * (1.0 - p.incident_healing)
-    trouble[struck] += rng.exponential(p.incident_error, len(struck))
+    trouble[hit] += rng.exponential(p.incident_error, len(hit))
     return np.minimum(trouble, 0.3)
 
 
-def _feel(p: Parameters, static: Static, state: State, rng: Generator, errors: Floats, load: Floats) -> State:
-    """Move satisfaction toward what the account lives through, and engagement after it."""
+def _update_satisfaction(
+    p: Parameters, static: Static, state: State, rng: Generator, errors: Floats, load: Floats
+) -> State:
+    """Update satisfaction from errors, load time and open tickets, and engagement from satisfaction."""
     noise = rng.standard_normal((2, len(load)), dtype=np.float32)
     pressure = p.error_weight * (errors - 1.5 * p.error_share) + p.load_weight * (load - p.load_seconds)
     pressure += p.ticket_weight * (state.ticket_age > 4)
@@ -115,7 +117,7 @@ def _feel(p: Parameters, static: Static, state: State, rng: Generator, errors: F
 
 
 def _bill(p: Parameters, static: Static, state: State, day: int, rng: Generator) -> tuple[State, Flags, Flags]:
-    """Renew what is due; some prices rise and some accounts change their seats."""
+    """Bill and renew the subscriptions that are due; raise some prices and change some numbers of seats."""
     billed = state.active & (state.renews_on == day)
     due = np.flatnonzero(billed)
     if len(due) == 0:
@@ -138,29 +140,29 @@ def _bill(p: Parameters, static: Static, state: State, day: int, rng: Generator)
 
 
 def _new_seats(p: Parameters, term: Ints, seats: Ints, satisfaction: Floats, rng: Generator) -> Ints:
-    """Let a few accounts grow or shrink by about a fifth; the content grow."""
+    """Return the seats after billing: a few accounts grow or shrink by about a fifth; satisfied ones grow."""
     changes = rng.random(len(seats)) < p.seat_change * np.where(term == 12, 6, 1)
     grows = rng.random(len(seats)) < logistic(0.3 + 0.9 * satisfaction)
     size = np.maximum(1, np.round(seats * rng.uniform(0.08, 0.3, len(seats)))).astype(np.int64)
     return np.where(changes, np.clip(seats + np.where(grows, size, -size), 1, 300), seats)
 
 
-def _collect(
+def _collect_payments(
     p: Parameters, state: State, billed: Flags, rng: Generator, expected: bool
 ) -> tuple[State, Flags, Flags, Flags]:
-    """Try the cards: fail, mend or wait. Whoever is still failing on the last day may lose all."""
-    waiting = state.dunning_day > 0
-    day = np.where(waiting, state.dunning_day + 1, 0)
+    """Charge the cards of the billed accounts, and retry those in dunning; on its last day the subscription may end."""
+    in_dunning = state.dunning_day > 0
+    day = np.where(in_dunning, state.dunning_day + 1, 0)
     over = day > p.dunning_days + 1
-    retried = waiting & (day <= p.dunning_days)
+    retried = in_dunning & (day <= p.dunning_days)
     if expected:
         dunning = np.where(retried, state.dunning * (1.0 - p.recovery), state.dunning)
         dunning = np.where(billed, state.card_risk, np.where(over, 0.0, dunning))
     else:
-        chance = rng.random(len(billed))
-        mended = retried & (chance < p.recovery)
-        dunning = np.where(mended | over, 0.0, state.dunning)
-        dunning = np.where(billed, chance < state.card_risk, dunning)
+        draws = rng.random(len(billed))
+        repaired = retried & (draws < p.recovery)
+        dunning = np.where(repaired | over, 0.0, state.dunning)
+        dunning = np.where(billed, draws < state.card_risk, dunning)
     day = np.where(billed, 1, day) * (dunning > 0.0)
     recovered = retried & (dunning == 0.0)
     after = replace(state, dunning=dunning, dunning_day=day)
@@ -168,21 +170,21 @@ def _collect(
 
 
 def _support(p: Parameters, state: State, errors: Floats, rng: Generator) -> tuple[State, Flags, Flags, Flags]:
-    """Open and resolve tickets, one at a time per account; slower for the unhappy."""
+    """Open and resolve tickets, at most one open per account; resolution is slower at low satisfaction."""
     n, s, age = len(errors), state.satisfaction, state.ticket_age
-    chance = rng.random(n, dtype=np.float32)
+    draws = rng.random(n, dtype=np.float32)
     opened, resolved, reopened = np.zeros((3, n), bool)
 
     waiting = np.flatnonzero(age >= 0)
     odds = np.log(p.support_speed) + p.resolve_logit + p.resolve_satisfaction * s[waiting]
     done = logistic(odds)
-    resolved[waiting] = chance[waiting] < done
-    again = np.minimum(p.reopen_share * np.exp(-0.6 * s[waiting]), 1.0)
-    reopened[waiting] = chance[waiting] < done * again
+    resolved[waiting] = draws[waiting] < done
+    reopen_share = np.minimum(p.reopen_share * np.exp(-0.6 * s[waiting]), 1.0)
+    reopened[waiting] = draws[waiting] < done * reopen_share
 
-    might = np.flatnonzero((chance < np.exp(MOST_TICKETS) * state.ticket_base) & state.active & (age < 0))
-    more = 12.0 * (errors[might] - p.error_share) - 0.35 * s[might]
-    opened[might] = chance[might] < state.ticket_base[might] * np.exp(np.clip(more, -2.0, MOST_TICKETS))
+    might = np.flatnonzero((draws < np.exp(MOST_TICKETS) * state.ticket_base) & state.active & (age < 0))
+    log_factor = 12.0 * (errors[might] - p.error_share) - 0.35 * s[might]
+    opened[might] = draws[might] < state.ticket_base[might] * np.exp(np.clip(log_factor, -2.0, MOST_TICKETS))
 
     age = age + (age >= 0)
     age[resolved] = -1
@@ -191,30 +193,30 @@ def _support(p: Parameters, state: State, errors: Floats, rng: Generator) -> tup
     return after, opened, resolved, reopened
 
 
-def _call(p: Parameters, state: State, day: int, rng: Generator) -> tuple[State, Codes, Flags]:
-    """Call some accounts: by lot, with a control half, and whom the team worries about."""
+def _call_accounts(p: Parameters, state: State, day: int, rng: Generator) -> tuple[State, Codes, Flags]:
+    """Make the retention calls: a randomised trial with a control half, and calls chosen by low satisfaction."""
     n = len(state.active)
-    chance = rng.random(n, dtype=np.float32)
+    draws = rng.random(n, dtype=np.float32)
     called, chosen = np.zeros(n, np.int8), np.zeros(n, bool)
-    by_lot = np.flatnonzero((chance < p.contact_rate) & state.active)
-    luck = chance[by_lot] / p.contact_rate if p.contact_rate else chance[by_lot]
-    offered = np.where(luck < 0.5 * p.contact_accepted, ACCEPTED, DECLINED)
-    called[by_lot] = np.where(luck < 0.5, offered, CONTROL)
+    in_trial = np.flatnonzero((draws < p.contact_rate) & state.active)
+    arm_draw = draws[in_trial] / p.contact_rate if p.contact_rate else draws[in_trial]
+    offered = np.where(arm_draw < 0.5 * p.contact_accepted, ACCEPTED, DECLINED)
+    called[in_trial] = np.where(arm_draw < 0.5, offered, CONTROL)
     if p.targeted_rate:
         rate = p.targeted_rate * np.exp(-1.5 * (state.satisfaction + 1.0))
-        top = 1.0 - np.minimum(rate, 0.1)
-        chosen = (chance > top) & state.active
+        threshold = 1.0 - np.minimum(rate, 0.1)
+        chosen = (draws > threshold) & state.active
         called[chosen] = np.where(
-            (chance[chosen] - top[chosen]) < p.contact_accepted * (1.0 - top[chosen]), ACCEPTED, DECLINED
+            (draws[chosen] - threshold[chosen]) < p.contact_accepted * (1.0 - threshold[chosen]), ACCEPTED, DECLINED
         )
     return replace(state, offer_on=np.where(called == ACCEPTED, day, state.offer_on)), called, chosen
 
 
 def _hazards(p: Parameters, static: Static, state: State, day: int) -> Hazards:
-    """Return the chances of leaving today, by cause; 0 for accounts that are not there."""
+    """Return today's hazards by cause; 0 for inactive accounts."""
     if p.lottery:
-        here = state.active.astype(np.float64)
-        return Hazards(p.lottery_voluntary * here, p.lottery_involuntary * here)
+        active = state.active.astype(np.float64)
+        return Hazards(p.lottery_voluntary * active, p.lottery_involuntary * active)
     s = state.satisfaction
     to_renewal = state.renews_on - day
     annual = p.annual_base + p.annual_window * (to_renewal <= 14)

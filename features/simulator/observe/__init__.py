@@ -1,7 +1,6 @@
-"""What the company's systems recorded of the world: late, doubled and a little wrong.
+"""The tables of a simulated world as a company's systems would record them, with late, duplicate and invalid rows.
 
-Nothing here moves the world. Times, counts and answers are drawn from what was lived, table by
-table, and written down with the mess of real records.
+Nothing here changes the world: times, counts and survey answers are drawn from the simulated days, table by table.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ __all__ = ["event_months", "observe"]
 
 
 def observe(world: World) -> dict[str, pa.Table]:
-    """Return every table but `events`, by name, with what was recorded before the last day's end.
+    """Return every table except `events`, by name, with the rows recorded before the end of the last day.
 
-    `event_months` yields the events, which may be too many to hold.
+    `event_months` yields the events, which may not fit into memory.
     """
     seed = world.seed
     return {

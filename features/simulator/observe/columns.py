@@ -1,6 +1,6 @@
-"""How the records write things down: names, ids, times, and when a row was recorded.
+"""Builds columns of the recorded tables (ids, names, timestamps, random times) and writes Parquet files atomically.
 
-Times are microseconds since the first day of the world until they become timestamps.
+Times are microseconds since the first day of the world until they are converted to timestamps.
 """
 
 from __future__ import annotations
@@ -24,46 +24,46 @@ from undertow.features.simulator.state import Ints
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
-NEVER = np.iinfo(np.int64).min  # a time that has not come: written as null
+NEVER = np.iinfo(np.int64).min  # no such time: written as null
 
 
 def write(table: pa.Table, path: Path) -> None:
-    """Write under a temporary name and rename, so that no reader meets half a file."""
+    """Write a Parquet file atomically: under a temporary name, which is then renamed."""
     unfinished = path.with_suffix(".unfinished")
     pq.write_table(table, unfinished, compression="zstd", compression_level=1)
     unfinished.replace(path)
 
 
-def write_all(tables: Iterator[pa.Table], path: Path, told: Callable[[int], None] | None = None) -> int:
-    """Write tables one after the other into one file and return how many rows there are.
+def write_all(tables: Iterator[pa.Table], path: Path, on_written: Callable[[int], None] | None = None) -> int:
+    """Write tables one after the other into one Parquet file, atomically; return the number of rows.
 
-    `told` receives the number of tables written. The file is not there before it is whole.
+    `on_written` is called with the number of tables written so far.
     """
     unfinished = path.with_suffix(".unfinished")
     first, rows = next(tables), 0
     with pq.ParquetWriter(unfinished, first.schema, compression="zstd", compression_level=1) as writer:
-        for done, table in enumerate(chain([first], tables), start=1):
+        for count, table in enumerate(chain([first], tables), start=1):
             writer.write_table(table)
             rows += table.num_rows
-            if told is not None:
-                told(done)
+            if on_written is not None:
+                on_written(count)
     unfinished.replace(path)
     return rows
 
 
 def account_ids(accounts: Ints) -> pa.Array:
-    """Return 'A-00042' for 42."""
+    """Return the account ids of account numbers: 'A-00042' for 42."""
     names = numbered("A-", np.arange(int(accounts.max(initial=0)) + 1), 5)
     return names.take(pa.array(accounts))
 
 
 def user_ids(account: Ints, number: Ints) -> pa.Array:
-    """Return 'U-00042-007' for user 7 of account 42."""
+    """Return the user ids of account and user numbers: 'U-00042-007' for user 7 of account 42."""
     return pc.binary_join_element_wise(numbered("U-", account, 5), numbered("", number, 3), "-")
 
 
 def numbered(prefix: str, numbers: Ints, width: int) -> pa.Array:
-    """Return prefix + zero-padded number, as text."""
+    """Return prefix + zero-padded number, as a column of texts."""
     digits = pc.utf8_lpad(pc.cast(pa.array(numbers), pa.string()), width, "0")
     return pc.binary_join_element_wise(prefix, digits, "")
 
@@ -74,7 +74,7 @@ def words(codes: NDArray[Any], names: Sequence[str]) -> pa.Array:
 
 
 def same(n: int, word: str) -> pa.Array:
-    """Return one word n times."""
+    """Return a column that holds one word n times."""
     return words(np.zeros(n, np.int64), (word,))
 
 
@@ -96,10 +96,10 @@ def at(day: NDArray[Any], rng: Generator, hours: tuple[float, float]) -> Ints:
 
 
 def later(rng: Generator, n: int, hours: tuple[float, float]) -> Ints:
-    """Draw n spans of so many hours."""
+    """Draw n durations, in microseconds, uniformly between two numbers of hours."""
     return (rng.uniform(*hours, n) * HOUR).astype(np.int64)
 
 
 def known_before(world: World, micros: Ints) -> Ints:
-    """Forget times that lie at or after the end of the history."""
+    """Replace times at or after the end of the history by NEVER: they are not known yet."""
     return np.where(micros < world.parameters.days * DAY, micros, NEVER)

@@ -1,4 +1,4 @@
-"""Retention calls: a trial by lot with a control half, and calls by the team's judgement."""
+"""Retention contacts as recorded: a randomised trial with a control half, and calls chosen by the team."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from undertow.features.simulator.state import ACCEPTED, CONTROL
 
 
 def contacts(world: World, rng: Generator) -> pa.Table:
-    """Return who was called, who was held back as control, and who took the offer."""
-    lines = world.journal.take(np.flatnonzero(world.journal.called))
-    called = timestamps(world.parameters, at(lines.day, rng, (9.0, 17.0)))
-    treated = lines.called != CONTROL
+    """Return one row per retention contact: called or held back as control, and whether the offer was accepted."""
+    rows = world.journal.take(np.flatnonzero(world.journal.called))
+    called = timestamps(world.parameters, at(rows.day, rng, (9.0, 17.0)))
+    treated = rows.called != CONTROL
     return pa.table(
         {
-            "account_id": account_ids(lines.account),
+            "account_id": account_ids(rows.account),
             "contact_id": numbered("C-", np.arange(len(treated)), 5),
             "contacted_at": called,
             "recorded_at": called,
-            "campaign": words(lines.chosen.astype(np.int64), ("check-in call", "save call")),
+            "campaign": words(rows.chosen.astype(np.int64), ("check-in call", "save call")),
             "arm": words(treated.astype(np.int64), ("control", "treated")),
             "cost": np.where(treated, 25.0, 0.0),
-            "accepted": pa.array(lines.called == ACCEPTED, mask=~treated),
+            "accepted": pa.array(rows.called == ACCEPTED, mask=~treated),
         }
     )

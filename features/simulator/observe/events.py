@@ -1,7 +1,7 @@
-"""The event log, a month at a time: in the order in which it was recorded, with all its mess.
+"""The event log as recorded, one month at a time: in order of recording, with late, duplicate and invalid rows.
 
-Two rows of a thousand come days late and wait for the month in which they were recorded. So no more
-than a month is ever held.
+Two percent of the events are recorded days late; they are kept for the month in which they were recorded. So
+memory never holds much more than a month.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from undertow.features.simulator.observe.mess import (
     outage,
     recorded,
     renamed,
-    spoiled,
+    with_faulty_rows,
 )
 from undertow.features.simulator.observe.people import draw_people
 from undertow.features.simulator.observe.sessions import (
-    Happened,
+    EventsOfKind,
     Sessions,
+    draw_events,
     draw_sessions,
-    what_happened,
 )
 from undertow.features.simulator.releases import PLATFORMS
 from undertow.features.simulator.state import Floats, Ints
@@ -45,19 +45,19 @@ from undertow.features.simulator.state import Floats, Ints
 
 @dataclass(frozen=True)
 class _Log:
-    """Rows without an id yet, and when each was recorded, in microseconds."""
+    """Event rows without ids, and the time at which each was recorded, in microseconds."""
 
     rows: pa.Table
     recorded: Ints
 
-    def take(self, which: Ints) -> _Log:
-        return _Log(self.rows.take(pa.array(which)), self.recorded[which])
+    def take(self, indices: Ints) -> _Log:
+        return _Log(self.rows.take(pa.array(indices)), self.recorded[indices])
 
 
 def event_months(world: World) -> Iterator[pa.Table]:
-    """Yield the events month by month of recording, each month in order of recording.
+    """Yield the events by month of recording, in order of recording.
 
-    What was not recorded before the end of the history is not there.
+    Events recorded after the end of the history are left out.
     """
     p, people = world.parameters, draw_people(world)
     waiting: _Log | None = None
@@ -67,14 +67,14 @@ def event_months(world: World) -> Iterator[pa.Table]:
         s = draw_sessions(world, people, number, month, rng)
         log = _joined(_log(world, s, sessions_before, rng), waiting)
         sessions_before += len(s)
-        log = _joined(log, _of_monitor(world, number, rng))
+        log = _joined(log, _monitor_log(world, number, rng))
         order = np.argsort(log.recorded, kind="stable")
         due = log.recorded[order] < p.month_start(number + 1) * DAY
         waiting = log.take(order[~due])
         rows = log.take(order[due]).rows
         ids = numbered("E-", events_before + np.arange(rows.num_rows), 8)
         events_before += rows.num_rows
-        yield spoiled(world, rows.add_column(1, "event_id", ids), number, rng)
+        yield with_faulty_rows(world, rows.add_column(1, "event_id", ids), number, rng)
 
 
 def _joined(log: _Log, more: _Log | None) -> _Log:
@@ -84,39 +84,41 @@ def _joined(log: _Log, more: _Log | None) -> _Log:
 
 
 def _log(world: World, s: Sessions, sessions_before: int, rng: Generator) -> _Log:
-    """Return what was recorded of a month's sessions: nothing while the collector was down."""
-    kinds = what_happened(s, rng)
+    """Return the recorded events of a month's sessions, without those lost while the collector was down."""
+    kinds = draw_events(s, rng)
     session = np.concatenate([k.session for k in kinds])
     occurred = s.begin[session] + (np.concatenate([k.offset for k in kinds]) * SECOND).astype(np.int64)
-    known = recorded(world.parameters, s, session, occurred, rng)
+    recorded_at = recorded(world.parameters, s, session, occurred, rng)
     duration = _numbers([k.duration_ms for k in kinds], kinds)
     kind, name = _texts(kinds)
-    moved = renamed(world.parameters, occurred) & (s.platform[session] > 0) & np.asarray(pc.equal(kind, "page_view"))
+    in_load_ms = (
+        renamed(world.parameters, occurred) & (s.platform[session] > 0) & np.asarray(pc.equal(kind, "page_view"))
+    )
     rows = pa.table(
         {
             "account_id": account_ids(s.account).take(pa.array(session)),
             "user_id": user_ids(s.account, s.user).take(pa.array(session)),
             "session_id": numbered("S-", sessions_before + np.arange(len(s)), 7).take(pa.array(session)),
             "occurred_at": timestamps(world.parameters, occurred),
-            "recorded_at": timestamps(world.parameters, known),
+            "recorded_at": timestamps(world.parameters, recorded_at),
             "kind": kind,
             "name": name,
             "platform": words(s.platform[session], PLATFORMS),
-            "duration_ms": _known(np.where(moved, np.nan, duration)),
-            "load_ms": _known(np.where(moved, duration, np.nan)),
-            "value": _known(_numbers([k.value for k in kinds], kinds)),
+            "duration_ms": _nan_as_null(np.where(in_load_ms, np.nan, duration)),
+            "load_ms": _nan_as_null(np.where(in_load_ms, duration, np.nan)),
+            "value": _nan_as_null(_numbers([k.value for k in kinds], kinds)),
             "definition": same(len(session), "v1"),
         }
     )
-    return _Log(rows, known).take(np.flatnonzero(~outage(world.parameters, occurred)))
+    return _Log(rows, recorded_at).take(np.flatnonzero(~outage(world.parameters, occurred)))
 
 
-def _of_monitor(world: World, number: int, rng: Generator) -> _Log:
-    rows, known = monitor(world, number, rng)
-    return _Log(rows, known)
+def _monitor_log(world: World, number: int, rng: Generator) -> _Log:
+    rows, recorded_at = monitor(world, number, rng)
+    return _Log(rows, recorded_at)
 
 
-def _texts(kinds: list[Happened]) -> tuple[pa.Array, pa.Array]:
+def _texts(kinds: list[EventsOfKind]) -> tuple[pa.Array, pa.Array]:
     """Return the kind and name columns of all events."""
     kind = [same(len(k.session), k.kind) for k in kinds]
     name = [
@@ -125,13 +127,13 @@ def _texts(kinds: list[Happened]) -> tuple[pa.Array, pa.Array]:
     return pa.concat_arrays(kind), pa.concat_arrays(name)
 
 
-def _numbers(parts: list[Floats | None], kinds: list[Happened]) -> Floats:
-    """Return a column of numbers, nan where a kind measures nothing."""
+def _numbers(parts: list[Floats | None], kinds: list[EventsOfKind]) -> Floats:
+    """Return a column of numbers over all kinds, NaN for kinds without a measurement."""
     filled = [
         np.full(len(k.session), np.nan) if part is None else part for part, k in zip(parts, kinds, strict=True)
     ]
     return np.concatenate(filled)
 
 
-def _known(values: Floats) -> pa.Array:
+def _nan_as_null(values: Floats) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))

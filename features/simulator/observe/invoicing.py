@@ -1,4 +1,4 @@
-"""Subscriptions, bills and payments: what was sold, what was due, and what arrived."""
+"""Subscriptions, invoices and payments as recorded, with failed cards, retries and late payments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from undertow.features.simulator.observe.columns import (
     timestamps,
     words,
 )
-from undertow.features.simulator.observe.journal import next_line
+from undertow.features.simulator.observe.journal import next_row
 from undertow.features.simulator.state import MERGED, STAYED, Flags, Floats, Ints
 
 PLANS = ("starter", "team", "business")
@@ -35,12 +35,12 @@ RETRY_DAYS = (3, 7, 14)
 
 @dataclass(frozen=True)
 class _Periods:
-    """Time on one price: account, the day on which it began (may be negative), and its terms."""
+    """Subscription periods, one per account and price: the account, the day it began (may be negative), its terms."""
 
     account: Ints
-    day: Ints  # -1 where it began before the history
+    day: Ints  # day in the history, -1 where it began before
     begun: Ints
-    first: Flags  # the price at which the account signed
+    first: Flags  # the price at which the account signed up
     number: Ints  # which subscription of its account, from 1
     mrr: Floats
     seats: Ints
@@ -48,13 +48,13 @@ class _Periods:
 
 
 def subscriptions(world: World, rng: Generator) -> pa.Table:
-    """Return one row for each time on one plan at one price."""
+    """Return one row per subscription period: a time on one plan at one price."""
     p, static, periods = world.parameters, world.static, _periods(world)
     account, n = periods.account, len(periods.account)
     clock = static.clock[account] * SECOND
     started = periods.begun * DAY + clock
-    ended, booked, reason = _ends(world, periods, clock, rng)
-    ended = np.where(booked == NEVER, NEVER, ended)
+    ended, end_recorded, reason = _ends(world, periods, clock, rng)
+    ended = np.where(end_recorded == NEVER, NEVER, ended)
     discount = np.where(periods.first, static.discount[account], 0.0)
     return pa.table(
         {
@@ -66,7 +66,7 @@ def subscriptions(world: World, rng: Generator) -> pa.Table:
             "recorded_at": timestamps(p, started),
             "ended_at": timestamps(p, ended),
             "end_reason": words(np.where(ended == NEVER, -1, reason), END_REASONS),
-            "end_recorded_at": timestamps(p, booked),
+            "end_recorded_at": timestamps(p, end_recorded),
             "plan": words(np.searchsorted((4, 21), world.frozen[0].seats, "right")[account], PLANS),
             "mrr": np.round(periods.mrr, 2),
             "discount": np.round(periods.mrr * discount / (1.0 - discount), 2),
@@ -79,16 +79,16 @@ def subscriptions(world: World, rng: Generator) -> pa.Table:
 
 
 def _periods(world: World) -> _Periods:
-    """Return every period, by account and then by day: signing, return or new price."""
+    """Return every subscription period, by account and then by day; each begins with a signup, return or new price."""
     j, first = world.journal, world.frozen[0]
     old = np.flatnonzero(world.static.signup_day < 0)
-    line = np.flatnonzero(j.arrived | (j.repriced & j.present))
-    account = np.concatenate([old, j.account[line]])
-    day = np.concatenate([np.full(len(old), -1), j.day[line]])
-    signed = np.concatenate([np.ones(len(old), np.int64), j.arrived[line].astype(np.int64)])
-    mrr = np.concatenate([first.mrr[old], j.mrr[line]])
-    seats = np.concatenate([first.seats[old], j.seats[line]])
-    renews_on = np.concatenate([first.renews_on[old], j.renews_on[line]])
+    row = np.flatnonzero(j.arrived | (j.repriced & j.present))
+    account = np.concatenate([old, j.account[row]])
+    day = np.concatenate([np.full(len(old), -1), j.day[row]])
+    signed = np.concatenate([np.ones(len(old), np.int64), j.arrived[row].astype(np.int64)])
+    mrr = np.concatenate([first.mrr[old], j.mrr[row]])
+    seats = np.concatenate([first.seats[old], j.seats[row]])
+    renews_on = np.concatenate([first.renews_on[old], j.renews_on[row]])
     order = np.lexsort((day, account))
     account, day = account[order], day[order]
     before = np.searchsorted(account, account)  # the account's first period
@@ -107,36 +107,36 @@ def _periods(world: World) -> _Periods:
 
 
 def _ends(world: World, periods: _Periods, clock: Ints, rng: Generator) -> tuple[Ints, Ints, Ints]:
-    """Return when each period ended, when that was booked (NEVER: not yet), and why."""
+    """Return when each period ended, when the end was recorded (NEVER: not yet), and the code of its reason."""
     j, account, n = world.journal, periods.account, len(periods.account)
-    changed = next_line(j, j.repriced & j.present, account, periods.day)
-    lost = next_line(j, j.left != STAYED, account, periods.day - 1)
+    changed = next_row(j, j.repriced & j.present, account, periods.day)
+    lost = next_row(j, j.left != STAYED, account, periods.day - 1)
     changes = (changed >= 0) & ((lost < 0) | (changed <= lost))
-    why = j.left[lost]
-    left_at = np.where(why == MERGED, j.day[lost] * DAY + 12 * HOUR, at(j.day[lost], rng, (20.5, 23.9)))
+    cause = j.left[lost]
+    left_at = np.where(cause == MERGED, j.day[lost] * DAY + 12 * HOUR, at(j.day[lost], rng, (20.5, 23.9)))
     ended = np.where(lost >= 0, left_at, NEVER)
     ended = np.where(changes, j.day[changed] * DAY + clock, ended)
-    cancelled = (ended != NEVER) & ~changes & (why != MERGED)
+    cancelled = (ended != NEVER) & ~changes & (cause != MERGED)
     late = cancelled & (rng.random(n) < world.parameters.late_cancellations)
-    booked = known_before(world, np.where(late, ended + later(rng, n, (24.0, 144.0)), ended))
+    end_recorded = known_before(world, np.where(late, ended + later(rng, n, (24.0, 144.0)), ended))
     codes = np.array([CHANGED, 1, 2, 3])  # STAYED, VOLUNTARY, INVOLUNTARY, MERGED
-    return ended, booked, np.where(changes, CHANGED, codes[why])
+    return ended, end_recorded, np.where(changes, CHANGED, codes[cause])
 
 
 def invoices_and_payments(world: World, rng: Generator) -> dict[str, pa.Table]:
-    """Return the invoices and the payments: one bill per signing and renewal."""
+    """Return the tables of invoices and payments: one invoice per signup, return and renewal."""
     p, static, j = world.parameters, world.static, world.journal
-    lines = np.flatnonzero((j.billed | j.arrived) & j.present)
-    account, day, n = j.account[lines], j.day[lines], len(lines)
+    rows = np.flatnonzero((j.billed | j.arrived) & j.present)
+    account, day, n = j.account[rows], j.day[rows], len(rows)
     issued = day * DAY + static.clock[account] * SECOND
-    amount = np.round(j.mrr[lines] * static.term[account], 2)
-    failed = j.card_failed[lines]
-    mended = j.recovered | (j.last_try & (j.left == STAYED))
-    mended_line = next_line(j, mended, account, day)
-    mended_at = np.where(failed & (mended_line >= 0), j.day[mended_line] * DAY + 10 * HOUR, NEVER)
-    transfer = (rng.lognormal(2.3 - 0.25 * j.satisfaction[lines], 0.5) * DAY).astype(np.int64)
+    amount = np.round(j.mrr[rows] * static.term[account], 2)
+    failed = j.card_failed[rows]
+    recovered = j.recovered | (j.last_try & (j.left == STAYED))
+    recovered_row = next_row(j, recovered, account, day)
+    recovered_at = np.where(failed & (recovered_row >= 0), j.day[recovered_row] * DAY + 10 * HOUR, NEVER)
+    transfer = (rng.lognormal(2.3 - 0.25 * j.satisfaction[rows], 0.5) * DAY).astype(np.int64)
     prompt = issued + np.where(static.by_invoice[account], transfer, 60 * SECOND)
-    paid = known_before(world, np.where(failed, mended_at, prompt))
+    paid = known_before(world, np.where(failed, recovered_at, prompt))
     invoices = pa.table(
         {
             "account_id": account_ids(account),
@@ -158,28 +158,28 @@ def invoices_and_payments(world: World, rng: Generator) -> dict[str, pa.Table]:
 def _payments(
     world: World, account: Ints, billed: Ints, issued: Ints, amount: Floats, failed: Flags, paid: Ints
 ) -> pa.Table:
-    """Return successes, first failures, and the retries while the bill is open and the account there."""
+    """Return the payment attempts: successes, failures, and retries while the invoice is open and the account stays."""
     j = world.journal
     paid_rows, failed_rows = np.flatnonzero(paid != NEVER), np.flatnonzero(failed)
     rows, times = [paid_rows, failed_rows], [paid[paid_rows], issued[failed_rows] + 60 * SECOND]
-    lost = next_line(j, j.left != STAYED, account[failed_rows], billed[failed_rows] - 1)
+    lost = next_row(j, j.left != STAYED, account[failed_rows], billed[failed_rows] - 1)
     last = np.where(lost >= 0, j.day[lost], world.parameters.days - 1)
     for wait in RETRY_DAYS:
-        again = issued[failed_rows] + wait * DAY + HOUR
-        still = (paid[failed_rows] == NEVER) | (again < paid[failed_rows])
-        here = again // DAY <= last
-        rows.append(failed_rows[still & here])
-        times.append(again[still & here])
-    row, when = np.concatenate(rows), np.concatenate(times)
+        retried = issued[failed_rows] + wait * DAY + HOUR
+        is_open = (paid[failed_rows] == NEVER) | (retried < paid[failed_rows])
+        is_active = retried // DAY <= last
+        rows.append(failed_rows[is_open & is_active])
+        times.append(retried[is_open & is_active])
+    row, attempted = np.concatenate(rows), np.concatenate(times)
     succeeded = np.arange(len(row)) < len(paid_rows)
-    order = np.lexsort((row, when))
-    row, when, succeeded = row[order], when[order], succeeded[order]
+    order = np.lexsort((row, attempted))
+    row, attempted, succeeded = row[order], attempted[order], succeeded[order]
     return pa.table(
         {
             "account_id": account_ids(account[row]),
             "payment_id": numbered("Y-", np.arange(len(row)), 7),
-            "attempted_at": timestamps(world.parameters, when),
-            "recorded_at": timestamps(world.parameters, when),
+            "attempted_at": timestamps(world.parameters, attempted),
+            "recorded_at": timestamps(world.parameters, attempted),
             "succeeded": succeeded,
             "amount": amount[row],
             "currency": same(len(row), "EUR"),

@@ -1,4 +1,4 @@
-"""What comes next in the journal: how a row that was opened one day is closed on another."""
+"""Finds the journal row that closes an earlier one, such as the resolution of a ticket."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import numpy as np
 from undertow.features.simulator.history import Journal
 from undertow.features.simulator.state import STAYED, Flags, Ints
 
-LONGEST = 1 << 20  # days; account and day become one number
+LONGEST = 1 << 20  # days; account * LONGEST + day is one sortable number
 
 
-def next_line(j: Journal, flags: Flags, account: Ints, day: Ints) -> Ints:
-    """Return the first line after `day` on which the account's flag is set, up to its leaving.
+def next_row(j: Journal, flags: Flags, account: Ints, day: Ints) -> Ints:
+    """Return the index of the first journal row after `day` on which the account's flag is set, until it leaves.
 
-    -1 where the account left first or the history ended. Whoever leaves on `day` itself has left;
-    what happens on the day of leaving still counts.
+    -1 where the account left first or the history ended. An account that leaves on `day` itself has left;
+    events on the day of leaving still count.
     """
     gone = j.left != STAYED
-    marks = np.flatnonzero(flags | gone)
-    if len(marks) == 0:
+    candidates = np.flatnonzero(flags | gone)
+    if len(candidates) == 0:
         return np.full(len(account), -1)
-    when = j.account[marks] * LONGEST + j.day[marks]
-    wanted = account * LONGEST + day
-    spot = np.searchsorted(when, wanted, side="right")
-    found = marks[np.minimum(spot, len(marks) - 1)]
-    here = np.maximum(spot - 1, 0)
-    left_today = (when[here] == wanted) & gone[marks[here]]
-    ours = (spot < len(marks)) & (j.account[found] == account) & flags[found] & ~left_today
-    return np.where(ours, found, -1)
+    candidate_keys = j.account[candidates] * LONGEST + j.day[candidates]
+    keys = account * LONGEST + day
+    position = np.searchsorted(candidate_keys, keys, side="right")
+    row = candidates[np.minimum(position, len(candidates) - 1)]
+    before = np.maximum(position - 1, 0)
+    left_today = (candidate_keys[before] == keys) & gone[candidates[before]]
+    is_match = (position < len(candidates)) & (j.account[row] == account) & flags[row] & ~left_today
+    return np.where(is_match, row, -1)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way into the records: late batches, doubles, nonsense, an outage, a new name, a robot."""
+"""Data quality faults of the event log: late batches, duplicates, invalid rows, an outage, a renamed field, a bot."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from undertow.features.simulator.parameters import Parameters
 from undertow.features.simulator.state import Flags, Ints
 
 LATE_DAYS = (3.0, 7.0)
-LATE_ON_WEB, LATE_ON_APPS = 0.25, 1.94  # against the share of all events; telephones wait for a network
-NOBODY = "A-99999"  # an account that no list has
+LATE_ON_WEB, LATE_ON_APPS = 0.25, 1.94  # relative to the share of all events; phones wait for a network
+NOBODY = "A-99999"  # an unknown account: in no list of accounts
 
 
 def recorded(p: Parameters, s: Sessions, session: Ints, occurred: Ints, rng: Generator) -> Ints:
-    """Return when each event was recorded: minutes later, or with the whole session in a batch days later."""
+    """Return when each event was recorded, in microseconds: minutes later, or days later with its whole session."""
     late = rng.random(len(s)) < p.late_share * np.where(on_apps(s), LATE_ON_APPS, LATE_ON_WEB)
     wait = np.where(late, rng.uniform(*LATE_DAYS, len(s)) * DAY + HOUR, 0.0).astype(np.int64)
     minutes = rng.lognormal(np.log(4.0), 1.2, len(session))
@@ -38,13 +38,13 @@ def recorded(p: Parameters, s: Sessions, session: Ints, occurred: Ints, rng: Gen
 
 
 def outage_span(p: Parameters) -> tuple[int, int]:
-    """Return from when to when the collector was down, in microseconds."""
+    """Return the start and end of the collector's outage, in microseconds."""
     start = int(p.outage_at * p.days) * DAY + 9 * HOUR
     return start, start + int(p.outage_hours * HOUR)
 
 
 def outage(p: Parameters, occurred: Ints) -> Flags:
-    """Return which events fell into the outage, and are lost."""
+    """Return which events fell into the outage and are lost."""
     start, end = outage_span(p)
     return (occurred >= start) & (occurred < end)
 
@@ -55,31 +55,31 @@ def renamed_on(p: Parameters) -> int:
 
 
 def renamed(p: Parameters, occurred: Ints) -> Flags:
-    """Return which events came after the new name."""
+    """Return which events occurred after the field was renamed."""
     return occurred >= renamed_on(p) * DAY
 
 
 def monitor(world: World, number: int, rng: Generator) -> tuple[pa.Table, Ints]:
-    """Return the visits of a month by a robot that looks whether the product is up, and when they were recorded.
+    """Return the page views of the uptime monitor (a bot) in a month, and when they were recorded, in microseconds.
 
-    It is listed as an account, pays nothing and never sleeps.
+    It is listed as an account, pays nothing and visits at fixed intervals, day and night.
     """
     p = world.parameters
     first, end = p.month_start(number) * DAY, p.month_start(number + 1) * DAY
     every = int(p.bot_minutes * 60 * SECOND) or end - first + 1
     occurred = np.arange(first, end if p.bot_minutes else first, every)
     occurred = occurred[~outage(p, occurred)]
-    n, robot = len(occurred), np.full(len(occurred), bot(world))
-    day = numbered("S-M", occurred // DAY, 5)
-    known = occurred + rng.integers(SECOND, 5 * SECOND, n)
+    n, account = len(occurred), np.full(len(occurred), bot(world))
+    session = numbered("S-M", occurred // DAY, 5)
+    recorded_at = occurred + rng.integers(SECOND, 5 * SECOND, n)
     load = pa.array(np.round(800.0 + rng.exponential(100.0, n)))
     rows = pa.table(
         {
-            "account_id": account_ids(robot),
-            "user_id": user_ids(robot, np.zeros(n, np.int64)),
-            "session_id": day,
+            "account_id": account_ids(account),
+            "user_id": user_ids(account, np.zeros(n, np.int64)),
+            "session_id": session,
             "occurred_at": timestamps(p, occurred),
-            "recorded_at": timestamps(p, known),
+            "recorded_at": timestamps(p, recorded_at),
             "kind": same(n, "page_view"),
             "name": same(n, "dashboard"),
             "platform": same(n, "web"),
@@ -89,23 +89,23 @@ def monitor(world: World, number: int, rng: Generator) -> tuple[pa.Table, Ints]:
             "definition": same(n, "v1"),
         }
     )
-    return rows, known
+    return rows, recorded_at
 
 
-def spoiled(world: World, rows: pa.Table, number: int, rng: Generator) -> pa.Table:
-    """Add rows that came twice, and a handful that cannot be true: no such account, 1970, less than nothing."""
+def with_faulty_rows(world: World, rows: pa.Table, number: int, rng: Generator) -> pa.Table:
+    """Add duplicates, and a few invalid rows: an unknown account, a time in 1970, a negative duration."""
     p, n = world.parameters, rows.num_rows
-    doubles = rows.take(pa.array(np.sort(rng.integers(0, max(n, 1), int(n * p.double_share)))))
+    duplicates = rows.take(pa.array(np.sort(rng.integers(0, max(n, 1), int(n * p.double_share)))))
     count = int(n > 0) * 3 * (1 + int(n * p.strange_share / 3))
-    strange = rows.take(pa.array(rng.integers(0, max(n, 1), count)))
-    kind = np.arange(count) % 3
-    unknown, too_early, negative = (pa.array(kind == which) for which in range(3))
-    long_ago = pa.scalar(np.datetime64("1970-01-01", "us"), pa.timestamp("us"))
+    invalid = rows.take(pa.array(rng.integers(0, max(n, 1), count)))
+    fault = np.arange(count) % 3
+    unknown, too_early, negative = (pa.array(fault == code) for code in range(3))
+    epoch = pa.scalar(np.datetime64("1970-01-01", "us"), pa.timestamp("us"))
     changed = {
         "event_id": numbered(f"E-X{number:03d}-", np.arange(count), 5),
-        "account_id": pc.if_else(unknown, NOBODY, strange["account_id"]),
-        "occurred_at": pc.if_else(too_early, long_ago, strange["occurred_at"]),
-        "duration_ms": pc.if_else(negative, -1.0, strange["duration_ms"]),
+        "account_id": pc.if_else(unknown, NOBODY, invalid["account_id"]),
+        "occurred_at": pc.if_else(too_early, epoch, invalid["occurred_at"]),
+        "duration_ms": pc.if_else(negative, -1.0, invalid["duration_ms"]),
     }
-    columns = {name: changed.get(name, strange[name]) for name in rows.column_names}
-    return pa.concat_tables([rows, doubles, pa.table(columns, schema=rows.schema)])
+    columns = {name: changed.get(name, invalid[name]) for name in rows.column_names}
+    return pa.concat_tables([rows, duplicates, pa.table(columns, schema=rows.schema)])

@@ -1,4 +1,4 @@
-"""Accounts, the people in them, and the accounts that went into another one."""
+"""Accounts, their users, and merged accounts, as recorded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BOT_NAME = "Uptime monitor"
 
 @dataclass(frozen=True)
 class People:
-    """Users by row, those of account a at rows first[a] to first[a + 1]; times or NEVER."""
+    """All users, one per row; account a has rows first[a] to first[a + 1] - 1. Times in microseconds, or NEVER."""
 
     first: Ints
     account: Ints
@@ -52,17 +52,17 @@ class People:
 
 
 def bot(world: World) -> int:
-    """Return the number of the account that is a monitor and no customer: the one after the last."""
+    """Return the account number of the uptime monitor, which is not a customer: the one after the last."""
     return world.parameters.accounts
 
 
 def created(world: World) -> Ints:
-    """Return when each account signed, in microseconds."""
+    """Return when each account signed up, in microseconds."""
     return world.static.signup_day * DAY + world.static.clock * SECOND
 
 
 def accounts(world: World, rng: Generator) -> pa.Table:
-    """Return the accounts, the monitor among them."""
+    """Return the accounts table: all customers, and the uptime monitor."""
     p, n = world.parameters, world.parameters.accounts + (world.parameters.bot_minutes > 0)
     customer = np.arange(n) < p.accounts
     start, middle = rng.integers(0, len(NAME_STARTS), n), rng.integers(0, len(NAME_MIDDLES), n)
@@ -73,12 +73,12 @@ def accounts(world: World, rng: Generator) -> pa.Table:
     )
     segment = np.full(n, -1)
     segment[: p.accounts] = world.static.segment
-    signed = np.zeros(n, np.int64)
-    signed[: p.accounts] = created(world)
+    created_at = np.zeros(n, np.int64)
+    created_at[: p.accounts] = created(world)
     return pa.table(
         {
             "account_id": account_ids(np.arange(n)),
-            "created_at": timestamps(p, signed),
+            "created_at": timestamps(p, created_at),
             "name": pc.if_else(pa.array(customer), name, BOT_NAME),
             "segment": words(segment, SEGMENTS),
             "country": words(pick(rng, n, 5, 3, 2, 2, 2, 1, 1, 3), COUNTRIES),
@@ -89,13 +89,13 @@ def accounts(world: World, rng: Generator) -> pa.Table:
 
 
 def merges(world: World) -> pa.Table:
-    """Return the accounts that went into another one, at noon of the day."""
-    lines = world.journal.take(np.flatnonzero(world.journal.left == MERGED))
-    merged = timestamps(world.parameters, lines.day * DAY + 12 * HOUR)
+    """Return the merges table: the accounts merged into another one, at noon of the day."""
+    rows = world.journal.take(np.flatnonzero(world.journal.left == MERGED))
+    merged = timestamps(world.parameters, rows.day * DAY + 12 * HOUR)
     return pa.table(
         {
-            "account_id": account_ids(lines.account),
-            "merged_into": account_ids(lines.heir),
+            "account_id": account_ids(rows.account),
+            "merged_into": account_ids(rows.heir),
             "merged_at": merged,
             "recorded_at": merged,
         }
@@ -103,7 +103,7 @@ def merges(world: World) -> pa.Table:
 
 
 def draw_people(world: World) -> People:
-    """Draw who is in which account and when; user 0 comes first and stays."""
+    """Draw the users of each account and when they join and leave; user 0 joins first and never leaves."""
     rng, j = stream(world.seed, 10), world.journal
     count = world.frozen[0].seats.copy()
     np.maximum.at(count, j.account, j.seats)
@@ -118,16 +118,16 @@ def draw_people(world: World) -> People:
 
 
 def users(world: World, people: People, rng: Generator) -> pa.Table:
-    """Return the users who joined while their account was there; nobody tidies up after it is gone."""
+    """Return the users table: users who joined while their account was active; they stay listed after it churned."""
     p, j = world.parameters, world.journal
-    lost = np.full(p.accounts, p.days)
+    end = np.full(p.accounts, p.days)
     gone = ~world.frozen[p.days].active
-    last = np.zeros(p.accounts, np.int64)
-    np.maximum.at(last, j.account, np.where(j.left > 0, j.day, 0))
-    still = np.where(gone, last, lost)[people.account] * DAY
-    keep = people.joined < still
+    last_day = np.zeros(p.accounts, np.int64)
+    np.maximum.at(last_day, j.account, np.where(j.left > 0, j.day, 0))
+    active_until = np.where(gone, last_day, end)[people.account] * DAY
+    keep = people.joined < active_until
     account, number, joined = people.account[keep], people.number[keep], people.joined[keep]
-    left = np.where(people.left[keep] < still[keep], people.left[keep], NEVER)
+    left = np.where(people.left[keep] < active_until[keep], people.left[keep], NEVER)
     role = np.where(number == 0, 0, 1 + pick(rng, len(number), 8, 2))
     return pa.table(
         {

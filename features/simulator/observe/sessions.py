@@ -1,4 +1,4 @@
-"""Who came when, and what a visit is made of: counts are drawn and exploded, nothing loops over events."""
+"""Draws the sessions of each month and the events in them, vectorised: counts are drawn and expanded to rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ WORST_PAGE = 0.9  # errors per view of a page at most
 
 @dataclass(frozen=True)
 class Sessions:
-    """Recorded sessions, arrays of shape (n_sessions,), and what broken releases add to each page.
+    """Recorded sessions, arrays of shape (n_sessions,).
 
-    `errors` and `load` are chances and seconds of the session's own account, in quiet pages; `page_errors`
-    and `page_load` come on top, shape (n_sessions, len(PAGES)).
+    `errors` and `load`: errors per page view and seconds per page load of the account itself; `page_errors` and
+    `page_load`: the same, added by broken releases per page, shape (n_sessions, len(PAGES)).
     """
 
     account: Ints
@@ -44,8 +44,8 @@ class Sessions:
 
 
 @dataclass(frozen=True)
-class Happened:
-    """Events of one kind: session of each, seconds into it, and what was measured."""
+class EventsOfKind:
+    """Events of one kind: the session of each, seconds since its begin, and the measurements."""
 
     kind: str
     session: Ints
@@ -57,7 +57,7 @@ class Happened:
 
 
 def session_rates(p: Parameters, base: Floats, first_day: int, month: Day) -> Floats:
-    """Return recorded sessions expected per day, (n_days, n_accounts): E, weekday, holidays."""
+    """Return the expected recorded sessions per day, (n_days, n_accounts), by engagement, weekday and holidays."""
     date = p.first_day + first_day + np.arange(len(month.present))
     weekend = (date.astype(np.int64) + 3) % 7 >= 5
     day_of_year = (date - date.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
@@ -68,7 +68,7 @@ def session_rates(p: Parameters, base: Floats, first_day: int, month: Day) -> Fl
 
 
 def draw_sessions(world: World, people: People, number: int, month: Day, rng: Generator) -> Sessions:
-    """Draw the sessions of one month."""
+    """Draw the recorded sessions of one month."""
     p, static, first_day = world.parameters, world.static, world.parameters.month_start(number)
     counts = rng.poisson(session_rates(p, static.session_base, first_day, month))
     row, account = np.nonzero(counts)
@@ -81,7 +81,7 @@ def draw_sessions(world: World, people: People, number: int, month: Day, rng: Ge
     return Sessions(
         account=account,
         platform=platform,
-        user=_who(people, account, month.lived.seats[row, account], begin, rng),
+        user=_choose_users(people, account, month.lived.seats[row, account], begin, rng),
         begin=begin,
         errors=p.error_factor * (static.quiet_errors[account] + month.lived.trouble[row, account]),
         load=static.quiet_load[account],
@@ -93,110 +93,110 @@ def draw_sessions(world: World, people: People, number: int, month: Day, rng: Ge
     )
 
 
-def _who(people: People, account: Ints, seats: Ints, begin: Ints, rng: Generator) -> Ints:
-    """Choose the user of each session, the early ones most; user 0 stands in for the absent."""
+def _choose_users(people: People, account: Ints, seats: Ints, begin: Ints, rng: Generator) -> Ints:
+    """Choose the user of each session, low numbers most often; user 0 replaces users who are not members then."""
     number = (seats * rng.random(len(account)) ** 2).astype(np.int64)
     row = people.first[account] + number
     absent = (people.joined[row] > begin) | ((people.left[row] != NEVER) & (people.left[row] <= begin))
     return np.where(absent, 0, number)
 
 
-def what_happened(s: Sessions, rng: Generator) -> list[Happened]:
-    """Draw everything that happened in the sessions."""
-    return [*_pages(s, rng), *_tasks(s, rng), *_doings(s, rng)]
+def draw_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+    """Draw all events of the sessions, by kind."""
+    return [*_page_events(s, rng), *_task_events(s, rng), *_other_events(s, rng)]
 
 
-def _drawn(rng: Generator, expected: Floats | float, n: int) -> Ints:
-    """Return session numbers, each as often as a Poisson draw around its expectation."""
+def _poisson_sessions(rng: Generator, expected: Floats | float, n: int) -> Ints:
+    """Return session numbers, each repeated by a Poisson draw with its expected count."""
     return np.repeat(np.arange(n), rng.poisson(expected, n))
 
 
-def _somewhere(rng: Generator, session: Ints) -> Floats:
-    """Draw seconds into a session: most last a few minutes, none over 25."""
+def _draw_offsets(rng: Generator, session: Ints) -> Floats:
+    """Draw the time of events, in seconds since the begin of the session: mostly a few minutes, at most 25."""
     return np.minimum(5.0 + rng.exponential(100.0, len(session)), 1500.0)
 
 
-def _pages(s: Sessions, rng: Generator) -> list[Happened]:
-    """Page views, and the errors, crashes, slow paints and rage that they bring."""
+def _page_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+    """Draw page views with their errors, crashes and web vitals; and rage and dead clicks."""
     n = len(s)
     view = np.repeat(np.arange(n), 1 + rng.poisson(1.9 * np.exp(0.25 * s.engagement)))
-    name, offset = rng.integers(0, len(PAGES), len(view)), _somewhere(rng, view)
+    name, offset = rng.integers(0, len(PAGES), len(view)), _draw_offsets(rng, view)
     load = (s.load[view] + s.page_load[view, name]) * 1000 * rng.lognormal(-0.12, 0.5, len(view))
-    chance = np.minimum(s.errors[view] + s.page_errors[view, name], WORST_PAGE)
-    wrong = np.flatnonzero(rng.random(len(view)) < chance)
-    crash = wrong[rng.random(len(wrong)) < 0.03]
-    paint = np.flatnonzero(rng.random(len(view)) < 0.2)
-    lcp = load[paint] * rng.lognormal(0.4, 0.2, len(paint))
+    error_share = np.minimum(s.errors[view] + s.page_errors[view, name], WORST_PAGE)
+    error = np.flatnonzero(rng.random(len(view)) < error_share)
+    crash = error[rng.random(len(error)) < 0.03]
+    vital = np.flatnonzero(rng.random(len(view)) < 0.2)
+    lcp = load[vital] * rng.lognormal(0.4, 0.2, len(vital))
     return [
-        Happened("page_view", view, offset, PAGES, name, np.round(load)),
-        Happened("error", view[wrong], offset[wrong] + 1.0, PAGES, name[wrong]),
-        Happened("crash", view[crash], offset[crash] + 2.0, PAGES, name[crash]),
-        Happened("web_vital", view[paint], offset[paint] + 3.0, ("LCP",),
-                 np.zeros(len(paint), np.int64), value=np.round(lcp)),
-        *_anger(s, rng),
+        EventsOfKind("page_view", view, offset, PAGES, name, np.round(load)),
+        EventsOfKind("error", view[error], offset[error] + 1.0, PAGES, name[error]),
+        EventsOfKind("crash", view[crash], offset[crash] + 2.0, PAGES, name[crash]),
+        EventsOfKind("web_vital", view[vital], offset[vital] + 3.0, ("LCP",),
+                 np.zeros(len(vital), np.int64), value=np.round(lcp)),
+        *_frustration_clicks(s, rng),
     ]  # fmt: skip
 
 
-def _anger(s: Sessions, rng: Generator) -> list[Happened]:
-    """Rage clicks where much is broken or slow, and clicks into nothing anywhere."""
+def _frustration_clicks(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+    """Draw rage clicks, more of them with errors and slow pages, and dead clicks at a constant rate."""
     n, errors = len(s), _mean_errors(s)
     slow = np.maximum(0.0, s.load + s.page_load.mean(axis=1) - 1.5)
-    rage = _drawn(rng, np.minimum(0.03 + 0.8 * errors + 0.03 * slow, 0.6), n)
-    dead = _drawn(rng, 0.02, n)
+    rage = _poisson_sessions(rng, np.minimum(0.03 + 0.8 * errors + 0.03 * slow, 0.6), n)
+    dead = _poisson_sessions(rng, 0.02, n)
     return [
-        Happened("rage_click", rage, _somewhere(rng, rage), PAGES, rng.integers(0, 6, len(rage))),
-        Happened("dead_click", dead, _somewhere(rng, dead), PAGES, rng.integers(0, 6, len(dead))),
+        EventsOfKind("rage_click", rage, _draw_offsets(rng, rage), PAGES, rng.integers(0, 6, len(rage))),
+        EventsOfKind("dead_click", dead, _draw_offsets(rng, dead), PAGES, rng.integers(0, 6, len(dead))),
     ]
 
 
 def _mean_errors(s: Sessions) -> Floats:
-    """Return the chance of an error on a page view, mean over pages."""
+    """Return the errors per page view, mean over pages, at most 0.6."""
     return np.minimum(s.errors + s.page_errors.mean(axis=1), 0.6)
 
 
-def _tasks(s: Sessions, rng: Generator) -> list[Happened]:
-    """Tasks started, most of them ended: well or not, sooner or later."""
-    started = _drawn(rng, 0.4, len(s))
-    n, offset, errors = len(started), _somewhere(rng, started), _mean_errors(s)[started]
+def _task_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+    """Draw tasks started, and for most of them their completion or failure."""
+    started = _poisson_sessions(rng, 0.4, len(s))
+    n, offset, errors = len(started), _draw_offsets(rng, started), _mean_errors(s)[started]
     name = rng.integers(0, len(TASKS), n)
-    hard = 0.35 * s.complexity[started] + 8.0 * errors
-    well = rng.random(n) < logistic(2.3 - hard + 0.2 * s.satisfaction[started])
-    quits = rng.random(n) < 0.06
+    difficulty = 0.35 * s.complexity[started] + 8.0 * errors
+    succeeds = rng.random(n) < logistic(2.3 - difficulty + 0.2 * s.satisfaction[started])
+    abandoned = rng.random(n) < 0.06
     slow = (s.load + s.page_load.mean(axis=1))[started] - 1.1
     seconds = 50.0 * np.exp(0.25 * s.complexity[started] + 0.15 * slow) * rng.lognormal(0.0, 0.5, n)
-    done, failed = np.flatnonzero(well & ~quits), np.flatnonzero(~well & ~quits)
+    done, failed = np.flatnonzero(succeeds & ~abandoned), np.flatnonzero(~succeeds & ~abandoned)
     return [
-        Happened("task_started", started, offset, TASKS, name),
-        Happened("task_completed", started[done], offset[done] + seconds[done], TASKS, name[done],
+        EventsOfKind("task_started", started, offset, TASKS, name),
+        EventsOfKind("task_completed", started[done], offset[done] + seconds[done], TASKS, name[done],
                  np.round(seconds[done] * 1000)),
-        Happened("task_failed", started[failed], offset[failed] + seconds[failed], TASKS, name[failed]),
+        EventsOfKind("task_failed", started[failed], offset[failed] + seconds[failed], TASKS, name[failed]),
     ]  # fmt: skip
 
 
-def _doings(s: Sessions, rng: Generator) -> list[Happened]:
-    """Clicks, banners seen and clicked, features used, logins and conversions."""
+def _other_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+    """Draw clicks, banner impressions and clicks, features used, logins and conversions."""
     n = len(s)
-    click, banner = _drawn(rng, 1.1, n), _drawn(rng, 0.3, n)
-    taken = banner[rng.random(len(banner)) < logistic(-2.0 + 0.5 * s.engagement[banner])]
-    used = _drawn(rng, 0.6 * np.exp(0.4 * s.engagement), n)
+    click, banner = _poisson_sessions(rng, 1.1, n), _poisson_sessions(rng, 0.3, n)
+    banner_click = banner[rng.random(len(banner)) < logistic(-2.0 + 0.5 * s.engagement[banner])]
+    used = _poisson_sessions(rng, 0.6 * np.exp(0.4 * s.engagement), n)
     breadth = np.clip(3.0 + 2.0 * s.engagement[used], 1.0, 8.0)
     login = np.flatnonzero(rng.random(n) < 0.6)
-    bought = _drawn(rng, 0.03 * np.exp(0.5 * s.satisfaction), n)
+    conversion = _poisson_sessions(rng, 0.03 * np.exp(0.5 * s.satisfaction), n)
     return [
-        Happened("click", click, _somewhere(rng, click), PAGES, rng.integers(0, 6, len(click))),
-        Happened("impression", banner, np.full(len(banner), 20.0), ("banner",), _first(banner)),
-        Happened("click", taken, np.full(len(taken), 24.0), ("banner",), _first(taken)),
-        Happened("feature_used", used, _somewhere(rng, used), PRODUCT_FEATURES,
+        EventsOfKind("click", click, _draw_offsets(rng, click), PAGES, rng.integers(0, 6, len(click))),
+        EventsOfKind("impression", banner, np.full(len(banner), 20.0), ("banner",), _zeros(banner)),
+        EventsOfKind("click", banner_click, np.full(len(banner_click), 24.0), ("banner",), _zeros(banner_click)),
+        EventsOfKind("feature_used", used, _draw_offsets(rng, used), PRODUCT_FEATURES,
                  (breadth * rng.random(len(used))).astype(np.int64)),
-        Happened("login", login, np.zeros(len(login))),
-        Happened("conversion", bought, _somewhere(rng, bought), ("add_on",), _first(bought)),
+        EventsOfKind("login", login, np.zeros(len(login))),
+        EventsOfKind("conversion", conversion, _draw_offsets(rng, conversion), ("add_on",), _zeros(conversion)),
     ]  # fmt: skip
 
 
-def _first(session: Ints) -> Ints:
+def _zeros(session: Ints) -> Ints:
     return np.zeros(len(session), np.int64)
 
 
 def on_apps(s: Sessions) -> Flags:
-    """Return which sessions were on a telephone."""
+    """Return which sessions were in the mobile apps."""
     return s.platform > 0

@@ -1,4 +1,4 @@
-"""Three surveys, asked in turns; who feels strongly or is engaged answers more often."""
+"""Surveys as recorded (NPS, CSAT, CES), sent in turn; engaged and very (un)satisfied accounts answer more often."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ SCORES = {"nps": (8.5, 1.6), "csat": (4.2, 0.8), "ces": (4.9, 1.0)}  # mean at S
 
 
 def surveys(world: World, rng: Generator) -> pa.Table:
-    """Return every question that was asked, with its answer where one came."""
+    """Return one row per survey sent, with its answer if there is one."""
     table = pa.concat_tables([_survey(world, rng, kind) for kind in SURVEYS])
     table = table.take(pc.sort_indices(table["asked_at"]))
     return table.add_column(1, "survey_id", numbered("V-", np.arange(table.num_rows), 6))
 
 
 def _survey(world: World, rng: Generator, kind: str) -> pa.Table:
-    asked = world.journal.asked.astype(np.int64) >> SURVEYS.index(kind) & 1
-    lines, p = world.journal.take(np.flatnonzero(asked)), world.parameters
-    s, n = lines.satisfaction, len(lines.satisfaction)
+    is_sent = world.journal.asked.astype(np.int64) >> SURVEYS.index(kind) & 1
+    rows, p = world.journal.take(np.flatnonzero(is_sent)), world.parameters
+    s, n = rows.satisfaction, len(rows.satisfaction)
     (middle, slope), (lowest, highest) = SCORES[kind], SCALES[kind]
-    answers = rng.random(n) < logistic(-1.2 + 0.8 * np.abs(s) + 0.5 * lines.engagement)
+    answers = rng.random(n) < logistic(-1.2 + 0.8 * np.abs(s) + 0.5 * rows.engagement)
     points = np.clip(np.round(middle + slope * s + rng.normal(0.0, 0.75 * slope, n)), lowest, highest)
-    asked_at = at(lines.day, rng, (8.0, 12.0))
+    asked_at = at(rows.day, rng, (8.0, 12.0))
     responded_at = asked_at + later(rng, n, (0.0, 0.3))
     return pa.table(
         {
-            "account_id": account_ids(lines.account),
-            "user_id": user_ids(lines.account, np.zeros(n, np.int64)),
+            "account_id": account_ids(rows.account),
+            "user_id": user_ids(rows.account, np.zeros(n, np.int64)),
             "asked_at": timestamps(p, asked_at),
             "responded_at": timestamps(p, np.where(answers, responded_at, NEVER)),
             "recorded_at": timestamps(p, asked_at),

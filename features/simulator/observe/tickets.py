@@ -1,4 +1,4 @@
-"""Support tickets, as the help desk tells them: a row is an end state, filled in as time goes by."""
+"""Support tickets as recorded by a help desk: one row per ticket, overwritten until its end state."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from undertow.features.simulator.observe.columns import (
     user_ids,
     words,
 )
-from undertow.features.simulator.observe.journal import next_line
+from undertow.features.simulator.observe.journal import next_row
 from undertow.features.simulator.state import Floats, Ints, logistic
 
 
 def tickets(world: World, rng: Generator) -> pa.Table:
-    """Return one row per ticket; it is resolved by the account's next resolution, if that ever comes."""
+    """Return one row per ticket; the account's next resolution in the journal, if any, resolves it."""
     j, p = world.journal, world.parameters
-    line = np.flatnonzero(j.opened & j.present)
-    account, day, s, n = j.account[line], j.day[line], j.satisfaction[line], len(line)
+    row = np.flatnonzero(j.opened & j.present)
+    account, day, s, n = j.account[row], j.day[row], j.satisfaction[row], len(row)
     opened = at(day, rng, (12.0, 19.0))
-    done = next_line(j, j.resolved, account, day)
+    done = next_row(j, j.resolved, account, day)
     ended = done >= 0
     resolved = np.where(ended, at(j.day[done], rng, (7.0, 12.0)), NEVER)
-    answer = opened + (rng.lognormal(0.8 - 0.4 * s, 0.8) * HOUR).astype(np.int64)
-    answer = np.where(ended, np.minimum(answer, opened + (0.8 * (resolved - opened)).astype(np.int64)), answer)
-    again = np.where(ended & j.reopened[done], resolved + later(rng, n, (4.0, 72.0)), NEVER)
+    response = opened + (rng.lognormal(0.8 - 0.4 * s, 0.8) * HOUR).astype(np.int64)
+    response = np.where(ended, np.minimum(response, opened + (0.8 * (resolved - opened)).astype(np.int64)), response)
+    reopened = np.where(ended & j.reopened[done], resolved + later(rng, n, (4.0, 72.0)), NEVER)
     waited = np.where(ended, j.day[done] - day, 0)
     old = (waited > 4) | ~ended
     escalated = np.where(old & (rng.random(n) < 0.4), opened + 4 * DAY, NEVER)
-    csat, csat_at = _rated(rng, s, waited, resolved)
+    csat, csat_at = _draw_ratings(rng, s, waited, resolved)
     csat_at = known_before(world, csat_at)
     table = pa.table(
         {
@@ -53,9 +53,9 @@ def tickets(world: World, rng: Generator) -> pa.Table:
             "priority": words(pick(rng, n, 3, 5, 2), ("low", "normal", "high")),
             "channel": words(pick(rng, n, 5, 3, 1), ("email", "chat", "phone")),
             "topic": words(pick(rng, n, 4, 1, 3, 2), ("bug", "billing", "how-to", "request")),
-            "first_response_at": timestamps(p, known_before(world, answer)),
+            "first_response_at": timestamps(p, known_before(world, response)),
             "resolved_at": timestamps(p, known_before(world, resolved)),
-            "reopened_at": timestamps(p, known_before(world, again)),
+            "reopened_at": timestamps(p, known_before(world, reopened)),
             "escalated_at": timestamps(p, known_before(world, escalated)),
             "csat": pa.array(csat, mask=csat_at == NEVER),
             "csat_at": timestamps(p, csat_at),
@@ -64,8 +64,8 @@ def tickets(world: World, rng: Generator) -> pa.Table:
     return table.take(pc.sort_indices(table["opened_at"]))
 
 
-def _rated(rng: Generator, s: Floats, waited: Ints, resolved: Ints) -> tuple[Floats, Ints]:
-    """Draw the rating of each ticket, 1 to 5, and when it came; who feels strongly rates more often."""
+def _draw_ratings(rng: Generator, s: Floats, waited: Ints, resolved: Ints) -> tuple[Floats, Ints]:
+    """Draw the rating of each ticket, 1 to 5, and its time (NEVER: none); strong (dis)satisfaction raises the rate."""
     n = len(s)
     answers = (resolved != NEVER) & (rng.random(n) < logistic(-0.9 + 0.5 * np.abs(s)))
     score = np.clip(np.round(5.5 + 0.8 * s - 0.15 * waited + rng.normal(0, 0.8, n)), 1, 5)
