@@ -303,7 +303,7 @@ def test_an_overwritten_plan_is_found(world: World, audited: Callable[..., Audit
     found = audited(world, older)
     assert found.exit_code == 1
     assert "subscriptions" in found.culprits("older record")
-    assert "has another seats" in found.failures()[0]["said"]
+    assert "has a different value in seats" in found.failures()[0]["said"]
 
 
 def test_an_aggregate_that_is_recomputed_is_found(world: World, audited: Callable[..., Audited]) -> None:
