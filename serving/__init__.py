@@ -1,1 +1,1 @@
-"""One question, one answer, with reasons: HTTP, pages, command line."""
+"""Serving: published scores with their reasons over HTTP, as pages and on the command line."""

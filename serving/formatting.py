@@ -1,4 +1,4 @@
-"""Numbers as people read them, on pages, in reasons and on the command line alike."""
+"""Formatting of numbers, money and units for pages, reasons and the command line."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def app() -> Starlette:
 
 
 async def everything(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer every address that BentoML does not keep for itself.
+    """Answer every address that BentoML does not answer itself.
 
     A bare function, since BentoML asks a mounted Starlette app for its routes and answers
     unknown ones itself, in another shape of error.
@@ -65,7 +65,7 @@ class Undertow:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def read(self) -> None:
-        """Read what is published, so that the first caller does not wait; nothing yet is no fault.
+        """Read the published scores at start-up, so that the first caller does not wait; there may be none yet.
 
         The model follows while the lists are already answered.
         """

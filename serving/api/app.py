@@ -1,4 +1,4 @@
-"""HTTP: read the request, look up, score, answer. Every error leaves in one shape."""
+"""HTTP routes: read the request, look up, score, answer. Errors are problem+json."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGES = ("/", "/accounts/{account_id:path}")
 
 
 def make_app(store_folder: Path) -> Starlette:
-    """Return the app that answers from what is published in `store_folder`, now or later."""
+    """Return the ASGI app that answers from the newest publication in `store_folder`."""
     routes = [
         Route("/v1/score", score, methods=["POST"]),
         Route("/v1/at-risk", at_risk),
@@ -58,19 +58,19 @@ def make_app(store_folder: Path) -> Starlette:
 async def score(request: Request) -> Response:
     """POST /v1/score: known accounts or feature rows, scored live."""
     no_query(request)
-    asked = read_score_request(await read_body(request))
+    scoring = read_score_request(await read_body(request))
     published = await newest(request)
-    return as_json(await request.app.state.turns.run(lambda: published.score(asked)))
+    return as_json(await request.app.state.turns.run(lambda: published.score(scoring)))
 
 
 async def at_risk(request: Request) -> Response:
     """GET /v1/at-risk: the list, as JSON or CSV."""
     query = read_query(request.query_params.multi_items())
     published = await newest(request)
-    found = select(published, query)
+    selection = select(published, query)
     if query.format == "csv":
-        return as_download(as_csv(found.rows), f"at-risk-{published.manifest['as_of'][:10]}.csv")
-    return as_json(list_answer(published, query, found))
+        return as_download(as_csv(selection.rows), f"at-risk-{published.manifest['as_of'][:10]}.csv")
+    return as_json(list_answer(published, query, selection))
 
 
 async def account(request: Request) -> Response:
@@ -81,36 +81,36 @@ async def account(request: Request) -> Response:
 
 
 async def drivers(request: Request) -> Response:
-    """GET /v1/drivers: what the scores react to, overall and by segment."""
+    """GET /v1/drivers: contributions to the scores per feature family, overall and by segment."""
     no_query(request)
     return as_json((await newest(request)).drivers)
 
 
 async def description(request: Request) -> Response:
-    """GET /openapi.json: /v1 described."""
+    """GET /openapi.json: the OpenAPI description of /v1."""
     return as_json(openapi())
 
 
 async def list_page(request: Request) -> Response:
-    """GET /: the list for people."""
+    """GET /: the at-risk list as a page."""
     query = read_query(request.query_params.multi_items())
     published = await newest(request)
     return as_page(pages.at_risk(published, query, select(published, query)))
 
 
 async def account_page(request: Request) -> Response:
-    """GET /accounts/{account_id}: one account for people."""
+    """GET /accounts/{account_id}: one account as a page."""
     published = await newest(request)
     return as_page(pages.account(published, published.account(request.path_params["account_id"])))
 
 
 async def alive(request: Request) -> Response:
-    """GET /healthz: this process answers."""
+    """GET /healthz: liveness of this process."""
     return PlainTextResponse("alive\n")
 
 
 async def ready(request: Request) -> Response:
-    """GET /readyz: scores are published and read; 503 before."""
+    """GET /readyz: readiness; 503 until scores are published and read."""
     await newest(request)
     return PlainTextResponse("ready\n")
 
@@ -125,21 +125,21 @@ async def metrics(request: Request) -> Response:
 
 
 async def newest(request: Request) -> PublishedScores:
-    """Return the newest publication; a new one is read in a thread, while others are answered."""
+    """Return the newest publication; a new one is read in a thread, while other requests are answered."""
     reader: ScoresReader = request.app.state.reader
     return reader.latest() if reader.is_fresh() else await asyncio.to_thread(reader.latest)
 
 
 def select(published: PublishedScores, query: AtRiskQuery) -> Selection:
-    """Return the part of the list that `query` asks for."""
+    """Return the part of the at-risk list that a query selects."""
     return published.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
 
 
 # --- answering ---
 
 
-def list_answer(published: PublishedScores, query: AtRiskQuery, found: Selection) -> AtRiskAnswer:
-    """Return a page of the list with what it is a page of."""
+def list_answer(published: PublishedScores, query: AtRiskQuery, selection: Selection) -> AtRiskAnswer:
+    """Return the answer for one page of the at-risk list, with totals and manifest."""
     manifest = published.manifest
     return AtRiskAnswer(
         run_id=manifest["run_id"],
@@ -147,11 +147,11 @@ def list_answer(published: PublishedScores, query: AtRiskQuery, found: Selection
         as_of=manifest["as_of"],
         headline=manifest["headline"],
         currency=manifest["currency"],
-        total=found.total,
-        value_at_risk=found.value_at_risk,
+        total=selection.total,
+        value_at_risk=selection.value_at_risk,
         limit=query.limit,
         offset=query.offset,
-        accounts=as_accounts(found.rows, manifest),
+        accounts=as_accounts(selection.rows, manifest),
     )
 
 

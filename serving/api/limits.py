@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 async def read_body(request: Request) -> bytes:
-    """Return a JSON body of at most MAX_BODY bytes, measured while it streams."""
+    """Return a JSON body of at most MAX_BODY bytes, counted while it streams."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "Expected Content-Type: application/json.")
@@ -38,13 +38,13 @@ async def read_body(request: Request) -> bytes:
 
 
 def no_query(request: Request) -> None:
-    """Refuse query parameters where there are none to give."""
+    """Raise RequestError for query parameters of a route that takes none."""
     for name in request.query_params:
         raise RequestError(f"Unknown query parameter '{short(name)}'. {request.url.path[:80]} takes none.")
 
 
 class Turns:
-    """One scoring at a time in a worker process, a few waiting, the next told to come back."""
+    """Queue of scoring requests: one runs at a time per worker; when it is full the answer is 503 with Retry-After."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(1)

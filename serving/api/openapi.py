@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -10,8 +11,8 @@ from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, S
 from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery, ScoreRequest
 
 
-def openapi(version: str = "1") -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description of /v1."""
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
     types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Problem)
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     by_name = {kind.__name__: schema for kind, schema in zip(types, schemas, strict=True)}
@@ -22,7 +23,11 @@ def openapi(version: str = "1") -> dict[str, Any]:
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Undertow", "version": version, "description": "Churn probability and lifetime value."},
+        "info": {
+            "title": "Undertow",
+            "version": version("undertow"),
+            "description": "Churn probability and lifetime value.",
+        },
         "paths": {
             "/v1/score": {
                 "post": _operation("Score known accounts or feature rows.", by_name["ScoreAnswer"], requestBody=asked)
@@ -35,7 +40,11 @@ def openapi(version: str = "1") -> dict[str, Any]:
             "/v1/accounts/{account_id}": {
                 "get": _operation("One account as published.", by_name["Account"], parameters=[account_id])
             },
-            "/v1/drivers": {"get": _operation("What the scores react to, overall and by segment.", {"type": "object"})},
+            "/v1/drivers": {
+                "get": _operation(
+                    "Contributions to the scores by feature family, overall and by segment.", {"type": "object"}
+                )
+            },
         },
         "components": {"schemas": components},
     }

@@ -37,7 +37,7 @@ COME_BACK = {503: {"Retry-After": "30"}}  # seconds
 
 
 async def refuse(request: Request, error: Exception) -> Response:
-    """Answer any refusal in the one shape; on a page's address, as a page."""
+    """Return an error as problem+json, or as a page where a person is reading."""
     if isinstance(error, HTTPException):
         status, detail, headers = error.status_code, _http_detail(request, error), dict(error.headers or {})
     else:
@@ -58,13 +58,13 @@ def problem_answer(problem: Problem, as_a_page: bool) -> Response:
 
 
 class LastResort:
-    """The one broad except: what nobody foresaw becomes a 500 that tells nothing of its input."""
+    """ASGI middleware for unexpected exceptions: a 500 without any input value, and an incident number in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; log an unforeseen error by type and place, never by its words."""
+        """Pass the request on; log an unexpected exception by its type and place, never by its message."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         started = False
@@ -80,11 +80,11 @@ class LastResort:
             incident = secrets.token_hex(4)
             logger.error("Incident %s: %s at %s", incident, type(error).__name__, _place(error))
             if not started:
-                answer = problem_answer(_unforeseen(incident), _wants_page(Request(scope)))
+                answer = problem_answer(_internal_error(incident), _wants_page(Request(scope)))
                 await answer(scope, receive, send)
 
 
-def _unforeseen(incident: str) -> Problem:
+def _internal_error(incident: str) -> Problem:
     detail = f"Something went wrong on our side. The log has it as incident {incident}."
     return Problem("urn:undertow:internal-error", "Internal error", 500, detail)
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics of our own, labelled by route template.
+"""Prometheus metrics of the HTTP service, labelled by route template.
 
 A raw path as a label would make one series an account: measured elsewhere, 12,000 accounts made a
 `/metrics` of 45 MB. Several worker processes add up through PROMETHEUS_MULTIPROC_DIR, which the
@@ -27,7 +27,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Metrics:
-    """What one app counts."""
+    """The Prometheus counters and histograms of one app."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -46,7 +46,7 @@ class Metrics:
         )
 
     def text(self) -> bytes:
-        """Return everything in Prometheus' text form, of all worker processes where there are several."""
+        """Return all metrics in Prometheus text format, summed over the worker processes."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()
@@ -55,7 +55,7 @@ class Metrics:
 
 
 class RequestMetrics:
-    """Count and time every request that passes."""
+    """ASGI middleware that counts and times every request."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Collection[str]) -> None:
         """`routes`: the templates that may appear as labels; anything else is "unknown"."""

@@ -18,16 +18,16 @@ logger = logging.getLogger("undertow.serving")
 
 
 def as_json(answer: Any, status: int = 200, kind: str = "application/json") -> Response:
-    """Answer in JSON; msgspec writes a number that is not finite as null."""
+    """Return a JSON response; msgspec writes a number that is not finite as null."""
     return Response(msgspec.json.encode(answer), status, PRIVATE, kind)
 
 
 def as_page(html: str, status: int = 200) -> Response:
-    """Answer with a page that loads nothing and runs no script."""
+    """Return an HTML response whose policy allows no script and no external resource."""
     return Response(html, status, PAGE, "text/html")
 
 
 def as_download(text: str, name: str) -> Response:
-    """Answer with a CSV file; the mark in front tells spreadsheets that it is UTF-8."""
+    """Return a CSV download; the byte order mark makes spreadsheets read it as UTF-8."""
     headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response("\ufeff" + text, 200, headers, "text/csv")

@@ -1,1 +1,1 @@
-"""The command line: `undertow`."""
+"""The `undertow` command line: its commands and what they print."""

@@ -1,6 +1,6 @@
-"""`undertow`: one word a job. Exit codes: 0 fine, 1 the data or the model refuse, 2 wrong use.
+"""The `undertow` command line: one command per job. Exit codes: 0 success, 1 unusable data or model, 2 wrong usage.
 
-MLflow and LightGBM take seconds to import, so a job that needs them is imported by its command.
+MLflow and LightGBM take seconds to import, so a job that needs them is imported inside its command.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,6 @@ from undertow.serving.published.spreadsheet import as_csv
 
 app = typer.Typer(
     name="undertow",
-    help="Churn and lifetime value from what you already record, with reasons.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -41,7 +41,7 @@ app = typer.Typer(
 
 
 class Format(StrEnum):
-    """How a list is printed."""
+    """Output format of a list."""
 
     table = "table"
     csv = "csv"
@@ -49,30 +49,49 @@ class Format(StrEnum):
 
 
 class By(StrEnum):
-    """Whose numbers are told apart."""
+    """Groups by which business metrics are broken down."""
 
     segment = "segment"
     platform = "platform"
 
 
 class Cause(StrEnum):
-    """Why an account would leave."""
+    """Cause of churn."""
 
     voluntary = "voluntary"
     involuntary = "involuntary"
 
 
-Project = Annotated[Path, typer.Option("--project", help="The folder that holds undertow.toml.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Project = Annotated[Path, typer.Option("--project", help="Project folder, which holds undertow.toml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day from which to look, midnight UTC."),
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        help="Prediction time: a day, at midnight UTC; only what was known before it counts.",
+    ),
 ]
 HERE = Path(".")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.out.print(version("undertow"))
+        raise typer.Exit
+
+
+@app.callback()
+def undertow(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Churn probability and customer lifetime value from UX, support and billing data, with reasons."""
+
+
 def _refusing(command: Any) -> Any:
-    """Say a refusal on standard error and exit with 1."""
+    """Print an UndertowError on standard error and exit with 1."""
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -86,18 +105,20 @@ def _refusing(command: Any) -> Any:
 
 
 def _now() -> datetime:
-    """The one clock: UTC, without a zone, as everywhere in Undertow."""
+    """Return the current time in UTC, without a time zone. The only call of a clock in Undertow."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 @app.command(epilog="Example: undertow init --connector ravenstack --data ../shared/data/ravenstack")
 @_refusing
 def init(
-    connector: Annotated[str, typer.Option(help="A shipped connector; without it, an empty file.")] = connectors.EMPTY,
-    data: Annotated[Path, typer.Option(help="The folder of the exported files.")] = HERE,
+    connector: Annotated[
+        str, typer.Option(help="Connector for a known export; default: an empty template.")
+    ] = connectors.EMPTY,
+    data: Annotated[Path, typer.Option(help="Folder of the exported files.")] = HERE,
     project: Project = HERE,
 ) -> None:
-    """Write undertow.toml (and its SELECTs) for a connector, or an empty one with comments."""
+    """Create a project: write undertow.toml (and SELECTs) for a connector, or a commented template."""
     written = connectors.write_project(connector, data, project)
     console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
 
@@ -105,10 +126,10 @@ def init(
 @app.command(epilog="Example: undertow check --json")
 @_refusing
 def check(project: Project = HERE, json: Json = False) -> None:
-    """Read every source, count what was kept and why rows were not, and ask the project's own checks."""
+    """Read and validate every source: rows kept, rows quarantined with their reasons, and your own checks."""
     settings = load_settings(project)
-    with console.progress() as tell:
-        tables = read_tables(settings, _now(), tell)
+    with console.progress() as report_progress:
+        tables = read_tables(settings, _now(), report_progress)
     if json:
         console.print_json(tables.as_json())
     else:
@@ -119,11 +140,13 @@ def check(project: Project = HERE, json: Json = False) -> None:
 @app.command(epilog="Example: undertow features --as-of 2024-06-01")
 @_refusing
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
-    """Build the features of every account at risk, at each moment of the calendar or at one."""
+    """Compute point-in-time features of every account at risk, for every month start or for one day."""
     settings = load_settings(project)
-    with console.progress() as tell:
-        tables = load_tables(settings, _now(), tell)
-        built = build_features(settings, tables, [as_of] if as_of else calendar(settings.snapshots, tables), tell)
+    with console.progress() as report_progress:
+        tables = load_tables(settings, _now(), report_progress)
+        built = build_features(
+            settings, tables, [as_of] if as_of else calendar(settings.snapshots, tables), report_progress
+        )
     if json:
         console.print_json(built.as_json())
     else:
@@ -140,47 +163,47 @@ def _png(path: Path | None) -> Path | None:
 @_refusing
 def metrics(
     project: Project = HERE,
-    metric: Annotated[list[str] | None, typer.Option(help="Only this number; may be repeated.")] = None,
-    by: Annotated[By | None, typer.Option(help="A line each of these, instead of one for all.")] = None,
-    months: Annotated[int, typer.Option(min=1, help="How many months, newest last.")] = 12,
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
-    plot: Annotated[Path | None, typer.Option(callback=_png, help="Draw them into this .png instead.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Print only this metric; may be repeated.")] = None,
+    by: Annotated[By | None, typer.Option(help="Break the numbers down by segment or by platform.")] = None,
+    months: Annotated[int, typer.Option(min=1, help="Number of months, newest last.")] = 12,
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
+    plot: Annotated[Path | None, typer.Option(callback=_png, help="Write a plot to this .png file instead.")] = None,
 ) -> None:
-    """Print the business numbers by month: churn, MRR, NPS, CSAT, errors, conversion, CLV and more."""
+    """Print business metrics per month: churn rate, MRR, NPS, CSAT, error rate, conversion, CLV and more."""
     from undertow.training.business_metrics.monthly import business_numbers
     from undertow.training.business_metrics.plot import trends_plot
 
     settings = load_settings(project)
-    with console.progress() as tell:
-        tables = load_tables(settings, _now(), tell)
-    found = business_numbers(settings, tables, metric or (), by.value if by else None, months)
+    with console.progress() as report_progress:
+        tables = load_tables(settings, _now(), report_progress)
+    numbers = business_numbers(settings, tables, metric or (), by.value if by else None, months)
     if plot:
-        trends_plot(plot, found)
-        print_metrics.print_metrics_plot(found, plot)
+        trends_plot(plot, numbers)
+        print_metrics.print_metrics_plot(numbers, plot)
         return
     match format:
         case Format.csv:
-            sys.stdout.write(print_metrics.metrics_csv(found))
+            sys.stdout.write(print_metrics.metrics_csv(numbers))
         case Format.json:
-            console.print_json(found.as_json())
+            console.print_json(numbers.as_json())
         case Format.table:
-            print_metrics.print_metrics(found)
+            print_metrics.print_metrics(numbers)
 
 
 @app.command(epilog="Example: undertow train --json > training.json")
 @_refusing
 def train(project: Project = HERE, json: Json = False) -> None:
-    """Train the churn model on the past, judge it on a later moment, and register it in MLflow."""
+    """Train the churn model, evaluate it on a held-out later period, and register it in MLflow."""
     from undertow.training.train import train as train_model
 
     settings = load_settings(project)
-    with console.progress() as tell:
-        report = train_model(settings, _now(), tell)
+    with console.progress() as report_progress:
+        report = train_model(settings, _now(), report_progress)
     if json:
         console.print_json(report.as_json())
     else:
         print_model.print_training(report)
-        _say_where_runs_lie(settings)
+        _print_mlflow_command(settings)
 
 
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
@@ -188,18 +211,20 @@ def train(project: Project = HERE, json: Json = False) -> None:
 def score(
     project: Project = HERE,
     as_of: AsOf = None,
-    bulk: Annotated[bool, typer.Option("--bulk", help="Probabilities alone, to Parquet by as_of.")] = False,
+    bulk: Annotated[
+        bool, typer.Option("--bulk", help="Write churn probabilities only, as Parquet; for millions of accounts.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Score every account at risk with the champion and publish the list, whole or not at all."""
+    """Score every account at risk with the champion model and publish the list atomically."""
     from undertow.serving.jobs.bulk import BulkReport, score_in_bulk
     from undertow.serving.jobs.score import ScoreReport
     from undertow.serving.jobs.score import score as score_accounts
 
     settings = load_settings(project)
     report: ScoreReport | BulkReport
-    with console.progress() as tell:
-        report = (score_in_bulk if bulk else score_accounts)(settings, _now(), as_of, tell)
+    with console.progress() as report_progress:
+        report = (score_in_bulk if bulk else score_accounts)(settings, _now(), as_of, report_progress)
     if isinstance(report, BulkReport) and not json:
         print_list.print_bulk(report)
     elif json:
@@ -212,32 +237,32 @@ def score(
 @_refusing
 def at_risk(
     project: Project = HERE,
-    limit: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 10,
-    segment: Annotated[str | None, typer.Option(help="Only this segment.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Number of accounts.")] = 10,
+    segment: Annotated[str | None, typer.Option(help="Only accounts of this segment.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only accounts of this owner.")] = None,
-    cause: Annotated[Cause | None, typer.Option(help="Only where this cause is the likelier.")] = None,
-    min_value: Annotated[float | None, typer.Option(help="Only with at least so much money at risk.")] = None,
-    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.table,
+    cause: Annotated[Cause | None, typer.Option(help="Only accounts with this likelier cause of churn.")] = None,
+    min_value: Annotated[float | None, typer.Option(help="Only accounts with at least this value at risk.")] = None,
+    format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
-    """Print the published list of accounts at risk, ranked by money."""
+    """Print the published list of accounts at risk, ranked by value at risk."""
     published = ScoresReader(load_settings(project).store_path()).latest()
-    found = published.filter(
+    selection = published.filter(
         limit=limit, segment=segment, owner=owner, cause=cause.value if cause else None, min_value=min_value
     )
     match format:
         case Format.csv:
-            sys.stdout.write(as_csv(found.rows))
+            sys.stdout.write(as_csv(selection.rows))
         case Format.json:
-            listed = msgspec.json.encode(as_accounts(found.rows, published.manifest))
+            listed = msgspec.json.encode(as_accounts(selection.rows, published.manifest))
             sys.stdout.write(msgspec.json.format(listed, indent=2).decode() + "\n")
         case Format.table:
-            print_list.print_at_risk(found.rows, published.manifest, found.total)
+            print_list.print_at_risk(selection.rows, published.manifest, selection.total)
 
 
 @app.command(epilog="Example: undertow drivers --json")
 @_refusing
 def drivers(project: Project = HERE, json: Json = False) -> None:
-    """Print what the published scores react to, over all accounts and by segment."""
+    """Print the drivers of the published scores: contributions per feature family, overall and by segment."""
     published = ScoresReader(load_settings(project).store_path()).latest()
     if json:
         console.print_json(published.drivers)
@@ -249,18 +274,25 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
 @_refusing
 def audit(
     project: Project = HERE,
-    against: Annotated[Path | None, typer.Option(help="A folder with the same files, exported earlier.")] = None,
-    snapshots: Annotated[int, typer.Option(min=1, help="How many old moments to replay.")] = 3,
-    seed: Annotated[int, typer.Option(help="Another seed, other moments; the earliest is always there.")] = 0,
+    against: Annotated[
+        Path | None, typer.Option(help="Folder of an earlier export of the same files, to compare with.")
+    ] = None,
+    snapshots: Annotated[int, typer.Option(min=1, help="Number of past dates to replay.")] = 3,
+    seed: Annotated[
+        int, typer.Option(help="Random seed for the past dates to replay; the earliest is always included.")
+    ] = 0,
     json: Json = False,
 ) -> None:
-    """Look for what knows the future, in the features and in your data; ends with 1 if something does."""
+    """Check features and source data for leakage: values that were not known at prediction time.
+
+    Exits with 1 if any is found.
+    """
     from undertow.training.leakage.audit import audit as audit_leaks
     from undertow.training.leakage.audit import refuse_leaks
 
     settings = load_settings(project)
-    with console.progress() as tell:
-        report = audit_leaks(settings, _now(), against, snapshots, seed, tell)
+    with console.progress() as report_progress:
+        report = audit_leaks(settings, _now(), against, snapshots, seed, report_progress)
     if json:
         console.print_json(report.as_json())
     else:
@@ -272,10 +304,10 @@ def audit(
 @_refusing
 def serve(
     project: Project = HERE,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
 ) -> None:
-    """Start the service: the list as a page, and the API behind it."""
+    """Start the HTTP service: the at-risk list as a page, and the scoring API."""
     settings = load_settings(project)
     store = settings.store_path()
     store.mkdir(parents=True, exist_ok=True)
@@ -293,20 +325,23 @@ def serve(
 @app.command(epilog="Example: undertow simulate --world tiny --out tiny --truth tiny/truth")
 @_refusing
 def simulate(
-    out: Annotated[Path, typer.Option("--out", help="The folder for the tables, as Parquet files.")],
-    world: Annotated[str, typer.Option(help=f"One of {', '.join(WORLDS)}.")] = "demo",
-    accounts: Annotated[int | None, typer.Option(min=1, help="How many accounts, if not the world's own.")] = None,
-    months: Annotated[int | None, typer.Option(min=1, help="How many months, if not the world's own.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another history.")] = 7,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the tables to, as Parquet files.")],
+    world: Annotated[str, typer.Option(help=f"Simulated world: {', '.join(WORLDS)}.")] = "demo",
+    accounts: Annotated[int | None, typer.Option(min=1, help="Number of accounts, instead of the world's own.")] = None,
+    months: Annotated[int | None, typer.Option(min=1, help="Number of months, instead of the world's own.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 7,
     truth: Annotated[
-        Path | None, typer.Option("--truth", help="A folder for what is true of it; takes longer than the tables.")
+        Path | None,
+        typer.Option(
+            "--truth", help="Also write the ground truth (hazards, churn probabilities, margins) here; slower."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write the tables of a simulated company, and apart from them what is true of it."""
-    with console.progress() as tell:
+    """Write the tables of a simulated subscription business and, on request, its ground truth."""
+    with console.progress() as report_progress:
         summary = simulate_world(world, out, seed=seed, accounts=accounts, months=months, truth=truth,
-                                 progress=lambda share: tell("simulating", share))  # fmt: skip
+                                 progress=lambda share: report_progress("simulating", share))  # fmt: skip
     if json:
         console.print_json(summary.as_json())
     else:
@@ -316,36 +351,36 @@ def simulate(
 @app.command(epilog="Example: undertow demo --project demo")
 @_refusing
 def demo(
-    project: Annotated[Path, typer.Option("--project", help="Where to put the demo.")] = Path("demo"),
-    accounts: Annotated[int | None, typer.Option(min=50, help="How many accounts, if not 2,000.")] = None,
-    months: Annotated[int | None, typer.Option(min=9, help="How many months, if not 30.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another world.")] = 7,
+    project: Annotated[Path, typer.Option("--project", help="Folder of the demo project.")] = Path("demo"),
+    accounts: Annotated[int | None, typer.Option(min=50, help="Number of accounts, instead of 2,000.")] = None,
+    months: Annotated[int | None, typer.Option(min=9, help="Number of months, instead of 30.")] = None,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 7,
 ) -> None:
-    """Make the demo world, train on it, and print the list, the drivers and where everything lies."""
-    with console.progress() as tell:
+    """Run everything on a simulated company: simulate, check, train, score, print the list and the drivers."""
+    with console.progress() as report_progress:
         simulate_world("demo", project / "data", seed=seed, accounts=accounts, months=months,
-                       progress=lambda share: tell("simulating", share))  # fmt: skip
+                       progress=lambda share: report_progress("simulating", share))  # fmt: skip
     if not (project / "undertow.toml").exists():
         connectors.write_project("demo", project / "data", project)
     for title, job in (
         ("What was read", check),
-        ("The model, judged on a later moment", train),
+        ("The model, evaluated on a held-out later period", train),
         ("Scores", score),
         ("Accounts at risk", at_risk),
-        ("What drives it", drivers),
+        ("Drivers of the scores", drivers),
     ):
         console.out.rule(f"[bold]{title}", align="left")
         job(project=project)
-    _say_where_all_lies(load_settings(project), project)
+    _print_files(load_settings(project), project)
 
 
-def _say_where_runs_lie(settings: Settings) -> None:
+def _print_mlflow_command(settings: Settings) -> None:
     address = os.path.relpath(settings.store_path("mlflow.db"))
     console.out.print(f"See it with: mlflow ui --backend-store-uri sqlite:///{address}", soft_wrap=True)
 
 
-def _say_where_all_lies(settings: Settings, project: Path) -> None:
-    console.out.rule("[bold]Where everything lies", align="left")
+def _print_files(settings: Settings, project: Path) -> None:
+    console.out.rule("[bold]Files", align="left")
     store = Path(os.path.relpath(settings.store_path()))
     for what, where in (
         ("Settings", project / "undertow.toml"),

@@ -1,4 +1,4 @@
-"""How the command line says things: tables, progress, and numbers as people read them."""
+"""Console output shared by the commands: tables, the progress bar, JSON and errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
-    from undertow.features.sources.loaded import Progress as Tell
+    from undertow.features.sources.loaded import Progress as ProgressCallback
 
 ROOM = 124  # characters in which every metric fits; assumed where nobody looks at a terminal
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else ROOM)
@@ -29,8 +29,8 @@ err = Console(stderr=True)
 
 
 @contextmanager
-def progress() -> Iterator[Tell]:
-    """Yield tell(what, share done 0..1), shown as a bar with the time left, on standard error."""
+def progress() -> Iterator[ProgressCallback]:
+    """Yield a function (step, share done 0 to 1) that updates a progress bar on standard error."""
     columns = (
         TextColumn("  {task.description:<10}"),
         BarColumn(bar_width=28),
@@ -42,12 +42,12 @@ def progress() -> Iterator[Tell]:
     tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=err, transient=not err.is_terminal) as bars:
 
-        def tell(what: str, share: float) -> None:
+        def report_progress(what: str, share: float) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=1.0)
             bars.update(tasks[what], completed=share)
 
-        yield tell
+        yield report_progress
 
 
 def print_json(content: object) -> None:
@@ -56,6 +56,7 @@ def print_json(content: object) -> None:
 
 
 def new_table(*headers: str, right: Sequence[int] = ()) -> Table:
+    """Return an empty table with these headers; `right`: positions of right-aligned columns."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), show_lines=False)
     for position, header in enumerate(headers):
         table.add_column(header, justify="right" if position in right else "left", overflow="fold")

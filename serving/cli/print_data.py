@@ -19,7 +19,7 @@ from undertow.serving.formatting import short
 
 
 def print_check(tables: Tables) -> None:
-    """Print rows read and kept a table, each reason of the quarantine, and the project's own checks."""
+    """Print rows read and kept per table, each quarantine reason, and the project's own checks."""
     overview = new_table("Table", "Rows read", "Kept", "Refused", "Repeated", right=(1, 2, 3, 4))
     for report in tables.reports:
         repeated = report.read - report.kept - report.refused
@@ -34,22 +34,22 @@ def print_check(tables: Tables) -> None:
         show(reasons)
     if tables.findings:
         findings = new_table("Your checks", "Rows", "Of", "Example", right=(1, 2))
-        for found in tables.findings:
-            of = f"{found.of:,}" if found.of else "-"
-            findings.add_row(found.check.replace("_", " "), f"{found.rows:,}", of, escape(short(found.example, 90)))
+        for result in tables.findings:
+            of = f"{result.of:,}" if result.of else "-"
+            findings.add_row(result.check.replace("_", " "), f"{result.rows:,}", of, escape(short(result.example, 90)))
         show(findings)
     for kind, count in tables.unknown_kinds.items():
         hint = did_you_mean(kind, EVENT_KINDS)
-        out.print(f"! {count:,} events of the kind '{kind}' are kept, but no feature knows it.{hint}", markup=False,
+        out.print(f"! {count:,} events of the kind '{kind}' are kept, but no feature uses it.{hint}", markup=False,
                   soft_wrap=True)  # fmt: skip
     for name in tables.unused:
         out.print(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}", markup=False, soft_wrap=True)
     out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")
-    out.print(f"Quarantined rows lie in {tables.folder / 'quarantine'}.", soft_wrap=True)
+    out.print(f"Quarantined rows are in {tables.folder / 'quarantine'}.", soft_wrap=True)
 
 
 def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
-    """Print what a simulated world holds, where it lies and how to go on."""
+    """Print the row counts of a simulated world, its folder and the next command."""
     table = new_table("Table", "Rows", right=(1,))
     for name, rows in summary.rows.items():
         table.add_row(name, f"{rows:,}")
@@ -60,21 +60,21 @@ def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
         soft_wrap=True,
     )
     if truth is not None:
-        out.print(f"What is true of it lies in {truth}; nothing that learns may read it.", soft_wrap=True)
+        out.print(f"Its ground truth is in {truth}; training must never read it.", soft_wrap=True)
     out.print(f"Next: undertow init --connector demo --data {folder} --project my-world", soft_wrap=True)
 
 
 def print_features(built: FeatureTable) -> None:
-    """Print what was built, and what could not be for want of a table."""
+    """Print the number of snapshots and features built, and the features left out for lack of a table."""
     rows = built.read()
     out.print(
         f"{rows.num_rows:,} snapshots of {len(set(rows['account_id'].to_pylist())):,} accounts at "
-        f"{len(built.as_ofs)} moments, {built.as_ofs[0]:%Y-%m-%d} to {built.as_ofs[-1]:%Y-%m-%d}; "
+        f"{len(built.as_ofs)} as_ofs, {built.as_ofs[0]:%Y-%m-%d} to {built.as_ofs[-1]:%Y-%m-%d}; "
         f"{len(built.catalogue.features)} features in {len(built.catalogue.columns)} columns.",
         soft_wrap=True,
     )
     _print_dropped(built)
-    out.print(f"They lie in {built.folder}.", soft_wrap=True)
+    out.print(f"They are stored in {built.folder}.", soft_wrap=True)
 
 
 def _print_dropped(built: FeatureTable) -> None:

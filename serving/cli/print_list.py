@@ -16,14 +16,14 @@ from undertow.serving.cli.console import new_table, out, show
 
 
 def print_bulk(report: BulkReport) -> None:
-    """Say how many probabilities were written where."""
+    """Print how many probabilities were written, and the folder."""
     folder = report.folder / f"as_of={report.as_of:%Y-%m-%d}"
     out.print(f"Wrote the probabilities of {report.accounts:,} accounts by {report.model_version} to {folder}.",
               soft_wrap=True)  # fmt: skip
 
 
 def print_score(report: ScoreReport, currency: str) -> None:
-    """Print what was published."""
+    """Print the size and value at risk of a published list, its notes and its folder."""
     out.print(
         f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
         f"{report.value_at_risk:,.0f} {currency} at risk over 12 months.",
@@ -35,7 +35,7 @@ def print_score(report: ScoreReport, currency: str) -> None:
 
 
 def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
-    """Print the list, by value at risk: a line of numbers an account, and its reasons below."""
+    """Print the at-risk list: one line of numbers per account, with its reasons below."""
     headline, currency = manifest["headline"], manifest["currency"]
     names = [_name(row) for row in rows.to_pylist()]
     wide = min(max([len(name) for name in names] + [len("Account")]), 40)
@@ -62,10 +62,10 @@ def _below(text: str, style: str = "") -> None:
     out.print(Padding(Text(text, style=style), (0, 0, 0, 2)))
 
 
-def print_drivers(found: dict[str, Any]) -> None:
-    """Print the drivers over all accounts, then by segment, with their grade."""
+def print_drivers(overview: dict[str, Any]) -> None:
+    """Print the drivers of the scores over all accounts, then by segment, with their grade."""
     table = new_table("Family", "Moves a score by", "Pushes up or down", "First for", "Mostly through", right=(1, 2, 3))
-    for family in found["families"]:
+    for family in overview["families"]:
         first = family["share_of_accounts_first"]
         through = "; ".join(feature["sentence"] for feature in family["top_features"][:2])
         table.add_row(
@@ -76,20 +76,20 @@ def print_drivers(found: dict[str, Any]) -> None:
             escape(through),
         )
     show(table)
-    families = [family["family"] for family in found["families"]]
+    families = [family["family"] for family in overview["families"]]
     segments = new_table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
-    for segment in found["segments"]:
+    for segment in overview["segments"]:
         shares = {share["family"]: _points(share["mean_contribution"]) for share in segment["families"]}
-        told = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)
+        cells = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)
         leaves = f"{segment['mean_probability']:.1%}"
-        segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", leaves, *told)
+        segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", leaves, *cells)
     show(segments)
-    out.print(f"Points are percentage points of the chance of leaving in {found['horizon']} days, as of "
-              f"{found['as_of']}. {found['note']}", soft_wrap=True)  # fmt: skip
+    out.print(f"Points are percentage points of the chance of leaving in {overview['horizon']} days, as of "
+              f"{overview['as_of']}. {overview['note']}", soft_wrap=True)  # fmt: skip
 
 
 def _reason(reason: dict[str, Any]) -> str:
-    """A reason in one line: its family and the first fact behind it; the page and the CSV tell all."""
+    """Return a reason as one line: its family and the first piece of evidence; page and CSV have all of it."""
     return f"{reason['family']}: {reason['evidence'][0]['said']}"
 
 

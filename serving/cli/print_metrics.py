@@ -18,7 +18,7 @@ from undertow.serving.cli.console import new_table, out, show
 
 
 def print_metrics(found: Business) -> None:
-    """Print the business numbers: a row a metric (and group), a column a month, n below every number."""
+    """Print business metrics: one row per metric (and group), one column per month, n below every number."""
     months = found.months[-max(1, (out.width - 34 - 14 * (found.by is not None)) // 14) :]
     by = (found.by.capitalize(),) if found.by else ()
     names = [f"{month.starts:%Y-%m}" for month in months]
@@ -37,13 +37,13 @@ def print_metrics(found: Business) -> None:
 
 
 def print_metrics_plot(found: Business, path: Path) -> None:
-    """Print where the picture lies, and what a reader must know."""
+    """Print the file of the plot, and the notes on the metrics."""
     _print_metrics_notes(found)
     out.print(f"Drawn in {path}.", soft_wrap=True)
 
 
 def metrics_csv(found: Business) -> str:
-    """Return the numbers as CSV text, a row a metric, month and group; safe in a spreadsheet."""
+    """Return business metrics as CSV text, one row per metric, month and group; safe in a spreadsheet."""
     text = io.StringIO()
     columns = ("metric", "month", "group", "value", "low", "high", "n", "accounts", "status")
     writer = csv.DictWriter(text, (*columns, "unit"))
@@ -71,7 +71,7 @@ def _sentence(card: Metric, found: Business) -> str:
 
 
 def _number(number: Number, unit: Unit) -> str:
-    """A number in up to three lines: the value, its 95 % interval, n; or why it is not shown."""
+    """Return a number as up to three lines: value, 95 % confidence interval, n; or why it is not shown."""
     if number.value is None:
         first, _, last = number.status.rpartition(" ")
         return f"[dim]{first}\n{last},\nn {number.n:,}[/dim]"

@@ -25,12 +25,12 @@ MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 
 
 def print_training(report: TrainReport) -> None:
-    """Print the results beside their baselines, with intervals, and the verdict."""
+    """Print held-out results beside the baselines, with confidence intervals, and the verdict of the gate."""
     dates, learned = report.dates, report.learned
     out.print(
         f"Learned from {learned['train_snapshots']:,} snapshots ({dates.train[0]:%Y-%m-%d} to "
         f"{dates.train[-1]:%Y-%m-%d}) of {learned['train_accounts']:,} accounts, of which "
-        f"{learned['train_churners']:,} left; judged at {', '.join(f'{day:%Y-%m-%d}' for day in dates.test)}.",
+        f"{learned['train_churners']:,} left; held-out test at {', '.join(f'{day:%Y-%m-%d}' for day in dates.test)}.",
         soft_wrap=True,
     )
     show(results_table(report.results))
@@ -42,7 +42,7 @@ def print_training(report: TrainReport) -> None:
 
 
 def results_table(results: Sequence[Result]) -> Table:
-    """Return the table of results: a block a horizon, a line a model; all metrics where there is room."""
+    """Return the table of results: one block per horizon, one line per model; all metrics where the width allows."""
     metrics = _metrics_that_fit()
     table = new_table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
     for position, result in enumerate(results):
@@ -59,7 +59,7 @@ def results_table(results: Sequence[Result]) -> Table:
 
 
 def segments_table(by_segment: dict[str, Result]) -> Table:
-    """Return the model's results inside each segment that has churners enough."""
+    """Return the results of the model inside each segment with enough churners."""
     metrics = _metrics_that_fit()
     table = new_table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
     for name, result in by_segment.items():
@@ -69,33 +69,33 @@ def segments_table(by_segment: dict[str, Result]) -> Table:
 
 
 def print_audit(report: AuditReport) -> None:
-    """Print what was compared, how well single columns tell who leaves, and every finding, failures first."""
+    """Print the comparisons, how well single columns predict churn, and every finding, failures first."""
     for comparison in report.comparisons:
         _print_comparison(comparison)
     if report.column_signals:
         show(_signals_table(report))
     if report.model and report.model.gains:
-        told = ", ".join(f"{name} {share:.0%}" for name, share in report.model.gains[:3])
-        out.print(f"Split gain of {report.model.model}: {told}.\n", soft_wrap=True, markup=False)
-    for found in report.findings:
-        level = (f"{found.severity:<9}", _LEVEL_STYLE[found.severity])
-        out.print(Text.assemble(level, (found.culprit, "bold"), f": {found.text}"), soft_wrap=True)
+        gains = ", ".join(f"{name} {share:.0%}" for name, share in report.model.gains[:3])
+        out.print(f"Split gain of {report.model.model}: {gains}.\n", soft_wrap=True, markup=False)
+    for finding in report.findings:
+        severity = (f"{finding.severity:<9}", _SEVERITY_STYLE[finding.severity])
+        out.print(Text.assemble(severity, (finding.culprit, "bold"), f": {finding.text}"), soft_wrap=True)
     if not report.failures:
-        out.print("Clean: nothing that was looked at knows the future.", soft_wrap=True)
+        out.print("No leakage found by the checks that ran.", soft_wrap=True)
 
 
-_LEVEL_STYLE = {"failure": "bold red", "warning": "yellow", "note": "dim"}
+_SEVERITY_STYLE = {"failure": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def _print_comparison(comparison: Comparison) -> None:
-    moments = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in comparison.as_ofs[:3])
+    dates = ", ".join(f"{as_of:%Y-%m-%d}" for as_of in comparison.as_ofs[:3])
     if len(comparison.as_ofs) > 3:
-        moments = f"{len(comparison.as_ofs)} from {comparison.as_ofs[0]:%Y-%m-%d} to {comparison.as_ofs[-1]:%Y-%m-%d}"
+        dates = f"{len(comparison.as_ofs)} from {comparison.as_ofs[0]:%Y-%m-%d} to {comparison.as_ofs[-1]:%Y-%m-%d}"
     differ = len(comparison.differing)
     strangers = len(comparison.lost) + len(comparison.gained)
     verdict = f"{differ} columns and {strangers} rows at risk differ." if differ or strangers else "all equal."
     out.print(
-        f"Snapshots of {moments} built from {comparison.record}: {comparison.rows:,} rows of "
+        f"Snapshots of {dates} built from {comparison.record}: {comparison.rows:,} rows of "
         f"{len(comparison.columns)} columns compared with those built from everything; {verdict}",
         soft_wrap=True, markup=False,
     )  # fmt: skip
@@ -103,14 +103,14 @@ def _print_comparison(comparison: Comparison) -> None:
         table = new_table("Column", "Rows", "Differ", "Such as", "At", "Then", "Now", right=(1, 2, 5, 6))
         for column in comparison.differing[:MOST_COLUMNS]:
             table.add_row(column.column, f"{column.rows:,}", f"{column.differ:,}", escape(str(column.account)),
-                          f"{column.as_of:%Y-%m-%d}", _audited(column.then), _audited(column.now))  # fmt: skip
+                          f"{column.as_of:%Y-%m-%d}", _value(column.then), _value(column.now))  # fmt: skip
         show(table)
         if differ > MOST_COLUMNS:
             out.print(f"... and {differ - MOST_COLUMNS} more; --json has them all.\n")
 
 
 def _signals_table(report: AuditReport) -> Table:
-    """Return the columns that tell best who leaves, alone, and the model, by days to churn."""
+    """Return the AUROC of the columns that best predict churn alone, and of the model, by days to churn."""
     bands = [f"in {start}-{end} d" for start, end in bands_of(report.headline)]
     table = new_table("AUROC of one column alone", f"Leave within {report.headline} d", *bands, right=range(1, 5))
     for signal in report.column_signals[:3]:
@@ -125,7 +125,7 @@ def _auroc(auroc: Auroc | None) -> str:
     return "too few" if auroc is None else f"{auroc.value:.2f}\n[dim]{auroc.low:.2f}..{auroc.high:.2f}[/dim]"
 
 
-def _audited(value: object) -> str:
+def _value(value: object) -> str:
     return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(short(str(value), 30))
 
 

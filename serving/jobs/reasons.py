@@ -1,7 +1,7 @@
-"""Reasons a person can act on: at most two families an account, each with its evidence.
+"""Reasons for a score that a person can act on: at most two feature families per account, with evidence.
 
-Words: the score reacts to what is shown here; nothing says that it caused anything. The profile
-family is never shown: nobody can act on who a customer is.
+A reason is an association: the score reacts to what is shown, which need not be a cause of churn. The profile family
+is never a reason: nobody can act on who a customer is.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from undertow.training.examples.encoding import ModelColumn
 MOST_FAMILIES = 2
 MOST_EVIDENCE = 2
 STANDS_OUT = 0.1  # of the typical value
-WORTH_SAYING = 0.002  # probability points below which a family is not a reason
+MIN_CONTRIBUTION = 0.002  # probability points below which a family is not a reason
 CARD_OF_COVARIATE = {"period_renewals": "days_to_renewal", "period_days_to_renewal": "days_to_renewal"}
-PREFERRED_WINDOW = 30  # days; the window in which evidence is told, where a card has it
+PREFERRED_WINDOW = 30  # days; the window that evidence shows, where a card has it
 
 
 def reason_text(reason: Reason) -> str:
@@ -34,26 +34,26 @@ def reasons_of(bundle: Bundle, scores: Scores, row: int, values: Mapping[str, ob
     """Return the reasons of one account; `values`: its features, column -> value."""
     by_family = scores.probability_by_family[row]
     ranked = [FAMILIES[position] for position in np.argsort(-by_family)]
-    found = []
+    reasons = []
     for family in ranked:
         contribution = float(by_family[FAMILIES.index(family)])
-        if family == "profile" or contribution < WORTH_SAYING:
+        if family == "profile" or contribution < MIN_CONTRIBUTION:
             continue
         evidence = _evidence(bundle, scores.probability_by_feature[row], family, values)
         if evidence:
             agreement = float(np.mean(scores.first_family[row] == FAMILIES.index(family)))
-            found.append(Reason(family, contribution, agreement, list(evidence)))
-    return tuple(found[:MOST_FAMILIES])
+            reasons.append(Reason(family, contribution, agreement, list(evidence)))
+    return tuple(reasons[:MOST_FAMILIES])
 
 
 def _evidence(
     bundle: Bundle, contributions: np.ndarray, family: str, values: Mapping[str, object]
 ) -> tuple[Evidence, ...]:
-    """Return the cards of a family that raise the score most, each told by one of its columns."""
+    """Return evidence from the cards of a family that raise the score most, one column per card."""
     cards = _by_card(bundle, contributions, family)
     raising = sorted((card for card in cards if cards[card] > 0), key=lambda card: -cards[card])
-    told = [_tell(bundle, card, values) for card in raising]
-    return tuple(evidence for evidence in told if evidence is not None)[:MOST_EVIDENCE]
+    shown = [_evidence_of_card(bundle, card, values) for card in raising]
+    return tuple(evidence for evidence in shown if evidence is not None)[:MOST_EVIDENCE]
 
 
 def _by_card(bundle: Bundle, contributions: np.ndarray, family: str) -> dict[str, float]:
@@ -67,23 +67,23 @@ def _by_card(bundle: Bundle, contributions: np.ndarray, family: str) -> dict[str
     return summed
 
 
-def _tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> Evidence | None:
-    column = _column_to_tell(bundle, card, values)
+def _evidence_of_card(bundle: Bundle, card: str, values: Mapping[str, object]) -> Evidence | None:
+    column = _column_to_show(bundle, card, values)
     if column is None:
         return None
     value = _number(values.get(column.name))
     before = _before(bundle, column, values, value)
     typical = bundle.typical_value(column.name, str(values.get("segment") or ""))
-    if not _worth_telling(column, value, before, typical):
+    if not _stands_out(column, value, before, typical):
         return None
-    said = _sentence(column, value, before, typical, bundle.value.currency)
-    return Evidence(column.name, column.sentence, column.unit, value, before, typical, said)
+    text = _sentence(column, value, before, typical, bundle.value.currency)
+    return Evidence(column.name, column.sentence, column.unit, value, before, typical, text)
 
 
-def _worth_telling(
+def _stands_out(
     column: ModelColumn, value: float | None, before: float | None, typical: float | None
 ) -> bool:
-    """A fact is a reason only where it stands out: worse than typical, or worse than before, by a tenth.
+    """Return whether a value stands out as evidence: a tenth worse than typical, or than before.
 
     Where a card has no better side, it must differ by as much.
     """
@@ -96,8 +96,8 @@ def _worth_telling(
     return any(sign * (value - other) > STANDS_OUT * abs(other) for other in others)
 
 
-def _column_to_tell(bundle: Bundle, card: str, values: Mapping[str, object]) -> ModelColumn | None:
-    """Choose the card's column that people read: a known level over 30 days, or the nearest to it."""
+def _column_to_show(bundle: Bundle, card: str, values: Mapping[str, object]) -> ModelColumn | None:
+    """Return the card's column to show: a known level over 30 days, or the nearest window to it."""
     levels = [
         column
         for column in bundle.columns
@@ -121,13 +121,13 @@ def _before(
 def _sentence(
     column: ModelColumn, value: float | None, before: float | None, typical: float | None, currency: str
 ) -> str:
-    said = f"{column.sentence[:1].lower()}{column.sentence[1:]}: {measured(value, column.unit, currency)}"
+    text = f"{column.sentence[:1].lower()}{column.sentence[1:]}: {measured(value, column.unit, currency)}"
     beside = []
     if before is not None:
         beside.append(f"before: {measured(before, column.unit, currency)}")
     if typical is not None:
         beside.append(f"typical: {measured(typical, column.unit, currency)}")
-    return f"{said} ({', '.join(beside)})" if beside else said
+    return f"{text} ({', '.join(beside)})" if beside else text
 
 
 def _number(value: object) -> float | None:

@@ -27,7 +27,7 @@ BATCH = 500  # accounts scored at once, so that progress can be shown
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What one scoring run published; `value_at_risk`: the sum over accounts, money over 12 months."""
+    """The result of one scoring run; `value_at_risk`: the sum over accounts, money over 12 months."""
 
     run_id: str
     folder: Path

@@ -46,7 +46,7 @@ TOP_FEATURES = pa.list_(
 def scores_table(
     currency: str, tables: Tables, bundle: Bundle, rows: pa.Table, scores: Scores, version: str
 ) -> pa.Table:
-    """Return one row an account, by value at risk from the highest; the account's id breaks ties."""
+    """Return one row per account, highest value at risk first; ties are ordered by account id."""
     facts = _account_facts(tables, rows)
     as_of = rows["as_of"].to_pylist()
     renews = [
@@ -55,7 +55,7 @@ def scores_table(
     ]
     headline = bundle.ends.index(bundle.headline)
     likelier = scores.by_cause[:, headline, 1] > scores.by_cause[:, headline, 0]
-    told = _reasons(bundle, scores, rows)
+    reasons = _reasons(bundle, scores, rows)
     columns: dict[str, object] = {
         "account_id": rows["account_id"],
         **facts,
@@ -74,10 +74,10 @@ def scores_table(
         **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(FAMILIES)},
         **{f"log_odds_{f}": scores.log_odds_by_family[:, i] for i, f in enumerate(FAMILIES)},
         "top_features": pa.array([_top_features(bundle, scores, row) for row in range(rows.num_rows)], TOP_FEATURES),
-        "reasons": pa.array([[msgspec.to_builtins(reason) for reason in mine] for mine in told], REASONS),
+        "reasons": pa.array([[msgspec.to_builtins(reason) for reason in each] for each in reasons], REASONS),
         **{
             f"reason_{number + 1}": pa.array(
-                [reason_text(mine[number]) if len(mine) > number else None for mine in told], pa.string()
+                [reason_text(each[number]) if len(each) > number else None for each in reasons], pa.string()
             )
             for number in range(2)
         },
@@ -87,12 +87,12 @@ def scores_table(
 
 
 def _probabilities(bundle: Bundle, scores: Scores) -> dict[str, np.ndarray]:
-    found = {}
+    columns = {}
     for position, horizon in enumerate(bundle.ends):
-        found[f"p_{horizon}"] = scores.probability[:, position]
+        columns[f"p_{horizon}"] = scores.probability[:, position]
         for number, cause in enumerate(CAUSES):
-            found[f"p_{cause}_{horizon}"] = scores.by_cause[:, position, number]
-    return found
+            columns[f"p_{cause}_{horizon}"] = scores.by_cause[:, position, number]
+    return columns
 
 
 def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
@@ -100,7 +100,7 @@ def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
     names = ["name", "segment", "country", "owner"]
     accounts = pq.read_table(tables.path("accounts"), columns=["account_id", *names]).to_pylist()
     by_id = {account["account_id"]: account for account in accounts}
-    mine = [by_id.get(account, {}) for account in rows["account_id"].to_pylist()]  # merged away: nothing is told
+    mine = [by_id.get(account, {}) for account in rows["account_id"].to_pylist()]  # an account merged away has none
     return {name: pa.array([account.get(name) for account in mine], pa.string()) for name in names}
 
 
@@ -114,4 +114,5 @@ def _top_features(bundle: Bundle, scores: Scores, row: int) -> list[dict[str, ob
 
 
 def feature_columns(bundle: Bundle, rows: pa.Table) -> pa.Table:
+    """Return account_id, as_of and the columns that the bundle reads."""
     return rows.select(["account_id", "as_of", *(column.name for column in bundle.columns)])

@@ -1,4 +1,4 @@
-"""The pages for people: the list, one account, and what went wrong. HTML and CSS, no script."""
+"""The HTML pages: the at-risk list, one account, and errors. HTML and CSS, no script."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILY_NAMES = {
 
 
 def at_risk(published: PublishedScores, query: AtRiskQuery, found: Selection) -> str:
-    """Return the list as a page."""
+    """Return the at-risk list as a page."""
     accounts = as_accounts(found.rows, published.manifest)
     headline = str(published.manifest["headline"])
     families = published.drivers.get("families", [])
@@ -87,12 +87,12 @@ def day(moment: datetime | str | None) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as one segment of an address."""
+    """Return a text quoted as one segment of a URL."""
     return quote(text, safe="")
 
 
 def family_name(family: str) -> str:
-    """Return a family as people call it."""
+    """Return the display name of a feature family."""
     return FAMILY_NAMES.get(family, family)
 
 
@@ -106,7 +106,7 @@ def _filters(query: AtRiskQuery) -> dict[str, Any]:
 
 
 def _link(path: str, query: AtRiskQuery, **changed: Any) -> str:
-    """Return an address that keeps the filters; what equals the default is left out."""
+    """Return a URL that keeps the filters of a query; defaults are left out."""
     default = asdict(AtRiskQuery())
     kept = {name: value for name, value in (asdict(query) | changed).items() if value != default[name]}
     return f"{path}?{urlencode(kept)}" if kept else path

@@ -1,4 +1,4 @@
-"""Where the lines and bars of the pages lie: numbers in, coordinates out, no markup."""
+"""Coordinates of the lines and bars drawn on the pages; no markup."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # between grid lines
 
 @dataclass(frozen=True)
 class Mark:
-    """A horizon on the curve. `probability`, `voluntary`, `involuntary`: 0 to 1; x, y: drawing units."""
+    """One horizon on the curve. `probability`, `voluntary`, `involuntary`: 0 to 1; x, y: drawing units."""
 
     days: int
     probability: float
@@ -24,7 +24,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Curve:
-    """Chance of leaving by horizon: involuntary stacked on voluntary, so that the top is the total.
+    """Churn probability by horizon: involuntary stacked on voluntary, so that the top is the total.
 
     `voluntary`, `involuntary`, `total`: "x,y x,y ..." for polygons and a line. `grid`: share -> y.
     """
@@ -38,7 +38,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of the sum. `start`, `width`: percent of the track; `points`: probability points."""
+    """One bar of the waterfall chart. `start`, `width`: percent of the track; `points`: probability points."""
 
     label: str
     points: float
@@ -48,7 +48,7 @@ class Bar:
 
 
 def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
-    """Return the curve through every horizon, from 0 on day 0."""
+    """Return the churn probability curve through every horizon, from 0 on day 0."""
     days = sorted(int(day) for day in by_cause["voluntary"])
     voluntary = [by_cause["voluntary"][str(day)] or 0.0 for day in days]
     involuntary = [by_cause["involuntary"][str(day)] or 0.0 for day in days]

@@ -1,4 +1,4 @@
-"""Every feature on one page, for who asks what a column means: `make docs`.
+"""The feature catalogue as one page: what each column means, its windows and its SQL (`make docs`).
 
     python -m undertow.serving.pages.feature_catalogue build/features.html
 """
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Entry:
-    """One card as it is printed: the card, its definition id, its columns, and the SQL of the first of them."""
+    """One entry of the page: a card, its definition id, its columns, and the SQL of the first column."""
 
     card: Feature
     definition: str
@@ -30,7 +30,7 @@ class Entry:
 
     @property
     def covers(self) -> str:
-        """Return the windows in words."""
+        """Return the windows as text."""
         card = self.card
         said = ["last " + ", ".join(map(str, card.windows)) + " days"] if card.windows else []
         if not card.windows:
@@ -40,7 +40,7 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """Return every card of the catalogue, in its order; profile columns of one's own come on top of them."""
+    """Return an entry per card of the catalogue, in its order; a project's own profile columns are not included."""
     return [
         Entry(card, definition_id(card), card.columns, plan_features(card.columns[:1]).sql(pretty=True))
         for card in resolve(FEATURES)
@@ -48,7 +48,7 @@ def entries() -> list[Entry]:
 
 
 def page() -> str:
-    """Return the page: one HTML file that needs nothing else."""
+    """Return the page as one self-contained HTML file."""
     found = entries()
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("catalogue.html").render(

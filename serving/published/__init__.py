@@ -1,1 +1,1 @@
-"""The published scores: read into memory, filtered, and turned into answers."""
+"""Published scores: read into memory, filtered, and turned into answers and CSV."""

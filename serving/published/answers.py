@@ -1,7 +1,6 @@
-"""What callers send and what we answer: the types are the documentation.
+"""Answers of the API as types, from which the OpenAPI description is made.
 
-Numbers are checked by hand where a message must name the feature: `true`, "1.5", NaN and
-Infinity are refused, null means unknown. A number that is not finite leaves as null.
+A number that is not finite is answered as null.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class TopFeature(msgspec.Struct):
 
 
 class Contributions(msgspec.Struct):
-    """What the score reacts to: with `baseline_probability` the families add up to the score."""
+    """Contributions to the score by feature family; with `baseline_probability` they add up to the score."""
 
     horizon: int
     unit: str
@@ -75,7 +74,7 @@ class Reason(msgspec.Struct):
 
 
 class Account(msgspec.Struct):
-    """One account as published. Money over `clv.months`; `mrr` a month."""
+    """One account as published. Money over `clv.months`; `mrr` per month."""
 
     account_id: str
     name: str | None
@@ -100,7 +99,7 @@ class Account(msgspec.Struct):
 
 
 class AtRiskAnswer(msgspec.Struct):
-    """A page of the list. `total`, `value_at_risk`: of all accounts that match, not of this page."""
+    """One page of the at-risk list. `total`, `value_at_risk`: of all accounts that match, not of this page."""
 
     run_id: str
     model_version: str
@@ -127,7 +126,7 @@ class Scored(msgspec.Struct):
 
 
 class ScoreAnswer(msgspec.Struct):
-    """Scores in the order asked."""
+    """Scores, in the order of the request."""
 
     model_version: str
     as_of: date
@@ -145,10 +144,10 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Account:
-    """Return the answer for one row of scores.parquet, with its flat columns folded."""
+    """Return the answer for one row of scores.parquet, its flat columns nested."""
     horizons, families = manifest["horizons"], manifest["families"]
-    told: dict[str, Any] = {name: row.get(name) for name in Account.__struct_fields__}
-    told |= {
+    fields: dict[str, Any] = {name: row.get(name) for name in Account.__struct_fields__}
+    fields |= {
         "as_of": utc(row["as_of"]),
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
         "probability": {str(h): row[f"p_{h}"] for h in horizons},
@@ -162,11 +161,11 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         ),
         "reasons": [msgspec.convert(reason, Reason) for reason in row.get("reasons") or []],
     }
-    return Account(**told)
+    return Account(**fields)
 
 
 def utc(moment: datetime) -> datetime:
-    """Return a moment with its zone said; what is stored without one is UTC."""
+    """Return a timestamp with its time zone; one stored without a zone is UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -180,12 +179,12 @@ def finite(value: Any) -> Any:
 
 
 def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
-    """Return rows of scores as answers."""
+    """Return rows of scores.parquet as answers."""
     return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
 
 
 def as_scored(account: Account) -> Scored:
-    """Return what was published of an account as the answer of a scoring."""
+    """Return a published account in the form of a scoring answer."""
     return Scored(**{name: getattr(account, name) for name in Scored.__struct_fields__})
 
 

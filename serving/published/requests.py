@@ -25,7 +25,7 @@ Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to ski
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """Exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
+    """A scoring request: exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
 
     A row holds every feature of the model: a number, a text for a text feature, or null where
     unknown; it may carry an `account_id`, which is echoed. `as_of` goes with rows (default: the
@@ -38,7 +38,7 @@ class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Which accounts of the list, ranked by value at risk."""
+    """Query of the at-risk list: filters and page, ranked by value at risk."""
 
     limit: Limit = 50
     offset: Offset = 0
@@ -67,7 +67,7 @@ def read_score_request(body: bytes) -> ScoreRequest:
 
 
 def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
-    """Return the query behind `pairs` of name and text; an empty text means "not given"."""
+    """Return the query from pairs of parameter name and text; an empty text means "not given"."""
     names = [name for name, _ in pairs]
     for name in names:
         if name not in AtRiskQuery.__struct_fields__:
@@ -87,7 +87,7 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
 
 
 def check_rows(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], texts: Sequence[str]) -> None:
-    """Raise RequestError unless each row gives every feature a value of its kind.
+    """Raise RequestError unless each row has a value of the right type for every feature.
 
     `numbers`, `texts`: the features that hold numbers and texts. The first ten faults are listed.
     """
@@ -147,7 +147,7 @@ def _check_as_of(as_of: date, with_rows: bool) -> None:
 
 
 def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
-    """Put msgspec's message into the caller's words; it never holds a value, only its type."""
+    """Rewrite msgspec's message for the caller; it names types, never input values."""
     unknown = re.search(r"unknown field `(.*?)`", message, re.DOTALL)
     if unknown:
         name, known = short(unknown[1]), asked.__struct_fields__

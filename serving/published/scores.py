@@ -1,4 +1,4 @@
-"""What was published: one immutable run of scores in memory, and a reader that follows the pointer."""
+"""The published scores: one immutable run in memory, and a reader that loads the next publication."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BUNDLE = "bundle"
 
 @dataclass(frozen=True)
 class Selection:
-    """Part of the list. `total`, `value_at_risk`: of all that matched; `rows`: this page of it."""
+    """A filtered part of the at-risk list. `total`, `value_at_risk`: of all that matched; `rows`: this page of it."""
 
     total: int
     value_at_risk: float
@@ -47,7 +47,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class PublishedScores:
-    """One published run. `table`: a row an account, ordered by value at risk, highest first."""
+    """One published scoring run. `table`: one row per account, ordered by value at risk, highest first."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -57,21 +57,21 @@ class PublishedScores:
 
     @classmethod
     def open(cls, folder: Path) -> PublishedScores:
-        """Read a run's folder into memory; its features and its model are read when asked for."""
+        """Read a run's folder into memory; its features and its model are read on first use."""
         table = pq.ParquetFile(folder / SCORES).read().combine_chunks()  # pq.read_table would import pandas
         position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
         return cls(folder, _read_json(folder / MANIFEST), _read_json(folder / DRIVERS), table, position)
 
     @cached_property
     def bundle(self) -> Bundle:
-        """The model behind these scores. Imported here: LightGBM is heavy and lists do not need it."""
+        """The model of these scores; imported on first use, since LightGBM imports slowly and lists do not need it."""
         from undertow.training.bundle.bundle import Bundle
 
         return Bundle.load(self.folder / BUNDLE)
 
     @cached_property
     def total_value_at_risk(self) -> float:
-        """Money over the published months, of all accounts."""
+        """The value at risk of all accounts, money over the published months."""
         return _sum(self.table["value_at_risk"])
 
     def filter(
@@ -83,7 +83,7 @@ class PublishedScores:
         cause: str | None = None,
         min_value: float | None = None,
     ) -> Selection:
-        """Return accounts that match, highest value at risk first; `min_value`: at least so much at risk."""
+        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk."""
         found = self.table
         for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
             if wanted is not None:
@@ -102,7 +102,7 @@ class PublishedScores:
         return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
-        """Answer for published accounts with what was published; score rows sent along live."""
+        """Return the published scores of account ids, or score feature rows live."""
         if request.account_ids is not None:
             rows = self.table.take(pa.array([self._position(account_id) for account_id in request.account_ids]))
             results = [as_scored(account) for account in as_accounts(rows, self.manifest)]
@@ -114,7 +114,7 @@ class PublishedScores:
         return ScoreAnswer(self.manifest["model_version"], as_of, results)
 
     def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
-        """Return rows sent by a caller as the model reads them, or raise RequestError."""
+        """Return feature rows of a request as the table the model reads, or raise RequestError."""
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
         check_rows(sent, numbers, texts)
@@ -134,7 +134,7 @@ class PublishedScores:
 
 
 class ScoresReader:
-    """Holds the newest publication and reads the next one when the pointer changes."""
+    """Reader that holds the newest publication and loads the next one when the CURRENT pointer changes."""
 
     def __init__(self, store: Path) -> None:
         """`store`: the store folder; runs lie in its `scores/`."""
@@ -144,7 +144,7 @@ class ScoresReader:
         self._held: PublishedScores | None = None
 
     def is_fresh(self) -> bool:
-        """Whether `latest` would answer from memory: one look at the pointer, no reading."""
+        """Whether `latest` would answer from memory, without reading files."""
         return self._seen is not None and self._seen == self._pointer()
 
     def latest(self) -> PublishedScores:
@@ -157,7 +157,7 @@ class ScoresReader:
             return self._held
 
     def _pointer(self) -> tuple[int, int] | None:
-        """Return what changes with every publication, also with one of the same name."""
+        """Return a value that changes with every publication, even one of the same name."""
         try:
             status = (self._root / POINTER).stat()
         except FileNotFoundError:

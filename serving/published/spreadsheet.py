@@ -33,7 +33,7 @@ def as_csv(rows: pa.Table) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: one that begins like it is quoted."""
+    """Return a text that no spreadsheet runs as a formula: a text that begins like a formula gets a leading quote."""
     return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
 
 
