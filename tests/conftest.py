@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from undertow.features.settings import FILE_NAME, Settings, load_settings
+from undertow.features.simulator import simulate
+
+if TYPE_CHECKING:
+    from undertow.training.evaluation.report import TrainReport
 
 Row = Mapping[str, object]
 
@@ -102,9 +108,7 @@ def tiny_world() -> dict[str, list[Row]]:
         "subscriptions.csv": [
             _subscription("s-ada", "ada", "2024-01-01", mrr=500),
             _subscription("s-bo", "bo", "2024-01-10", ended_at="2024-04-15", end_recorded_at="2024-04-15"),
-            _subscription(
-                "s-cleo", "cleo", "2024-01-20", ended_at="2024-03-20", end_recorded_at="2024-04-10"
-            ),
+            _subscription("s-cleo", "cleo", "2024-01-20", ended_at="2024-03-20", end_recorded_at="2024-04-10"),
             _subscription("s-di", "di", "2024-02-01"),
         ],
         "events.csv": [
@@ -129,3 +133,32 @@ def tiny_world() -> dict[str, list[Row]]:
 def _subscription(name: str, account: str, started_at: str, **more: object) -> Row:
     row = {"subscription_id": name, "account_id": account, "started_at": started_at, "mrr": 50}
     return {**row, "ended_at": "", "end_recorded_at": "", **more}
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tables of a simulated business of 300 accounts over 18 months; to be read only."""
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate("tiny", folder, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, TrainReport]:
+    """A project of the simulated business, and what training a small model in it reported; to be read only."""
+    from tests.trained_world import train_small  # heavy: LightGBM and MLflow, which most folders do not need
+
+    return train_small(tmp_path_factory.mktemp("trained"), simulated)
+
+
+@pytest.fixture(scope="session")
+def world(trained: tuple[Settings, TrainReport]) -> Settings:
+    """The settings of the trained project; to be read only."""
+    return trained[0]
+
+
+@pytest.fixture
+def copied(world: Settings, tmp_path: Path) -> Settings:
+    """A copy of the trained project that a test may change."""
+    shutil.copytree(world.folder, tmp_path / "world")
+    return load_settings(tmp_path / "world")

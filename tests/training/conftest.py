@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +14,9 @@ import pytest
 from tests.tables_by_hand import Row, write_tables
 from undertow.features.build import FeatureTable
 from undertow.features.catalogue.choose import Catalogue
-from undertow.features.connectors import write_project
 from undertow.features.engines.database import open_database
 from undertow.features.engines.duckdb import InDuckDB, open_duckdb
-from undertow.features.settings import (
-    FILE_NAME,
-    Engine,
-    Settings,
-    load_settings,
-    make_settings,
-)
-from undertow.features.simulator import simulate
+from undertow.features.settings import Engine, Settings, make_settings
 from undertow.features.snapshots import open_tables, take_population
 from undertow.features.sources.loaded import Tables
 from undertow.training.bundle.bundle import Bundle
@@ -33,10 +24,6 @@ from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes
 from undertow.training.examples.split import Examples
 from undertow.training.registry.tracking import open_registry
-from undertow.training.train import train
-
-NOW = datetime(2024, 7, 2, 4)
-SMALL = "\n[training]\ntrees = 40\nseeds = 2\nbootstrap = 50\n"
 
 
 @dataclass(frozen=True)
@@ -118,24 +105,6 @@ def examples() -> Callable[..., Examples]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, TrainReport]:
-    """A simulated business of 300 accounts over 18 months, and a small model trained on it."""
-    folder = tmp_path_factory.mktemp("world")
-    simulate("tiny", folder / "data", seed=7)
-    write_project("demo", folder / "data", folder)
-    with (folder / FILE_NAME).open("a", encoding="utf-8") as file:
-        file.write(SMALL)
-    settings = load_settings(folder)
-    return settings, train(settings, NOW)
-
-
-@pytest.fixture(scope="session")
-def world(trained: tuple[Settings, TrainReport]) -> Settings:
-    """The settings of the trained world; to be read only."""
-    return trained[0]
-
-
-@pytest.fixture(scope="session")
 def report(trained: tuple[Settings, TrainReport]) -> TrainReport:
     """What training the world reported."""
     return trained[1]
@@ -155,10 +124,3 @@ def rows(world: Settings, report: TrainReport) -> pa.Table:
     as_of = report.dates.test[0]
     [path] = world.store_path("features").glob(f"*/as_of={as_of:%Y-%m-%d}")
     return FeatureTable(path.parent, Catalogue((), {}), (as_of,)).read()
-
-
-@pytest.fixture
-def copied(world: Settings, tmp_path: Path) -> Settings:
-    """A copy of the trained world that a test may change."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    return load_settings(tmp_path / "world")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
+from tests.trained_world import NOW
 from undertow.features.build import build_features
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
@@ -21,7 +22,6 @@ from undertow.training.examples.split import make_examples
 from undertow.training.registry.tracking import open_registry
 from undertow.training.train import train
 
-NOW = datetime(2024, 7, 2, 4)
 START = datetime(2023, 1, 1)
 Project = Callable[..., Settings]
 Rows = list[dict[str, object]]
@@ -139,5 +139,7 @@ def test_fewer_churners_than_a_model_needs_are_refused_with_how_many_are_missing
 
 def test_without_a_matured_window_nothing_is_trained(project: Project) -> None:
     settings = world_of(project, lives(60, 1 / 100, 150, np.random.default_rng(0)), "")
-    with pytest.raises(ModelRefusal, match=r"No held-out test is possible: the window of 90 days from 2023-0.* only fully observed"):
+    with pytest.raises(
+        ModelRefusal, match=r"No held-out test is possible: the window of 90 days from 2023-0.* only fully observed"
+    ):
         train(settings, NOW)

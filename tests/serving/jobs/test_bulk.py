@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.trained_world import NOW
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.serving.jobs.bulk import score_in_bulk
@@ -18,14 +18,6 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.registry.tracking import open_registry
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # PySpark's own, of pandas 3 and of its sockets
-NOW = datetime(2024, 7, 2, 4)
-
-
-@pytest.fixture
-def copied(with_champion: Settings, tmp_path: Path) -> Settings:
-    """A copy of the project that a test may change."""
-    shutil.copytree(with_champion.folder, tmp_path / "world")
-    return load_settings(tmp_path / "world")
 
 
 @pytest.fixture

@@ -11,18 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
 
+from tests.serving.client import Client
 from undertow.serving import pages
 from undertow.serving.api.app import make_app
-from undertow.serving.pages import charts
 from undertow.serving.published.scores import ScoresReader
-
-if TYPE_CHECKING:
-    from conftest import Client
 
 CAUSAL = ("because", "caused", "causes", "due to", "leads to")
 
@@ -95,31 +91,6 @@ def test_before_publication_the_page_says_what_to_run(tmp_path: Path, make_clien
 
 
 # --- one account ---
-
-
-def test_an_account_adds_up_in_the_figures_that_are_shown(client: Client) -> None:
-    for account in client.get("/v1/at-risk").json()["accounts"]:
-        contributions = account["contributions"]["families"]
-        bars = charts.steps(account["baseline_probability"], contributions, ("typical", "this"))
-        shown = bars[0].points + sum(bar.points for bar in bars[1:-1])
-        assert shown == pytest.approx(bars[-1].points, abs=1e-9)
-        assert bars[-1].points == pytest.approx(100 * account["probability"]["90"], abs=0.051)
-        assert all(bar.start >= 0 and bar.start + bar.width <= 100.01 for bar in bars)
-
-
-def test_the_curve_ends_at_the_published_probability_and_never_falls(client: Client) -> None:
-    account = client.get("/v1/accounts/A-00042").json()
-    curve = charts.curve(account["by_cause"])
-    assert [mark.days for mark in curve.marks] == [30, 60, 90, 180, 360]
-    assert curve.marks[-1].probability == pytest.approx(account["probability"]["360"])
-    heights = [mark.y for mark in curve.marks]
-    assert heights == sorted(heights, reverse=True)
-    assert min(heights) >= charts.TOP - 1e-9
-
-
-def test_a_curve_of_zeros_is_still_drawn() -> None:
-    nothing = {"voluntary": {"30": 0.0}, "involuntary": {"30": None}}
-    assert charts.curve(nothing).marks[0].probability == 0.0
 
 
 def test_an_account_shows_value_evidence_and_the_sum(client: Client) -> None:

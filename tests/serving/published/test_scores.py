@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 import threading
 from collections.abc import Callable
@@ -12,21 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import pytest
 
+from tests.serving.published_by_hand import People
 from undertow.features.errors import NothingPublished, RequestError, UnknownAccount
-from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.requests import ScoreRequest
 from undertow.serving.published.scores import PublishedScores, ScoresReader
-from undertow.serving.published.spreadsheet import as_csv
-
-People = tuple[tuple[Any, ...], ...]
-
-
-@pytest.fixture
-def published(store: Path) -> PublishedScores:
-    return ScoresReader(store).latest()
 
 
 def test_the_list_is_ordered_by_value_at_risk(published: PublishedScores, people: People) -> None:
@@ -63,20 +52,6 @@ def test_an_account_is_found_whatever_its_id_looks_like(published: PublishedScor
 def test_an_unknown_account_is_refused_with_the_day_that_was_scored(published: PublishedScores) -> None:
     with pytest.raises(UnknownAccount, match="No account 'A-1' among those scored as of 2025-01-31"):
         published.account("A-1")
-
-
-def test_families_and_the_baseline_add_up_to_the_published_score(published: PublishedScores) -> None:
-    for account in as_accounts(published.filter().rows, published.manifest):
-        families = account.contributions.families.values()
-        total = sum(share or 0.0 for share in families)
-        assert (account.baseline_probability or 0.0) + total == pytest.approx(account.probability["90"], abs=1e-9)
-
-
-def test_causes_add_up_to_the_probability_at_every_horizon(published: PublishedScores) -> None:
-    account = published.account("A-00042")
-    for horizon, probability in account.probability.items():
-        parts = [account.by_cause[cause][horizon] or 0.0 for cause in ("voluntary", "involuntary")]
-        assert sum(parts) == pytest.approx(probability)
 
 
 def test_scoring_a_known_account_gives_what_was_published(published: PublishedScores) -> None:
@@ -177,34 +152,3 @@ def test_many_threads_read_a_publication_once(tmp_path: Path, publish_scores: Ca
     for thread in threads:
         thread.join()
     assert len(found) == 8 and len({id(each) for each in found}) == 1
-
-
-def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
-    acme = next(row for row in rows if row["account_id"] == "A-00042")
-    assert acme["as_of"] == "2025-01-31" and acme["renews_at"] == "2025-02-20"
-    assert acme["mrr"] == "4200.00"
-    assert acme["p_90"] == f"{published.account('A-00042').probability['90']:.4f}"
-    assert acme["reason_1"].startswith("billing: 2 payment attempts failed")
-    assert not {"reasons", "baseline_log_odds", "log_odds_ux"} & acme.keys()
-
-
-def test_csv_texts_that_a_spreadsheet_would_run_are_made_harmless(published: PublishedScores) -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
-    strange = next(row for row in rows if row["account_id"] == "日本-1")
-    assert strange["name"] == """'=HYPERLINK("http://x.example")"""
-    assert strange["owner"] == "'@owner"
-
-
-def test_csv_keeps_negative_numbers_as_numbers() -> None:
-    table = pa.table({"account_id": ["-1", " +2"], "probability_ux": [-0.25, 0.5]})
-    assert as_csv(table) == "account_id,probability_ux\r\n'-1,-0.2500\r\n' +2,0.5000\r\n"
-
-
-def test_numbers_that_are_not_finite_leave_as_null(published: PublishedScores) -> None:
-    rows = published.filter(limit=1).rows
-    position = rows.column_names.index("clv")
-    broken = rows.set_column(position, "clv", pa.array([float("nan")]))
-    assert as_accounts(broken, published.manifest)[0].clv.value is None
-    assert b"NaN" not in msgspec.json.encode(as_accounts(broken, published.manifest))
-    assert "nan" not in as_csv(broken).lower()

@@ -1,0 +1,84 @@
+"""The list of accounts at risk and the drivers, as printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from tests.serving.cli.typed import json_of, undertow
+from undertow.features.settings import FILE_NAME
+
+
+def listed(project: str, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json_of("at-risk", "--project", project, "--format", "json", *words)
+    return found
+
+
+def test_the_list_as_json_goes_by_value_at_risk(tiny: str) -> None:
+    values = [account["value_at_risk"] for account in listed(tiny)]
+    assert len(values) == 6
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_list_as_csv_says_the_same(tiny: str) -> None:
+    result = undertow("at-risk", "--project", tiny, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert (result.exit_code, result.stderr) == (0, "")
+    ids = [row["account_id"].removeprefix("'") for row in rows]
+    assert ids == [account["account_id"] for account in listed(tiny)]
+    assert {"p_90", "value_at_risk", "reason_1"} <= set(rows[0])
+
+
+def test_the_list_as_a_table_names_accounts_reasons_and_totals(tiny: str) -> None:
+    shown = undertow("at-risk", "--project", tiny, "--limit", "2").stdout
+    assert "A-00042" in shown
+    assert "errors on 12% of page views" in " ".join(shown.split())
+    assert "2 of 6 accounts, as of 2025-01-31" in shown
+
+
+def test_names_are_no_markup(publish_scores: Callable[..., Path], people: Any, tmp_path: Path) -> None:
+    publish_scores(tmp_path / "store", people=(("m", "[b]x[/b]", *people[1][2:]),))
+    (tmp_path / FILE_NAME).write_text("", encoding="utf-8")
+    assert "[b]x[/b]" in undertow("at-risk", "--project", str(tmp_path)).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value", "count"),
+    [
+        (("--owner", "Mara Lindqvist"), "owner", "Mara Lindqvist", 2),
+        (("--segment", "startup"), "segment", "startup", 3),
+        (("--limit", "1"), "account_id", "A-00042", 1),
+    ],
+)
+def test_the_list_can_be_narrowed(tiny: str, words: tuple[str, ...], key: str, value: str, count: int) -> None:
+    found = listed(tiny, *words)
+    assert len(found) == count
+    assert {account[key] for account in found} == {value}
+
+
+def test_the_list_can_be_narrowed_by_cause_and_money(tiny: str) -> None:
+    every = listed(tiny)
+    causes = [len(listed(tiny, "--cause", cause)) for cause in ("voluntary", "involuntary")]
+    assert sum(causes) == 6 and min(causes) > 0
+    middle = every[2]["value_at_risk"]
+    assert [account["account_id"] for account in listed(tiny, "--min-value", str(middle))] == [
+        account["account_id"] for account in every[:3]
+    ]
+
+
+def test_a_list_of_nobody_is_empty_and_no_error(tiny: str) -> None:
+    assert listed(tiny, "--owner", "Nobody") == []
+    assert undertow("at-risk", "--project", tiny, "--owner", "Nobody").exit_code == 0
+
+
+def test_drivers_are_printed_with_their_grade(demo: tuple[str, Result]) -> None:
+    shown = undertow("drivers", "--project", demo[0]).stdout
+    assert "Associated" in shown
+    assert all(family in shown for family in ("ux", "cx", "billing", "usage", "profile"))
+    assert json_of("drivers", "--project", demo[0], "--json")["grade"] == "associated"

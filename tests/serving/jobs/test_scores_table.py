@@ -1,0 +1,92 @@
+"""The published list: one row per account at risk, probabilities and contributions that add up, and reasons."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.settings import Settings
+from undertow.serving.jobs.score import ScoreReport
+
+
+def column(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].to_numpy())
+
+
+def test_every_account_at_risk_is_listed_once(scored: Settings, report: ScoreReport, table: pa.Table) -> None:
+    [features] = scored.store_path("features").glob(f"*/as_of={report.as_of:%Y-%m-%d}")
+    at_risk = pq.read_table(features, partitioning=None)["account_id"].to_pylist()
+    assert sorted(table["account_id"].to_pylist()) == sorted(at_risk)
+    assert len(at_risk) == report.accounts > 50
+
+
+def test_the_list_goes_by_value_at_risk_and_ids_break_ties(table: pa.Table) -> None:
+    pairs = list(zip((-column(table, "value_at_risk")).tolist(), table["account_id"].to_pylist(), strict=True))
+    assert pairs == sorted(pairs)
+
+
+def test_families_and_the_baseline_make_the_headline_probability(table: pa.Table) -> None:
+    parts = sum(column(table, f"probability_{family}") for family in FAMILIES)
+    assert np.abs(column(table, "baseline_probability") + parts - column(table, "p_90")).max() < 1e-9
+
+
+def test_families_and_the_baseline_make_the_headline_log_odds(table: pa.Table) -> None:
+    parts, p = sum(column(table, f"log_odds_{family}") for family in FAMILIES), column(table, "p_90")
+    assert np.abs(column(table, "baseline_log_odds") + parts - np.log(p / (1 - p))).max() < 1e-9
+
+
+def test_causes_add_up_at_every_horizon_and_more_time_is_more_risk(report: ScoreReport, table: pa.Table) -> None:
+    before = np.zeros(table.num_rows)
+    for horizon in json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))["horizons"]:  # type: ignore[attr-defined]
+        p = column(table, f"p_{horizon}")
+        assert column(table, f"p_voluntary_{horizon}") + column(table, f"p_involuntary_{horizon}") == pytest.approx(p)
+        assert (p >= before).all()
+        before = p
+
+
+def test_the_cause_is_the_likelier_one(table: pa.Table) -> None:
+    likelier = column(table, "p_involuntary_90") > column(table, "p_voluntary_90")
+    assert table["cause"].to_pylist() == np.where(likelier, "involuntary", "voluntary").tolist()
+
+
+def test_value_at_risk_is_the_value_that_churn_takes(report: ScoreReport, table: pa.Table) -> None:
+    lost = column(table, "clv_if_kept") - column(table, "clv")
+    assert column(table, "value_at_risk") == pytest.approx(lost)
+    assert report.value_at_risk == pytest.approx(lost.sum())
+
+
+def test_facts_are_those_of_the_accounts(simulated: Path, table: pa.Table) -> None:
+    rows = pq.read_table(simulated / "accounts.parquet").to_pylist()
+    accounts = {row["account_id"]: row for row in rows}
+    for row in table.select(["account_id", "name", "segment", "country", "owner"]).to_pylist():
+        assert row == {name: accounts[row["account_id"]].get(name) for name in row}
+
+
+def test_renewals_lie_ahead_of_as_of(report: ScoreReport, table: pa.Table) -> None:
+    renewals = [moment for moment in table["renews_at"].to_pylist() if moment is not None]
+    assert len(renewals) > 50
+    assert min(renewals) >= report.as_of
+    assert max(renewals) <= report.as_of + timedelta(days=366)
+
+
+def test_reasons_are_two_families_at_most_that_raise_the_score(table: pa.Table) -> None:
+    for row in table.to_pylist():
+        families = [reason["family"] for reason in row["reasons"]]
+        assert len(families) <= 2 and "profile" not in families
+        assert [reason["contribution"] for reason in row["reasons"]] == [row[f"probability_{f}"] for f in families]
+        assert all(reason["contribution"] > 0 and reason["evidence"] for reason in row["reasons"])
+    assert any(row["reasons"] for row in table.to_pylist())
+
+
+def test_a_reason_is_also_told_in_one_line(table: pa.Table) -> None:
+    for row in table.select(["reasons", "reason_1", "reason_2"]).to_pylist():
+        for number, line in enumerate((row["reason_1"], row["reason_2"])):
+            assert (line is None) == (len(row["reasons"]) <= number)
+            assert line is None or line.startswith(f"{row['reasons'][number]['family']}: ")

@@ -1,0 +1,34 @@
+"""Accounts as they are answered: contributions and causes add up, and no number is NaN."""
+
+from __future__ import annotations
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.scores import PublishedScores
+from undertow.serving.published.spreadsheet import as_csv
+
+
+def test_families_and_the_baseline_add_up_to_the_published_score(published: PublishedScores) -> None:
+    for account in as_accounts(published.filter().rows, published.manifest):
+        families = account.contributions.families.values()
+        total = sum(share or 0.0 for share in families)
+        assert (account.baseline_probability or 0.0) + total == pytest.approx(account.probability["90"], abs=1e-9)
+
+
+def test_causes_add_up_to_the_probability_at_every_horizon(published: PublishedScores) -> None:
+    account = published.account("A-00042")
+    for horizon, probability in account.probability.items():
+        parts = [account.by_cause[cause][horizon] or 0.0 for cause in ("voluntary", "involuntary")]
+        assert sum(parts) == pytest.approx(probability)
+
+
+def test_numbers_that_are_not_finite_leave_as_null(published: PublishedScores) -> None:
+    rows = published.filter(limit=1).rows
+    position = rows.column_names.index("clv")
+    broken = rows.set_column(position, "clv", pa.array([float("nan")]))
+    assert as_accounts(broken, published.manifest)[0].clv.value is None
+    assert b"NaN" not in msgspec.json.encode(as_accounts(broken, published.manifest))
+    assert "nan" not in as_csv(broken).lower()

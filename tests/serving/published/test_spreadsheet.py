@@ -1,0 +1,33 @@
+"""The list as CSV: rounded, dated, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pyarrow as pa
+
+from undertow.serving.published.scores import PublishedScores
+from undertow.serving.published.spreadsheet import as_csv
+
+
+def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    acme = next(row for row in rows if row["account_id"] == "A-00042")
+    assert acme["as_of"] == "2025-01-31" and acme["renews_at"] == "2025-02-20"
+    assert acme["mrr"] == "4200.00"
+    assert acme["p_90"] == f"{published.account('A-00042').probability['90']:.4f}"
+    assert acme["reason_1"].startswith("billing: 2 payment attempts failed")
+    assert not {"reasons", "baseline_log_odds", "log_odds_ux"} & acme.keys()
+
+
+def test_csv_texts_that_a_spreadsheet_would_run_are_made_harmless(published: PublishedScores) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    strange = next(row for row in rows if row["account_id"] == "日本-1")
+    assert strange["name"] == """'=HYPERLINK("http://x.example")"""
+    assert strange["owner"] == "'@owner"
+
+
+def test_csv_keeps_negative_numbers_as_numbers() -> None:
+    table = pa.table({"account_id": ["-1", " +2"], "probability_ux": [-0.25, 0.5]})
+    assert as_csv(table) == "account_id,probability_ux\r\n'-1,-0.2500\r\n' +2,0.5000\r\n"

@@ -1,0 +1,180 @@
+"""A published run written by hand: six accounts, their features, and what the bundle trained by hand says of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE
+from undertow.features.catalogue.cards import FAMILIES
+from undertow.training.bundle.bundle import Bundle
+
+AS_OF = datetime(2025, 1, 31)
+Row = dict[str, Any]
+People = tuple[tuple[Any, ...], ...]
+# account_id, name, owner, segment, error rate, open tickets, failed payments, active days, mrr
+PEOPLE: People = (
+    ("A-00042", "Nordwind Logistik GmbH", "Mara Lindqvist", "business", 0.12, 3.0, 2.0, 4.0, 4200.0),
+    ("A-00007", "Bluebird Analytics", "Tom Okafor", "startup", 0.01, 0.0, 0.0, 22.0, 900.0),
+    ("kunde 7/b", "Grün & Söhne", "Mara Lindqvist", "business", 0.03, None, 0.0, 15.0, 2500.0),
+    ("<b>x</b>", "<script>alert('x')</script>", None, "startup", None, 1.0, 3.0, 2.0, 1200.0),
+    ("日本-1", "=HYPERLINK(\"http://x.example\")", "@owner", None, 0.02, 0.0, 0.0, 9.0, 300.0),
+    ("zero", None, "Tom Okafor", "startup", 0.0, 0.0, 0.0, 30.0, 0.0),
+)  # fmt: skip
+
+
+def feature_rows(people: People) -> pa.Table:
+    """Return the features of the tiny accounts as they are published."""
+    ids, _, _, segments, errors, tickets, failed, active, mrr = zip(*people, strict=True)
+    numbers = {
+        "error_rate_30": errors,
+        "tickets_open": tickets,
+        "failed_payments_30": failed,
+        "active_days_30": active,
+        "mrr": mrr,
+        "tenure_days": [100.0 + 40 * i for i in range(len(ids))],
+        "days_to_renewal": [None if i % 3 == 2 else 20.0 + 30 * i for i in range(len(ids))],
+        "term_months": [12.0] * len(ids),
+    }
+    return pa.table({
+        "account_id": pa.array(ids),
+        "as_of": pa.array([AS_OF] * len(ids), pa.timestamp("us")),
+        **{name: pa.array(values, pa.float64()) for name, values in numbers.items()},
+        "segment": pa.array(segments, pa.string()),
+    })  # fmt: skip
+
+
+def write_run(folder: Path, run_id: str, bundle: Bundle, people: People) -> None:
+    rows = feature_rows(people)
+    found = sorted(_scores(rows, bundle, people), key=lambda row: -row["value_at_risk"])
+    pq.write_table(pa.Table.from_pylist(found, SCHEMA), folder / "scores.parquet")
+    pq.write_table(rows, folder / "features.parquet")
+    bundle.save(folder / "bundle")
+    manifest = {
+        "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
+        "model_version": bundle.version, "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
+        "currency": "EUR", "value_months": 12, "families": list(FAMILIES),
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "drivers.json").write_text(json.dumps(_drivers(found)))
+
+
+def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
+    scores = bundle.score(rows)
+    return [
+        {
+            "account_id": person[0], "name": person[1], "as_of": AS_OF, "segment": person[3], "country": "DE",
+            "owner": person[2], "mrr": person[8], "currency": "EUR", "tenure_days": rows["tenure_days"][i].as_py(),
+            "renews_at": None if i % 3 == 2 else AS_OF + timedelta(days=20 + 30 * i),
+            "cause": ("voluntary", "involuntary")[int(scores.by_cause[i, 2].argmax())],
+            **{f"p_{h}": scores.probability[i, k] for k, h in enumerate(ENDS)},
+            **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
+            **{f"p_involuntary_{h}": scores.by_cause[i, k, 1] for k, h in enumerate(ENDS)},
+            "clv": scores.clv[i], "clv_if_kept": scores.clv_if_kept[i], "value_at_risk": scores.value_at_risk[i],
+            "baseline_probability": scores.baseline_probability, "baseline_log_odds": scores.baseline_log_odds,
+            **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(FAMILIES)},
+            **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(FAMILIES)},
+            "top_features": [
+                dict(zip(("feature", "family", "contribution"), each, strict=True))
+                for each in bundle.top_features(scores, i)
+            ],
+            "reasons": (reasons := _reasons(person, scores.probability_by_family[i])),
+            **{f"reason_{n + 1}": _line(reasons, n) for n in range(2)},
+            "model_version": bundle.version,
+        }
+        for i, person in enumerate(people)
+    ]  # fmt: skip
+
+
+def _reasons(person: tuple[Any, ...], by_family: np.ndarray) -> list[Row]:
+    shown = {
+        "ux": ("error_rate_30", "Errors per page view", "share", person[4], 0.032, 0.014),
+        "cx": ("tickets_open", "Tickets still open", "count", person[5], 0.0, 0.0),
+        "billing": ("failed_payments_30", "Payment attempts that failed", "count", person[6], None, 0.0),
+        "usage": ("active_days_30", "Days with a session", "days", person[7], 18.0, 16.0),
+    }
+    told = {
+        "ux": "errors on {0:.0%} of page views in the last 30 days (typical: 1.4 %)",
+        "cx": "{0:.0f} tickets still open (typical: 0)",
+        "billing": "{0:.0f} payment attempts failed in the last 30 days (typical: 0)",
+        "usage": "active on {0:.0f} of the last 30 days (typical: 16)",
+    }
+    pairs = zip(FAMILIES, by_family, strict=True)
+    raising = [(float(share), family) for family, share in pairs if family in shown and share > 0]
+    names = ("feature", "sentence", "unit", "value", "before", "typical")
+    reasons = []
+    for share, family in sorted(raising, reverse=True)[:2]:
+        evidence = dict(zip(names, shown[family], strict=True))
+        said = "unknown" if evidence["value"] is None else told[family].format(evidence["value"])
+        told_by = [{**evidence, "said": said}]
+        reasons.append({"family": family, "contribution": share, "agreement": 0.8, "evidence": told_by})
+    return reasons
+
+
+def _line(reasons: list[Row], number: int) -> str | None:
+    if number >= len(reasons):
+        return None
+    return f"{reasons[number]['family']}: {reasons[number]['evidence'][0]['said']}"
+
+
+def _drivers(found: list[Row]) -> Row:
+    def mean(family: str, rows: list[Row], absolute: bool = False) -> float:
+        values = [row[f"probability_{family}"] for row in rows]
+        return float(np.mean(np.abs(values) if absolute else values))
+
+    families = [
+        {
+            "family": family, "mean_absolute_contribution": mean(family, found, absolute=True),
+            "mean_contribution": mean(family, found), "share_of_accounts_first": 0.2,
+            "top_features": [
+                {"feature": name, "sentence": sentence, "mean_absolute_contribution": 0.01}
+                for name, sentence, of, _, _ in CARDS if of == family
+            ],
+        }
+        for family in FAMILIES
+    ]  # fmt: skip
+    families.sort(key=lambda each: -float(str(each["mean_absolute_contribution"])))
+    startups = [row for row in found if row["segment"] == "startup"]
+    return {
+        "as_of": f"{AS_OF:%Y-%m-%d}", "horizon": HEADLINE, "accounts": len(found), "grade": "associated",
+        "note": "Associated, not causes.", "families": families,
+        "segments": [
+            {"segment": "startup", "accounts": len(startups), "mean_probability": 0.2,
+             "families": [{"family": family, "mean_contribution": mean(family, startups)} for family in FAMILIES]},
+            {"segment": "business", "accounts": 2, "too_few": True},
+        ],
+    }  # fmt: skip
+
+
+def _schema() -> pa.Schema:
+    text, number = pa.string(), pa.float64()
+    evidence = pa.struct([
+        ("feature", text), ("sentence", text), ("unit", text), ("value", number), ("before", number),
+        ("typical", number), ("said", text),
+    ])  # fmt: skip
+    reason = pa.struct([
+        ("family", text), ("contribution", number), ("agreement", number), ("evidence", pa.list_(evidence)),
+    ])  # fmt: skip
+    return pa.schema([
+        ("account_id", text), ("name", text), ("as_of", pa.timestamp("us")), ("segment", text), ("country", text),
+        ("owner", text), ("mrr", number), ("currency", text), ("tenure_days", number),
+        ("renews_at", pa.timestamp("us")), ("cause", text),
+        *((f"p_{h}", number) for h in ENDS),
+        *((f"p_voluntary_{h}", number) for h in ENDS),
+        *((f"p_involuntary_{h}", number) for h in ENDS),
+        ("clv", number), ("clv_if_kept", number), ("value_at_risk", number),
+        ("baseline_probability", number), ("baseline_log_odds", number),
+        *((f"probability_{f}", number) for f in FAMILIES),
+        *((f"log_odds_{f}", number) for f in FAMILIES),
+        ("top_features", pa.list_(pa.struct([("feature", text), ("family", text), ("contribution", number)]))),
+        ("reasons", pa.list_(reason)), ("reason_1", text), ("reason_2", text), ("model_version", text),
+    ])  # fmt: skip
+
+
+SCHEMA = _schema()
