@@ -1,1 +1,1 @@
-"""Feature cards compiled to SQL: the slot plan, and the range join it is compared with."""
+"""Compiles feature cards to SQL, by two query plans: the slot plan, and the range join it is tested against."""

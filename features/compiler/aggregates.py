@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from undertow.features.catalogue.language import Combination, Condition, Expression, Measure
 from undertow.features.compiler.dialects import column, print_sql
-from undertow.features.compiler.leaf import met
+from undertow.features.compiler.leaf import row_filters
 from undertow.features.errors import DefinitionError
 
 
@@ -38,5 +38,5 @@ def value_sql(measure: Measure) -> str:
 
 def _conditions_sql(conditions: tuple[Condition, ...]) -> str:
     if any(condition.operator in ("not yet", "already") for condition in conditions):
-        raise DefinitionError("A condition that is asked at as_of has no meaning over a month's rows.")
-    return print_sql(exp.and_(*met(conditions, exp.Null())))
+        raise DefinitionError("A condition that depends on as_of has no meaning over a month's rows.")
+    return print_sql(exp.and_(*row_filters(conditions, exp.Null())))

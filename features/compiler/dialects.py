@@ -1,4 +1,4 @@
-"""Writing SQL for two engines: what no two dialects say alike, and the few shapes we use often."""
+"""SQL building blocks for DuckDB and Spark: functions whose syntax differs between the two, and expression helpers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects import DuckDB, Spark
 
-SECONDS_A_DAY = 86_400
+SECONDS_PER_DAY = 86_400
 
-# Names are ours, so that no dialect's own function is taken for them; each is checked by value,
-# on both engines, in the tests.
+# The names are those of no built-in function; the tests check the value of each on both engines.
 HOOKS: dict[str, dict[str, Callable[..., str]]] = {
     "duckdb": {
         "QUANTILE_LINEAR": lambda x, q: f"quantile_cont({x}, {q})",
@@ -28,7 +27,7 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
         "SECONDS_BETWEEN": lambda a, b: (
             f"((unix_micros(CAST({b} AS TIMESTAMP)) - unix_micros(CAST({a} AS TIMESTAMP))) / 1e6D)"
         ),
-        # DuckDB passes over rows without a value; Spark would let them win.
+        # DuckDB's arg_max ignores null values; Spark's max_by does not.
         "NEWEST_VALUE": lambda value, at: (
             f"max_by({value}, CASE WHEN NOT {value} IS NULL THEN struct({at}, {value}) END)"
         ),
@@ -40,72 +39,72 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
 class _DuckDB(DuckDB):  # type: ignore[misc]  # sqlglot makes its dialects by a metaclass
     class Generator(DuckDB.Generator):  # type: ignore[misc]
         def anonymous_sql(self, expression: exp.Anonymous) -> str:
-            return _spell("duckdb", expression, self.sql) or super().anonymous_sql(expression)
+            return _hook_sql("duckdb", expression, self.sql) or super().anonymous_sql(expression)
 
 
 class _Spark(Spark):  # type: ignore[misc]
     class Generator(Spark.Generator):  # type: ignore[misc]
         def anonymous_sql(self, expression: exp.Anonymous) -> str:
-            return _spell("spark", expression, self.sql) or super().anonymous_sql(expression)
+            return _hook_sql("spark", expression, self.sql) or super().anonymous_sql(expression)
 
 
 _DIALECTS: dict[str, Any] = {"duckdb": _DuckDB, "spark": _Spark}
 
 
-def _spell(dialect: str, node: exp.Anonymous, say: Callable[[exp.Expr], str]) -> str | None:
+def _hook_sql(dialect: str, node: exp.Anonymous, print_argument: Callable[[exp.Expr], str]) -> str | None:
     hook = HOOKS[dialect].get(node.name)
-    return hook(*[say(argument) for argument in node.expressions]) if hook else None
+    return hook(*[print_argument(argument) for argument in node.expressions]) if hook else None
 
 
 def print_sql(query: exp.Expr, dialect: str = "duckdb", pretty: bool = False) -> str:
-    """Print a query in a dialect ("duckdb" or "spark"), our own functions through its hooks."""
+    """Return a query as SQL text in a dialect ("duckdb" or "spark"); the functions in HOOKS are replaced."""
     return str(_DIALECTS[dialect]().generate(query, pretty=pretty, copy=False))
 
 
-# --- shapes ----------------------------------------------------------------------------------
+# --- expression helpers ----------------------------------------------------------------------
 
 
 def hook(name: str, *arguments: exp.Expr) -> exp.Expr:
-    """Call one of the functions that each dialect says its own way."""
+    """Return a call of one of the functions in HOOKS, whose syntax differs between the dialects."""
     assert name in HOOKS["duckdb"] and name in HOOKS["spark"]
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 def column(name: str, of: str | None = None) -> exp.Column:
-    """Return a reference to a column, in quotes."""
+    """Return a reference to a column, quoted; `of`: the alias of its table."""
     return exp.column(name, table=of, quoted=True)
 
 
 def number(value: float) -> exp.Expr:
-    """Return a number as it is written."""
+    """Return a number as an SQL literal."""
     return exp.convert(value)
 
 
 def double(value: exp.Expr) -> exp.Expr:
-    """Return the value as a DOUBLE."""
+    """Return the value cast to DOUBLE."""
     return exp.cast(value, "DOUBLE")
 
 
-def day(moment: exp.Expr) -> exp.Expr:
-    """Return the UTC day of a moment."""
-    return exp.cast(moment, "DATE")
+def day(timestamp: exp.Expr) -> exp.Expr:
+    """Return the UTC day of a timestamp."""
+    return exp.cast(timestamp, "DATE")
 
 
 def seconds(earlier: exp.Expr, later: exp.Expr) -> exp.Expr:
-    """Return the seconds from one moment to another, to the microsecond."""
+    """Return the seconds from one timestamp to another, to the microsecond."""
     return hook("SECONDS_BETWEEN", earlier, later)
 
 
-def in_days(lasted: exp.Expr) -> exp.Expr:
-    """Return seconds as days."""
-    return exp.Div(this=lasted, expression=number(SECONDS_A_DAY))
+def in_days(duration: exp.Expr) -> exp.Expr:
+    """Return a duration in seconds converted to days."""
+    return exp.Div(this=duration, expression=number(SECONDS_PER_DAY))
 
 
-def days_before(moment: exp.Expr, days: int) -> exp.Expr:
-    """Return the moment so many days earlier."""
+def days_before(timestamp: exp.Expr, days: int) -> exp.Expr:
+    """Return the timestamp so many days earlier."""
     if not days:
-        return moment.copy()
-    return exp.Sub(this=moment.copy(), expression=exp.Interval(this=exp.convert(str(days)), unit=exp.var("DAY")))
+        return timestamp.copy()
+    return exp.Sub(this=timestamp.copy(), expression=exp.Interval(this=exp.convert(str(days)), unit=exp.var("DAY")))
 
 
 def when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
@@ -113,21 +112,22 @@ def when(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
     return exp.Case().when(condition, value)
 
 
-def where_known(asked: exp.Expr, value: exp.Expr) -> exp.Expr:
-    """Return the value where another one is not null, else null."""
-    return when(exp.Not(this=exp.Is(this=asked, expression=exp.Null())), value)
+def where_known(tested: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """Return the value where `tested` is not null, else null."""
+    return when(exp.Not(this=exp.Is(this=tested, expression=exp.Null())), value)
 
 
-def over(above: exp.Expr, below: exp.Expr) -> exp.Expr:
-    """Return one value over another as a DOUBLE; null where the lower one is 0 or null."""
-    return when(exp.GT(this=below, expression=number(0)), exp.Div(this=double(above), expression=double(below.copy())))
+def over(numerator: exp.Expr, denominator: exp.Expr) -> exp.Expr:
+    """Return one value divided by another as a DOUBLE; null where the denominator is null or not above 0."""
+    quotient = exp.Div(this=double(numerator), expression=double(denominator.copy()))
+    return when(exp.GT(this=denominator, expression=number(0)), quotient)
 
 
 def equal(names: tuple[str, ...], one: str, other: str) -> exp.Expr:
-    """Return "these columns of two relations are equal"."""
+    """Return the condition that these columns of two tables, given by alias, are equal."""
     return exp.and_(*[exp.EQ(this=column(name, one), expression=column(name, other)) for name in names])
 
 
-def relation(name: str, known_as: str) -> exp.Expr:
-    """Return a table under another name."""
-    return exp.alias_(exp.to_table(name), known_as, table=True)
+def relation(name: str, alias: str) -> exp.Expr:
+    """Return a table under an alias."""
+    return exp.alias_(exp.to_table(name), alias, table=True)

@@ -1,9 +1,8 @@
-"""The plain plan: each table is joined once to the snapshots on account and time.
+"""The range-join plan: joins each table once to the snapshots on account and time, and aggregates per snapshot.
 
-It works for any as_of, each account having its own, and it is what the slot plan is checked against.
-The join is where leaks are made impossible: it keeps a row only if it had happened and was recorded
-before as_of, and it shows a late-known column only from the moment it became known. Everything above
-it aggregates what the join lets through.
+It works for any as_of, also a different one per account, and is the reference against which the slot plan is tested.
+The join applies the point-in-time rule, which prevents leakage: it keeps a row only if it had happened and was
+recorded before as_of, and a late-known value is null before the time it became known.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from sqlglot import exp
 
 from undertow.features.catalogue.language import Measure, columns_read
 from undertow.features.compiler.dialects import (
-    SECONDS_A_DAY,
+    SECONDS_PER_DAY,
     column,
     day,
     days_before,
@@ -28,11 +27,11 @@ from undertow.features.compiler.dialects import (
     when,
     where_known,
 )
-from undertow.features.compiler.leaf import Leaf, met
+from undertow.features.compiler.leaf import Leaf, row_filters
 from undertow.features.compiler.point_in_time import is_known, known_value
 from undertow.features.tables import TABLES
 
-SECONDS_A_MONTH = SECONDS_A_DAY * 365.25 / 12
+SECONDS_PER_MONTH = SECONDS_PER_DAY * 365.25 / 12
 SNAPSHOT = ("account_id", "as_of")
 NESTED = ("most per", "days since most per", "done elsewhere")
 
@@ -41,7 +40,7 @@ NESTED = ("most per", "days since most per", "done elsewhere")
 class RangeScan:
     """One join of a table to the snapshots, as far back as `lookback` days (None: all history).
 
-    `each`: the column whose values are looked at one by one, or None.
+    `each`: the column by whose values rows are aggregated first, or None.
     """
 
     table: str
@@ -51,38 +50,39 @@ class RangeScan:
 
     @property
     def name(self) -> str:
-        """Return the name of the relation it yields."""
+        """Return the name of the query that yields its leaves."""
         return "_".join(filter(None, [self.table, str(self.lookback or "ever"), self.each and f"each_{self.each}"]))
 
     def steps(self, leaves: dict[Leaf, str]) -> list[tuple[str, exp.Select]]:
-        """Return the named queries that yield (account_id, as_of, one column a leaf), the last so named."""
+        """Return the named queries of the scan; the last, `name`, yields (account_id, as_of, one column per leaf)."""
         if self.each is None:
-            return [(f"{self.name}_rows", self._known(leaves)), (self.name, self._one_by_one(leaves))]
+            return [(f"{self.name}_rows", self._known_rows(leaves)), (self.name, self._aggregates(leaves))]
         return [
-            (f"{self.name}_rows", self._known(leaves)),
+            (f"{self.name}_rows", self._known_rows(leaves)),
             (f"{self.name}_seen", self._per_value(leaves)),
             (self.name, self._over_values(leaves)),
         ]
 
-    def _known(self, leaves: dict[Leaf, str]) -> exp.Select:
-        """Join the table to the snapshots, letting through only what was known before as_of."""
+    def _known_rows(self, leaves: dict[Leaf, str]) -> exp.Select:
+        """Join the table to the snapshots, keeping only rows and values that were known before as_of."""
         table = TABLES[self.table]
         as_of = column("as_of", "s")
-        named = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)))
+        names = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)))
         wanted: list[exp.Expr] = [column("account_id", "s"), as_of.copy()]
-        wanted += [exp.alias_(known_value(table, name, "r", as_of), name, quoted=True) for name in named]
+        wanted += [exp.alias_(known_value(table, name, "r", as_of), name, quoted=True) for name in names]
         conditions = [equal(("account_id",), "r", "s"), *is_known(table, "r", as_of)]
         if self.lookback is not None:
-            conditions.append(exp.GTE(this=column(table.happened_at, "r"), expression=days_before(as_of, self.lookback)))
+            earliest = days_before(as_of, self.lookback)
+            conditions.append(exp.GTE(this=column(table.happened_at, "r"), expression=earliest))
         query = exp.select(*wanted).from_(relation(self.snapshots, "s"))
         return query.join(relation(self.table, "r"), on=exp.and_(*conditions))
 
-    def _one_by_one(self, leaves: dict[Leaf, str]) -> exp.Select:
+    def _aggregates(self, leaves: dict[Leaf, str]) -> exp.Select:
         wanted = [exp.alias_(_aggregate(leaf), name, quoted=True) for leaf, name in leaves.items()]
         return _grouped(f"{self.name}_rows", SNAPSHOT, wanted)
 
     def _per_value(self, leaves: dict[Leaf, str]) -> exp.Select:
-        """Count each value's rows, and note what else its leaves ask of it."""
+        """Aggregate the rows per value of `each`: their number, the newest time, or the parts of "done elsewhere"."""
         assert self.each is not None
         wanted: list[exp.Expr] = []
         for leaf, name in leaves.items():
@@ -90,8 +90,8 @@ class RangeScan:
             last = exp.Max(this=only(_clock(leaf.measure)))
             parts: dict[str, exp.Expr] = {"rows": exp.Count(this=only(number(1))), "last": last}
             if leaf.measure.statistic == "done elsewhere":
-                parts = _places(leaf.measure, only)
-            wanted += [exp.alias_(part, f"{name}_{said}", quoted=True) for said, part in parts.items()]
+                parts = _done_elsewhere_parts(leaf.measure, only)
+            wanted += [exp.alias_(part, f"{name}_{suffix}", quoted=True) for suffix, part in parts.items()]
         query = _grouped(f"{self.name}_rows", (*SNAPSHOT, self.each), wanted)
         return query.where(exp.Not(this=exp.Is(this=column(self.each), expression=exp.Null())))
 
@@ -101,7 +101,7 @@ class RangeScan:
 
 
 def range_scan(leaf: Leaf, snapshots: str) -> RangeScan:
-    """Return the scan that yields a leaf."""
+    """Return the range scan that computes a leaf."""
     rows = leaf.measure.rows
     each = leaf.measure.column if leaf.measure.statistic in NESTED else None
     if leaf.reach is None or rows.clock != TABLES[rows.table].happened_at:
@@ -110,7 +110,11 @@ def range_scan(leaf: Leaf, snapshots: str) -> RangeScan:
 
 
 def round_up(days: int) -> int:
-    """Return one of few reaches, so that there are few scans of a table."""
+    """Round a lookback up to 90, 365 or 1095 days, so that few scans of a table are needed; longer ones are kept.
+
+    >>> round_up(120)
+    365
+    """
     return next((step for step in (90, 365, 1095) if days <= step), days)
 
 
@@ -119,7 +123,7 @@ def _grouped(source: str, keys: tuple[str, ...], wanted: list[exp.Expr]) -> exp.
     return exp.select(*[key.copy() for key in by], *wanted).from_(source).group_by(*by)
 
 
-# --- a leaf: one aggregate -------------------------------------------------------------------
+# --- a leaf as one aggregate -----------------------------------------------------------------
 
 Only = Callable[[exp.Expr], exp.Expr]
 
@@ -129,12 +133,12 @@ def _end(leaf: Leaf) -> exp.Expr:
 
 
 def _only(leaf: Leaf) -> Only:
-    """Return what keeps a value only of rows inside the leaf's stretch that meet its conditions."""
+    """Return a function that sets a value to null outside the leaf's window, and where its conditions are not met."""
     clock = _clock(leaf.measure)
     inside: list[exp.Expr] = [exp.LT(this=clock, expression=_end(leaf))]
     if leaf.days is not None:
         inside.append(exp.GTE(this=clock.copy(), expression=days_before(column("as_of"), leaf.days + leaf.shift)))
-    condition = exp.and_(*inside, *met(leaf.measure.rows.conditions, _end(leaf)))
+    condition = exp.and_(*inside, *row_filters(leaf.measure.rows.conditions, _end(leaf)))
     return lambda value: when(condition.copy(), value)
 
 
@@ -160,10 +164,10 @@ def _days_until(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
     ahead = exp.Case().when(exp.GTE(this=_of(measure), expression=end.copy()), seconds(end.copy(), _of(measure)))
     if measure.until is not None:
         months = column(measure.until)
-        round_trip = exp.Mul(this=months, expression=number(SECONDS_A_MONTH))
-        past = exp.Mod(this=exp.paren(seconds(_of(measure), end.copy())), expression=exp.paren(round_trip))
-        comes_again = exp.GT(this=months.copy(), expression=number(0))
-        ahead = ahead.when(comes_again, exp.Sub(this=round_trip.copy(), expression=past))
+        period = exp.Mul(this=months, expression=number(SECONDS_PER_MONTH))
+        past = exp.Mod(this=exp.paren(seconds(_of(measure), end.copy())), expression=exp.paren(period))
+        recurs = exp.GT(this=months.copy(), expression=number(0))
+        ahead = ahead.when(recurs, exp.Sub(this=period.copy(), expression=past))
     return in_days(exp.Min(this=only(ahead)))
 
 
@@ -186,11 +190,11 @@ _STATISTICS: dict[str, Callable[[Measure, Only, exp.Expr], exp.Expr]] = {
 }
 
 
-# --- a leaf over the values of a column, one by one ------------------------------------------
+# --- a leaf computed from the aggregates per value of a column -------------------------------
 
 
-def _places(measure: Measure, only: Only) -> dict[str, exp.Expr]:
-    """Return whether a value failed, whether it was done, and the first and last of its places."""
+def _done_elsewhere_parts(measure: Measure, only: Only) -> dict[str, exp.Expr]:
+    """Return, per value, whether it failed, whether it was done, and the smallest and largest of its places."""
     failed, done = kinds_of(measure)
     where = column(measure.until or "")
     return {
@@ -202,7 +206,7 @@ def _places(measure: Measure, only: Only) -> dict[str, exp.Expr]:
 
 
 def kinds_of(measure: Measure) -> tuple[str, str]:
-    """Return the (failed, done) kinds of a "done elsewhere" measure."""
+    """Return the event kinds (failed, done) of a "done elsewhere" measure."""
     kinds = next(c.value for c in measure.rows.conditions if c.column == "kind")
     assert isinstance(kinds, tuple)
     return str(kinds[0]), str(kinds[1])
@@ -213,14 +217,14 @@ def _over_values(leaf: Leaf, name: str) -> exp.Expr:
         return exp.Max(this=column(f"{name}_rows"))
     if leaf.measure.statistic == "days since most per":
         return in_days(seconds(hook("NEWEST_VALUE", column(f"{name}_last"), column(f"{name}_rows")), _end(leaf)))
-    found: dict[str, exp.Expr] = {said: column(f"{name}_{said}") for said in ("failed", "done", "first", "final")}
-    return exp.Count(this=when(is_done_elsewhere(found), number(1)))
+    parts: dict[str, exp.Expr] = {part: column(f"{name}_{part}") for part in ("failed", "done", "first", "final")}
+    return exp.Count(this=when(is_done_elsewhere(parts), number(1)))
 
 
-def is_done_elsewhere(found: dict[str, exp.Expr]) -> exp.Expr:
-    """Return "it failed and it was done, and not both at one and the same place"."""
+def is_done_elsewhere(parts: dict[str, exp.Expr]) -> exp.Expr:
+    """Return the condition that a value failed and was done, with rows in more than one place."""
     return exp.and_(
-        exp.EQ(this=found["failed"], expression=number(1)),
-        exp.EQ(this=found["done"], expression=number(1)),
-        exp.NEQ(this=found["first"], expression=found["final"]),
+        exp.EQ(this=parts["failed"], expression=number(1)),
+        exp.EQ(this=parts["done"], expression=number(1)),
+        exp.NEQ(this=parts["first"], expression=parts["final"]),
     )

@@ -1,12 +1,12 @@
-"""The fast plan: each row is aggregated once to its account and slot, and slots are merged to windows.
+"""The slot plan: aggregates each row once, per account and slot, and merges the slots to windows.
 
     rows -> (account, slot, known): one pass over a table, whatever the number of as_ofs
-         -> (account, as_of):       each slot joined to the as_ofs it counts for, by its band
+         -> (account, as_of):       each slot joined to the as_ofs whose windows contain it, by its band
 
-`known` keeps time right: it is the first as_of by which a row had happened and was recorded, so a row
-that was written down late is merged only from there on. A measure carries how it is summed up inside a
-slot (partial), how slots are merged (merge), and how the merged is read (finish). What asks "still open
-at as_of", or looks back without end, has no slots: the range join answers it.
+`known` applies the point-in-time rule: it is the first as_of after a row had happened and was recorded, so a
+row that was recorded late is merged only from that as_of on. A statistic is computed in three steps: partial
+results per slot, their merge over the slots of a window, and the final value. Leaves that depend on the state
+at as_of ("still open"), or cover all history, are computed by the range join.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from undertow.features.compiler.slot_values import PER_VALUE, newest_queries, qu
 from undertow.features.compiler.timeline import BITS, Timeline
 from undertow.features.tables import TABLES, Table
 
-USUAL_REACH = 90  # days; what looks further back has slots of its own
+USUAL_REACH = 90  # days; leaves that reach further back have a timeline of their own
 
 
-def steps_of(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the named queries that yield (account_id, as_of, one column per leaf), the last named as the scan is."""
-    return _STEPS[scan.kind](scan, leaves, line)
+def steps_of(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
+    """Return the named queries of a scan; the last, named as the scan, yields (account_id, as_of, column per leaf)."""
+    return _STEPS[scan.kind](scan, leaves, timeline)
 
 
 def slot_scan(leaf: Leaf) -> SlotScan | None:
-    """Return the scan that yields a leaf, or None where only the range join can."""
+    """Return the slot scan that computes a leaf, or None where only the range join can."""
     measure, rows = leaf.measure, leaf.measure.rows
     kind = _kind(leaf)
     if kind is None or leaf.reach is None or not _is_settled(measure, TABLES[rows.table]):
@@ -48,27 +48,27 @@ def _kind(leaf: Leaf) -> str | None:
     if leaf.measure.statistic == "days since last" and leaf.shift == 0 and (leaf.days or 0) > USUAL_REACH:
         return "newest"
     if leaf.measure.statistic == "distinct days" and (leaf.days or 0) > 2 * BITS:
-        return None  # its days have no bits of their own
+        return None  # more days than there are bits
     return _KINDS.get(leaf.measure.statistic)
 
 
 def _is_settled(measure: Measure, table: Table) -> bool:
-    """Say whether a row, once known, never changes again for this measure."""
+    """Return whether a row, once known, does not change any more for this measure."""
     known_with_clock = {measure.rows.clock, known_from(table, measure.rows.clock)}
     late = {known_from(table, name) for name in columns_read(measure)} - {None}
-    asked_at_as_of = any(condition.operator in ("not yet", "already") for condition in measure.rows.conditions)
-    return not asked_at_as_of and late <= known_with_clock
+    depends_on_as_of = any(condition.operator in ("not yet", "already") for condition in measure.rows.conditions)
+    return not depends_on_as_of and late <= known_with_clock
 
 
 def timelines(scans: dict[SlotScan, dict[Leaf, str]], as_ofs: Iterable[datetime]) -> dict[str, Timeline]:
-    """Return the time lines that these scans are cut by, by name."""
-    found: dict[str, set[int]] = {}
+    """Return the timelines whose slots these scans use, by name."""
+    offsets_of: dict[str, set[int]] = {}
     for scan, leaves in scans.items():
-        offsets = found.setdefault(scan.timeline, {0})
+        offsets = offsets_of.setdefault(scan.timeline, {0})
         for leaf in leaves:
             offsets |= {scan.reach} if scan.kind == "newest" else {leaf.shift, leaf.shift + (leaf.days or 0)}
-    moments = tuple(sorted(set(as_ofs)))
-    return {name: Timeline(name, moments, tuple(sorted(offsets))) for name, offsets in found.items()}
+    distinct = tuple(sorted(set(as_ofs)))
+    return {name: Timeline(name, distinct, tuple(sorted(offsets))) for name, offsets in offsets_of.items()}
 
 
 _KINDS = {

@@ -34,10 +34,10 @@ from undertow.features.compiler.timeline import Timeline
 
 @dataclass(frozen=True)
 class Steps:
-    """How a statistic is taken in three steps.
+    """The three steps of a statistic in the slot plan.
 
-    `partials`: of a slot's rows. `merges`: of the partials inside the window, each of which may look at
-    all of them. `finish`: from what was merged, and the end of the window.
+    `partials`: aggregates of a slot's rows. `merges`: aggregates of the partial results inside the window.
+    `finish`: the value, from the merged results and the end of the window.
     """
 
     partials: Callable[[Measure, RowFilter], list[exp.Expr]]
@@ -51,10 +51,11 @@ def _of(measure: Measure) -> exp.Expr:
 
 
 def clock(measure: Measure) -> exp.Expr:
+    """Return the time column that assigns the measure's rows to windows."""
     return column(measure.rows.clock, "r")
 
 
-def _lasted(measure: Measure) -> exp.Expr:
+def _duration(measure: Measure) -> exp.Expr:
     return seconds(_of(measure), column(measure.until or "", "r"))
 
 
@@ -96,7 +97,7 @@ SUMS: dict[str, Steps] = {
     "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_of(m)))], _sum_all),
     "mean": Steps(lambda m, only: _sum_and_count(only, _of(m)), _sum_all, lambda merged, end: over(*merged)),
     "hours between": Steps(
-        lambda m, only: _sum_and_count(only, _lasted(m)),
+        lambda m, only: _sum_and_count(only, _duration(m)),
         _sum_all,
         lambda merged, end: exp.Div(this=over(*merged), expression=number(3600)),
     ),
@@ -117,21 +118,22 @@ SUMS: dict[str, Steps] = {
 }
 
 
-def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], line: Timeline) -> list[tuple[str, exp.Select]]:
+def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
+    """Return the queries of a scan of kind "sums": partial results per slot, then their merge per as_of."""
     partials = NamedColumns("p")
     merged = []
     for leaf, name in leaves.items():
         steps = SUMS[leaf.measure.statistic]
         names = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
-        inside = [value_inside(line, leaf, column(partial, "p")) for partial in names]
+        inside = [value_inside(timeline, leaf, column(partial, "p")) for partial in names]
         value = steps.finish(steps.merges(inside), days_before(column("as_of", "m"), leaf.shift))
         merged.append(exp.alias_(value, name, quoted=True))
-    part = _partial(scan, line, partials.selected)
+    part = _partial(scan, timeline, partials.selected)
     keys = key_columns(("account_id", "p"), ("as_of", "m"))
-    return [(f"{scan.name}_part", part), (scan.name, merge_slots(scan, line, f"{scan.name}_part", keys, merged))]
+    return [(f"{scan.name}_part", part), (scan.name, merge_slots(scan, timeline, f"{scan.name}_part", keys, merged))]
 
 
-def _partial(scan: SlotScan, line: Timeline, wanted: list[exp.Expr]) -> exp.Select:
+def _partial(scan: SlotScan, timeline: Timeline, wanted: list[exp.Expr]) -> exp.Select:
     known = exp.alias_(column("number", "k"), "known", quoted=True)
-    query = rows_in_slots(scan, line, [*key_columns(("account_id", "r"), ("slot", "d")), known, *wanted])
+    query = rows_in_slots(scan, timeline, [*key_columns(("account_id", "r"), ("slot", "d")), known, *wanted])
     return query.group_by(*key_columns(("account_id", "r"), ("slot", "d"), ("number", "k")))

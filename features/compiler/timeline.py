@@ -1,4 +1,4 @@
-"""The time line cut at every edge of every window: days to slots, and slots to the as_ofs they count for."""
+"""Cuts the calendar at every window boundary; maps each day to a slot, and each slot to the as_ofs that count it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ from undertow.features.compiler.leaf import Leaf
 
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1)
-BITS = 63  # of one half: a day is one bit of two numbers, so 126 days in a row have bits of their own
+BITS = 63  # bits per number: a day is one bit of two numbers, so 126 consecutive days have different bits
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The days before some as_ofs, cut `offsets` days before each of them.
+    """The days before some as_ofs, divided into slots at the boundaries of all windows.
 
-    A slot is the stretch between two neighbouring cuts: every window is a whole number of slots. For one
-    as_of, its band says between which two offsets a slot lies (band 0: the newest days), so that a window
-    is a range of bands. `offsets`: days, rising, the first is 0.
+    `offsets`: days before each as_of at which a window begins or ends, ascending, the first is 0. A slot lies
+    between two neighbouring boundaries, so every window is a whole number of slots. Relative to one as_of, the
+    band of a slot is the pair of offsets between which it lies (band 0: the newest days), so a window is a range
+    of bands. Windows of 30 and 90 days before one as_of have two slots, and the 90 days are both:
+
+    >>> from undertow.features.catalogue.language import rows_of
+    >>> timeline = Timeline("90", (datetime(2024, 4, 1),), (0, 30, 90))
+    >>> [f"{edge:%Y-%m-%d}" for edge in timeline.edges]
+    ['2024-01-02', '2024-03-02', '2024-04-01']
+    >>> timeline.tables()["slots_90"].select(["slot", "band"]).to_pylist()
+    [{'slot': 0, 'band': 1}, {'slot': 1, 'band': 0}]
+    >>> timeline.bands(Leaf(rows_of("events").count(), days=90, shift=0))
+    range(0, 2)
     """
 
     name: str
@@ -30,30 +40,30 @@ class Timeline:
 
     @property
     def days(self) -> str:
-        """Return the name of the table (day, slot, number, low, high)."""
+        """Return the name of the table of days (day, slot, number, low, high)."""
         return f"days_{self.name}"
 
     @property
     def slots(self) -> str:
-        """Return the name of the table (slot, as_of, number, band)."""
+        """Return the name of the table of slots (slot, as_of, number, band)."""
         return f"slots_{self.name}"
 
     @property
     def edges(self) -> tuple[datetime, ...]:
-        """Return the cuts in order; the first and last bound the rows that can count."""
+        """Return the boundaries between slots, ascending; rows before the first or from the last on never count."""
         return tuple(sorted({as_of - offset * DAY for as_of in self.as_ofs for offset in self.offsets}))
 
     def bands(self, leaf: Leaf) -> range:
-        """Return the bands a leaf's stretch is made of."""
+        """Return the bands that make up a leaf's window."""
         assert leaf.days is not None
         return range(self.offsets.index(leaf.shift), self.offsets.index(leaf.shift + leaf.days))
 
     def tables(self) -> dict[str, pa.Table]:
-        """Return the two small tables that the queries join.
+        """Return the two small tables that the queries join, by name.
 
-        `number` of a day: the first as_of after it, counted from 0; a row recorded on that day is known
-        to that as_of and to all later ones. `low` and `high`: the day as one bit, no two of 126 days in a
-        row alike. `number` of a slot's as_of: that as_of.
+        Days: `number`: index, from 0, of the first as_of after the day; a row recorded on that day is known at
+        that as_of and all later ones. `low` and `high`: the day as one bit, different for 126 consecutive days.
+        Slots: one row per slot and as_of with a window that contains it; `number`: index of the as_of.
         """
         return {self.days: self._days(), self.slots: self._slots()}
 
@@ -84,6 +94,6 @@ class Timeline:
 
 
 def _bit(day: datetime, half: int) -> int:
-    """Return the day's bit where it lies in this half, else 0."""
+    """Return the day's bit if it lies in this half (0: low, 1: high), else 0."""
     place = (day - EPOCH).days % (2 * BITS) - half * BITS
     return 1 << place if 0 <= place < BITS else 0
