@@ -108,7 +108,7 @@ ACCOUNTS = Table(
 
 USERS = Table(
     "users",
-    "a person's time in an account",
+    "a user's membership of an account",
     ("account_id", "user_id", "joined_at"),
     "joined_at",
     (
@@ -124,7 +124,7 @@ USERS = Table(
 
 MERGES = Table(
     "merges",
-    "an account that went into another one",
+    "an account merged into another one",
     ("account_id",),
     "merged_at",
     (
@@ -138,7 +138,7 @@ MERGES = Table(
 
 EVENTS = Table(
     "events",
-    "something a user did or met",
+    "an event: something a user did or encountered",
     ("event_id",),
     "occurred_at",
     (
@@ -184,7 +184,7 @@ TICKETS = Table(
 
 SURVEYS = Table(
     "surveys",
-    "a question asked, and its answer where one came",
+    "a survey sent, with its answer if there is one",
     ("survey_id",),
     "asked_at",
     (

@@ -25,10 +25,10 @@ def current(root: Path) -> Path | None:
 
 
 def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3) -> Path:
-    """Publish a new version atomically: `write` fills a hidden folder, which is renamed to `root/name`;
-    the pointer is switched last.
+    """Publish a new version atomically: write a hidden folder, rename it to `root/name`, then switch the pointer.
 
-    `keep`: how many versions are kept, the new one included, so that running readers can finish.
+    `write`: fills the folder that it is given. `keep`: how many versions are kept, the new one included, so that
+    running readers can finish.
     """
     root.mkdir(parents=True, exist_ok=True)
     remove_unfinished(root)

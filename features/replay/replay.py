@@ -233,7 +233,7 @@ def _compare_column(column: Column, then: pa.Table, now: pa.Table) -> ComparedCo
 
 
 def _differs(was: pa.ChunkedArray, is_: pa.ChunkedArray, exactly: bool) -> np.ndarray:
-    """Return which values differ, bool, shape (n,); counts and texts exactly, other numbers to 1e-9, null equals null."""
+    """Return where values differ, bool, (n,): counts and texts exactly, other numbers to 1e-9. Nulls are equal."""
     if pa.types.is_string(was.type) or pa.types.is_string(is_.type):
         pairs = zip(was.to_pylist(), is_.to_pylist(), strict=True)
         return np.array([one != other for one, other in pairs], dtype=bool)
