@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, object]
 
 
-def pytest_configure() -> None:
-    """Print as where nobody looks at a terminal: pytest's readline gives COLUMNS to the workers it starts."""
-    os.environ.pop("COLUMNS", None)
+# Print as where nobody looks at a terminal: pytest's readline gives COLUMNS to the workers it starts. The commands'
+# console reads it when it is imported, by a conftest further down.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.hookimpl(wrapper=True)
