@@ -1,1 +1,1 @@
-"""From history to a model that someone can trust."""
+"""Training: labels, models, evaluation, the leakage audit, business metrics and the model registry."""

@@ -18,7 +18,7 @@ from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.typical import typical_values
 from undertow.training.churn.baselines import Baseline, fit_baselines
-from undertow.training.churn.hazard import column_names, fit_hazards, knows_seasons, person_periods, served_ends
+from undertow.training.churn.hazard import column_names, fit_hazards, person_periods, served_ends, spans_two_years
 from undertow.training.evaluation.gate import Verdict, decide, first_champion
 from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.evaluation.performance import FEW_CHURNERS, Result, evaluate
@@ -118,7 +118,7 @@ def _fit(
     version: str,
     report_progress: Progress,
 ) -> Bundle:
-    season = knows_seasons(learn)
+    season = spans_two_years(learn)
     rows = person_periods(learn, columns, ends, season)
     causes = fit_hazards(
         rows, column_names(columns), ends, settings.training, settings.engine.threads,

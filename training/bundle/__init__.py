@@ -1,1 +1,1 @@
-"""The trained model as serving loads it: files, predictions and attributions."""
+"""The bundle: the trained model as serving loads it, its scores and its attributions."""

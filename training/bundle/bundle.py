@@ -1,8 +1,8 @@
-"""The bundle: what training hands to serving. LightGBM text models and plain JSON, no pickle.
+"""The bundle: a trained model as files, LightGBM text models and plain JSON, no pickle.
 
     bundle/
       bundle.json            columns, categories, grid, baselines, typical values, settings of value
-      voluntary-0.txt ...    one LightGBM text model a cause and a member of the bag
+      voluntary-0.txt ...    one LightGBM text model per cause and member of the bag
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model with all that scoring needs."""
+    """A trained model with everything that scoring needs."""
 
     version: str
     trained_until: str  # ISO date up to which outcomes were read
@@ -63,39 +63,39 @@ class Bundle:
         return (*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES))
 
     def changed(self, columns: Iterable[Column]) -> list[str]:
-        """Return the cards that are gone, or defined otherwise, since the model was trained."""
+        """Return the feature cards that were removed or redefined since the model was trained."""
         today = {column.name: definition_id(column.feature) for column in columns}
         strange = [column.card for column in self.columns if today.get(column.name) != column.definition_id]
         return list(dict.fromkeys(strange))
 
     def refuse_other_features(self, columns: Iterable[Column]) -> None:
-        """Raise ModelRefusal where a feature is gone, or is defined otherwise, since the model was trained."""
+        """Raise ModelRefusal where a feature was removed or redefined since the model was trained."""
         changed = self.changed(columns)
         if changed:
             raise ModelRefusal(
-                f"The champion was trained on features that are gone or defined otherwise now: {', '.join(changed[:5])}. "
+                f"The champion was trained on features that were removed or redefined since: {', '.join(changed[:5])}. "
                 "Bring their source back, or run `undertow train`."
             )
 
     def typical_value(self, column: str, segment: str | None) -> float | None:
-        """Return the median of a column among accounts like this one, as found in training."""
+        """Return the median of a column among accounts like this one, in the training data."""
         of_segment = self.typical.get(segment or "", self.typical[""])
         return of_segment.get(column)
 
     def unseen(self, rows: pa.Table) -> dict[str, int]:
-        """Return text column -> number of rows whose value training never saw."""
+        """Return text column -> number of rows whose value does not occur in training."""
         return unseen(self.columns, rows)
 
     def top_features(self, scores: Scores, row: int, most: int = 5) -> list[tuple[str, Family, float]]:
         """Return (name, family, probability points) of the contributions that move a score most."""
         shares = scores.probability_by_feature[row].tolist()
-        told = zip(self.contribution_names, self.contribution_families, shares, strict=True)
-        return sorted(told, key=lambda each: -abs(each[2]))[:most]
+        named = zip(self.contribution_names, self.contribution_families, shares, strict=True)
+        return sorted(named, key=lambda each: -abs(each[2]))[:most]
 
     # --- scoring ---
 
     def log_odds(self, rows: pa.Table) -> np.ndarray:
-        """Return the bag's log-odds of leaving, shape (n, K, C)."""
+        """Return the log-odds of leaving, mean over the bag, shape (n, K, C)."""
         matrix = self._period_matrix(rows, self.ends)
         return np.stack([model.log_odds(matrix, len(self.ends)) for model in self.causes], axis=2)
 
@@ -128,7 +128,7 @@ class Bundle:
         )
 
     def _contributions(self, rows: pa.Table) -> dict[str, Any]:
-        """Contributions at the headline horizon, in probability and in log-odds: fields of `Scores`."""
+        """Return contributions at the headline horizon, in probability and in log-odds: fields of `Scores`."""
         ends = tuple(end for end in self.ends if end <= self.headline)
         families = self.contribution_families
         baseline = np.array([model.baseline[: len(ends)] for model in self.causes]).T

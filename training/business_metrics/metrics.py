@@ -1,6 +1,7 @@
-"""The business numbers of a month, each as a card: what it says, its formula, and whose formula it is.
+"""Definitions of the business metrics: name, sentence, unit, formula and its source.
 
-Nothing here computes: `undertow.training.business_metrics.monthly` runs the SQL that a card carries over the loaded tables.
+This module computes nothing: `monthly` runs the SQL of each metric over the loaded tables. What a feature measures too
+is taken from its card.
 A month is half-open, `[month start, next month start)`, UTC.
 """
 
@@ -27,9 +28,9 @@ Unit = Literal["share", "money", "points", "score", "ms", "hours", "days", "per 
 
 @dataclass(frozen=True)
 class Rate:
-    """A sum over a sum; every text is an SQL aggregate over one account's rows in one month.
+    """A ratio of sums; every text is an SQL aggregate over one account's rows in one month.
 
-    `rows`: the relation of `undertow.training.business_metrics.monthly` it reads. `n`: its cases (`bottom`, unless given).
+    `rows`: the relation in `sql` that it reads. `n`: its cases (`bottom`, unless given).
     `squares`: the sum of the squared values of its cases (`top`, unless given: right for a share).
     `interval`: "wilson" for a share, "normal" for a bounded mean, "" for none. `times`: the scale.
     """
@@ -63,7 +64,7 @@ class Quantile:
 
 @dataclass(frozen=True)
 class FlatValue:
-    """The value of a customer under flat churn, from two other numbers of the month."""
+    """Customer lifetime value under a constant churn rate, from two other metrics of the month."""
 
     churn: str = "logo_churn"
     arpa: str = "arpa"
@@ -71,7 +72,7 @@ class FlatValue:
 
 @dataclass(frozen=True)
 class Metric:
-    """One business number.
+    """One business metric.
 
     `table`: what it is counted in. `formula`, `source`: what is computed and whose definition it is.
     `minimum`: cases under which it is suppressed. `settles`: days after the month's end before it
@@ -95,7 +96,7 @@ class Metric:
 
     @property
     def on_platforms(self) -> bool:
-        """Whether it can be told per platform: only what is counted in events."""
+        """Whether it can be broken down by platform: only metrics counted in events."""
         return self.table == "events"
 
 
@@ -245,7 +246,7 @@ CX = (
         Rate("resolutions", "sum(hours)", "count(*)"),
         formula="mean of resolved_at - opened_at, calendar hours", source="Zendesk, full resolution time",
         panel="Ticket times",
-        note="resolution_time knows only tickets that were resolved; read it beside open_ticket_age.",
+        note="resolution_time covers only tickets that were resolved; read it beside open_ticket_age.",
     ),
     Metric(
         "open_ticket_age", "Median age of the tickets open at month end", "cx", "days", "tickets",
@@ -329,7 +330,7 @@ CARDS: dict[str, Metric] = {card.name: card for card in (*MONEY, *CHURN, *CX, *U
 
 
 def choose(names: Sequence[str] = ()) -> tuple[Metric, ...]:
-    """Return the cards of these names in their order, or all. Raises RequestError for an unknown one."""
+    """Return the metrics of these names in their order, or all. Raises RequestError for an unknown one."""
     for name in names:
         if name not in CARDS:
             hint = did_you_mean(name, CARDS)

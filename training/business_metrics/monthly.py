@@ -1,4 +1,4 @@
-"""The business numbers, month by month: from the loaded tables to values with n and intervals.
+"""Business metrics per calendar month, with n, confidence intervals and suppression of thin data.
 
 Everything recorded before `tables.until` is read, and a row counts in the month in which it
 happened. Cases of one account are alike, so a share's Wilson interval takes them for fewer.
@@ -52,14 +52,14 @@ class Number:
     status: Status
 
     def as_json(self) -> dict[str, object]:
-        """Return it as plain JSON values, rounded to six digits after the point."""
+        """Return plain JSON values, rounded to six decimals."""
         numbers = {name: _rounded(getattr(self, name)) for name in ("value", "low", "high")}
         return asdict(self) | numbers | {"month": f"{self.month:%Y-%m}"}
 
 
 @dataclass(frozen=True)
 class Business:
-    """The numbers of these months (oldest first), card by card, group by group.
+    """Business metrics of these months (oldest first), metric by metric, group by group.
 
     `lines`: (metric, group) -> its numbers, a month each. `left_out`: metric -> why it is missing.
     `notes`: what a reader must know.
@@ -76,11 +76,11 @@ class Business:
 
     @property
     def numbers(self) -> tuple[Number, ...]:
-        """Every number: card by card, group by group, oldest month first."""
+        """Return every number: metric by metric, group by group, oldest month first."""
         return tuple(number for line in self.lines.values() for number in line)
 
     def line(self, metric: str, group: str = "") -> tuple[Number, ...]:
-        """Return a metric's numbers in one group, a month each, oldest first."""
+        """Return a metric's numbers in one group, one per month, oldest first."""
         return self.lines[metric, group]
 
     def as_json(self) -> dict[str, object]:
@@ -100,7 +100,7 @@ class Business:
 def business_numbers(
     settings: Settings, tables: Tables, names: Sequence[str] = (), by: By | None = None, months: int = 12
 ) -> Business:
-    """Return the numbers of the newest `months` whole months, all metrics or those named.
+    """Return business metrics of the newest `months` whole months, all metrics or those named.
 
     Raises RequestError for an unknown name, TimeError where no whole month was recorded, DataError
     where nothing that was asked for can be told from these tables.
@@ -117,10 +117,11 @@ def business_numbers(
     left_out |= {card.name: why for card in cards if (why := _unmeasured(card, found))}
     cards = [card for card in cards if card.name not in left_out]
     if not cards:
-        raise DataError(f"None of these numbers can be told: {'; '.join(f'{n} ({w})' for n, w in left_out.items())}.")
-    judge = _Judge(settings, tables.until, found)
+        reasons = "; ".join(f"{name} ({why})" for name, why in left_out.items())
+        raise DataError(f"None of these metrics can be computed: {reasons}.")
+    suppression = _Suppression(settings, tables.until, found)
     lines = {
-        (card.name, group): tuple(judge.number(card, span, group) for span in spans)
+        (card.name, group): tuple(suppression.number(card, span, group) for span in spans)
         for card in cards
         for group in groups
     }
@@ -130,7 +131,7 @@ def business_numbers(
 
 
 def whole_months(since: datetime, until: datetime) -> list[Month]:
-    """Return the months that lie inside `[since, until)` from end to end. Raises TimeError for none."""
+    """Return the whole calendar months inside `[since, until)`. Raises TimeError for none."""
     starts = month_starts(since, until)
     found = [Month(first, after) for first, after in pairwise(starts)]
     if not found:
@@ -141,7 +142,7 @@ def whole_months(since: datetime, until: datetime) -> list[Month]:
     return found
 
 
-# --- what can be told ------------------------------------------------------------------------
+# --- which metrics can be computed ------------------------------------------------------------
 
 
 def _left_out(cards: Iterable[Metric], present: Sequence[str], by: By | None) -> dict[str, str]:
@@ -155,7 +156,7 @@ def _left_out(cards: Iterable[Metric], present: Sequence[str], by: By | None) ->
 
 
 def _unmeasured(card: Metric, found: Found) -> str:
-    """Return why a card has no number in any month, or an empty text."""
+    """Return why a metric has no number in any month, or an empty text."""
     if isinstance(card.measure, FlatValue | Total):
         return ""
     met = [measured.value for (name, _, _), measured in found.items() if name == card.name and measured.n]
@@ -165,13 +166,14 @@ def _unmeasured(card: Metric, found: Found) -> str:
 
 
 def _groups(connection: Connection, found: Found, by: By | None, tables: Tables) -> tuple[str, ...]:
-    """Return every segment there is, or every platform that was met; "" alone where nobody asked."""
+    """Return every segment, or every platform that occurs; "" alone without `by`."""
     if by is None:
         return ("",)
     if by == "platform":
         return tuple(sorted({group for _, _, group in found}))
-    told = rows(connection, f"SELECT DISTINCT {GROUP['segment']} AS grp FROM accounts AS a ORDER BY grp", "segments")
-    return tuple(str(row["grp"]) for row in told)
+    sql = f"SELECT DISTINCT {GROUP['segment']} AS grp FROM accounts AS a ORDER BY grp"
+    segments = rows(connection, sql, "segments")
+    return tuple(str(row["grp"]) for row in segments)
 
 
 def _notes(cards: Sequence[Metric], lines: Iterable[Sequence[Number]], by: By | None) -> Iterable[str]:
@@ -187,8 +189,8 @@ def _notes(cards: Sequence[Metric], lines: Iterable[Sequence[Number]], by: By | 
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """Suppresses what is too thin or too young, and puts intervals on the rest."""
+class _Suppression:
+    """Suppresses numbers with too few cases or too recent months, and adds confidence intervals to the rest."""
 
     settings: Settings
     until: datetime
@@ -230,7 +232,7 @@ class _Judge:
 
 
 def interval(kind: str, measured: Measurement) -> tuple[float, float]:
-    """Return the 95 % interval, (nan, nan) where none is meant.
+    """Return the 95 % confidence interval; (nan, nan) where the metric has none.
 
     "wilson" is for a share. Its n is the number of independent cases that would have the standard
     error found between accounts, and never more than the cases (Korn and Graubard 1998, with Wilson

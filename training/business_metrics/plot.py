@@ -1,4 +1,4 @@
-"""One picture of the business numbers: a panel a metric, month by month, with intervals as bands."""
+"""Plot of business metrics: one panel per metric, month by month, with confidence intervals as bands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LABELS = 4  # months named below a panel, about
 
 
 def trends_plot(path: Path, found: Business) -> None:
-    """Write every metric's months: related metrics share a panel, or, with `by`, groups do.
+    """Write the plot of all metrics: related metrics share a panel or, with `by`, the groups of one metric do.
 
     The groups are named in the first panel. Raises DataError where every number is suppressed.
     """
@@ -55,7 +55,7 @@ def trends_plot(path: Path, found: Business) -> None:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a panel: its label, its colour, the card, a number a month."""
+    """One line of a panel: its label, its colour, the metric, one number per month."""
 
     label: str
     colour: str
@@ -68,25 +68,25 @@ class Line:
         return all(number.value is None for number in self.numbers)
 
     def floats(self, name: str) -> np.ndarray:
-        """Return the `value`, `low` or `high` of every month; nan where there is none."""
-        told = [getattr(number, name) for number in self.numbers]
-        return np.array([math.nan if value is None else value for value in told], dtype=float)
+        """Return the `value`, `low` or `high` of every month; NaN where there is none."""
+        values = [getattr(number, name) for number in self.numbers]
+        return np.array([math.nan if value is None else value for value in values], dtype=float)
 
 
 def _panels(found: Business) -> dict[str, list[Line]]:
-    """Return title -> lines; with `by` a panel a metric and a line each of the largest groups."""
+    """Return title -> lines; with `by` one panel per metric, one line for each of the largest groups."""
     panels: dict[str, list[Line]] = {}
     for card in found.cards:
         title = card.name if found.by else card.panel
         lines = panels.setdefault(title, [])
         for group, colour in zip(drawn_groups(found), COLOURS, strict=False):
-            told = found.line(card.name, group)
-            lines.append(Line(group or card.name, colour if found.by else COLOURS[len(lines)], card, told))
+            numbers = found.line(card.name, group)
+            lines.append(Line(group or card.name, colour if found.by else COLOURS[len(lines)], card, numbers))
     return {title: lines for title, lines in panels.items() if not all(line.is_empty for line in lines)}
 
 
 def drawn_groups(found: Business) -> tuple[str, ...]:
-    """Return the groups that are drawn: no more than there are colours, those with the most accounts."""
+    """Return the groups that are drawn: those with the most accounts, at most one per colour."""
     size = dict.fromkeys(found.groups, 0)
     for (_, group), line in found.lines.items():
         size[group] = max(size[group], *(number.accounts for number in line))
@@ -137,8 +137,8 @@ def _short(value: float, _position: int) -> str:
 
 
 def _of(unit: Unit, currency: str) -> str:
-    said = {"share": "", "score": "", "per visit": "", "money": currency}.get(unit, unit)
-    return f", {said}" if said else ""
+    text = {"share": "", "score": "", "per visit": "", "money": currency}.get(unit, unit)
+    return f", {text}" if text else ""
 
 
 def _below(found: Business) -> str:

@@ -1,6 +1,6 @@
-"""From the loaded tables to sums and quantiles a month: one query a relation.
+"""The SQL behind `undertow metrics`: one relation per kind of case, aggregated per month and group by one query each.
 
-A relation has a row a case, with the columns month, grp and account_id. Only rows recorded before
+A relation has one row per case, with the columns month, grp and account_id. Only rows recorded before
 `until` are read, and each counts in the month in which it happened. What was known of an account at
 the end holds for all its months: one that was merged into another counts as that other throughout.
 """
@@ -8,14 +8,18 @@ the end holds for all its months: one that was merged into another counts as tha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
+import pyarrow as pa
+
 from undertow.features.compiler.point_in_time import known_rows
-from undertow.features.engines.duckdb import Connection, InDuckDB, rows, run
-from undertow.features.settings import Churn
+from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, rows, run
+from undertow.features.settings import Churn, Engine
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES
 from undertow.training.business_metrics.metrics import FlatValue, Metric, Quantile, Rate, Total, choose
@@ -27,7 +31,7 @@ VISIT = timedelta(days=1)  # a visit that is longer may be counted once more whe
 
 @dataclass(frozen=True)
 class Month:
-    """A month of the record, `[starts, ends)`, UTC midnights."""
+    """One calendar month, `[starts, ends)`, UTC midnights."""
 
     starts: datetime
     ends: datetime
@@ -35,7 +39,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a query found: the value, its standard error (nan: none), cases and accounts."""
+    """A measured value with its standard error (NaN: none), number of cases and of accounts."""
 
     value: float
     error: float
@@ -46,7 +50,7 @@ class Measurement:
 Found = dict[tuple[str, datetime, str], Measurement]  # by metric, month start, group
 
 
-# --- relations: (month, account_id, ...), a row a case ----------------------------------------
+# --- relations: (month, account_id, ...), one row per case ------------------------------------
 
 GROUP = {"segment": "coalesce(a.segment, 'no segment')", "platform": "coalesce(r.platform, 'no platform')"}
 
@@ -122,7 +126,7 @@ def make_relations(
     by: By | None,
     cards: Iterable[Metric],
 ) -> None:
-    """Make each relation these cards read a view with the columns month, grp, account_id and its own."""
+    """Create a view of each relation that these metrics read, with the columns month, grp and account_id."""
     listed = ", ".join(f"({_moment(month.starts)}, {_moment(month.ends)})" for month in months)
     run(connection, f"CREATE TEMP TABLE months AS FROM (VALUES {listed}) AS m(starts, ends)", "months")
     span = {
@@ -149,11 +153,11 @@ def _moment(time: datetime) -> str:
     return f"TIMESTAMP '{time:%Y-%m-%d %H:%M:%S}'"
 
 
-# --- measuring: one query a relation, and one more for its quantiles ---------------------------
+# --- measuring: one query per relation, and one more for its quantiles -------------------------
 
 
 def _with_parts(cards: Iterable[Metric]) -> list[Metric]:
-    """Return the cards with an SQL of their own: those asked for, and those another is made of."""
+    """Return the metrics with SQL of their own: those asked for, and those that others are computed from."""
     found: dict[str, Metric] = {}
     for card in cards:
         measure = card.measure
@@ -168,7 +172,7 @@ def _measure_of(card: Metric) -> Rate | Total | Quantile:
 
 
 def measure(connection: Connection, cards: Iterable[Metric]) -> Found:
-    """Return what the relations hold for these cards, and for those that others are made of."""
+    """Return the measurements of these metrics, and of those that others are computed from."""
     found: Found = {}
     read: dict[tuple[str, bool], list[Metric]] = {}
     for card in _with_parts(cards):
@@ -179,8 +183,32 @@ def measure(connection: Connection, cards: Iterable[Metric]) -> Found:
     return found
 
 
+def value_over(card: Metric, relation: Sequence[Mapping[str, object]]) -> float:
+    """Return a rate over rows of its relation, in the metric's unit; for examples and tests, without account or month.
+
+    >>> from undertow.training.business_metrics.metrics import CARDS
+    >>> value_over(CARDS["nps"], [{"kind": "nps", "score": score} for score in (10, 9, 7, 3)])  # 100 x (2 - 1) / 4
+    25.0
+    >>> loads = [{"kind": "page_view", "duration_ms": ms} for ms in (900.0, 1500.0, 5000.0, 9000.0)]
+    >>> value_over(CARDS["apdex"], loads)  # (2 satisfied + 1 tolerating / 2) / 4
+    0.625
+    >>> vitals = [{"kind": "web_vital", "name": "LCP", "value": ms} for ms in (1000.0, 2500.0, 3000.0, 4001.0)]
+    >>> value_over(CARDS["good_lcp_share"], vitals), value_over(CARDS["poor_lcp_share"], vitals)
+    (0.5, 0.25)
+    >>> mrr = ((100, 120), (100, 50), (0, 30))  # at the start and the end of the month
+    >>> value_over(CARDS["nrr"], [{"at_start": start, "at_end": end} for start, end in mrr])  # (120 + 50) / 200
+    0.85
+    """
+    rate = card.measure
+    assert isinstance(rate, Rate), f"{card.name} is no rate"
+    with TemporaryDirectory() as spill, open_duckdb(Engine(), Path(spill)) as connection:
+        connection.register("relation", pa.Table.from_pylist(list(relation)))
+        [row] = rows(connection, f"SELECT ({rate.top}) / ({rate.bottom}) AS value FROM relation", card.name)
+    return rate.times * float(str(row["value"]))
+
+
 def _sums(connection: Connection, relation: str, cards: Sequence[Metric]) -> Found:
-    """Sum tops and bottoms an account, then over accounts, with what the variance between them needs."""
+    """Sum numerators and denominators per account, then over accounts, with the sums for the variance between them."""
     inner, outer = [], []
     for i, card in enumerate(cards):
         measure = _measure_of(card)
@@ -199,15 +227,15 @@ def _sums(connection: Connection, relation: str, cards: Sequence[Metric]) -> Fou
     return _read(connection, sql, relation, cards, _from_sums)
 
 
-def _from_sums(card: Metric, told: Callable[[str], float]) -> Measurement:
-    top, bottom, n, accounts = told("t"), told("b"), int(told("n")), int(told("a"))
+def _from_sums(card: Metric, value_of: Callable[[str], float]) -> Measurement:
+    top, bottom, n, accounts = value_of("t"), value_of("b"), int(value_of("n")), int(value_of("a"))
     if isinstance(card.measure, Total):
         return Measurement(top, math.nan, n, accounts)
     if not bottom:
         return Measurement(math.nan, math.nan, n, accounts)
     value = top / bottom
-    between = (told("tt") - 2 * value * told("tb") + value**2 * told("bb")) / bottom**2
-    within = (told("s") / bottom - value**2) / n
+    between = (value_of("tt") - 2 * value * value_of("tb") + value**2 * value_of("bb")) / bottom**2
+    within = (value_of("s") / bottom - value**2) / n
     return Measurement(value, math.sqrt(max(between, within, 0.0)), n, accounts)
 
 
@@ -222,8 +250,8 @@ def _quantiles(connection: Connection, relation: str, cards: Sequence[Metric]) -
     return _read(connection, sql, relation, cards, _from_quantile)
 
 
-def _from_quantile(card: Metric, told: Callable[[str], float]) -> Measurement:
-    return Measurement(told("q"), math.nan, int(told("n")), int(told("a")))
+def _from_quantile(card: Metric, value_of: Callable[[str], float]) -> Measurement:
+    return Measurement(value_of("q"), math.nan, int(value_of("n")), int(value_of("a")))
 
 
 def _read(
@@ -239,9 +267,9 @@ def _read(
         assert isinstance(month, datetime)
         for i, card in enumerate(cards):
 
-            def told(short: str, row: dict[str, object] = row, i: int = i) -> float:
+            def value_of(short: str, row: dict[str, object] = row, i: int = i) -> float:
                 value = row[f"{short}{i}"]
                 return math.nan if value is None else float(str(value))
 
-            found[card.name, month, str(row["grp"])] = reading(card, told)
+            found[card.name, month, str(row["grp"])] = reading(card, value_of)
     return found

@@ -1,1 +1,1 @@
-"""The churn model: hazards by cause, the curves computed from them, and the baselines beside them."""
+"""The churn model: hazards by cause, the curves computed from them, and the baselines."""

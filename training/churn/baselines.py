@@ -1,4 +1,4 @@
-"""What any model must beat, and is always printed beside: three simple ways to the same number."""
+"""Baselines that every result is printed beside: base rate, recency rule and logistic regression."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ BINS = 5
 
 
 class Baseline(Protocol):
-    """Anything that says P(churn within a horizon)."""
+    """A baseline: anything that predicts P(churn within a horizon)."""
 
     @property
     def name(self) -> str:
-        """Return what results call it."""
+        """Return its name in the tables of results."""
         ...
 
     def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
-        """Return shape (n,)."""
+        """Return P(churn within `horizon` days), shape (n,)."""
         ...
 
 
 @dataclass(frozen=True)
 class BaseRate:
-    """Everyone gets the share that churned in training."""
+    """Base rate: every account gets the share that churned in training."""
 
     rates: dict[int, float]
     name: str = "base rate"
@@ -47,11 +47,11 @@ class BaseRate:
 
 @dataclass(frozen=True)
 class RecencyRule:
-    """Everyone gets the rate of those who were last active about as long ago."""
+    """Recency rule: every account gets the churn rate of accounts last active about as long ago."""
 
     column: str
     edges: np.ndarray
-    rates: dict[int, np.ndarray]  # one a bin, the last for "unknown"
+    rates: dict[int, np.ndarray]  # one per bin, the last for "unknown"
     name: str = "recency rule"
 
     def probability(self, rows: pa.Table, horizon: int) -> np.ndarray:
@@ -61,7 +61,7 @@ class RecencyRule:
 
 @dataclass(frozen=True)
 class Logistic:
-    """A regularised logistic regression a horizon, on all columns."""
+    """A regularised logistic regression per horizon, on all columns."""
 
     columns: tuple[ModelColumn, ...]
     fitted: dict[int, Pipeline]
@@ -75,7 +75,7 @@ class Logistic:
 def fit_baselines(
     learn: Examples, columns: tuple[ModelColumn, ...], horizons: tuple[int, ...]
 ) -> dict[int, tuple[Baseline, ...]]:
-    """Return horizon -> baselines, for the horizons that have churned and other rows to learn from."""
+    """Return horizon -> baselines, for the horizons with both labels in training."""
     fitted: dict[int, tuple[Baseline, ...]] = {}
     for horizon in horizons:
         matured = learn.take(learn.outcomes.matured(horizon))

@@ -26,7 +26,7 @@ from undertow.training.examples.split import Examples
 
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
-COLUMNS_A_TREE = 70  # that a tree may choose from, however many there are; many of them are near copies
+COLUMNS_PER_TREE = 70  # that each tree may choose from; many columns are near copies of each other
 TOO_FEW_CHURNERS = 20  # accounts; below it, a constant hazard
 MIN_PERIOD_ROWS = 100  # a period with fewer observed rows is not served
 TWO_YEARS = timedelta(days=730)
@@ -35,7 +35,7 @@ IMPOSSIBLE = -20.0  # log-odds of a cause never seen
 
 @dataclass(frozen=True)
 class PersonPeriods:
-    """The rows a hazard learns from.
+    """The training rows of a hazard model.
 
     `matrix` (m, J), `period` (m,), `account` whole numbers (m,), `events` cause -> bool (m,).
     """
@@ -58,7 +58,7 @@ def served_ends(examples: Examples, horizons: tuple[int, ...]) -> tuple[int, ...
     return horizons[: max(enough, 1)]
 
 
-def knows_seasons(examples: Examples) -> bool:
+def spans_two_years(examples: Examples) -> bool:
     """Return whether the snapshots span two years, so that each month was seen twice."""
     as_of = examples.rows["as_of"].to_pylist()
     return max(as_of) - min(as_of) >= TWO_YEARS
@@ -67,12 +67,12 @@ def knows_seasons(examples: Examples) -> bool:
 def person_periods(
     examples: Examples, columns: tuple[ModelColumn, ...], ends: tuple[int, ...], season: bool
 ) -> PersonPeriods:
-    """Return one row a snapshot and a period whose end was observed."""
+    """Return one row per snapshot and period whose end was observed."""
     outcomes = examples.outcomes
     keep = entered(outcomes.followed_days, outcomes.left_days, ends)
-    came = churned_in(outcomes.churn_days, ends)
+    churned = churned_in(outcomes.churn_days, ends)
     matrix = with_covariates(encode(columns, examples.rows), covariates(known_ahead(examples.rows), ends, season))
-    events = {cause: (came & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}
+    events = {cause: (churned & (outcomes.cause == cause)[:, None])[keep] for cause in CAUSES}
     period = np.broadcast_to(np.arange(len(ends)), keep.shape)[keep]
     account = np.broadcast_to(examples.accounts[:, None], keep.shape)[keep]
     return PersonPeriods(matrix[keep.reshape(-1)], period, account, events)
@@ -86,7 +86,7 @@ def fit_hazards(
     threads: int,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[CauseModel, ...]:
-    """Fit one bag of boosters a cause; a cause with under 20 churners gets a constant hazard.
+    """Fit one bag of boosters per cause; a cause with under 20 churners gets a constant hazard.
 
     `threads` boosters are fitted at once, each on one core: two of them take less than one on two
     cores, and stay quick where other work shares the machine.
@@ -113,7 +113,7 @@ def fit_hazards(
 
 
 def parameters(rows: int, events: int, columns: int, settings: Training, seed: int) -> dict[str, object]:
-    """Return LightGBM's parameters for data of this size; defaults that match a tuned model."""
+    """Return LightGBM's parameters for data of this size: defaults that perform like a tuned model."""
     return {
         "objective": "binary",
         "learning_rate": settings.learning_rate,
@@ -122,7 +122,7 @@ def parameters(rows: int, events: int, columns: int, settings: Training, seed: i
         "min_child_samples": 30 if rows < FEW_ROWS else 100,
         "subsample": 0.8,
         "subsample_freq": 1,
-        "colsample_bytree": min(0.5, COLUMNS_A_TREE / columns),
+        "colsample_bytree": min(0.5, COLUMNS_PER_TREE / columns),
         "reg_lambda": 10.0,
         "max_bin": 127,
         "seed": 1 + seed,
@@ -134,17 +134,17 @@ def parameters(rows: int, events: int, columns: int, settings: Training, seed: i
 
 
 def _binned(rows: PersonPeriods, cause: str, names: list[str], settings: Training) -> lgb.Dataset:
-    """Return the rows as LightGBM reads them, made once for all boosters of a cause."""
+    """Return the binned LightGBM dataset, shared by all boosters of a cause."""
     label = rows.events[cause].astype(np.float64)
-    data = lgb.Dataset(rows.matrix, label=label, feature_name=names, params=_chosen(rows, cause, settings, 0))
+    data = lgb.Dataset(rows.matrix, label=label, feature_name=names, params=_parameters(rows, cause, settings, 0))
     return data.construct()
 
 
 def _fit(data: lgb.Dataset, rows: PersonPeriods, cause: str, settings: Training, seed: int) -> lgb.Booster:
-    return lgb.train(_chosen(rows, cause, settings, seed), data, num_boost_round=settings.trees)
+    return lgb.train(_parameters(rows, cause, settings, seed), data, num_boost_round=settings.trees)
 
 
-def _chosen(rows: PersonPeriods, cause: str, settings: Training, seed: int) -> dict[str, object]:
+def _parameters(rows: PersonPeriods, cause: str, settings: Training, seed: int) -> dict[str, object]:
     events = rows.events[cause]
     return parameters(len(events), int(events.sum()), rows.matrix.shape[1], settings, seed)
 
@@ -156,7 +156,7 @@ def _cause_model(rows: PersonPeriods, cause: str, boosters: list[lgb.Booster], p
 def _baseline(
     rows: PersonPeriods, events: np.ndarray, boosters: list[lgb.Booster], periods: int
 ) -> tuple[float, ...]:
-    """Return the mean log-odds in each period: what the model says of a typical account."""
+    """Return the mean log-odds in each period: the prediction for a typical account."""
     if boosters:
         raw = np.mean([booster.predict(rows.matrix, raw_score=True) for booster in boosters], axis=0)
         return tuple(float(raw[rows.period == k].mean()) for k in range(periods))

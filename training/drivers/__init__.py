@@ -1,1 +1,1 @@
-"""What drives the scores, overall and by segment."""
+"""Drivers of the scores, overall and by segment."""

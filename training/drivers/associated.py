@@ -1,4 +1,4 @@
-"""What drives the scores, over all accounts and by segment. Grade: associated, never causes."""
+"""Drivers of the scores: contributions per feature family, overall and by segment. Grade: associated, not causal."""
 
 from __future__ import annotations
 

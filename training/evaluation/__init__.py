@@ -1,1 +1,1 @@
-"""How good a model is: scores with confidence intervals, plots, the gate and the report."""
+"""Evaluation of models: performance with confidence intervals, plots, the promotion gate and the report."""

@@ -18,7 +18,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class HeldOutLabels:
-    """Held-out labels: `churned` bool, shape (n,); `account` whole numbers from 0, shape (n,), the account of each row."""
+    """Held-out labels: `churned` bool, shape (n,); `account` whole numbers from 0, shape (n,), per row."""
 
     churned: np.ndarray
     account: np.ndarray

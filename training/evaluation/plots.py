@@ -1,4 +1,4 @@
-"""Two pictures a run: are the probabilities true, and does the list find the leavers?"""
+"""Calibration and lift plots of a training run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TENTHS = 10
 
 
 def calibration_plot(path: Path, p: np.ndarray, churned: np.ndarray, title: str) -> None:
-    """Write predicted against observed churn by tenths of the score, with 95 % intervals."""
+    """Write the calibration plot: predicted against observed churn by tenths of the score, with 95 % intervals."""
     predicted, observed, low, high, size = tenths(p, churned)
     figure, axes = _canvas(title)
     top = max(predicted.max(), high.max()) * 1.08 + 1e-9
@@ -34,7 +34,7 @@ def calibration_plot(path: Path, p: np.ndarray, churned: np.ndarray, title: str)
 
 
 def lift_plot(path: Path, scores: dict[str, np.ndarray], churned: np.ndarray, title: str) -> None:
-    """Write the share of leavers found against the share of accounts contacted, a line a model."""
+    """Write the lift plot: share of leavers found against share of accounts contacted, one line per model."""
     figure, axes = _canvas(title)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
     axes.annotate("by chance", (0.6, 0.58), color=QUIET, va="top")
@@ -55,7 +55,7 @@ def lift_plot(path: Path, scores: dict[str, np.ndarray], churned: np.ndarray, ti
 
 
 def tenths(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return mean prediction, observed share, its Wilson low and high (10,), and rows a tenth."""
+    """Return mean prediction, observed share, its Wilson low and high (10,), and rows per tenth."""
     groups = np.array_split(np.argsort(p, kind="stable"), min(TENTHS, len(p)))
     predicted = np.array([p[group].mean() for group in groups])
     observed = np.array([churned[group].mean() for group in groups])
@@ -67,7 +67,7 @@ def tenths(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, ...]:
 def gains(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return shares of accounts and of leavers, from the highest score down, both from 0 to 1.
 
-    A point a different score: inside a tie the line is straight, as a random order would make it.
+    One point per distinct score: inside a tie the line is straight, the expectation over random orders.
     """
     order = np.argsort(-p, kind="stable")
     last_of_tie = np.flatnonzero(np.diff(p[order], append=np.nan) != 0)

@@ -1,4 +1,4 @@
-"""From feature rows to the matrix a model reads: numbers as they are, texts as ranks."""
+"""Encoding of feature rows as the numeric matrix of a model: numbers as they are, texts as ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months")  # periods and
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """One input column of a model, with what its card says.
+    """One input column of a model, with the facts of its feature card.
 
     `categories`: for a text column, its values in training from the commonest to the rarest.
     """
@@ -38,7 +38,7 @@ class ModelColumn:
         return self.categories is not None
 
     def encode(self, values: pa.ChunkedArray) -> np.ndarray:
-        """Return float, shape (n,): the number, or the rank of the text; nan where null or unseen."""
+        """Return the number, or the rank of the text, float, shape (n,); NaN where null or not seen in training."""
         if self.categories is None:
             numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
             return np.asarray(numbers, dtype=np.float64)
@@ -66,7 +66,7 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
 
 
 def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
-    """Return float64, shape (n, len(columns)), in the order of `columns`."""
+    """Return the matrix, float64, shape (n, len(columns)), in the order of `columns`."""
     matrix = np.empty((rows.num_rows, len(columns)))
     for position, column in enumerate(columns):
         matrix[:, position] = column.encode(rows[column.name])
@@ -74,7 +74,7 @@ def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
 
 
 def unseen(columns: tuple[ModelColumn, ...], rows: pa.Table) -> dict[str, int]:
-    """Return column -> number of rows whose text was never seen in training (read as unknown)."""
+    """Return column -> number of rows whose text does not occur in training (read as unknown)."""
     counts = {}
     for column in columns:
         if column.categories is not None:

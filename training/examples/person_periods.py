@@ -1,8 +1,8 @@
-"""Person-period rows: each snapshot once a period of the future, with what is known of it now.
+"""Person-period rows: each snapshot once per future period, with covariates already fixed at as_of.
 
 The grid is coarse on purpose (0-30-60-90-180-360 days): a fine one drowns the short horizons in
-late rows. Covariates of a period are those that as_of already knows: how long the account will
-have been with us, whether a renewal falls inside, the month of the year.
+late rows. Covariates of a period are facts already fixed at as_of: the tenure at its start,
+whether a renewal falls inside, the month of the year.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ COVARIATES: tuple[tuple[str, Family, str], ...] = (
 
 @dataclass(frozen=True)
 class KnownAhead:
-    """What as_of knows of each account's future; float, shape (n,); nan where it is not known.
+    """Facts about the future that are already fixed at as_of; float, shape (n,), NaN where unknown.
 
-    `month`: of as_of, 1 to 12.
+    `tenure_days`, `days_to_renewal`, `term_months`: of the account at as_of. `month`: of as_of, 1 to 12.
     """
 
     tenure_days: np.ndarray
@@ -39,7 +39,7 @@ class KnownAhead:
 
 
 def known_ahead(rows: pa.Table) -> KnownAhead:
-    """Return what the rows know of their accounts' future."""
+    """Return the facts about the future that feature rows hold."""
     as_of = rows["as_of"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[M]")
     return KnownAhead(
         tenure_days=numbers(rows, "tenure_days"),
@@ -60,37 +60,42 @@ def starts(ends: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def covariates(known: KnownAhead, ends: tuple[int, ...], season: bool) -> np.ndarray:
-    """Return float, shape (n, len(ends), len(COVARIATES)).
+    """Return the covariates of each period, float, shape (n, len(ends), len(COVARIATES)).
 
-    `season`: whether the month is told. Under two years of history a month stands for one moment
-    only, and a tree would take that moment for the season.
+    `season`: whether the month of the year is filled in. Under two years of history each month occurs once, and a
+    tree would take that one month for the season.
     """
     n = len(known.month)
-    found = np.empty((n, len(ends), len(COVARIATES)))
+    values = np.empty((n, len(ends), len(COVARIATES)))
     for k, (start, end) in enumerate(zip(starts(ends), ends, strict=True)):
         middle = (start + end) / 2
-        found[:, k, 0] = k
-        found[:, k, 1] = known.tenure_days + start
+        values[:, k, 0] = k
+        values[:, k, 1] = known.tenure_days + start
         month = (known.month - 1 + np.floor(middle / DAYS_A_MONTH)) % 12 + 1
-        found[:, k, 2] = month if season else np.nan
-        found[:, k, 3] = _renewals_before(known, end) - _renewals_before(known, start)
-        found[:, k, 4] = _days_to_next(known, start)
-    return found
+        values[:, k, 2] = month if season else np.nan
+        values[:, k, 3] = _renewals_before(known, end) - _renewals_before(known, start)
+        values[:, k, 4] = _days_to_next(known, start)
+    return values
 
 
 def with_covariates(matrix: np.ndarray, extra: np.ndarray) -> np.ndarray:
-    """Return shape (n * K, J + len(COVARIATES)): snapshot by snapshot, period by period."""
+    """Return features and covariates side by side, shape (n * K, J + len(COVARIATES)), snapshot by snapshot."""
     n, periods, width = extra.shape
     repeated = np.repeat(matrix, periods, axis=0)
     return np.concatenate([repeated, extra.reshape(n * periods, width)], axis=1)
 
 
 def entered(followed_days: np.ndarray, left_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
-    """Return bool, shape (n, K): the periods from which a model may learn.
+    """Return which periods a model may learn from, bool, shape (n, K).
 
     A period enters only if its END was observed, whether the account left in it or not, and if
     the account was still there when it began (`left_days`: of any end, churn or neutral). Dropping
     only the survivors of the last, half-observed period would inflate P(90) by 1.8.
+
+    >>> entered(np.array([100.0]), np.array([np.nan]), (30, 60, 90, 180)).tolist()  # 100 days followed, still there
+    [[True, True, True, False]]
+    >>> entered(np.array([100.0]), np.array([40.0]), (30, 60, 90, 180)).tolist()  # left on day 40
+    [[True, True, False, False]]
     """
     observed = followed_days[:, None] >= np.array(ends)[None, :]
     there = ~(left_days[:, None] < np.array(starts(ends))[None, :])
@@ -98,13 +103,13 @@ def entered(followed_days: np.ndarray, left_days: np.ndarray, ends: tuple[int, .
 
 
 def churned_in(churn_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
-    """Return bool, shape (n, K): churn came in `[start, end)` of the period."""
+    """Return whether churn fell in `[start, end)` of each period, bool, shape (n, K)."""
     days = churn_days[:, None]
     return (days >= np.array(starts(ends))[None, :]) & (days < np.array(ends)[None, :])
 
 
 def _renewals_before(known: KnownAhead, day: int) -> np.ndarray:
-    """Renewals in `[as_of, as_of + day)`; nan where no renewal date is known."""
+    """Renewals in `[as_of, as_of + day)`; NaN where no renewal date is known."""
     first = known.days_to_renewal
     term = known.term_months * DAYS_A_MONTH
     more = np.where(term > 0, np.ceil((day - first) / np.where(term > 0, term, 1.0)), 1.0)

@@ -1,1 +1,1 @@
-"""The leakage audit: replay, source record and statistics."""
+"""The leakage audit: replay of the past, older exports, recorded_at, and statistics of columns and model."""

@@ -1,6 +1,6 @@
-"""Columns of accounts that only say how an account ended.
+"""Finds columns of `accounts` that were filled in when a customer left (a closing reason, say).
 
-They are read as they stand today for the whole past, so no replay of our own record can tell.
+These columns are read as they stand today for the whole past, so replaying our own record cannot reveal them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import pyarrow as pa
 from undertow.features.catalogue.cards import Column
 from undertow.features.replay.replay import Finding
 from undertow.training.examples.split import Examples
-from undertow.training.leakage.auroc import Auroc, auroc, halves, as_of_numbers, numbers_of, rates_elsewhere, views
+from undertow.training.leakage.auroc import Auroc, as_of_numbers, auroc, halves, numbers_of, rates_elsewhere, views
 
 CHECK = "end state"
-TELLING = 0.80  # lower bound of AUROC for ever leaving
+STRONG = 0.80  # lower bound of AUROC for ever leaving
 PURE = 0.9  # share of leavers among the accounts with one value
 BY_CHANCE = 1e-6  # how unlikely that would be
 FEW_VALUES = 12  # up to so many, a number is also read as a code
@@ -24,10 +24,10 @@ STANDING = ("segment", "country", "acquisition")  # contract columns that are re
 
 
 def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
-    """Return a failure for each column of accounts that only says how an account ended.
+    """Return a failure for each column of accounts that was filled in when a customer left.
 
-    These columns are read as they stand today for the whole past. Judged by account, one row each:
-    did it ever leave, among those first seen at the same moment (and so followed for as long)?
+    These columns are read as they stand today for the whole past. The check has one row per account:
+    whether it ever left, among accounts first seen at the same as_of (and so followed for as long).
     """
     ever, first = _by_account(examples)
     group = as_of_numbers(first)
@@ -38,11 +38,11 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
             values, groups = score[keep], group[keep]
             if view == "category":
                 values, groups = rates_elsewhere(values, ever[keep], half[keep]), 2 * groups + half[keep]
-            told = auroc(values, ever[keep], account[keep], groups)
+            ever_left = auroc(values, ever[keep], account[keep], groups)
             pure = _purest(first.rows[column.name], view, score, keep, ever, group)
-            said = _end_state(told, pure, view)
-            if said:
-                found.append(Finding("failure", CHECK, source_of(column.name), said))
+            text = _end_state(ever_left, pure, view)
+            if text:
+                found.append(Finding("failure", CHECK, source_of(column.name), text))
                 break
     return found
 
@@ -50,7 +50,7 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
 def _by_account(examples: Examples) -> tuple[np.ndarray, Examples]:
     """Return whether each account ever left, bool, and its first snapshot.
 
-    Left: seen to churn, or no longer at risk at the newest moment (too lately to tell from a pause),
+    Left: seen to churn, or no longer at risk at the newest as_of (too recently to be told from a pause),
     unless its end was a neutral one.
     """
     moment, account = as_of_numbers(examples), examples.accounts
@@ -103,10 +103,10 @@ def _chance(share: float, rate: float, count: int) -> float:
     return float(np.exp(-count * apart))
 
 
-def _end_state(told: Auroc | None, pure: tuple[str, int] | None, view: str) -> str | None:
-    if told and told.strength > TELLING:
+def _end_state(ever_left: Auroc | None, pure: tuple[str, int] | None, view: str) -> str | None:
+    if ever_left and ever_left.strength > STRONG:
         what = "whether it is filled" if view == "filled" else "its value today"
-        return f"an end state: {what} tells which accounts ever left with AUROC {told.text}."
+        return f"an end state: {what} predicts which accounts ever left with AUROC {ever_left.text}."
     if pure:
         return f"an end state: of the {pure[1]} accounts where it is {pure[0]}, practically all have left."
     return None
@@ -122,8 +122,8 @@ def standing_findings(columns: Sequence[Column]) -> list[Finding]:
     if not columns:
         return []
     names = ", ".join(source_of(column.name) for column in columns)
-    said = "read as they stand today for the whole past: leave out what changes, and what says how an account ended."
-    return [Finding("warning", "profile", names, said)]
+    text = "read as they stand today for the whole past: leave out what changes, and what says how an account ended."
+    return [Finding("warning", "profile", names, text)]
 
 
 def source_of(name: str) -> str:

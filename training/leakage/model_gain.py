@@ -24,7 +24,7 @@ from undertow.training.leakage.auroc import (
     how_many,
     micros,
 )
-from undertow.training.leakage.columns import CHECK, FEW_COLUMNS, GAIN, PERFECT, Sides, thinned
+from undertow.training.leakage.columns import CHECK, FEW_COLUMNS, GAIN, PERFECT, ComparisonGroups, thinned
 from undertow.training.leakage.end_states import source_of
 
 TREES = 50  # of the small model that is fitted where there is no champion
@@ -32,7 +32,7 @@ TREES = 50  # of the small model that is fitted where there is no champion
 
 @dataclass(frozen=True)
 class ModelAlarm:
-    """What a trained model leans on and how early it tells: gain shares, the largest first, and bands."""
+    """The split gain shares of a trained model, the largest first, and its AUROC per band of days to churn."""
 
     model: str
     columns: int
@@ -46,14 +46,14 @@ class ModelAlarm:
 
 
 def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAlarm:
-    """Return a champion's gain shares, and its AUROC by band on snapshots that it did not learn from."""
+    """Return a champion's gain shares, and its AUROC per band on snapshots outside its training data."""
     boosters = [booster for model in bundle.causes for booster in model.boosters]
     later = micros(examples) >= np.datetime64(bundle.trained_until, "us")
     unseen = examples.take(later & examples.outcomes.matured(headline))
     aurocs: list[Auroc | None] = []
     if len(unseen) and headline in bundle.ends:
         p = bundle.probability(unseen.rows)[:, bundle.ends.index(headline)]
-        sides = Sides.of(unseen, headline)
+        sides = ComparisonGroups.of(unseen, headline)
         aurocs = [sides.auroc("value", p, band | ~sides.left, band) for band in sides.bands]
     gains = _gain_shares(boosters)
     return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, aurocs[0] if aurocs else None,
@@ -61,7 +61,7 @@ def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAl
 
 
 def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, settings: Training) -> ModelAlarm | None:
-    """Fit a small model to leaving within the horizon, for its gain shares; None where too few left."""
+    """Fit a small model of churn within the horizon, for its gain shares; None where too few left."""
     matured = thinned(examples.take(examples.outcomes.matured(headline)))
     left = matured.outcomes.churned(headline)
     if how_many(matured.accounts[left]) < FEW_CHURNERS:
@@ -75,22 +75,22 @@ def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, se
 
 
 def model_findings(found: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
-    """Return what the gain shares and the bands of a model say."""
+    """Return the findings on the gain shares and the AUROC bands of a model."""
     if found is None or not found.gains:
-        return [Finding("note", "gain", "no model", "not enough data to see what a model would lean on.")]
+        return [Finding("note", "gain", "no model", "not enough data to fit a model and read its split gain.")]
     clocks = {c.name for c in columns if any(m.statistic == "days until" for m in measures(c.feature.measure))}
     clocks |= {name for name, _, _ in COVARIATES}
     name, share = found.gains[0]
-    said = []
+    findings = []
     if share > GAIN:
         honest = name in clocks or found.columns < FEW_COLUMNS
-        told = f"{share:.0%} of the split gain of {found.model}: one column decides nearly alone."
-        said.append(Finding("warning" if honest else "failure", "gain", source_of(name), told))
+        text = f"{share:.0%} of the split gain of {found.model}: one column decides nearly alone."
+        findings.append(Finding("warning" if honest else "failure", "gain", source_of(name), text))
     for (start, end), one in zip(bands_of(headline), found.bands, strict=False):
         if one and one.strength > PERFECT:
-            told = f"it tells who leaves in {start} to {end} days nearly perfectly: AUROC {one.text}."
-            said.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, told))
-    return said
+            text = f"it predicts who leaves in {start} to {end} days almost perfectly: AUROC {one.text}."
+            findings.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, text))
+    return findings
 
 
 def _gain_shares(boosters: Sequence[lgb.Booster]) -> tuple[tuple[str, float], ...]:

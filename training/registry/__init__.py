@@ -1,1 +1,1 @@
-"""MLflow: runs, the registered model and its champion."""
+"""The model registry: MLflow runs, the registered model and its champion."""

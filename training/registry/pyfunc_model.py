@@ -1,7 +1,6 @@
-"""The model as MLflow loads it: `mlflow.pyfunc.load_model`, `mlflow models serve`, `spark_udf`.
+"""The model as an MLflow pyfunc, for `mlflow.pyfunc.load_model`, `mlflow models serve`, `spark_udf`.
 
-MLflow runs this file when it loads the model (models from code, so nothing is pickled). It is
-the one file besides `training/tracking.py` that names MLflow.
+MLflow runs this file when it loads the model (models from code, so nothing is pickled).
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return a frame with one column p_<horizon> a horizon, row by row with the input."""
+        """Return a frame with one column p_<horizon> per horizon, row by row with the input."""
         rows = pa.Table.from_pandas(_typed(model_input, self.bundle), preserve_index=False)
         found = self.bundle.probability(rows)
         return pd.DataFrame(found, columns=[f"p_{horizon}" for horizon in self.bundle.horizons])
 
 
 def _typed(rows: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Give every column its type; a column that is absent is unknown throughout."""
+    """Return the rows with every column in its type; an absent column is unknown in every row."""
     frame = {"as_of": pd.to_datetime(rows["as_of"]).astype("datetime64[us]")}
     for column in bundle.columns:
         name = column.name

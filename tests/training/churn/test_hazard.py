@@ -15,10 +15,10 @@ from undertow.training.churn.hazard import (
     PersonPeriods,
     column_names,
     fit_hazards,
-    knows_seasons,
     parameters,
     person_periods,
     served_ends,
+    spans_two_years,
 )
 from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.examples.split import Examples
@@ -117,8 +117,8 @@ def test_only_periods_with_enough_followed_rows_are_served(examples: Make) -> No
 
 def test_seasons_are_known_after_two_years(examples: Make) -> None:
     short = [datetime(2022, 1, 1), datetime(2023, 12, 31)]
-    assert not knows_seasons(examples([np.nan] * 2, as_of=short))
-    assert knows_seasons(examples([np.nan] * 2, as_of=[short[0], datetime(2024, 1, 1)]))
+    assert not spans_two_years(examples([np.nan] * 2, as_of=short))
+    assert spans_two_years(examples([np.nan] * 2, as_of=[short[0], datetime(2024, 1, 1)]))
 
 
 def test_a_snapshot_gives_a_row_for_each_period_it_lived_to_see(examples: Make) -> None:
