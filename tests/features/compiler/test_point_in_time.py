@@ -6,8 +6,9 @@ whose past is the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -25,10 +26,12 @@ COLUMNS: tuple[Column, ...] = make_catalogue(TABLES).columns
 READ = [TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
 Row = dict[str, object]
 World = dict[str, list[Row]]
+T = TypeVar("T")
 Features = Callable[..., dict[str, dict[str, object]]]
 
-quick = settings(  # a query over all columns takes half a second: few examples, none made smaller
-    max_examples=8,
+AT_ONCE = 4
+quick = settings(  # a query over all columns takes half a second: few examples of AT_ONCE worlds, none made smaller
+    max_examples=3,  # the first is the simplest
     deadline=None,
     derandomize=True,
     database=None,
@@ -64,6 +67,11 @@ def _rows(table: Table) -> st.SearchStrategy[list[Row]]:
 
 
 worlds: st.SearchStrategy[World] = st.fixed_dictionaries({table.name: _rows(table) for table in READ})
+
+
+def some(each: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+    """Several examples, to be computed in one query."""
+    return st.lists(each, min_size=AT_ONCE, max_size=AT_ONCE)
 
 
 def _is_known(table: Table, row: Row) -> bool:
@@ -108,49 +116,52 @@ def _late_value(column: TableColumn) -> object:
     return {"time": AS_OF, "number": 1.0, "text": "p"}[column.type]
 
 
-def _assert_same_features(features_of: Features, one: World, other: World) -> None:
-    """Compute both worlds in one query, as the accounts a, b, c and a', b', c'."""
-    assert one != other
-    marked = {
-        name: [*rows, *({**row, "account_id": f"{row['account_id']}'"} for row in other[name])]
-        for name, rows in one.items()
-    }
-    twins = [f"{account}'" for account in ACCOUNTS]
-    found = features_of(COLUMNS, marked, AS_OF, [*ACCOUNTS, *twins])
-    for account, twin in zip(ACCOUNTS, twins, strict=True):
+def _assert_same_features(features_of: Features, pairs: Sequence[tuple[World, World]]) -> None:
+    """Compute both worlds of all pairs in one query, as the accounts a0, b0, c0 and a0', b0', c0', a1, ..."""
+    tables: World = {table.name: [] for table in READ}
+    twins = {}
+    for number, pair in enumerate(pairs):
+        assert pair[0] != pair[1]
+        for world, mark in zip(pair, (f"{number}", f"{number}'"), strict=True):
+            for name, rows in world.items():
+                tables[name] += [{**row, "account_id": f"{row['account_id']}{mark}"} for row in rows]
+        twins |= {f"{account}{number}": f"{account}{number}'" for account in ACCOUNTS}
+    found = features_of(COLUMNS, tables, AS_OF, [*twins, *twins.values()])
+    for account, twin in twins.items():
         assert found[account] == found[twin]
 
 
 @quick
-@given(world=worlds.filter(lambda world: _forgotten(world) != world))
-def test_features_need_nothing_but_what_was_known_at_as_of(features_of: Features, world: World) -> None:
-    _assert_same_features(features_of, world, _forgotten(world))
+@given(several=some(worlds.filter(lambda world: _forgotten(world) != world)))
+def test_features_need_nothing_but_what_was_known_at_as_of(features_of: Features, several: list[World]) -> None:
+    _assert_same_features(features_of, [(world, _forgotten(world)) for world in several])
 
 
 @quick
-@given(world=worlds.filter(lambda world: _another_future(world) != world))
-def test_another_future_moves_no_feature(features_of: Features, world: World) -> None:
-    _assert_same_features(features_of, world, _another_future(world))
+@given(several=some(worlds.filter(lambda world: _another_future(world) != world)))
+def test_another_future_moves_no_feature(features_of: Features, several: list[World]) -> None:
+    _assert_same_features(features_of, [(world, _another_future(world)) for world in several])
 
 
 @quick
-@given(world=worlds, data=st.data())
+@given(several=some(st.tuples(worlds, st.integers(0, 1), st.sampled_from([timedelta(0), MOMENT, timedelta(days=3)]))))
 def test_a_row_recorded_too_late_might_as_well_not_exist(
-    features_of: Features, world: World, data: st.DataObject
+    features_of: Features, several: list[tuple[World, int, timedelta]]
 ) -> None:
-    late = data.draw(st.integers(0, 1), label="every second row, from")
-    delays = st.sampled_from([timedelta(0), MOMENT, timedelta(days=3)])
-    delay = data.draw(delays, label="recorded after as_of by")
-    delayed, deleted = dict(world), dict(world)
-    for table in READ:
-        if table.column("recorded_at"):
-            rows = world[table.name]
-            delayed[table.name] = [
-                {**row, "recorded_at": AS_OF + delay} if number % 2 == late else row
-                for number, row in enumerate(rows)
-            ]
-            deleted[table.name] = [row for number, row in enumerate(rows) if number % 2 != late]
-    _assert_same_features(features_of, delayed, deleted)
+    """Every second row, from the first or the second, is recorded at as_of or after it; or it does not exist."""
+    pairs = []
+    for world, late, delay in several:
+        delayed, deleted = dict(world), dict(world)
+        for table in READ:
+            if table.column("recorded_at"):
+                rows = world[table.name]
+                delayed[table.name] = [
+                    {**row, "recorded_at": AS_OF + delay} if number % 2 == late else row
+                    for number, row in enumerate(rows)
+                ]
+                deleted[table.name] = [row for number, row in enumerate(rows) if number % 2 != late]
+        pairs.append((delayed, deleted))
+    _assert_same_features(features_of, pairs)
 
 
 IN_TIME: Mapping[str, Row] = {

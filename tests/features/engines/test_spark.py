@@ -141,7 +141,8 @@ def test_tables_of_the_lake_are_read_from_a_path_or_by_name(
 
 
 def test_what_spark_refuses_is_said_in_our_words(project: Project) -> None:
-    with open_database(project[1]) as database, pytest.raises(DataError, match=r"who asked: Spark could not run .*nowhere"):
+    expected = r"who asked: Spark could not run .*nowhere"
+    with open_database(project[1]) as database, pytest.raises(DataError, match=expected):
         database.arrow("SELECT * FROM nowhere", "who asked")
 
 
@@ -168,9 +169,11 @@ def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     assert "Spark cannot be reached at sc://127.0.0.1:1" in said.stdout
 
 
-def test_spark_lost_in_the_middle_leaves_nothing_half_written(project: Project, tmp_path: Path, world: Path) -> None:
-    """A run of its own, whose Java process is killed as soon as it writes."""
-    spark = _project(tmp_path / "lost", world, ON_SPARK)
+def test_spark_lost_in_the_middle_leaves_nothing_half_written(tmp_path: Path, world: Path) -> None:
+    """A run of its own, whose Java process is killed as soon as it writes; two tables, so that this is soon."""
+    files = "".join(f'{name} = "{world / name}.parquet"\n' for name in ("accounts", "subscriptions"))
+    (tmp_path / "undertow.toml").write_text(f"{ON_SPARK}[files]\n{files}", encoding="utf-8")
+    spark = load_settings(tmp_path)
     module = "undertow.serving.cli.commands"
     command = [sys.executable, "-W", "ignore", "-m", module, "features", "--project", str(spark.folder)]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

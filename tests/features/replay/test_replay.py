@@ -18,9 +18,9 @@ from undertow.features.replay.replay import (
     LATE_VALUES,
     SET_AHEAD,
     compare,
-    rows_recorded_by,
     replay,
     replay_findings,
+    rows_recorded_by,
     sample_as_ofs,
 )
 from undertow.features.settings import Settings

@@ -8,15 +8,9 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from undertow.features.simulator import Parameters, World, event_months, observe, run
+from undertow.features.simulator import World, event_months, observe
 from undertow.features.simulator.state import ACCEPTED, INVOLUNTARY, STAYED, VOLUNTARY
 from undertow.features.tables import EVENT_KINDS, TABLES
-
-
-@pytest.fixture(scope="module")
-def town() -> World:
-    """1,000 accounts x 24 months: large enough for rates."""
-    return run(Parameters(accounts=1000, months=24), seed=3)
 
 
 @pytest.fixture(scope="module")

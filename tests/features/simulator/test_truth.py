@@ -31,13 +31,7 @@ from undertow.features.simulator import (
 from undertow.features.simulator.branches import MONTH_DAYS, look_ahead
 from undertow.features.simulator.history import stream
 from undertow.features.simulator.releases import joined, paint, planted_releases
-from undertow.features.simulator.state import (
-    INVOLUNTARY,
-    MERGED,
-    STAYED,
-    VOLUNTARY,
-    Floats,
-)
+from undertow.features.simulator.state import INVOLUNTARY, MERGED, STAYED, VOLUNTARY, Floats
 from undertow.features.simulator.world import step
 
 QUARTERS = (3, 6, 9, 12, 15, 18, 21)  # months whose 90 days ahead do not overlap
@@ -45,12 +39,6 @@ SETTLED = Parameters(  # nobody can leave and no price changes
     accounts=80, months=3, lottery=True, lottery_voluntary=0.0, lottery_involuntary=0.0,
     price_rise=0.0, seat_change=0.0, merge_rate=0.0,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def town() -> World:
-    """1,000 accounts x 24 months: large enough for rates."""
-    return run(Parameters(accounts=1000, months=24), seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,8 @@ from undertow.serving.published.requests import AtRiskQuery
 from undertow.serving.published.scores import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
 pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
-print([name for name in ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "undertow.training") if name in sys.modules])
+heavy = ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "undertow.training")
+print([name for name in heavy if name in sys.modules])
 """)
     assert said.strip() == "[]"
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from typer.testing import CliRunner
-
+from tests.serving.cli.typed import json_of
 from undertow.features.settings import Settings
-from undertow.serving.cli.commands import app
 
 WORLD: dict[str, list[Mapping[str, object]]] = {
     "accounts.csv": [{"account_id": "ada", "created_at": "2024-01-01"}],
@@ -24,12 +21,9 @@ def _written(folder: Path) -> dict[Path, int]:
 
 def test_features_as_of_typed_twice_changes_nothing(project: Callable[..., Settings]) -> None:
     settings = project(WORLD, "[data]\nuntil = 2024-06-15")
-    words = ["features", "--project", str(settings.folder), "--as-of", "2024-04-01", "--json"]
     told, written = [], []
     for _ in range(2):
-        result = CliRunner().invoke(app, words)
-        assert result.exit_code == 0, result.stderr
-        told.append(json.loads(result.stdout))
+        told.append(json_of("features", "--project", str(settings.folder), "--as-of", "2024-04-01", "--json"))
         written.append(_written(settings.store_path("features")) | _written(settings.store_path("tables")))
     assert told[0] == told[1]
     assert written[0] == written[1]

@@ -11,9 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.serving.published_by_hand import AS_OF, PEOPLE, feature_rows
+from tests.tables_by_hand import write_tables
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.settings import Settings
 from undertow.serving.jobs.score import ScoreReport
+from undertow.serving.jobs.scores_table import scores_table
+from undertow.training.bundle.bundle import Bundle
 
 
 def column(table: pa.Table, name: str) -> np.ndarray:
@@ -27,9 +31,24 @@ def test_every_account_at_risk_is_listed_once(scored: Settings, report: ScoreRep
     assert len(at_risk) == report.accounts > 50
 
 
-def test_the_list_goes_by_value_at_risk_and_ids_break_ties(table: pa.Table) -> None:
-    pairs = list(zip((-column(table, "value_at_risk")).tolist(), table["account_id"].to_pylist(), strict=True))
-    assert pairs == sorted(pairs)
+def test_the_list_goes_by_value_at_risk(table: pa.Table) -> None:
+    values = column(table, "value_at_risk").tolist()
+    assert values == sorted(values, reverse=True) and len(set(values)) > 50
+
+
+def test_accounts_of_equal_value_at_risk_are_listed_by_id(bundle: Bundle, tmp_path: Path) -> None:
+    alike = [(account_id, *PEOPLE[0][1:]) for account_id in ("b", "c", "a")]
+    rows = feature_rows((*alike, PEOPLE[1]))
+    rows = rows.set_column(*_filled(rows, "tenure_days")).set_column(*_filled(rows, "days_to_renewal"))
+    tables = write_tables(tmp_path, {"accounts": [{"account_id": "a", "created_at": AS_OF}]}, AS_OF, AS_OF)
+    found = scores_table("EUR", tables, bundle, rows, bundle.score(rows), "1")
+    assert found["account_id"].to_pylist() == ["a", "b", "c", PEOPLE[1][0]]
+    assert len(set(found["value_at_risk"].to_pylist())) == 2
+
+
+def _filled(rows: pa.Table, name: str) -> tuple[int, str, pa.Array]:
+    """The arguments of `set_column` that give every row the same value."""
+    return rows.column_names.index(name), name, pa.array([100.0] * rows.num_rows)
 
 
 def test_families_and_the_baseline_make_the_headline_probability(table: pa.Table) -> None:

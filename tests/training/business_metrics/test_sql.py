@@ -171,7 +171,10 @@ def test_a_visit_has_the_platform_it_began_on(metrics_of: MetricsOf) -> None:
     assert found.groups == ("ios",)
 
 
-def test_an_account_that_was_merged_counts_as_the_one_it_went_into(project: Callable[..., Settings]) -> None:
+@pytest.mark.parametrize("merged_at", ["2024-04-10", "2024-06-10"])  # the second lies after the last whole month
+def test_an_account_that_was_merged_counts_as_the_one_it_went_into(
+    project: Callable[..., Settings], merged_at: str
+) -> None:
     accounts = [{"account_id": name, "created_at": "2023-12-01"} for name in ("kept", "gone", *map(str, range(40)))]
     paying = [
         {"account_id": row["account_id"], "subscription_id": f"s-{row['account_id']}", "started_at": "2023-12-01",
@@ -186,7 +189,7 @@ def test_an_account_that_was_merged_counts_as_the_one_it_went_into(project: Call
         "accounts.csv": accounts,
         "subscriptions.csv": paying,
         "events.csv": views,
-        "merges.csv": [{"account_id": "gone", "merged_into": "kept", "merged_at": "2024-04-10"}],
+        "merges.csv": [{"account_id": "gone", "merged_into": "kept", "merged_at": merged_at}],
     }
     made = project(files, "[data]\nsince = 2024-01-01\nuntil = 2024-06-15\n")
     found = business_numbers(made, load_tables(made, datetime(2024, 7, 1)))
