@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from undertow.features.errors import SettingsError
 from undertow.features.simulator import Parameters, PlantedCause, Shock, World, event_months, run
 from undertow.features.simulator.history import Day, struck_by
 
@@ -105,16 +104,3 @@ def test_a_broken_release_breaks_one_page_on_one_platform_for_a_month(quiet: Wor
     assert len(rises) == 17 and abs(np.mean(list(rises.values()))) < 0.02 and max(rises.values()) < 0.1
     healed = errors(struck, slice(5, 6))
     assert healed["web", "reports"] < usual["web", "reports"] + 0.1
-
-
-@pytest.mark.parametrize(
-    "shocks",
-    [
-        (Shock(PlantedCause.card, 900),),
-        (Shock(PlantedCause.card, -1),),
-        (Shock(PlantedCause.card, 5, 0.6), Shock(PlantedCause.habit, 5, 0.6)),
-    ],
-)
-def test_a_shock_outside_the_history_or_for_more_than_all_is_refused(shocks: tuple[Shock, ...]) -> None:
-    with pytest.raises(SettingsError, match=r"Shocks fall on days 0 to 58 .* card on day"):
-        Parameters(accounts=10, months=2, shocks=shocks)

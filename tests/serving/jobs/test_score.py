@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from undertow.features.versions import WRITING
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.registry.tracking import open_registry
 
 ROOT = Path(__file__).parents[3]
 ONE_SCORE = "from undertow.serving.cli.commands import app; app()"
@@ -87,11 +85,6 @@ def test_a_day_after_the_rows_end_is_refused(copied: Settings) -> None:
         score(copied, NOW, datetime(2025, 1, 1))
 
 
-def test_before_the_first_training_there_is_nothing_to_score_with(world: Settings, tmp_path: Path) -> None:
-    with pytest.raises(ModelRefusal, match=r"no model to score with yet\. Run `undertow train` first"):
-        score(world.model_copy(update={"store": tmp_path / "store"}), NOW)
-
-
 def test_where_nobody_is_at_risk_nothing_is_published(copied: Settings, report: ScoreReport) -> None:
     free = change(copied, "subscriptions", "SELECT * REPLACE (0.0 AS mrr) FROM subscriptions")
     with pytest.raises(ModelRefusal, match="Nobody is at risk at 2024-07-01: no account has MRR above 0 then"):
@@ -106,25 +99,6 @@ def test_a_segment_never_seen_in_training_is_scored_and_noted(copied: Settings, 
     published = ScoresReader(copied.store_path()).latest().table
     assert set(published["segment"].to_pylist()) == {"martian"}
     assert (found.accounts, published["p_90"].null_count) == (report.accounts, 0)
-
-
-def test_a_source_that_is_gone_since_training_is_refused_with_what_to_do(copied: Settings) -> None:
-    path = copied.folder / FILE_NAME
-    lines = path.read_text(encoding="utf-8").splitlines()
-    path.write_text("\n".join(line for line in lines if not line.startswith("tickets")), encoding="utf-8")
-    with pytest.raises(ModelRefusal, match=r"tickets.* `undertow train`"):
-        score(load_settings(copied.folder), NOW)
-
-
-def test_a_feature_defined_otherwise_since_training_is_refused(copied: Settings) -> None:
-    champion = open_registry(copied).champion()
-    assert champion is not None
-    first, *others = champion.bundle.columns
-    older = replace(champion.bundle, columns=(replace(first, definition_id="older"), *others))
-    with open_registry(copied).start_run():
-        open_registry(copied).set_champion(open_registry(copied).register(older))
-    with pytest.raises(ModelRefusal, match=f"{first.card}.* `undertow train`"):
-        score(copied, NOW)
 
 
 def change(settings: Settings, table: str, select: str) -> Settings:
