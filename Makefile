@@ -49,10 +49,20 @@ check: $(VENV)/spark ## lint, types, tests
 	$(BIN)/mypy
 	$(PYTEST)
 
-yardsticks: setup ## the model against worlds whose truth is known; half an hour, most of it for the ceiling
+wheel: setup ## build the wheel, install it into a fresh environment and run a small demo from it
+	rm -rf build/wheel build/fresh build/lib
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/fresh
+	build/fresh/bin/python -m pip install --quiet --constraint requirements.lock build/wheel/*.whl
+	cd build/fresh && bin/undertow demo --project demo --accounts 400 --months 18
+
+readme: setup ## write the terminal output in README.md anew, from the demo
+	$(BIN)/python -m tests.docs.outputs $(DEMO)
+
+yardsticks: setup ## the model against worlds with known ground truth; half an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
-bench: $(VENV)/spark ## features beside other ways to compute them; then how long an answer takes, on what make demo published
+bench: $(VENV)/spark ## features against other ways to compute them; then how long an answer takes, on what make demo published
 	$(BIN)/python -m tests.benchmarks.features --events 1e6 1e7
 	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
 
@@ -62,5 +72,5 @@ docs: setup ## one page of all features, build/features.html
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check yardsticks bench docs lock
+.PHONY: help setup demo serve ui test check wheel readme yardsticks bench docs lock
 .DEFAULT_GOAL := help
