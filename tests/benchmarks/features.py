@@ -1,11 +1,14 @@
-"""What features cost: our slot plan beside the range join, Polars, pandas, Featuretools and Spark.
+"""CPU seconds and peak memory of feature computation: our slot plan beside the range join and four other tools.
 
     python -m tests.benchmarks.features --events 1e6 1e7 [1e8] --rounds 3 [--only NAME ...] [--keep DIR]
 
 60 columns, 20 measures over 7, 30 and 90 days, at 12 month starts, Parquet in to Parquet out. Each contender
-runs in a process of its own and is asked in turn; the numbers are CPU seconds, user and system, children
-included, median of the rounds. "Work" leaves out what a process needs to import. Compare within one run
-only: machines differ, and others may be working on this one.
+runs in a process of its own, one after the other; the numbers are CPU seconds, user and system, children
+included, median of the rounds. "Work" leaves out the imports of the process. Compare numbers of one run
+only: machines differ, and other processes may be running.
+
+A full run (1e6 and 1e7 events, 3 rounds or more, every contender) also rewrites the section `features` of
+tests/benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.report import finish
+
 PEERS = Path(__file__).parent / "peers"
 MODULE = "tests.benchmarks.peers"
 AS_OFS = [f"2025-{month:02}-01" for month in range(2, 13)] + ["2026-01-01"]
@@ -34,13 +39,16 @@ NEEDS = {
 THREADS = {"POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "2", "TQDM_DISABLE": "1"}
 MILLION, TEN, HUNDRED = 1_000_000, 10_000_000, 100_000_000
 SPARK_EVENTS = 100_000
+FULL_ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Who computes, from which code, in which environment; `job`: what its job says beside the usual.
+    """One way to compute the features: a module of tests/benchmarks/peers, and the environment that it runs in.
 
-    `events`: the fewest and most it is asked for; `is_slow`: once is enough.
+    `what`: the second argument of the module. `env`: "" for our own environment. `job`: entries of the job file
+    that differ from the usual ones. `events`: (fewest, most) events in the log that it is run on. `is_slow`: run
+    in the first round only. `is_compared`: its values are compared with those of the slot plan.
     """
 
     name: str
@@ -53,7 +61,7 @@ class Contender:
     is_compared: bool = False
 
     def command(self, job: Path, envs: Path) -> list[str]:
-        """Return what to run."""
+        """Return the command line of one run."""
         if self.env:
             return [str(envs / self.env / "bin" / "python"), str(PEERS / f"{self.code}.py"), str(job)]
         return [sys.executable, "-m", f"{MODULE}.{self.code}", str(job), self.what]
@@ -61,9 +69,10 @@ class Contender:
 
 @dataclass
 class Cost:
-    """CPU seconds of a whole process and of its work alone, one a round; peak memory in GB.
+    """CPU seconds of a whole process and of its work without imports, one per round; peak memory in GB.
 
-    `differing`: how many values are not those of the slot plan; `failed`: the last words of who did not finish.
+    `differing`: number of values that differ from the slot plan's, as text. `failed`: last line of output of a
+    run that did not finish.
     """
 
     whole: list[float] = field(default_factory=list)
@@ -97,37 +106,51 @@ Costs = dict[tuple[str, int], Cost]
 
 
 def main() -> None:
-    """Make the data and the environments, let everybody run, print what it cost."""
-    asked = _arguments()
-    asked.keep.mkdir(parents=True, exist_ok=True)
-    costs: Costs = {}
-    chosen = [each for each in CONTENDERS if not asked.only or each.name in asked.only]
-    ready = [each for each in chosen if _is_ready(each, asked.keep / "envs")]
+    """Run every contender, print what each cost, and write the results of a full run to the results file."""
+    arguments = _arguments()
+    arguments.keep.mkdir(parents=True, exist_ok=True)
+    chosen = [each for each in CONTENDERS if not arguments.only or each.name in arguments.only]
+    ready = [each for each in chosen if _is_ready(each, arguments.keep / "envs")]
     if any(each.code == "to_lightgbm" for each in ready):
-        _make(asked.keep / "numbers.parquet", "to_lightgbm", "make")
-    sizes = sorted({*(int(float(events)) for events in asked.events), *_for_spark(ready)})
-    for events in sizes:
-        _make(_data(asked.keep, events), "event_log", str(events))
-        taking_part = [each for each in ready if each.events[0] <= events <= each.events[1]]
-        for number in range(1 if events > TEN else asked.rounds):
-            for contender in taking_part:
-                if number == 0 or not contender.is_slow:
-                    _run(contender, events, asked.keep, costs.setdefault((contender.name, events), Cost()))
-        for contender in taking_part:
-            if contender.is_compared and not costs[contender.name, events].failed:
-                _compare(contender, events, asked.keep, costs)
-    _print({asked_of: cost for asked_of, cost in costs.items() if not cost.failed})
+        _make(arguments.keep / "numbers.parquet", "to_lightgbm", "make")
+    sizes = {int(float(events)) for events in arguments.events}
+    costs: Costs = {}
+    for events in sorted({*sizes, *_for_spark(ready)}):
+        _run_all(ready, events, arguments.rounds, arguments.keep, costs)
+    results = results_text(costs)
+    print(f"\n{results}")
+    print(finish("features", results, _partial(arguments, sizes, [each.name for each in chosen if each not in ready])))
     if any(cost.failed for cost in costs.values()):
         raise SystemExit(1)
 
 
+def _run_all(ready: list[Contender], events: int, rounds: int, keep: Path, costs: Costs) -> None:
+    """Run the contenders on a log of this many events, round by round, and compare their values."""
+    _make(_data(keep, events), "event_log", str(events))
+    contenders = [each for each in ready if each.events[0] <= events <= each.events[1]]
+    for number in range(1 if events > TEN else rounds):
+        for contender in contenders:
+            if number == 0 or not contender.is_slow:
+                _run(contender, events, keep, costs.setdefault((contender.name, events), Cost()))
+    for contender in contenders:
+        if contender.is_compared and not costs[contender.name, events].failed:
+            _compare(contender, events, keep, costs)
+
+
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--events", nargs="+", default=["1e6", "1e7"])
-    parser.add_argument("--rounds", type=int, default=3, help="above 10M events, and who takes minutes: one")
-    parser.add_argument("--only", nargs="+", choices=[each.name for each in CONTENDERS], default=[])
-    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "undertow-bench",
-                        help="where events, environments and answers stay for the next run")  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.features", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--events", nargs="+", default=["1e6", "1e7"],
+                        help="sizes of the event log, in events; default: 1e6 1e7")  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=FULL_ROUNDS,
+                        help="runs per contender, default 3; above 1e7 events, and for slow contenders, one")
+    parser.add_argument("--only", nargs="+", choices=[each.name for each in CONTENDERS], default=[], metavar="NAME",
+                        help="run these contenders only: " + ", ".join(each.name for each in CONTENDERS))  # fmt: skip
+    parser.add_argument("--keep", metavar="DIR", type=Path, default=Path(tempfile.gettempdir()) / "undertow-bench",
+                        help="folder where events, environments and outputs stay for the next run; "
+                        "default: undertow-bench in the folder for temporary files")  # fmt: skip
     return parser.parse_args()
 
 
@@ -135,82 +158,102 @@ def _for_spark(ready: list[Contender]) -> list[int]:
     return [each.events[0] for each in ready if each.name.startswith("spark")]
 
 
-# --- what they need --------------------------------------------------------------------------
+def _partial(arguments: argparse.Namespace, sizes: set[int], left_out: list[str]) -> str:
+    """Return why a run is not a full one, or "" if it is."""
+    reasons = []
+    if not {MILLION, TEN} <= sizes:
+        reasons.append("--events without 1e6 and 1e7")
+    if arguments.rounds < FULL_ROUNDS:
+        reasons.append(f"--rounds below {FULL_ROUNDS}")
+    if arguments.only:
+        reasons.append("--only")
+    if left_out:
+        reasons.append(f"without {', '.join(left_out)}")
+    return "; ".join(reasons)
+
+
+# --- environments and event logs --------------------------------------------------------------------------
 
 
 def _is_ready(contender: Contender, envs: Path) -> bool:
-    """Make the contender's environment if it has one of its own; say why it is left out."""
+    """Make the contender's environment if it has one of its own; return False, printing why, if it cannot run."""
     if contender.job.get("engine") == "spark" and (find_spec("pyspark") is None or shutil.which("java") is None):
-        print(f"{contender.name}: left out, PySpark or Java is not there", flush=True)
+        print(f"{contender.name}: left out, PySpark or Java is not installed", flush=True)
         return False
     if not contender.env or (envs / contender.env / "ready").exists():
         return True
-    made = envs / contender.env
+    environment = envs / contender.env
     for command in (
-        [sys.executable, "-m", "venv", "--clear", str(made)],
-        [str(made / "bin" / "python"), "-m", "pip", "install", "--quiet", *NEEDS[contender.env]],
+        [sys.executable, "-m", "venv", "--clear", str(environment)],
+        [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", *NEEDS[contender.env]],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            print(f"{contender.name}: left out, {(done.stderr.strip() or 'no reason').splitlines()[-1]}", flush=True)
+            print(f"{contender.name}: left out, {_last_line(done.stderr)}", flush=True)
             return False
-    (made / "ready").touch()
+    (environment / "ready").touch()
     return True
 
 
 def _make(target: Path, code: str, how: str) -> None:
-    """Write what contenders read, once."""
-    made = target.with_name(f"{target.name}.ready")
-    if not made.exists():
+    """Write the input data that contenders read, unless an earlier run did."""
+    ready = target.with_name(f"{target.name}.ready")
+    if not ready.exists():
         print(f"making {target.name}", flush=True)
         subprocess.run([sys.executable, "-m", f"{MODULE}.{code}", str(target), how], check=True)
-        made.touch()
+        ready.touch()
 
 
 def _data(keep: Path, events: int) -> Path:
     return keep / f"events-{events}"
 
 
-def _answer(contender: Contender, events: int, keep: Path) -> Path:
-    return keep / "answers" / f"{contender.name} {events}".replace(" ", "-")
+def _output(contender: Contender, events: int, keep: Path) -> Path:
+    return keep / "outputs" / f"{contender.name} {events}".replace(" ", "-")
 
 
 # --- one run ---------------------------------------------------------------------------------
 
 
 def _run(contender: Contender, events: int, keep: Path, cost: Cost) -> None:
-    """Run a contender once and note its CPU seconds and peak memory."""
-    answer = _answer(contender, events, keep)
-    shutil.rmtree(answer, ignore_errors=True)
-    answer.parent.mkdir(parents=True, exist_ok=True)
-    job = answer.parent / f"{answer.name}.json"
-    asked = {"data": str(_data(keep, events)), "out": str(answer), "as_ofs": AS_OFS, **contender.job}
-    asked["numbers"] = str(keep / "numbers.parquet")
-    job.write_text(json.dumps(asked), encoding="utf-8")
-    said = answer.parent / f"{answer.name}.txt"
-    with said.open("w", encoding="utf-8") as log:
-        command = contender.command(job, keep / "envs")
+    """Run a contender once and add its CPU seconds and peak memory to `cost`."""
+    output = _output(contender, events, keep)
+    shutil.rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    job = {"data": str(_data(keep, events)), "out": str(output), "as_ofs": AS_OFS, **contender.job}
+    job["numbers"] = str(keep / "numbers.parquet")
+    job_file = output.parent / f"{output.name}.json"
+    job_file.write_text(json.dumps(job), encoding="utf-8")
+    log_file = output.parent / f"{output.name}.txt"
+    with log_file.open("w", encoding="utf-8") as log:
+        command = contender.command(job_file, keep / "envs")
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **THREADS})
-        _, status, used = os.wait4(process.pid, 0)  # the numbers of this child and of those it waited for
+        _, status, used = os.wait4(process.pid, 0)  # the usage of this child and of the children it waited for
         process.returncode = os.waitstatus_to_exitcode(status)
+    printed = log_file.read_text(encoding="utf-8")
     if process.returncode:
-        cost.failed = (said.read_text(encoding="utf-8").strip() or "no reason").splitlines()[-1]
+        cost.failed = _last_line(printed)
         print(f"{contender.name:22} {events:>12,} events FAILED: {cost.failed[:200]}", flush=True)
         return
     whole = used.ru_utime + used.ru_stime
-    ready = next(line for line in said.read_text(encoding="utf-8").splitlines() if line.startswith("ready "))
+    ready = next(line for line in printed.splitlines() if line.startswith("ready "))
     cost.whole.append(whole)
     cost.work.append(whole - float(ready.split()[1]))
     cost.peak = max(cost.peak, used.ru_maxrss / 1024**2)
     print(f"{contender.name:22} {events:>12,} events {whole:8.2f} s, peak {cost.peak:.2f} GB", flush=True)
 
 
+def _last_line(printed: str) -> str:
+    return (printed.strip() or "no reason").splitlines()[-1]
+
+
 def _compare(contender: Contender, events: int, keep: Path, costs: Costs) -> None:
+    """Count the values of a contender that differ from the slot plan's on the same engine."""
     slots = "spark slots" if contender.name.startswith("spark") else "slots"
     if (slots, events) not in costs or costs[slots, events].failed:
         return
     ours = next(each for each in CONTENDERS if each.name == slots)
-    pair = [str(_answer(each, events, keep)) for each in (ours, contender)]
+    pair = [str(_output(each, events, keep)) for each in (ours, contender)]
     command = [sys.executable, "-m", f"{MODULE}.compare", *pair]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     costs[contender.name, events].differing = done.stdout.strip().removeprefix("mismatches ")
@@ -221,9 +264,12 @@ def _compare(contender: Contender, events: int, keep: Path, costs: Costs) -> Non
 
 @dataclass(frozen=True)
 class Goal:
-    """A number that two costs yield, and what it should be; `at`: the events each is taken at."""
+    """A ratio of two costs and the goal set for it; `above`, `below`: (contender, events) of each cost.
 
-    said: str
+    `limit`: None where no goal is set. `is_most`: the limit is the largest ratio allowed, else the smallest.
+    """
+
+    label: str
     above: tuple[str, int]
     below: tuple[str, int]
     limit: float | None = None
@@ -250,38 +296,39 @@ GOALS = (
 MOST_MEMORY = 2.3  # GB, under a limit of 2
 
 
-def _print(costs: Costs) -> None:
-    print("\nCPU seconds, median:\n" + _line("what", "events", "rounds", "whole", "work", "peak GB", "other values"))
-    for (name, events), cost in costs.items():
+def results_text(costs: Costs) -> str:
+    """Return the tables of costs and of ratios with their goals; contenders that did not finish are named below."""
+    finished = {key: cost for key, cost in costs.items() if not cost.failed}
+    lines = ["CPU seconds, median:", _line("what", "events", "rounds", "whole", "work", "peak GB", "other values")]
+    for (name, events), cost in finished.items():
         whole, work = f"{median(cost.whole):.2f}", f"{median(cost.work):.2f}"
-        print(_line(name, f"{events:,}", str(len(cost.whole)), whole, work, f"{cost.peak:.2f}", cost.differing))
-    print("\nRatios; a goal is judged by the work:\n" + _row("what", "work", "whole", "goal", ""))
-    for goal in GOALS:
-        if goal.above in costs and goal.below in costs:
-            _print_goal(goal, costs)
-    for (name, events), cost in costs.items():
+        lines.append(_line(name, f"{events:,}", str(len(cost.whole)), whole, work, f"{cost.peak:.2f}", cost.differing))
+    lines += ["", "Ratios; a goal is judged by the work:", _row("what", "work", "whole", "goal", "")]
+    lines += [_goal_row(goal, finished) for goal in GOALS if goal.above in finished and goal.below in finished]
+    for (name, events), cost in finished.items():
         if name == "slots in 2GB":
-            _print_limit(f"peak GB under a limit of 2 GB, {events:,}", cost.peak, MOST_MEMORY)
-    differing = [cost.differing for cost in costs.values() if cost.differing]
+            lines.append(_limit_row(f"peak GB under a limit of 2 GB, {events:,}", cost.peak, MOST_MEMORY))
+    differing = [int(cost.differing.split()[0]) for cost in finished.values() if cost.differing]
     if differing:
-        _print_limit("values that differ from the slot plan's", sum(int(said.split()[0]) for said in differing), 0)
+        lines.append(_limit_row("values that differ from the slot plan's", sum(differing), 0))
+    failed = [f"{name}, {events:,} events: FAILED" for (name, events), cost in costs.items() if cost.failed]
+    return "\n".join([*lines, *(["", *failed] if failed else [])])
 
 
-def _print_goal(goal: Goal, costs: Costs) -> None:
+def _goal_row(goal: Goal, costs: Costs) -> str:
     def ratio(of: Callable[[Cost], list[float]]) -> float:
         return median(of(costs[goal.above])) / median(of(costs[goal.below]))
 
     work, whole = ratio(lambda cost: cost.work), ratio(lambda cost: cost.whole)
     if goal.limit is None:
-        print(_row(goal.said, f"{work:.2f}", f"{whole:.2f}", "", ""))
-        return
+        return _row(goal.label, f"{work:.2f}", f"{whole:.2f}", "", "")
     is_met = work <= goal.limit if goal.is_most else work >= goal.limit
     wanted = f"{'at most' if goal.is_most else 'at least'} {goal.limit:g}"
-    print(_row(goal.said, f"{work:.2f}", f"{whole:.2f}", wanted, "met" if is_met else "MISSED"))
+    return _row(goal.label, f"{work:.2f}", f"{whole:.2f}", wanted, "met" if is_met else "MISSED")
 
 
-def _print_limit(said: str, found: float, limit: float) -> None:
-    print(_row(said, f"{found:.3g}", "", f"at most {limit:g}", "met" if found <= limit else "MISSED"))
+def _limit_row(label: str, value: float, limit: float) -> str:
+    return _row(label, f"{value:.3g}", "", f"at most {limit:g}", "met" if value <= limit else "MISSED")
 
 
 def _line(*parts: str) -> str:

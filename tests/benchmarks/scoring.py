@@ -1,11 +1,12 @@
-"""How long an answer takes: known accounts against rows of features, `make bench`.
+"""Response time of `score`: known accounts, answered from what was published, against rows of features, scored live.
 
-Reads what `make demo` published. Seconds of one process; read the ratio, machines are noisy.
+Reads what `make demo` published. Seconds of one process, median of 3 rounds; compare the ratios: machines differ.
+A run on 1,000 accounts of the demo or more also rewrites the section `scoring` of tests/benchmarks/README.md.
 """
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -13,26 +14,49 @@ from time import perf_counter
 
 import pyarrow.parquet as pq
 
+from tests.benchmarks.report import finish
+from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
 from undertow.serving.cli.console import out
 from undertow.serving.published.requests import ScoreRequest
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 
 ROUNDS = 3
+SIZES = (1, 100, 1000)  # accounts per request
+DEMO = "demo"
 
 
-def main(project: str = "demo") -> None:
-    """Print the seconds for 1, 100 and 1,000 accounts, asked by id and as rows."""
-    published = ScoresReader(load_settings(Path(project)).store_path()).latest()
+def main() -> None:
+    """Print the seconds for requests of 1, 100 and 1,000 accounts, by id and as rows of features."""
+    parser = ArgumentParser(
+        prog="python -m tests.benchmarks.scoring", description=__doc__, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("project", metavar="PROJECT", type=Path, nargs="?", default=DEMO,
+                        help="folder of a project with published scores; default: demo")  # fmt: skip
+    try:
+        settings = load_settings(parser.parse_args().project)
+        published = ScoresReader(settings.store_path()).latest()
+    except UndertowError as error:
+        raise SystemExit(str(error)) from error
     rows = pq.read_table(published.folder / "features.parquet").drop_columns(["as_of"]).to_pylist()
-    for n in (1, 100, 1000):
-        asked = rows[:n]
-        by_id = ScoreRequest(account_ids=[str(row["account_id"]) for row in asked])
-        ids, live = _seconds(published, by_id), _seconds(published, ScoreRequest(rows=asked))
-        out.print(f"{len(asked):>5} accounts: {ids:.4f} s by id, {live:.2f} s as rows ({live / ids:,.0f} times)")
+    lines = []
+    for size in SIZES:
+        lines.append(response_times(published, rows[:size]))
+        out.print(lines[-1])
+    partial = [] if settings.name == DEMO else [f"project {settings.name}, not {DEMO}"]
+    partial += [] if len(rows) >= max(SIZES) else [f"{len(rows):,} accounts, not {max(SIZES):,}"]
+    out.print(finish("scoring", "\n".join(lines), "; ".join(partial)), soft_wrap=True)
+
+
+def response_times(published: PublishedScores, rows: list[dict[str, object]]) -> str:
+    """Return a line with the seconds for these accounts by id and as rows of features, and the ratio of both."""
+    by_id = _seconds(published, ScoreRequest(account_ids=[str(row["account_id"]) for row in rows]))
+    as_rows = _seconds(published, ScoreRequest(rows=rows))
+    return f"{len(rows):>5} accounts: {by_id:.4f} s by id, {as_rows:.2f} s as rows ({as_rows / by_id:,.0f} times)"
 
 
 def _seconds(published: PublishedScores, request: ScoreRequest) -> float:
+    """Return the seconds of one request, median of the rounds."""
     return median(_timed(lambda: published.score(request)) for _ in range(ROUNDS))
 
 
@@ -43,4 +67,4 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()
