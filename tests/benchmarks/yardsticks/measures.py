@@ -1,4 +1,7 @@
-"""How close something comes to a known truth; chances and money are arrays, one row an account."""
+"""Measures of predictions against ground truth: expected AUROC, efficiency, RMSE, means by tenth, interval coverage.
+
+Probabilities and amounts of money are arrays, one row per account.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,10 @@ import numpy as np
 
 
 def expected_auroc(score: np.ndarray, p: np.ndarray) -> float:
-    """Return the AUROC that `score` would have on average, were outcomes drawn from the true chances `p`.
+    """Return xAUC: the mean AUROC of `score` if outcomes were drawn from the true churn probabilities `p`.
 
     Both of shape (n,). The sum over pairs i != j of p_i (1 - p_j), times 1 where i scores higher and 1/2
-    where they tie, over the sum of p_i (1 - p_j): no luck of one draw of outcomes is in it.
+    where they tie, over the sum of p_i (1 - p_j): it does not depend on one random draw of outcomes.
     """
     order = np.argsort(score, kind="stable")
     leaves, stays = p[order], (1.0 - p)[order]
@@ -21,9 +24,9 @@ def expected_auroc(score: np.ndarray, p: np.ndarray) -> float:
     return higher / (float(p.sum() * (1.0 - p).sum()) - own)
 
 
-def efficiency(found: float, ceiling: float) -> float:
-    """Return how much of the way from chance to the ceiling a ranking goes, 1 for all of it."""
-    return (found - 0.5) / (ceiling - 0.5)
+def efficiency(auroc: float, ceiling: float) -> float:
+    """Return the share of the distance from chance (AUROC 0.5) to the ceiling's AUROC that a ranking covers."""
+    return (auroc - 0.5) / (ceiling - 0.5)
 
 
 def standard_error(score: np.ndarray, p: np.ndarray, resamples: int = 100, seed: int = 0) -> float:
@@ -33,17 +36,17 @@ def standard_error(score: np.ndarray, p: np.ndarray, resamples: int = 100, seed:
     return float(np.std([expected_auroc(score[draw], p[draw]) for draw in draws]))
 
 
-def root_mean_square(said: np.ndarray, true: np.ndarray) -> float:
-    """Return the root mean squared difference."""
-    return float(np.sqrt(np.mean((said - true) ** 2)))
+def root_mean_square(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Return the root mean squared error of predictions, both of shape (n,)."""
+    return float(np.sqrt(np.mean((predicted - true) ** 2)))
 
 
-def by_tenths(said: np.ndarray, true: np.ndarray) -> list[tuple[float, float]]:
-    """Return (mean said, mean true) in each tenth of the rows by what was said, lowest first."""
-    tenths = np.array_split(np.argsort(said, kind="stable"), 10)
-    return [(float(said[tenth].mean()), float(true[tenth].mean())) for tenth in tenths]
+def by_tenths(predicted: np.ndarray, true: np.ndarray) -> list[tuple[float, float]]:
+    """Return (mean predicted, mean true) of each tenth of the rows by predicted value, lowest first."""
+    tenths = np.array_split(np.argsort(predicted, kind="stable"), 10)
+    return [(float(predicted[tenth].mean()), float(true[tenth].mean())) for tenth in tenths]
 
 
 def coverage(low: np.ndarray, high: np.ndarray, drawn: np.ndarray) -> float:
-    """Return the share of drawn futures, shape (n, n_paths), that lie within [low, high], each (n,)."""
+    """Return the share of drawn futures, shape (n, n_paths), that lie within [low, high], each of shape (n,)."""
     return float(((drawn >= low[:, None]) & (drawn <= high[:, None])).mean())

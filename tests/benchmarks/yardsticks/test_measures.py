@@ -1,4 +1,4 @@
-"""The measures behind `make yardsticks`, against what can be counted by hand."""
+"""The measures behind `make yardsticks`, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.benchmarks.yardsticks.measures import (
 
 
 def _over_all_pairs(score: np.ndarray, p: np.ndarray) -> float:
-    """The definition, pair by pair."""
+    """Return the expected AUROC by its definition, pair by pair."""
     pairs = [(p[i] * (1 - p[j]), score[i] - score[j]) for i, j in permutations(range(len(p)), 2)]
     won = sum(weight * (1.0 if ahead > 0 else 0.5 if ahead == 0 else 0.0) for weight, ahead in pairs)
     return float(won / sum(weight for weight, _ in pairs))
@@ -76,8 +76,8 @@ def test_fewer_accounts_make_a_larger_standard_error() -> None:
 
 def test_errors_and_tenths_are_counted_by_hand() -> None:
     assert root_mean_square(np.array([1.0, 3.0]), np.array([1.0, 0.0])) == pytest.approx(np.sqrt(4.5))
-    said = np.arange(20.0)[::-1].copy()
-    tenths = by_tenths(said, 2 * said)
+    predicted = np.arange(20.0)[::-1].copy()
+    tenths = by_tenths(predicted, 2 * predicted)
     assert tenths[0] == (0.5, 1.0) and tenths[-1] == (18.5, 37.0)
 
 

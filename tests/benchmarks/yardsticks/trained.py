@@ -1,4 +1,4 @@
-"""A world, a model trained on its tables as a user would, and what it says beside what is true."""
+"""A simulated world, a model trained on its recorded tables, and its predictions and ground truth at an as_of."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A world and the model that was trained on what its company recorded."""
+class TrainedWorld:
+    """A simulated world, the tables that its company recorded, and the model that was trained on them."""
 
     world: World
     settings: Settings
@@ -44,15 +44,15 @@ class Trained:
     bundle: Bundle
 
     def after_training(self) -> list[datetime]:
-        """Return the month starts of which training knew no outcome, the newest last."""
+        """Return the as_ofs, month starts, whose outcomes training did not know; the newest last."""
         return [as_of for as_of in calendar(self.settings.snapshots, self.tables) if as_of >= self.report.dates.test[0]]
 
     def rows(self, as_ofs: Sequence[datetime]) -> pa.Table:
-        """Return the features of everybody at risk at these moments."""
+        """Return the feature rows of all accounts at risk at these as_ofs."""
         return build_features(self.settings, self.tables, as_ofs).read(as_ofs)
 
     def baselines(self) -> dict[int, tuple[Baseline, ...]]:
-        """Return the baselines of training, by horizon."""
+        """Return the baselines of training, by horizon in days."""
         dates = self.report.dates
         features = build_features(self.settings, self.tables, dates.every)
         with open_database(self.settings) as database:
@@ -63,8 +63,8 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a model says at one moment: chances (n, H) and (n, H, 2) by cause, and 12-month value (n,)."""
+class Predictions:
+    """A model's predictions at one as_of: churn probabilities (n, H), by cause (n, H, 2), and 12-month CLV (n,)."""
 
     probability: np.ndarray
     by_cause: np.ndarray
@@ -72,64 +72,65 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """What is true at one moment of the same accounts: chances (n, H, 2), and futures of money."""
+class GroundTruth:
+    """The ground truth of the same accounts at one as_of: churn probabilities by cause (n, H, 2), and future MRR."""
 
     by_cause: np.ndarray
     futures: Futures
 
     @property
     def probability(self) -> np.ndarray:
-        """Return the chances of leaving, shape (n, H)."""
+        """Return the true churn probabilities, shape (n, H)."""
         return np.asarray(self.by_cause.sum(axis=2))
 
 
-def make_trained(p: Parameters, seed: int, folder: Path, tell: Progress) -> Trained:
-    """Simulate a world, train on its tables (never on its truth), and return both."""
-    settings = make_project(p, seed, folder, tell)
-    report = train(settings, _now(), tell)
+def train_on_world(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> TrainedWorld:
+    """Simulate a world, train on its tables (never on its ground truth), and return both."""
+    settings = make_project(p, seed, folder, report_progress)
+    report = train(settings, _now(), report_progress)
     champion = open_registry(settings).champion()
     assert champion is not None
-    return Trained(run(p, seed), settings, load_tables(settings, _now(), tell), report, champion.bundle)
+    tables = load_tables(settings, _now(), report_progress)
+    return TrainedWorld(run(p, seed), settings, tables, report, champion.bundle)
 
 
-def make_project(p: Parameters, seed: int, folder: Path, tell: Progress) -> Settings:
-    """Simulate a world into a project of its own."""
-    simulate(p, folder / "data", seed=seed, progress=lambda share: tell("simulating", share))
+def make_project(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> Settings:
+    """Simulate a world and write its tables and settings as a project of its own."""
+    simulate(p, folder / "data", seed=seed, progress=lambda share: report_progress("simulating", share))
     written = write_project("demo", folder / "data", folder / "project")
     with written.open("a", encoding="utf-8") as file:
         file.write(f'\n[engine]\nmemory_limit = "{MEMORY}"\n')
     return load_settings(folder / "project")
 
 
-def said_by(bundle: Bundle, rows: pa.Table) -> Said:
-    """Return what a bundle says of feature rows, without its reasons."""
+def predict(bundle: Bundle, rows: pa.Table) -> Predictions:
+    """Return a model's predictions for feature rows, without contributions."""
     log_odds = bundle.log_odds(rows)
-    stays = curves.survival(log_odds)
+    survival = curves.survival(log_odds)
     mrr = np.nan_to_num(np.asarray(rows["mrr"].to_numpy(), dtype=float))
-    value = lifetime_value(stays, bundle.ends, mrr, bundle.value)
-    return Said(1.0 - stays, curves.incidence(log_odds), value)
+    value = lifetime_value(survival, bundle.ends, mrr, bundle.value)
+    return Predictions(1.0 - survival, curves.incidence(log_odds), value)
 
 
-def true_of(
+def with_ground_truth(
     world: World, as_of: datetime, rows: pa.Table, horizons: Sequence[int], paths: int
-) -> tuple[pa.Table, Truth]:
-    """Return the rows of accounts that are truly still there, and their truth, row by row.
+) -> tuple[pa.Table, GroundTruth]:
+    """Return the feature rows of accounts that have truly not left at as_of, and their ground truth, row by row.
 
-    Who left and was not yet booked is in the rows, and has no future to foretell.
+    Accounts that left before as_of but whose exit was not yet recorded are in `rows` and have no future to predict.
     """
     at = moment(world, as_of.date())
     account = account_numbers(rows)
     position = np.searchsorted(at.at_risk, account)
-    there = at.at_risk[np.minimum(position, len(at.at_risk) - 1)] == account
+    is_at_risk = at.at_risk[np.minimum(position, len(at.at_risk) - 1)] == account
     futures = at.futures(horizons, 12, paths)
-    which = position[there]
-    told = Futures(futures.lost[:, :, which], futures.mrr[:, which], futures.paid[which])
-    return rows.filter(pa.array(there)), Truth(np.moveaxis(told.lost, 2, 0), told)
+    kept = position[is_at_risk]
+    futures = Futures(futures.lost[:, :, kept], futures.mrr[:, kept], futures.paid[kept])
+    return rows.filter(pa.array(is_at_risk)), GroundTruth(np.moveaxis(futures.lost, 2, 0), futures)
 
 
 def account_numbers(rows: pa.Table) -> np.ndarray:
-    """Return 42 for 'A-00042'."""
+    """Return the account numbers, shape (n,): 42 for 'A-00042'."""
     return np.array([int(name[2:]) for name in rows["account_id"].to_pylist()])
 
 
