@@ -1,6 +1,6 @@
-"""A log of events of any length, month by month, as the store keeps it: `python -m ... FOLDER EVENTS`.
+"""Generates an event log of any size, one Parquet file per month as the store keeps it: `python -m ... FOLDER EVENTS`.
 
-24 months, one account a thousand events, 2 % of the rows written down late. Memory holds one month.
+24 months, one account per thousand events, 2 % of the rows recorded late. Memory holds one month.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 FIRST = datetime(2024, 1, 1)
 MONTHS = 24
-EVENTS_AN_ACCOUNT = 1000
+EVENTS_PER_ACCOUNT = 1000
 LATE_SHARE = 0.02
 LATEST_DAYS = 10.0
 MOST_USERS = 40
@@ -34,21 +34,21 @@ HAS_VALUE = ("web_vital", "feature_used", "task_completed")
 
 def main(folder: Path, events: int) -> None:
     """Write accounts.parquet and events/month=YYYY-MM/events.parquet."""
-    chance = np.random.default_rng(7)
-    accounts = max(1, events // EVENTS_AN_ACCOUNT)
+    rng = np.random.default_rng(7)
+    accounts = max(1, events // EVENTS_PER_ACCOUNT)
     names = pa.array([f"account {number:07}" for number in range(accounts)])
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table({"account_id": names}), folder / "accounts.parquet")
-    activity = chance.lognormal(0.0, 0.8, accounts)
+    activity = rng.lognormal(0.0, 0.8, accounts)
     activity /= activity.sum()
-    users = np.clip(chance.lognormal(1.8, 0.8, accounts), 1, MOST_USERS).astype(np.int64)
+    users = np.clip(rng.lognormal(1.8, 0.8, accounts), 1, MOST_USERS).astype(np.int64)
     edges = [_month(number) for number in range(MONTHS + 1)]
     counts = np.diff(np.linspace(0, events, MONTHS + 1).astype(np.int64))
     for number, count in enumerate(counts):
         written = folder / "events" / f"month={edges[number]:%Y-%m}"
         written.mkdir(parents=True, exist_ok=True)
-        account = np.repeat(np.arange(accounts), chance.multinomial(count, activity))
-        rows = _rows(chance, names, account, users, (edges[number], edges[number + 1]), int(counts[:number].sum()))
+        account = np.repeat(np.arange(accounts), rng.multinomial(count, activity))
+        rows = _rows(rng, names, account, users, (edges[number], edges[number + 1]), int(counts[:number].sum()))
         pq.write_table(rows, written / "events.parquet", row_group_size=ROW_GROUP, store_schema=False)
 
 
@@ -56,17 +56,17 @@ def _month(number: int) -> datetime:
     return datetime(FIRST.year + number // 12, number % 12 + 1, 1)
 
 
-def _rows(chance, names, account, users, month, first_id) -> pa.Table:  # type: ignore[no-untyped-def]
-    """Return the events of one month by account and time; `account`: numbers, rising, one a row."""
+def _rows(rng, names, account, users, month, first_id) -> pa.Table:  # type: ignore[no-untyped-def]
+    """Return the events of one month, by account and time; `account`: account numbers, ascending, one per row."""
     count = len(account)
     start, length = np.datetime64(month[0], "us"), (month[1] - month[0]) / timedelta(microseconds=1)
-    occurred = np.sort(account + chance.random(count))  # by account, then by the fraction, which is the time
+    occurred = np.sort(account + rng.random(count))  # by account, then by the fraction, which is the time
     occurred = start + ((occurred - account) * length).astype("timedelta64[us]")
-    late = (chance.random(count) < LATE_SHARE) * chance.random(count) * LATEST_DAYS * 86_400e6
-    user = account * MOST_USERS + (chance.random(count) ** 2 * users[account]).astype(np.int64)
+    late = (rng.random(count) < LATE_SHARE) * rng.random(count) * LATEST_DAYS * 86_400e6
+    user = account * MOST_USERS + (rng.random(count) ** 2 * users[account]).astype(np.int64)
     half_day = (occurred - np.datetime64(FIRST, "us")) // np.timedelta64(12, "h")
-    kind = chance.choice(len(KINDS), count, p=np.array(list(KINDS.values())) / sum(KINDS.values()))
-    platform = np.where(chance.random(count) < 0.9, user, chance.integers(0, 5, count)) % len(PLATFORMS)
+    kind = rng.choice(len(KINDS), count, p=np.array(list(KINDS.values())) / sum(KINDS.values()))
+    platform = np.where(rng.random(count) < 0.9, user, rng.integers(0, 5, count)) % len(PLATFORMS)
     return pa.table(
         {
             "account_id": names.take(pa.array(account)),
@@ -76,10 +76,10 @@ def _rows(chance, names, account, users, month, first_id) -> pa.Table:  # type: 
             "occurred_at": pa.array(occurred),
             "recorded_at": pa.array(occurred + late.astype("timedelta64[us]")),
             "kind": pa.array(list(KINDS)).take(pa.array(kind)),
-            "name": _numbered("n", kind * 10 + chance.integers(0, 6, count)),
+            "name": _numbered("n", kind * 10 + rng.integers(0, 6, count)),
             "platform": pa.array(PLATFORMS).take(pa.array(platform)),
-            "duration_ms": _durations(chance, kind),
-            "value": pa.array(np.round(chance.gamma(2.0, 100.0, count), 1), mask=~_is_one_of(kind, HAS_VALUE)),
+            "duration_ms": _durations(rng, kind),
+            "value": pa.array(np.round(rng.gamma(2.0, 100.0, count), 1), mask=~_is_one_of(kind, HAS_VALUE)),
             "definition": pa.nulls(count, pa.string()),
         }
     )
@@ -93,9 +93,9 @@ def _is_one_of(kind: np.ndarray, wanted: tuple[str, ...]) -> np.ndarray:
     return np.isin(kind, [list(KINDS).index(name) for name in wanted])
 
 
-def _durations(chance: np.random.Generator, kind: np.ndarray) -> pa.Array:
+def _durations(rng: np.random.Generator, kind: np.ndarray) -> pa.Array:
     typical = np.array([TYPICAL_MS.get(name, 0.0) for name in KINDS])[kind]
-    return pa.array(np.round(typical * chance.lognormal(0.0, 0.7, len(kind)), 1), mask=typical == 0)
+    return pa.array(np.round(typical * rng.lognormal(0.0, 0.7, len(kind)), 1), mask=typical == 0)
 
 
 if __name__ == "__main__":

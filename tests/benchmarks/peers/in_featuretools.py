@@ -1,6 +1,6 @@
-"""The 60 columns in Featuretools: `python in_featuretools.py JOB`. One feature matrix a window, all cutoffs at once.
+"""The 60 columns in Featuretools: `python in_featuretools.py JOB`. One feature matrix per window, all as_ofs at once.
 
-Rows recorded at or after a cutoff are hidden from it by a secondary time index.
+Rows recorded at or after an as_of are hidden from it by a secondary time index.
 """
 
 import json
@@ -41,25 +41,25 @@ LATE = ["user_id", "kind", "platform", "day", "load_ms"]
 
 
 class Quantile95(AggregationPrimitive):
-    """The value that one in twenty exceeds, which Featuretools does not bring along."""
+    """The 95th percentile, which Featuretools does not have."""
 
     name = "quantile_95"
     input_types: ClassVar = [ColumnSchema(semantic_tags={"numeric"})]
     return_type = ColumnSchema(logical_type=Double, semantic_tags={"numeric"})
 
     def get_function(self):
-        """Return what computes it."""
+        """Return the function that computes it."""
         return lambda values: values.quantile(0.95)
 
 
 def main(job: dict) -> None:
-    """Write account_id, as_of and the columns of every cutoff."""
+    """Write account_id, as_of and the 60 columns for every as_of."""
     events, accounts = _read(Path(job["data"]), datetime.fromisoformat(job["as_ofs"][0]))
     entities = _entities(events, accounts)
     cutoffs = pd.MultiIndex.from_product([pd.to_datetime(job["as_ofs"]), accounts["account_id"]]).to_frame(index=False)
     cutoffs.columns = ["time", "account_id"]
-    asked = _features(entities)
-    parts = [_window(entities, asked, cutoffs[["account_id", "time"]], days) for days in WINDOWS]
+    features = _features(entities)
+    parts = [_window(entities, features, cutoffs[["account_id", "time"]], days) for days in WINDOWS]
     pd.concat(parts, axis=1).reset_index().rename(columns={"time": "as_of"}).to_parquet(job["out"])
 
 
@@ -94,29 +94,29 @@ def _features(entities: ft.EntitySet) -> list[ft.FeatureBase]:
     def of(column: ft.FeatureBase, primitive: type[AggregationPrimitive]) -> ft.FeatureBase:
         return ft.Feature(column, parent_dataframe_name="accounts", primitive=primitive)
 
-    found = {name: count(kind == value) for name, value in KINDS.items()}
-    found |= {"slow": count(load > LIMITS["slow"])}
-    found |= {"satisfied": count(load <= LIMITS["fast"]), "bearable": count(load <= LIMITS["bearable"])}
-    found |= {"timed": count(load >= 0.0)}
-    found |= {"load_time_mean": of(load, Mean), "load_time_median": of(load, Median)}
-    found |= {"load_time_p95": of(load, Quantile95), "slowest_load": of(load, Max)}
-    found |= {name: of(ft.Feature(entities["events"].ww[column]), NumUnique) for name, column in DISTINCT.items()}
-    return [feature.rename(name) for name, feature in found.items()]
+    features = {name: count(kind == value) for name, value in KINDS.items()}
+    features |= {"slow": count(load > LIMITS["slow"])}
+    features |= {"satisfied": count(load <= LIMITS["fast"]), "bearable": count(load <= LIMITS["bearable"])}
+    features |= {"timed": count(load >= 0.0)}
+    features |= {"load_time_mean": of(load, Mean), "load_time_median": of(load, Median)}
+    features |= {"load_time_p95": of(load, Quantile95), "slowest_load": of(load, Max)}
+    features |= {name: of(ft.Feature(entities["events"].ww[column]), NumUnique) for name, column in DISTINCT.items()}
+    return [feature.rename(name) for name, feature in features.items()]
 
 
-def _window(entities: ft.EntitySet, asked: list, cutoffs: pd.DataFrame, days: int) -> pd.DataFrame:
-    found = ft.calculate_feature_matrix(
-        asked, entities, cutoff_time=cutoffs, training_window=f"{days} days", include_cutoff_time=False,
+def _window(entities: ft.EntitySet, features: list, cutoffs: pd.DataFrame, days: int) -> pd.DataFrame:
+    matrix = ft.calculate_feature_matrix(
+        features, entities, cutoff_time=cutoffs, training_window=f"{days} days", include_cutoff_time=False,
         cutoff_time_in_index=True, n_jobs=1, verbose=False,
     )  # fmt: skip
-    found = found.astype("float64")
+    matrix = matrix.astype("float64")
     counted = [*KINDS, "slow", "satisfied", "bearable", "timed", *DISTINCT]
-    found[counted] = found[counted].fillna(0.0)
+    matrix[counted] = matrix[counted].fillna(0.0)
     for name, (above, below) in {**RATES, "slow_load_share": ("slow", "page_views")}.items():
-        found[name] = found[above] / found[below].where(found[below] > 0)
-    timed = found["timed"].where(found["timed"] > 0)
-    found["apdex"] = (0.5 * found["satisfied"] + 0.5 * found["bearable"]) / timed
-    return found.drop(columns=["slow", "satisfied", "bearable", "timed", "completed"]).add_suffix(f"_{days}")
+        matrix[name] = matrix[above] / matrix[below].where(matrix[below] > 0)
+    timed = matrix["timed"].where(matrix["timed"] > 0)
+    matrix["apdex"] = (0.5 * matrix["satisfied"] + 0.5 * matrix["bearable"]) / timed
+    return matrix.drop(columns=["slow", "satisfied", "bearable", "timed", "completed"]).add_suffix(f"_{days}")
 
 
 if __name__ == "__main__":

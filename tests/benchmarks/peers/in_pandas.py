@@ -1,4 +1,4 @@
-"""The 60 columns by hand in pandas: `python in_pandas.py JOB`. A groupby a window and cutoff."""
+"""The 60 columns by hand in pandas: `python in_pandas.py JOB`. One groupby per window and as_of."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ DISTINCT = {"active_users": "user_id", "active_days": "day", "platforms_used": "
 
 
 def main(job: dict) -> None:
-    """Write account_id, as_of and the columns of every cutoff."""
+    """Write account_id, as_of and the 60 columns for every as_of."""
     data = Path(job["data"])
     files = sorted(data.glob("events/month=*/*.parquet"))
     accounts = pd.read_parquet(data / "accounts.parquet")["account_id"]
@@ -32,36 +32,36 @@ def _features(files: list[Path], accounts: pd.Series, as_of: pd.Timestamp) -> pd
     rows = pd.read_parquet(months, columns=READ, filters=within, partitioning=None)
     rows = rows.astype({"account_id": "category", "kind": "category", "platform": "category"})
     rows["day"] = rows["occurred_at"].dt.floor("D")
-    found = pd.DataFrame({"as_of": as_of}, index=pd.Index(accounts, name="account_id"))
+    features = pd.DataFrame({"as_of": as_of}, index=pd.Index(accounts, name="account_id"))
     for days in WINDOWS:
         inside = rows[rows["occurred_at"] >= as_of - pd.Timedelta(days=days)]
-        found = found.join(_window(inside).reindex(found.index).add_suffix(f"_{days}"))
+        features = features.join(_window(inside).reindex(features.index).add_suffix(f"_{days}"))
     counted = [f"{name}_{days}" for name in (*KINDS, *DISTINCT) for days in WINDOWS]
-    found[counted] = found[counted].fillna(0.0)
-    return found.reset_index()
+    features[counted] = features[counted].fillna(0.0)
+    return features.reset_index()
 
 
 def _window(rows: pd.DataFrame) -> pd.DataFrame:
     counts = rows.groupby(["account_id", "kind"], observed=True).size().unstack(fill_value=0)
     counts = counts.reindex(columns=[*KINDS.values(), "task_completed"], fill_value=0)
-    found = pd.DataFrame({name: counts[kind] for name, kind in KINDS.items()})
+    features = pd.DataFrame({name: counts[kind] for name, kind in KINDS.items()})
     for name, column in DISTINCT.items():
         pairs = rows[["account_id", column]].dropna().drop_duplicates()
-        found[name] = pairs.groupby("account_id", observed=True).size()
+        features[name] = pairs.groupby("account_id", observed=True).size()
     pages = rows[rows["kind"] == "page_view"]
     took = pages["duration_ms"]
     flags = pd.DataFrame({"slow": took > 3000, "satisfied": took <= 2000, "bearable": took <= 8000})
     flags["timed"] = took.notna()
     flags = flags.groupby(pages["account_id"], observed=True).sum()
-    found["error_rate"] = _over(counts["error"], counts["page_view"])
-    found["task_failure_rate"] = _over(counts["task_failed"], counts["task_started"])
-    found["task_success_rate"] = _over(counts["task_completed"], counts["task_started"])
-    found["slow_load_share"] = _over(flags["slow"], counts["page_view"])
-    found["apdex"] = _over(0.5 * flags["satisfied"] + 0.5 * flags["bearable"], flags["timed"])
+    features["error_rate"] = _over(counts["error"], counts["page_view"])
+    features["task_failure_rate"] = _over(counts["task_failed"], counts["task_started"])
+    features["task_success_rate"] = _over(counts["task_completed"], counts["task_started"])
+    features["slow_load_share"] = _over(flags["slow"], counts["page_view"])
+    features["apdex"] = _over(0.5 * flags["satisfied"] + 0.5 * flags["bearable"], flags["timed"])
     loads = pages.groupby("account_id", observed=True)["duration_ms"]
-    found["load_time_mean"], found["slowest_load"] = loads.mean(), loads.max()
-    found["load_time_median"], found["load_time_p95"] = loads.median(), loads.quantile(0.95)
-    return found
+    features["load_time_mean"], features["slowest_load"] = loads.mean(), loads.max()
+    features["load_time_median"], features["load_time_p95"] = loads.median(), loads.quantile(0.95)
+    return features
 
 
 def _over(above: pd.Series, below: pd.Series) -> pd.Series:

@@ -1,4 +1,4 @@
-"""The 60 columns by hand in Polars: `python in_polars.py JOB`. One lazy scan per cutoff, written as one file."""
+"""The 60 columns by hand in Polars: `python in_polars.py JOB`. One lazy scan per as_of, written as one file."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ COUNTED = (*KINDS, "active_users", "active_days", "platforms_used")
 
 
 def main(job: dict) -> None:
-    """Write account_id, as_of and the columns of every cutoff."""
+    """Write account_id, as_of and the 60 columns for every as_of."""
     files = sorted(Path(job["data"]).glob("events/month=*/*.parquet"))
     accounts = pl.scan_parquet(Path(job["data"]) / "accounts.parquet")
     parts = [_features(files, accounts, datetime.fromisoformat(as_of)) for as_of in job["as_ofs"]]
@@ -26,12 +26,12 @@ def main(job: dict) -> None:
 
 
 def _features(files: list[Path], accounts: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    found = accounts
+    features = accounts
     rows = _rows(files, as_of)
     for part in (_sums(rows), _loads(rows), *_distincts(rows)):
-        found = found.join(part, on="account_id", how="left")
+        features = features.join(part, on="account_id", how="left")
     counted = [pl.col(f"{name}_{days}").fill_null(0) for name in COUNTED for days in WINDOWS]
-    return found.with_columns(counted).with_columns(_rates()).select(_wanted(as_of))
+    return features.with_columns(counted).with_columns(_rates()).select(_wanted(as_of))
 
 
 def _rows(files: list[Path], as_of: datetime) -> pl.LazyFrame:
@@ -52,59 +52,59 @@ def _inside(days: int) -> pl.Expr:
 def _sums(rows: pl.LazyFrame) -> pl.LazyFrame:
     kind, took = pl.col("kind"), pl.col("duration_ms")
     is_page = kind == "page_view"
-    asked = {name: kind == value for name, value in KINDS.items()}
-    asked |= {"completed": kind == "task_completed", "slow": is_page & (took > 3000)}
-    asked |= {"satisfied": is_page & (took <= 2000), "bearable": is_page & (took <= 8000)}
-    asked |= {"timed": is_page & took.is_not_null()}
-    flags = rows.with_columns(**asked)
+    conditions = {name: kind == value for name, value in KINDS.items()}
+    conditions |= {"completed": kind == "task_completed", "slow": is_page & (took > 3000)}
+    conditions |= {"satisfied": is_page & (took <= 2000), "bearable": is_page & (took <= 8000)}
+    conditions |= {"timed": is_page & took.is_not_null()}
+    flags = rows.with_columns(**conditions)
     return flags.group_by("account_id").agg(
-        (pl.col(name) & _inside(days)).sum().alias(f"{name}_{days}") for name in asked for days in WINDOWS
+        (pl.col(name) & _inside(days)).sum().alias(f"{name}_{days}") for name in conditions for days in WINDOWS
     )
 
 
 def _loads(rows: pl.LazyFrame) -> pl.LazyFrame:
     took = pl.col("duration_ms")
-    asked = []
+    aggregates = []
     for days in WINDOWS:
         inside = took.filter(_inside(days)) if days < max(WINDOWS) else took
-        asked += [
+        aggregates += [
             inside.mean().alias(f"load_time_mean_{days}"),
             inside.median().alias(f"load_time_median_{days}"),
             inside.quantile(0.95, "linear").alias(f"load_time_p95_{days}"),
             inside.max().alias(f"slowest_load_{days}"),
         ]
-    return rows.filter(pl.col("kind") == "page_view").group_by("account_id").agg(asked)
+    return rows.filter(pl.col("kind") == "page_view").group_by("account_id").agg(aggregates)
 
 
 def _distincts(rows: pl.LazyFrame) -> list[pl.LazyFrame]:
-    """Return the distinct counts: of each value the newest band is enough to know which windows saw it."""
+    """Return the distinct counts: the newest band of each value gives the windows that contain it."""
     each = {"active_users": pl.col("user_id"), "active_days": pl.col("occurred_at").dt.date()}
     each["platforms_used"] = pl.col("platform")
-    found = []
+    counted = []
     for name, value in each.items():
         seen = rows.select("account_id", "band", value.alias("value")).filter(pl.col("value").is_not_null())
         newest = seen.group_by("account_id", "value").agg(pl.col("band").min())
         counts = [_inside(days).sum().alias(f"{name}_{days}") for days in WINDOWS]
-        found.append(newest.group_by("account_id").agg(counts))
-    return found
+        counted.append(newest.group_by("account_id").agg(counts))
+    return counted
 
 
 def _rates() -> list[pl.Expr]:
-    found = []
+    rates = []
     for days in WINDOWS:
-        asked = {
+        fractions = {
             "error_rate": ("errors", "page_views"),
             "task_failure_rate": ("task_failures", "tasks_started"),
             "task_success_rate": ("completed", "tasks_started"),
             "slow_load_share": ("slow", "page_views"),
         }
-        for name, (above, below) in asked.items():
+        for name, (above, below) in fractions.items():
             under = pl.col(f"{below}_{days}")
-            found.append(pl.when(under > 0).then(pl.col(f"{above}_{days}") / under).alias(f"{name}_{days}"))
+            rates.append(pl.when(under > 0).then(pl.col(f"{above}_{days}") / under).alias(f"{name}_{days}"))
         timed = pl.col(f"timed_{days}")
         halves = 0.5 * pl.col(f"satisfied_{days}") + 0.5 * pl.col(f"bearable_{days}")
-        found.append(pl.when(timed > 0).then(halves / timed).alias(f"apdex_{days}"))
-    return found
+        rates.append(pl.when(timed > 0).then(halves / timed).alias(f"apdex_{days}"))
+    return rates
 
 
 def _wanted(as_of: datetime) -> list[pl.Expr]:

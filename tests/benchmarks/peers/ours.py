@@ -1,7 +1,7 @@
-"""Our own plans over a job, each in a process of its own: `python -m ... JOB WHAT`.
+"""Computes the 60 columns by one of our own plans, in a process of its own: `python -m ... JOB PLAN`.
 
-WHAT: "slots" or "range join" on the engine the job names, or "floor": one look at every value of every
-month, the least that any plan over all of them could do.
+PLAN: "slots" or "range join", on the engine that the job names; or "floor": one scan of every value of every
+month, a lower bound for any plan that reads all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import pandas  # noqa: F401  (PyArrow imports it at the first list it is given; it is no work of ours)
+import pandas  # noqa: F401  (PyArrow imports it at its first list; imported here, it is not counted as work)
 import pyarrow as pa
 
 from undertow.features.catalogue import usage, ux
@@ -41,22 +41,22 @@ LOAD_TIME_MEAN = Feature(
 
 def columns() -> list[Column]:
     """Return the 60 columns: 20 measures over three windows."""
-    cards = {card.name: card for card in (*ux.FEATURES, *usage.FEATURES, LOAD_TIME_MEAN)}
+    cards = {card.name: card for card in (*ux.UX, *usage.USAGE, LOAD_TIME_MEAN)}
     return [Column(f"{name}_{days}", cards[name], days) for name in (*CARDS, "load_time_mean") for days in WINDOWS]
 
 
 def every_column() -> list[Column]:
-    """Return all windowed columns of the catalogue that need nothing but events."""
+    """Return all windowed columns of the catalogue that read no table but events."""
     return [column for column in make_catalogue(["events"]).columns if column.window is not None]
 
 
-def main(job: dict[str, Any], what: str) -> None:
-    """Do what is asked and write the answer to the job's `out`."""
+def main(job: dict[str, Any], plan: str) -> None:
+    """Compute the columns by this plan and write them to the job's `out`; the floor writes nothing."""
     with _database(job) as database:
-        if what == "floor":
+        if plan == "floor":
             _floor(database, job)
         else:
-            _build(database, job, what)
+            _build(database, job, plan)
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def _database(job: dict[str, Any]) -> Iterator[Database]:
 
 
 def _stop_spark() -> None:
-    """End the machine that runs Spark and wait for it, so that its CPU seconds are counted as ours."""
+    """Stop the Java process of Spark and wait for it, so that its CPU seconds are counted as ours."""
     from pyspark import SparkContext
 
     context = SparkContext._active_spark_context
@@ -84,31 +84,31 @@ def _stop_spark() -> None:
     gateway.proc.wait()
 
 
-def _build(database: Database, job: dict[str, Any], what: str) -> None:
+def _build(database: Database, job: dict[str, Any], plan: str) -> None:
     as_ofs = [datetime.fromisoformat(as_of) for as_of in job["as_ofs"]]
     wanted = every_column() if job.get("columns") == "catalogue" else columns()
-    plan = plan_features(wanted, as_ofs if what == "slots" else None)
-    reach = plan.reach["events"]
+    planned = plan_features(wanted, as_ofs if plan == "slots" else None)
+    reach = planned.reach["events"]
     since = datetime.min if reach is None else as_ofs[0] - timedelta(days=reach)
     database.open_table("events", _files(Path(job["data"]), since, as_ofs[-1]))
     database.open_table("accounts", [Path(job["data"]) / "accounts.parquet"])
     database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
     database.create_table("snapshots", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
-    database.write(plan.prepare(database), Path(job["out"]), "bench")
+    database.write(planned.prepare(database), Path(job["out"]), "bench")
 
 
 def _files(data: Path, since: datetime, until: datetime) -> list[Path]:
-    """Return the months that can hold rows of `[since, until)`, as the store opens them."""
-    found = sorted(data.glob("events/month=*/*.parquet"))
-    return [file for file in found if f"month={since:%Y-%m}" <= file.parent.name <= f"month={until:%Y-%m}"]
+    """Return the files of the months that can hold rows of `[since, until)`, as the store opens them."""
+    files = sorted(data.glob("events/month=*/*.parquet"))
+    return [file for file in files if f"month={since:%Y-%m}" <= file.parent.name <= f"month={until:%Y-%m}"]
 
 
 def _floor(database: Database, job: dict[str, Any]) -> None:
     database.open_table("events", _files(Path(job["data"]), datetime.min, datetime.max))
-    database.arrow(_EVERY_BYTE, "bench")
+    database.arrow(_EVERY_VALUE, "bench")
 
 
-_EVERY_BYTE = (
+_EVERY_VALUE = (
     "SELECT count(*), sum(hash(account_id, event_id, user_id, session_id, occurred_at, recorded_at, kind, name, "
     "platform, duration_ms, value, definition)) FROM events"
 )

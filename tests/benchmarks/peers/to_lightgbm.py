@@ -1,4 +1,4 @@
-"""Parquet to a LightGBM data set that is ready to train on: `python -m ... JOB arrow|pandas`.
+"""Loads Parquet into a LightGBM data set ready to train on, by Arrow or pandas: `python -m ... JOB arrow|pandas`.
 
 `python -m ... TABLE make` writes the table of random numbers that both read.
 """
@@ -19,9 +19,9 @@ ROWS, COLUMNS = 500_000, 100
 
 
 def main(path: Path, by: str) -> None:
-    """Read the table one way and construct the data set."""
+    """Read the table by Arrow or pandas and construct the data set."""
     if by == "pandas":
-        import pandas as pd  # the other way does without it
+        import pandas as pd  # not counted for Arrow, which does without it
 
         table = pd.read_parquet(path)
         label, rows = table["label"], table.drop(columns="label")
@@ -33,9 +33,9 @@ def main(path: Path, by: str) -> None:
 
 def make(path: Path) -> None:
     """Write a table of random numbers."""
-    chance = np.random.default_rng(7)
-    numbers = {f"f{number}": chance.random(ROWS, dtype=np.float32) for number in range(COLUMNS)}
-    pq.write_table(pa.table({**numbers, "label": chance.integers(0, 2, ROWS).astype(np.float32)}), path)
+    rng = np.random.default_rng(7)
+    numbers = {f"f{number}": rng.random(ROWS, dtype=np.float32) for number in range(COLUMNS)}
+    pq.write_table(pa.table({**numbers, "label": rng.integers(0, 2, ROWS).astype(np.float32)}), path)
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def true_value(result: AsOfResult, bundle: Bundle) -> np.ndarray:
 
 def value_table(results: list[AsOfResult], bundle: Bundle) -> Table:
     """Return mean predicted and true 12-month value, one line per tenth of the predicted value, all as_ofs pooled."""
-    table = Table(title="12-month value, EUR, by tenth of the predicted value", box=None, title_justify="left")
+    table = Table(title="12-month value, EUR, by tenth", box=None, title_justify="left")
     for header in ("Tenth", "Said", "True", "Said / true"):
         table.add_column(header, justify="right")
     predicted, true = _values(results, bundle)
