@@ -21,7 +21,7 @@ from rich.markup import escape
 from undertow.features import connectors
 from undertow.features.build import build_features
 from undertow.features.errors import UndertowError
-from undertow.features.settings import Settings, load_settings
+from undertow.features.settings import load_settings
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator import simulate as simulate_world
 from undertow.features.snapshots import calendar
@@ -203,7 +203,7 @@ def train(project: Project = HERE, json: Json = False) -> None:
         console.print_json(report.as_json())
     else:
         print_model.print_training(report)
-        _print_mlflow_command(settings)
+        print_model.print_mlflow_command(settings.store_path("mlflow.db"))
 
 
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
@@ -371,27 +371,7 @@ def demo(
     ):
         console.out.rule(f"[bold]{title}", align="left")
         job(project=project)
-    _print_files(load_settings(project), project)
-
-
-def _print_mlflow_command(settings: Settings) -> None:
-    address = os.path.relpath(settings.store_path("mlflow.db"))
-    console.out.print(f"See it with: mlflow ui --backend-store-uri sqlite:///{address}", soft_wrap=True)
-
-
-def _print_files(settings: Settings, project: Path) -> None:
-    console.out.rule("[bold]Files", align="left")
-    store = Path(os.path.relpath(settings.store_path()))
-    for what, where in (
-        ("Settings", project / "undertow.toml"),
-        ("Features", store / "features"),
-        ("MLflow", store / "mlflow.db"),
-        ("Scores", store / "scores"),
-        ("Refused rows", store / "tables"),
-    ):
-        console.out.print(f"  {what:<13}{where}", soft_wrap=True)
-    program = Path(os.path.relpath(sys.argv[0]))
-    console.out.print(f"\nNext: {program} serve --project {project}", soft_wrap=True)
+    print_data.print_files(Path(os.path.relpath(load_settings(project).store_path())), project)
 
 
 def _option(project: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,3 +85,18 @@ def _print_dropped(built: FeatureTable) -> None:
         lacking.setdefault(table, []).append(name)
     for table, names in lacking.items():
         out.print(f"No {table} table, so left out: {', '.join(names)}.", soft_wrap=True)
+
+
+def print_files(store: Path, project: Path) -> None:
+    """Print where a project keeps its files, and the command that serves it."""
+    out.rule("[bold]Files", align="left")
+    for what, where in (
+        ("Settings", project / "undertow.toml"),
+        ("Features", store / "features"),
+        ("MLflow", store / "mlflow.db"),
+        ("Scores", store / "scores"),
+        ("Refused rows", store / "tables"),
+    ):
+        out.print(f"  {what:<13}{where}", soft_wrap=True)
+    program = Path(os.path.relpath(sys.argv[0]))
+    out.print(f"\nNext: {program} serve --project {project}", soft_wrap=True)

@@ -13,60 +13,60 @@ from undertow.serving.published.spreadsheet import spreadsheet_text
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.training.business_metrics.metrics import Metric, Unit
-    from undertow.training.business_metrics.monthly import Business, Number
+    from undertow.training.business_metrics.monthly import BusinessMetrics, Number
 from undertow.serving.cli.console import new_table, out, show
 
 
-def print_metrics(found: Business) -> None:
+def print_metrics(metrics: BusinessMetrics) -> None:
     """Print business metrics: one row per metric (and group), one column per month, n below every number."""
-    months = found.months[-max(1, (out.width - 34 - 14 * (found.by is not None)) // 14) :]
-    by = (found.by.capitalize(),) if found.by else ()
+    months = metrics.months[-max(1, (out.width - 34 - 14 * (metrics.by is not None)) // 14) :]
+    by = (metrics.by.capitalize(),) if metrics.by else ()
     names = [f"{month.starts:%Y-%m}" for month in months]
     table = new_table("Metric", *by, *names, right=range(1 + len(by), 1 + len(by) + len(months)))
     table.columns[0].max_width = 32
-    for card in found.cards:
-        for group in found.groups:
-            named = f"{card.name}\n[dim]{escape(_sentence(card, found))}[/dim]" if group == found.groups[0] else ""
-            cells = [_number(number, card.unit) for number in found.line(card.name, group)[-len(months) :]]
+    for card in metrics.cards:
+        for group in metrics.groups:
+            named = f"{card.name}\n[dim]{escape(_sentence(card, metrics))}[/dim]" if group == metrics.groups[0] else ""
+            cells = [_number(number, card.unit) for number in metrics.line(card.name, group)[-len(months) :]]
             table.add_row(named, *((escape(group),) if by else ()), *cells)
     show(table)
-    if len(months) < len(found.months):
-        shown = f"The newest {len(months)} of {len(found.months)} months are shown"
+    if len(months) < len(metrics.months):
+        shown = f"The newest {len(months)} of {len(metrics.months)} months are shown"
         out.print(f"{shown}; --format csv and --plot have all.", soft_wrap=True)
-    _print_metrics_notes(found)
+    _print_metrics_notes(metrics)
 
 
-def print_metrics_plot(found: Business, path: Path) -> None:
+def print_metrics_plot(metrics: BusinessMetrics, path: Path) -> None:
     """Print the file of the plot, and the notes on the metrics."""
-    _print_metrics_notes(found)
+    _print_metrics_notes(metrics)
     out.print(f"Drawn in {path}.", soft_wrap=True)
 
 
-def metrics_csv(found: Business) -> str:
+def metrics_csv(metrics: BusinessMetrics) -> str:
     """Return business metrics as CSV text, one row per metric, month and group; safe in a spreadsheet."""
     text = io.StringIO()
     columns = ("metric", "month", "group", "value", "low", "high", "n", "accounts", "status")
     writer = csv.DictWriter(text, (*columns, "unit"))
     writer.writeheader()
-    units = {card.name: card.unit for card in found.cards}
-    for number in found.numbers:
+    units = {card.name: card.unit for card in metrics.cards}
+    for number in metrics.numbers:
         group = spreadsheet_text(number.group)
         writer.writerow(number.as_json() | {"group": group, "unit": units[number.metric]})
     return text.getvalue()
 
 
-def _print_metrics_notes(found: Business) -> None:
+def _print_metrics_notes(metrics: BusinessMetrics) -> None:
     lacking: dict[str, list[str]] = {}
-    for name, why in found.left_out.items():
+    for name, why in metrics.left_out.items():
         lacking.setdefault(why, []).append(name)
     for why, names in lacking.items():
         out.print(f"Left out: {', '.join(names)} ({why}).", markup=False, soft_wrap=True)
-    for note in found.notes:
+    for note in metrics.notes:
         out.print(f"! {note}", markup=False, soft_wrap=True)
 
 
-def _sentence(card: Metric, found: Business) -> str:
-    unit = found.currency if card.unit == "money" else card.unit
+def _sentence(card: Metric, metrics: BusinessMetrics) -> str:
+    unit = metrics.currency if card.unit == "money" else card.unit
     return card.sentence if unit in ("share", "points", "score", "per visit") else f"{card.sentence}, {unit}"
 
 

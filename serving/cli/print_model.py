@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -39,6 +41,11 @@ def print_training(report: TrainReport) -> None:
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True)
     out.print(f"{report.verdict.text} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
+
+
+def print_mlflow_command(database: Path) -> None:
+    """Print the command that opens MLflow on a project's database."""
+    out.print(f"See it with: mlflow ui --backend-store-uri sqlite:///{os.path.relpath(database)}", soft_wrap=True)
 
 
 def results_table(results: Sequence[Result]) -> Table:

@@ -26,9 +26,9 @@ FAMILY_NAMES = {
 }
 
 
-def at_risk(published: PublishedScores, query: AtRiskQuery, found: Selection) -> str:
+def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection) -> str:
     """Return the at-risk list as a page."""
-    accounts = as_accounts(found.rows, published.manifest)
+    accounts = as_accounts(selection.rows, published.manifest)
     headline = str(published.manifest["headline"])
     families = published.drivers.get("families", [])
     return _render(
@@ -37,7 +37,7 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, found: Selection) ->
         accounts=accounts,
         headline=headline,
         widths=charts.shares_of_widest([account.probability[headline] for account in accounts]),
-        found=found,
+        selection=selection,
         everything=published.table.num_rows,
         total_value_at_risk=published.total_value_at_risk,
         query=query,
@@ -47,7 +47,7 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, found: Selection) ->
         csv_link=_link("/v1/at-risk", query, limit=MAX_ROWS, offset=0, format="csv"),
         csv_limit=MAX_ROWS,
         before=_link("/", query, offset=max(query.offset - query.limit, 0)) if query.offset else None,
-        after=_link("/", query, offset=query.offset + query.limit) if _more(query, found) else None,
+        after=_link("/", query, offset=query.offset + query.limit) if _more(query, selection) else None,
         drivers=published.drivers,
         driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
         example=EXAMPLE_REQUEST,
@@ -96,8 +96,8 @@ def family_name(family: str) -> str:
     return FAMILY_NAMES.get(family, family)
 
 
-def _more(query: AtRiskQuery, found: Selection) -> bool:
-    return query.offset + query.limit < found.total
+def _more(query: AtRiskQuery, selection: Selection) -> bool:
+    return query.offset + query.limit < selection.total
 
 
 def _filters(query: AtRiskQuery) -> dict[str, Any]:

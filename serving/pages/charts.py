@@ -66,9 +66,9 @@ def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
     zero = (x(0), y(0))
     lower = [zero, *((x(day), y(share)) for day, share in zip(days, voluntary, strict=True))]
     upper = [zero, *((x(day), y(share)) for day, share in zip(days, totals, strict=True))]
-    told = zip(days, totals, voluntary, involuntary, upper[1:], strict=True)
+    places = zip(days, totals, voluntary, involuntary, upper[1:], strict=True)
     return Curve(
-        marks=tuple(Mark(day, total, own, forced, *place) for day, total, own, forced, place in told),
+        marks=tuple(Mark(day, total, own, forced, *place) for day, total, own, forced, place in places),
         voluntary=_points([*lower, (x(days[-1]), y(0))]),
         involuntary=_points([*upper, *reversed(lower)]),
         total=_points(upper),

@@ -49,12 +49,12 @@ def entries() -> list[Entry]:
 
 def page() -> str:
     """Return the page as one self-contained HTML file."""
-    found = entries()
+    cards = entries()
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("catalogue.html").render(
-        families=[(family, [entry for entry in found if entry.card.family == family]) for family in FAMILIES],
-        cards=len(found),
-        columns=sum(len(entry.columns) for entry in found),
+        families=[(family, [entry for entry in cards if entry.card.family == family]) for family in FAMILIES],
+        cards=len(cards),
+        columns=sum(len(entry.columns) for entry in cards),
         style=(HERE / "style.css").read_text(encoding="utf-8"),
     )
 

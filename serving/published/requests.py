@@ -155,5 +155,5 @@ def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
     field = re.search(r"`\$\.?(.*?)`$", message)
     if "Invalid enum value" in message and field:
         return f"{field[1]}: expected {' or '.join(CHOICES[field[1]])}."
-    said = message.partition(" - at ")[0].replace("`", "")
-    return short(f"{field[1]}: {said[:1].lower()}{said[1:]}." if field and field[1] else f"{said}.", 300)
+    problem = message.partition(" - at ")[0].replace("`", "")
+    return short(f"{field[1]}: {problem[:1].lower()}{problem[1:]}." if field and field[1] else f"{problem}.", 300)

@@ -84,13 +84,13 @@ class PublishedScores:
         min_value: float | None = None,
     ) -> Selection:
         """Return accounts that match, highest value at risk first; `min_value`: the least value at risk."""
-        found = self.table
+        selected = self.table
         for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
             if wanted is not None:
-                found = found.filter(pc.equal(found[column], wanted))
+                selected = selected.filter(pc.equal(selected[column], wanted))
         if min_value is not None:
-            found = found.filter(pc.greater_equal(found["value_at_risk"], min_value))
-        return Selection(found.num_rows, _sum(found["value_at_risk"]), found.slice(offset, limit))
+            selected = selected.filter(pc.greater_equal(selected["value_at_risk"], min_value))
+        return Selection(selected.num_rows, _sum(selected["value_at_risk"]), selected.slice(offset, limit))
 
     def account(self, account_id: str) -> Account:
         """Return one account, or raise UnknownAccount."""

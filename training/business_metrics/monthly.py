@@ -21,7 +21,16 @@ from undertow.features.settings import Settings, Value
 from undertow.features.snapshots import month_starts, open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
-from undertow.training.business_metrics.sql import GROUP, VISIT, By, Found, Measurement, Month, make_relations, measure
+from undertow.training.business_metrics.sql import (
+    GROUP,
+    VISIT,
+    By,
+    Measurement,
+    Measurements,
+    Month,
+    make_relations,
+    measure,
+)
 from undertow.training.evaluation.intervals import wilson
 from undertow.training.value.subscription import discount_factors
 
@@ -58,7 +67,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Business:
+class BusinessMetrics:
     """Business metrics of these months (oldest first), metric by metric, group by group.
 
     `lines`: (metric, group) -> its numbers, a month each. `left_out`: metric -> why it is missing.
@@ -99,7 +108,7 @@ class Business:
 
 def business_numbers(
     settings: Settings, tables: Tables, names: Sequence[str] = (), by: By | None = None, months: int = 12
-) -> Business:
+) -> BusinessMetrics:
     """Return business metrics of the newest `months` whole months, all metrics or those named.
 
     Raises RequestError for an unknown name, TimeError where no whole month was recorded, DataError
@@ -112,14 +121,14 @@ def business_numbers(
     with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
         open_tables(InDuckDB(connection), tables, {"events": spans[0].starts - VISIT})
         make_relations(connection, settings.churn, tables, spans, by, cards)
-        found = measure(connection, cards)
-        groups = _groups(connection, found, by, tables)
-    left_out |= {card.name: why for card in cards if (why := _unmeasured(card, found))}
+        measurements = measure(connection, cards)
+        groups = _groups(connection, measurements, by, tables)
+    left_out |= {card.name: why for card in cards if (why := _unmeasured(card, measurements))}
     cards = [card for card in cards if card.name not in left_out]
     if not cards:
         reasons = "; ".join(f"{name} ({why})" for name, why in left_out.items())
         raise DataError(f"None of these metrics can be computed: {reasons}.")
-    suppression = _Suppression(settings, tables.until, found)
+    suppression = _Suppression(settings, tables.until, measurements)
     lines = {
         (card.name, group): tuple(suppression.number(card, span, group) for span in spans)
         for card in cards
@@ -127,50 +136,51 @@ def business_numbers(
     }
     notes = tuple(_notes(cards, lines.values(), by))
     currency = settings.value.currency
-    return Business(tuple(cards), tuple(spans), by, groups, currency, lines, dict(sorted(left_out.items())), notes)
+    left_out = dict(sorted(left_out.items()))
+    return BusinessMetrics(tuple(cards), tuple(spans), by, groups, currency, lines, left_out, notes)
 
 
 def whole_months(since: datetime, until: datetime) -> list[Month]:
     """Return the whole calendar months inside `[since, until)`. Raises TimeError for none."""
     starts = month_starts(since, until)
-    found = [Month(first, after) for first, after in pairwise(starts)]
-    if not found:
+    months = [Month(first, after) for first, after in pairwise(starts)]
+    if not months:
         raise TimeError(
             f"The record runs from {since:%Y-%m-%d} to {until:%Y-%m-%d} and holds no whole month. Add rows, or "
             "set [data] since and until."
         )
-    return found
+    return months
 
 
 # --- which metrics can be computed ------------------------------------------------------------
 
 
 def _left_out(cards: Iterable[Metric], present: Sequence[str], by: By | None) -> dict[str, str]:
-    found = {}
+    left_out = {}
     for card in cards:
         if card.table not in present:
-            found[card.name] = f"it needs the {card.table} table; give it a source under [tables]"
+            left_out[card.name] = f"it needs the {card.table} table; give it a source under [tables]"
         elif by == "platform" and not card.on_platforms:
-            found[card.name] = "it is measured on accounts and not on platforms"
-    return found
+            left_out[card.name] = "it is measured on accounts and not on platforms"
+    return left_out
 
 
-def _unmeasured(card: Metric, found: Found) -> str:
+def _unmeasured(card: Metric, measurements: Measurements) -> str:
     """Return why a metric has no number in any month, or an empty text."""
     if isinstance(card.measure, FlatValue | Total):
         return ""
-    met = [measured.value for (name, _, _), measured in found.items() if name == card.name and measured.n]
+    met = [measured.value for (name, _, _), measured in measurements.items() if name == card.name and measured.n]
     if not met:
         return NO_ROW
     return UNRECORDED if all(value == card.unrecorded for value in met) else ""
 
 
-def _groups(connection: Connection, found: Found, by: By | None, tables: Tables) -> tuple[str, ...]:
+def _groups(connection: Connection, measurements: Measurements, by: By | None, tables: Tables) -> tuple[str, ...]:
     """Return every segment, or every platform that occurs; "" alone without `by`."""
     if by is None:
         return ("",)
     if by == "platform":
-        return tuple(sorted({group for _, _, group in found}))
+        return tuple(sorted({group for _, _, group in measurements}))
     sql = f"SELECT DISTINCT {GROUP['segment']} AS grp FROM accounts AS a ORDER BY grp"
     segments = rows(connection, sql, "segments")
     return tuple(str(row["grp"]) for row in segments)
@@ -194,7 +204,7 @@ class _Suppression:
 
     settings: Settings
     until: datetime
-    found: Found
+    measurements: Measurements
 
     def number(self, card: Metric, month: Month, group: str) -> Number:
         measured, *between = self._estimate(card, month, group)
@@ -207,7 +217,7 @@ class _Suppression:
         if isinstance(card.measure, FlatValue):
             return self._flat_value(card.measure, month, group)
         nothing = Measurement(0.0, math.nan, 0, 0) if isinstance(card.measure, Total) else NOTHING
-        measured = self.found.get((card.name, month.starts, group), nothing)
+        measured = self.measurements.get((card.name, month.starts, group), nothing)
         if not isinstance(card.measure, Rate):
             return measured, math.nan, math.nan
         low, high = interval(card.measure.interval, measured)
@@ -215,8 +225,8 @@ class _Suppression:
         return Measurement(times * measured.value, math.nan, measured.n, measured.accounts), times * low, times * high
 
     def _flat_value(self, made_of: FlatValue, month: Month, group: str) -> tuple[Measurement, float, float]:
-        churn = self.found.get((made_of.churn, month.starts, group), NOTHING)
-        arpa = self.found.get((made_of.arpa, month.starts, group), NOTHING).value
+        churn = self.measurements.get((made_of.churn, month.starts, group), NOTHING)
+        arpa = self.measurements.get((made_of.arpa, month.starts, group), NOTHING).value
         low, high = interval("wilson", churn)
         value, most, least = (flat_value(rate, arpa, self.settings.value) for rate in (churn.value, low, high))
         return Measurement(value, math.nan, churn.n, churn.accounts), least, most

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from undertow.features.errors import DataError
 from undertow.training.business_metrics.metrics import Metric, Unit
-from undertow.training.business_metrics.monthly import Business, Number
+from undertow.training.business_metrics.monthly import BusinessMetrics, Number
 from undertow.training.evaluation.plots import ACCENT, INK, QUIET, SECOND
 
 matplotlib.use("Agg")
@@ -29,12 +29,12 @@ LEAST = 7.0  # inches that the title and the line below need
 LABELS = 4  # months named below a panel, about
 
 
-def trends_plot(path: Path, found: Business) -> None:
+def trends_plot(path: Path, metrics: BusinessMetrics) -> None:
     """Write the plot of all metrics: related metrics share a panel or, with `by`, the groups of one metric do.
 
     The groups are named in the first panel. Raises DataError where every number is suppressed.
     """
-    panels = _panels(found)
+    panels = _panels(metrics)
     if not panels:
         raise DataError("There is nothing to draw: every number is suppressed. Print them to see why.")
     across = min(ACROSS, len(panels))
@@ -43,13 +43,13 @@ def trends_plot(path: Path, found: Business) -> None:
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr, call-arg]
     grid = figure.subplots(down, across, squeeze=False).flatten()
     for axes, (title, lines) in zip(grid, panels.items(), strict=False):
-        _draw(axes, title, lines, found)
-        if len(lines) > 1 and (found.by is None or axes is grid[0]):
+        _draw(axes, title, lines, metrics)
+        if len(lines) > 1 and (metrics.by is None or axes is grid[0]):
             _name_lines(axes, lines)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    figure.suptitle(_title(found), x=0.01, ha="left", fontsize=13, color=INK)
-    figure.supxlabel(_below(found), fontsize=8, color=QUIET, x=0.01, ha="left")
+    figure.suptitle(_title(metrics), x=0.01, ha="left", fontsize=13, color=INK)
+    figure.supxlabel(_below(metrics), fontsize=8, color=QUIET, x=0.01, ha="left")
     figure.savefig(path)
 
 
@@ -73,35 +73,35 @@ class Line:
         return np.array([math.nan if value is None else value for value in values], dtype=float)
 
 
-def _panels(found: Business) -> dict[str, list[Line]]:
+def _panels(metrics: BusinessMetrics) -> dict[str, list[Line]]:
     """Return title -> lines; with `by` one panel per metric, one line for each of the largest groups."""
     panels: dict[str, list[Line]] = {}
-    for card in found.cards:
-        title = card.name if found.by else card.panel
+    for card in metrics.cards:
+        title = card.name if metrics.by else card.panel
         lines = panels.setdefault(title, [])
-        for group, colour in zip(drawn_groups(found), COLOURS, strict=False):
-            numbers = found.line(card.name, group)
-            lines.append(Line(group or card.name, colour if found.by else COLOURS[len(lines)], card, numbers))
+        for group, colour in zip(drawn_groups(metrics), COLOURS, strict=False):
+            numbers = metrics.line(card.name, group)
+            lines.append(Line(group or card.name, colour if metrics.by else COLOURS[len(lines)], card, numbers))
     return {title: lines for title, lines in panels.items() if not all(line.is_empty for line in lines)}
 
 
-def drawn_groups(found: Business) -> tuple[str, ...]:
+def drawn_groups(metrics: BusinessMetrics) -> tuple[str, ...]:
     """Return the groups that are drawn: those with the most accounts, at most one per colour."""
-    size = dict.fromkeys(found.groups, 0)
-    for (_, group), line in found.lines.items():
+    size = dict.fromkeys(metrics.groups, 0)
+    for (_, group), line in metrics.lines.items():
         size[group] = max(size[group], *(number.accounts for number in line))
-    kept = sorted(found.groups, key=lambda group: -size[group])[: len(COLOURS)]
-    return tuple(group for group in found.groups if group in kept)
+    kept = sorted(metrics.groups, key=lambda group: -size[group])[: len(COLOURS)]
+    return tuple(group for group in metrics.groups if group in kept)
 
 
-def _draw(axes: Any, title: str, lines: Sequence[Line], found: Business) -> None:
+def _draw(axes: Any, title: str, lines: Sequence[Line], metrics: BusinessMetrics) -> None:
     unit = lines[0].card.unit
     for line in lines:
         where = np.arange(len(line.numbers))
         axes.fill_between(where, line.floats("low"), line.floats("high"), color=line.colour, alpha=0.13, linewidth=0)
         axes.plot(where, line.floats("value"), color=line.colour, linewidth=1.6, marker="o", markersize=2.6)
-    axes.set_title(f"{title}{_of(unit, found.currency)}", loc="left", fontsize=9, color=INK)
-    _dress(axes, unit, [month.starts for month in found.months])
+    axes.set_title(f"{title}{_of(unit, metrics.currency)}", loc="left", fontsize=9, color=INK)
+    _dress(axes, unit, [month.starts for month in metrics.months])
 
 
 def _name_lines(axes: Any, lines: Sequence[Line]) -> None:
@@ -141,12 +141,12 @@ def _of(unit: Unit, currency: str) -> str:
     return f", {text}" if text else ""
 
 
-def _below(found: Business) -> str:
-    left = len(found.groups) - len(drawn_groups(found))
+def _below(metrics: BusinessMetrics) -> str:
+    left = len(metrics.groups) - len(drawn_groups(metrics))
     others = f" {left} smaller groups are not drawn." if left else ""
     return f"Bands: 95 % intervals. Gaps: not enough data, or not yet settled.{others}"
 
 
-def _title(found: Business) -> str:
-    first, last = found.months[0].starts, found.months[-1].starts
-    return f"Business numbers, {first:%Y-%m} to {last:%Y-%m}" + (f", by {found.by}" if found.by else "")
+def _title(metrics: BusinessMetrics) -> str:
+    first, last = metrics.months[0].starts, metrics.months[-1].starts
+    return f"Business numbers, {first:%Y-%m} to {last:%Y-%m}" + (f", by {metrics.by}" if metrics.by else "")

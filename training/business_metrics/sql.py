@@ -47,7 +47,7 @@ class Measurement:
     accounts: int
 
 
-Found = dict[tuple[str, datetime, str], Measurement]  # by metric, month start, group
+Measurements = dict[tuple[str, datetime, str], Measurement]  # by metric, month start, group
 
 
 # --- relations: (month, account_id, ...), one row per case ------------------------------------
@@ -158,12 +158,12 @@ def _moment(time: datetime) -> str:
 
 def _with_parts(cards: Iterable[Metric]) -> list[Metric]:
     """Return the metrics with SQL of their own: those asked for, and those that others are computed from."""
-    found: dict[str, Metric] = {}
+    needed: dict[str, Metric] = {}
     for card in cards:
         measure = card.measure
         parts = choose((measure.churn, measure.arpa)) if isinstance(measure, FlatValue) else (card,)
-        found |= {part.name: part for part in parts}
-    return list(found.values())
+        needed |= {part.name: part for part in parts}
+    return list(needed.values())
 
 
 def _measure_of(card: Metric) -> Rate | Total | Quantile:
@@ -171,16 +171,16 @@ def _measure_of(card: Metric) -> Rate | Total | Quantile:
     return card.measure
 
 
-def measure(connection: Connection, cards: Iterable[Metric]) -> Found:
+def measure(connection: Connection, cards: Iterable[Metric]) -> Measurements:
     """Return the measurements of these metrics, and of those that others are computed from."""
-    found: Found = {}
+    measurements: Measurements = {}
     read: dict[tuple[str, bool], list[Metric]] = {}
     for card in _with_parts(cards):
         asked = _measure_of(card)
         read.setdefault((asked.rows, isinstance(asked, Quantile)), []).append(card)
     for (relation, is_quantile), together in read.items():
-        found |= (_quantiles if is_quantile else _sums)(connection, relation, together)
-    return found
+        measurements |= (_quantiles if is_quantile else _sums)(connection, relation, together)
+    return measurements
 
 
 def value_over(card: Metric, relation: Sequence[Mapping[str, object]]) -> float:
@@ -207,7 +207,7 @@ def value_over(card: Metric, relation: Sequence[Mapping[str, object]]) -> float:
     return rate.times * float(str(row["value"]))
 
 
-def _sums(connection: Connection, relation: str, cards: Sequence[Metric]) -> Found:
+def _sums(connection: Connection, relation: str, cards: Sequence[Metric]) -> Measurements:
     """Sum numerators and denominators per account, then over accounts, with the sums for the variance between them."""
     inner, outer = [], []
     for i, card in enumerate(cards):
@@ -239,7 +239,7 @@ def _from_sums(card: Metric, value_of: Callable[[str], float]) -> Measurement:
     return Measurement(value, math.sqrt(max(between, within, 0.0)), n, accounts)
 
 
-def _quantiles(connection: Connection, relation: str, cards: Sequence[Metric]) -> Found:
+def _quantiles(connection: Connection, relation: str, cards: Sequence[Metric]) -> Measurements:
     asked = []
     for i, card in enumerate(cards):
         measure = _measure_of(card)
@@ -260,8 +260,8 @@ def _read(
     relation: str,
     cards: Sequence[Metric],
     reading: Callable[[Metric, Callable[[str], float]], Measurement],
-) -> Found:
-    found: Found = {}
+) -> Measurements:
+    measurements: Measurements = {}
     for row in rows(connection, sql, relation):
         month = row["month"]
         assert isinstance(month, datetime)
@@ -271,5 +271,5 @@ def _read(
                 value = row[f"{short}{i}"]
                 return math.nan if value is None else float(str(value))
 
-            found[card.name, month, str(row["grp"])] = reading(card, value_of)
-    return found
+            measurements[card.name, month, str(row["grp"])] = reading(card, value_of)
+    return measurements

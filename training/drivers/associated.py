@@ -12,7 +12,7 @@ from undertow.training.bundle.scores import Scores
 from undertow.training.examples.person_periods import COVARIATES
 
 TOP_FEATURES = 5
-FEW_ACCOUNTS = 30  # a segment with fewer is said to be too small
+FEW_ACCOUNTS = 30  # a smaller segment is marked too few
 GRADE = "associated"
 NOTE = (
     "Associated: how far the scores react to each family. It does not say what would happen if "
@@ -71,7 +71,7 @@ def _by_segment(
 ) -> list[dict[str, object]]:
     headline = bundle.ends.index(bundle.headline)
     named = np.array([segment or "not stated" for segment in segments], dtype=object)
-    found: list[dict[str, object]] = []
+    overview: list[dict[str, object]] = []
     for segment in sorted(set(named)):
         mine = named == segment
         few = bool(mine.sum() < FEW_ACCOUNTS)
@@ -79,7 +79,7 @@ def _by_segment(
             {"family": family, "mean_contribution": _mean(scores.probability_by_family[mine, position])}
             for position, family in enumerate(FAMILIES)
         ]
-        found.append(
+        overview.append(
             {
                 "segment": segment,
                 "accounts": int(mine.sum()),
@@ -88,7 +88,7 @@ def _by_segment(
                 "families": [] if few else families,
             }
         )
-    return found
+    return overview
 
 
 def _mean(values: np.ndarray) -> float:

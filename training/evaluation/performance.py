@@ -43,8 +43,8 @@ def evaluate(model: str, horizon: int, p: np.ndarray, on: HeldOutLabels, resampl
     1.0
     """
     weights = np.concatenate([np.ones((1, len(p))), account_weights(on.account, resamples, seed)])
-    found = measure(p, on.churned, weights)
-    estimates = {name: _estimate(values) for name, values in found.items()}
+    metrics = measure(p, on.churned, weights)
+    estimates = {name: _estimate(values) for name, values in metrics.items()}
     return Result(model, horizon, len(p), int(on.churned.sum()), estimates)
 
 
@@ -99,8 +99,8 @@ def _average_precision(rows: np.ndarray, events: np.ndarray) -> np.ndarray:
 
 
 def _lift(rows: np.ndarray, events: np.ndarray, share: float = 0.1) -> np.ndarray:
-    found = [np.interp(share * r[-1], r, e) for r, e in zip(rows, events, strict=True)]
-    return _finite(np.array(found) / (share * events[:, -1]))
+    leavers = [np.interp(share * r[-1], r, e) for r, e in zip(rows, events, strict=True)]
+    return _finite(np.array(leavers) / (share * events[:, -1]))
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -49,10 +49,10 @@ class ModelColumn:
 def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColumn, ...]:
     """Return the columns that vary in `rows`, with the categories found there.
 
-    A column that is constant or always null tells a model nothing and is left out, but for those
-    from which periods and value are made.
+    A column that is constant or always null carries no information and is left out, except those
+    from which periods and value are computed.
     """
-    found = []
+    fitted_columns = []
     for column in columns:
         values = rows[column.name]
         categories = _categories(values) if column.feature.unit == "text" else None
@@ -61,8 +61,8 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
         known = encoded[~np.isnan(encoded)]
         varies = len(known) > 0 and (len(known) < len(encoded) or known.min() < known.max())
         if column.name in ALWAYS or (varies and not (categories is not None and len(categories) < 2)):
-            found.append(fitted)
-    return tuple(found)
+            fitted_columns.append(fitted)
+    return tuple(fitted_columns)
 
 
 def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:

@@ -77,7 +77,7 @@ def column_signals(examples: Examples, columns: Iterable[Column], headline: int)
     if not len(matured):
         return []
     groups = ComparisonGroups.of(matured, headline)
-    found = []
+    signals = []
     for column in columns:
         values = matured.rows[column.name]
         is_clock = any(measure.statistic == "days until" for measure in measures(column.feature.measure))
@@ -85,17 +85,17 @@ def column_signals(examples: Examples, columns: Iterable[Column], headline: int)
             if not keep.any() or np.ptp(score[keep]) == 0:
                 continue
             aurocs = [groups.auroc(view, score, keep & (band | ~groups.left), band) for band in groups.bands]
-            found.append(ColumnSignal(column.name, view, aurocs[0], tuple(aurocs[1:]), is_clock))
-    return sorted(found, key=lambda signal: -signal.strength)
+            signals.append(ColumnSignal(column.name, view, aurocs[0], tuple(aurocs[1:]), is_clock))
+    return sorted(signals, key=lambda signal: -signal.strength)
 
 
-def signal_findings(found: Sequence[ColumnSignal], headline: int) -> list[Finding]:
+def signal_findings(signals: Sequence[ColumnSignal], headline: int) -> list[Finding]:
     """Return the findings of the rules at the top of this file for each column."""
     findings: dict[str, Finding] = {}
-    for signal in found:
+    for signal in signals:
         for one in _judge(signal, headline):
             findings.setdefault(one.culprit, one)
-    if not any(signal.headline and signal.headline.is_enough for signal in found):
+    if not any(signal.headline and signal.headline.is_enough for signal in signals):
         findings[""] = Finding("note", CHECK, "all columns", "not enough data: fewer than "
                            f"{FEW_CHURNERS} accounts left within {headline} days of a matured snapshot.")  # fmt: skip
     return list(findings.values())

@@ -32,7 +32,7 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
     ever, first = _by_account(examples)
     group = as_of_numbers(first)
     half, account = halves(first), first.accounts
-    found = []
+    findings = []
     for column in columns:
         for view, score, keep in _codes_too(first.rows[column.name]):
             values, groups = score[keep], group[keep]
@@ -42,9 +42,9 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
             pure = _purest(first.rows[column.name], view, score, keep, ever, group)
             text = _end_state(ever_left, pure, view)
             if text:
-                found.append(Finding("failure", CHECK, source_of(column.name), text))
+                findings.append(Finding("failure", CHECK, source_of(column.name), text))
                 break
-    return found
+    return findings
 
 
 def _by_account(examples: Examples) -> tuple[np.ndarray, Examples]:
@@ -53,13 +53,13 @@ def _by_account(examples: Examples) -> tuple[np.ndarray, Examples]:
     Left: seen to churn, or no longer at risk at the newest as_of (too recently to be told from a pause),
     unless its end was a neutral one.
     """
-    moment, account = as_of_numbers(examples), examples.accounts
-    order = np.lexsort((moment, account))
+    as_of, account = as_of_numbers(examples), examples.accounts
+    order = np.lexsort((as_of, account))
     first = order[np.diff(account[order], prepend=-1) != 0]
     size = int(account.max(initial=-1)) + 1
     churned = np.bincount(account, weights=~np.isnan(examples.outcomes.churn_days), minlength=size) > 0
     neutral = np.bincount(account, weights=~np.isnan(examples.outcomes.neutral_days), minlength=size) > 0
-    newest = np.bincount(account, weights=moment == moment.max(initial=0), minlength=size) > 0
+    newest = np.bincount(account, weights=as_of == as_of.max(initial=0), minlength=size) > 0
     ever = churned | (~newest & ~neutral)
     return ever[account[first]], Examples(examples.rows.take(pa.array(first)), examples.outcomes.take(first))
 

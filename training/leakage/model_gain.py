@@ -74,22 +74,22 @@ def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, se
     return ModelAlarm("a small model fitted for this", len(chosen), _gain_shares([booster]))
 
 
-def model_findings(found: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
+def model_findings(alarm: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
     """Return the findings on the gain shares and the AUROC bands of a model."""
-    if found is None or not found.gains:
+    if alarm is None or not alarm.gains:
         return [Finding("note", "gain", "no model", "not enough data to fit a model and read its split gain.")]
     clocks = {c.name for c in columns if any(m.statistic == "days until" for m in measures(c.feature.measure))}
     clocks |= {name for name, _, _ in COVARIATES}
-    name, share = found.gains[0]
+    name, share = alarm.gains[0]
     findings = []
     if share > GAIN:
-        honest = name in clocks or found.columns < FEW_COLUMNS
-        text = f"{share:.0%} of the split gain of {found.model}: one column decides nearly alone."
+        honest = name in clocks or alarm.columns < FEW_COLUMNS
+        text = f"{share:.0%} of the split gain of {alarm.model}: one column decides nearly alone."
         findings.append(Finding("warning" if honest else "failure", "gain", source_of(name), text))
-    for (start, end), one in zip(bands_of(headline), found.bands, strict=False):
+    for (start, end), one in zip(bands_of(headline), alarm.bands, strict=False):
         if one and one.strength > PERFECT:
             text = f"it predicts who leaves in {start} to {end} days almost perfectly: AUROC {one.text}."
-            findings.append(Finding("warning" if start == 0 else "failure", CHECK, found.model, text))
+            findings.append(Finding("warning" if start == 0 else "failure", CHECK, alarm.model, text))
     return findings
 
 

@@ -27,8 +27,8 @@ class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is 
     ) -> pd.DataFrame:
         """Return a frame with one column p_<horizon> per horizon, row by row with the input."""
         rows = pa.Table.from_pandas(_typed(model_input, self.bundle), preserve_index=False)
-        found = self.bundle.probability(rows)
-        return pd.DataFrame(found, columns=[f"p_{horizon}" for horizon in self.bundle.horizons])
+        probability = self.bundle.probability(rows)
+        return pd.DataFrame(probability, columns=[f"p_{horizon}" for horizon in self.bundle.horizons])
 
 
 def _typed(rows: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:

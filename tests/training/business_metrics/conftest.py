@@ -12,7 +12,7 @@ import pytest
 from tests.tables_by_hand import write_tables
 from tests.training.business_metrics.rows import SINCE, UNTIL, MetricsOf, World
 from undertow.features.settings import make_settings
-from undertow.training.business_metrics.monthly import Business, business_numbers
+from undertow.training.business_metrics.monthly import BusinessMetrics, business_numbers
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def metrics_of(tmp_path: Path) -> MetricsOf:
         until: datetime = UNTIL,
         toml: Mapping[str, Any] | None = None,
         **options: Any,
-    ) -> Business:
+    ) -> BusinessMetrics:
         met = {str(row["account_id"]) for rows in world.values() for row in rows}
         accounts = {name: {"account_id": name, "created_at": SINCE} for name in sorted(met)}
         accounts |= {row["account_id"]: row for row in world.get("accounts", ())}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from undertow.training.business_metrics.monthly import Business, Number
+from undertow.training.business_metrics.monthly import BusinessMetrics, Number
 
 SINCE, UNTIL = datetime(2024, 1, 1), datetime(2024, 7, 1)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)
@@ -14,10 +14,10 @@ NOON = datetime(2024, 3, 10, 12)
 HOUR, DAY, TICK = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
 Row = dict[str, Any]
 World = Mapping[str, Sequence[Row]]
-MetricsOf = Callable[..., Business]
+MetricsOf = Callable[..., BusinessMetrics]
 
 
-def march(found: Business, metric: str, group: str = "") -> Number:
+def march(found: BusinessMetrics, metric: str, group: str = "") -> Number:
     [number] = [number for number in found.line(metric, group) if number.month == MARCH]
     return number
 

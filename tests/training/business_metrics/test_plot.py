@@ -9,7 +9,7 @@ import pytest
 
 from undertow.features.errors import DataError
 from undertow.training.business_metrics.metrics import CARDS
-from undertow.training.business_metrics.monthly import Business, Number
+from undertow.training.business_metrics.monthly import BusinessMetrics, Number
 from undertow.training.business_metrics.plot import COLOURS, drawn_groups, trends_plot
 from undertow.training.business_metrics.sql import By, Month
 
@@ -19,7 +19,7 @@ MONTHS = tuple(Month(datetime(2024, month, 1), datetime(2024, month + 1, 1)) for
 
 def business(
     *metrics: str, by: By | None = None, groups: tuple[str, ...] = ("",), value: float | None = 0.2
-) -> Business:
+) -> BusinessMetrics:
     low, high = (None, None) if value is None else (value - 0.1, value + 0.1)
     lines = {
         (metric, group): tuple(
@@ -28,7 +28,7 @@ def business(
         for metric in metrics
         for size, group in enumerate(groups, 1)
     }
-    return Business(tuple(CARDS[name] for name in metrics), MONTHS, by, groups, "EUR", lines, {}, ())
+    return BusinessMetrics(tuple(CARDS[name] for name in metrics), MONTHS, by, groups, "EUR", lines, {}, ())
 
 
 @pytest.mark.parametrize("groups", [("",), ("large", "small")])
