@@ -76,3 +76,11 @@ def test_a_rate_of_a_category_is_taken_from_other_accounts() -> None:
 def test_bands_follow_the_headline() -> None:
     assert bands_of(90) == ((0, 7), (7, 30), (30, 90))
     assert bands_of(30) == ((0, 7), (7, 30))
+
+
+def test_a_rate_of_few_rows_is_drawn_toward_the_rate_of_all_by_five_rows() -> None:
+    """In the other half two rows have the value 0, and both left; 3 of all 8 rows left."""
+    value = np.array([0, 0, 1, 1, 0, 0, 1, 1], dtype=float)
+    half = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    left = np.array([0, 0, 0, 0, 1, 1, 1, 0], dtype=bool)
+    assert rates_elsewhere(value, left, half)[0] == pytest.approx((2 + 5 * 3 / 8) / (2 + 5))
