@@ -50,9 +50,10 @@ check: $(VENV)/spark ## lint, types, tests
 	$(PYTEST)
 
 wheel: setup ## build the wheel, install it into a fresh environment and run a small demo from it
-	rm -rf build/wheel build/fresh build/lib
+	rm -rf build/wheel build/fresh build/lib build/bdist.*
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/fresh
+	rm -rf build/lib build/bdist.*
 	build/fresh/bin/python -m pip install --quiet --constraint requirements.lock build/wheel/*.whl
 	cd build/fresh && bin/undertow demo --project demo --accounts 400 --months 18
 

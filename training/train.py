@@ -57,7 +57,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     _refuse_thin(learn, settings.training.min_churners)
     columns = fit_columns(features.catalogue.columns, learn.rows)
     ends = served_ends(learn, settings.training.horizons)
-    baselines = fit_baselines(learn, columns, _judgeable(held_out, ends))
+    baselines = fit_baselines(learn, columns, _matured_ends(held_out, ends))
     with registry.start_run() as run_id:
         bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], report_progress)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
@@ -105,7 +105,7 @@ def _refuse_thin(learn: Examples, needed: int) -> None:
         )
 
 
-def _judgeable(held_out: Examples, ends: tuple[int, ...]) -> tuple[int, ...]:
+def _matured_ends(held_out: Examples, ends: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(end for end in ends if held_out.outcomes.matured(end).any())
 
 
