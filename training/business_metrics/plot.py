@@ -149,4 +149,4 @@ def _below(metrics: BusinessMetrics) -> str:
 
 def _title(metrics: BusinessMetrics) -> str:
     first, last = metrics.months[0].starts, metrics.months[-1].starts
-    return f"Business numbers, {first:%Y-%m} to {last:%Y-%m}" + (f", by {metrics.by}" if metrics.by else "")
+    return f"Business metrics, {first:%Y-%m} to {last:%Y-%m}" + (f", by {metrics.by}" if metrics.by else "")
