@@ -20,13 +20,7 @@ from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings
-from undertow.features.snapshots import (
-    open_tables,
-    own_profile,
-    require_known,
-    require_midnight,
-    take_population,
-)
+from undertow.features.snapshots import open_tables, own_profile, require_known, require_midnight, take_population
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.versions import WRITING, remove_unfinished
 

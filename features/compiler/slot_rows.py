@@ -7,19 +7,12 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from undertow.features.compiler.dialects import (
-    column,
-    day,
-    number,
-    relation,
-    when,
-)
+from undertow.features.compiler.dialects import column, day, number, relation, when
 from undertow.features.compiler.leaf import Leaf, row_filters
 from undertow.features.compiler.point_in_time import known_at, timestamp
 from undertow.features.compiler.timeline import Timeline
 from undertow.features.tables import TABLES
 
-PARTIAL = ("account_id", "slot", "known")
 SNAPSHOT = ("account_id", "as_of")
 
 

@@ -10,13 +10,7 @@ from __future__ import annotations
 from undertow.features.simulator.branches import levers
 from undertow.features.simulator.history import World, run
 from undertow.features.simulator.observe import event_months, observe
-from undertow.features.simulator.parameters import (
-    WORLDS,
-    Parameters,
-    PlantedCause,
-    Shock,
-    choose_world,
-)
+from undertow.features.simulator.parameters import WORLDS, Parameters, PlantedCause, Shock, choose_world
 from undertow.features.simulator.truth import (
     churn_probability,
     contact_response,

@@ -17,13 +17,7 @@ from numpy.random import Generator
 
 from undertow.features.simulator.history import World, stream
 from undertow.features.simulator.parameters import Parameters
-from undertow.features.simulator.releases import (
-    ReleaseEffects,
-    draw_releases,
-    joined,
-    paint,
-    still_broken,
-)
+from undertow.features.simulator.releases import ReleaseEffects, draw_releases, joined, paint, still_broken
 from undertow.features.simulator.state import Floats, Ints, State, Static
 from undertow.features.simulator.world import step
 

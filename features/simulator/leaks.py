@@ -13,22 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from undertow.features.simulator.history import World, stream
-from undertow.features.simulator.observe.columns import (
-    DAY,
-    HOUR,
-    account_ids,
-    numbered,
-    same,
-    timestamps,
-    user_ids,
-)
-from undertow.features.simulator.state import (
-    INVOLUNTARY,
-    SEGMENTS,
-    VOLUNTARY,
-    Flags,
-    Ints,
-)
+from undertow.features.simulator.observe.columns import DAY, HOUR, account_ids, numbered, same, timestamps, user_ids
+from undertow.features.simulator.state import INVOLUNTARY, SEGMENTS, VOLUNTARY, Flags, Ints
 from undertow.features.tables import TABLES, Table
 
 OLDER = "older"  # the folder of the older export, beside the tables

@@ -6,14 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from undertow.features.simulator.parameters import Parameters
-from undertow.features.simulator.state import (
-    LONG_AGO,
-    SURVEY_DAYS,
-    Floats,
-    Ints,
-    State,
-    Static,
-)
+from undertow.features.simulator.state import LONG_AGO, SURVEY_DAYS, Floats, Ints, State, Static
 
 
 def draw_accounts(p: Parameters, rng: Generator) -> tuple[Static, State]:

@@ -17,14 +17,7 @@ import pyarrow as pa
 from undertow.features.errors import TimeError
 from undertow.features.simulator.branches import PATHS, Futures, levers, look_ahead
 from undertow.features.simulator.history import World
-from undertow.features.simulator.observe.columns import (
-    DAY,
-    account_ids,
-    timestamps,
-    words,
-    write,
-    write_all,
-)
+from undertow.features.simulator.observe.columns import DAY, account_ids, timestamps, words, write, write_all
 from undertow.features.simulator.state import Floats, Ints, State
 
 HORIZONS_DAYS = (30, 60, 90, 180, 360)

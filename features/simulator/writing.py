@@ -11,13 +11,7 @@ import pyarrow as pa
 
 from undertow.features.errors import SettingsError
 from undertow.features.simulator.history import World, run
-from undertow.features.simulator.leaks import (
-    OLDER,
-    as_exported,
-    notes,
-    older_day,
-    with_leaks,
-)
+from undertow.features.simulator.leaks import OLDER, as_exported, notes, older_day, with_leaks
 from undertow.features.simulator.observe import event_months, observe
 from undertow.features.simulator.observe.columns import write, write_all
 from undertow.features.simulator.parameters import Parameters, choose_world

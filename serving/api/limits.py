@@ -9,10 +9,7 @@ from typing import TypeVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from undertow.features.errors import (
-    RequestError,
-    TooLarge,
-)
+from undertow.features.errors import RequestError, TooLarge
 from undertow.serving.formatting import short
 
 MAX_BODY = 5_000_000  # bytes

@@ -11,13 +11,13 @@ from rich.markup import escape
 
 from undertow.features.errors import did_you_mean
 from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.serving.cli.console import new_table, out, show
+from undertow.serving.formatting import short
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.build import FeatureTable
     from undertow.features.simulator import Summary
     from undertow.features.sources.loaded import Tables
-from undertow.serving.cli.console import new_table, out, show
-from undertow.serving.formatting import short
 
 
 def print_check(tables: Tables) -> None:

@@ -9,10 +9,11 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
+from undertow.serving.cli.console import new_table, out, show
+
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.serving.jobs.bulk import BulkReport
     from undertow.serving.jobs.score import ScoreReport
-from undertow.serving.cli.console import new_table, out, show
 
 
 def print_bulk(report: BulkReport) -> None:

@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from undertow.serving.cli.console import ROOM, new_table, out, show
+from undertow.serving.formatting import short
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS, SAID, Result
 from undertow.training.leakage.auroc import Auroc, bands_of
@@ -20,8 +22,6 @@ if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.replay.replay import Comparison
     from undertow.training.evaluation.report import TrainReport
     from undertow.training.leakage.audit import AuditReport
-from undertow.serving.cli.console import ROOM, new_table, out, show
-from undertow.serving.formatting import short
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from undertow.serving.published.answers import (
-    finite,
-)
-
-if TYPE_CHECKING:
-    pass
+from undertow.serving.published.answers import finite
 
 MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
 NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons", "top_features")

@@ -10,13 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from undertow.features.errors import SettingsError
-from undertow.features.settings import (
-    HORIZONS,
-    Settings,
-    load_settings,
-    make_settings,
-    midnight,
-)
+from undertow.features.settings import HORIZONS, Settings, load_settings, make_settings, midnight
 
 Project = Callable[..., Settings]
 

@@ -31,15 +31,7 @@ from undertow.features.catalogue.language import measures
 from undertow.features.replay.replay import Finding, Severity
 from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.split import Examples
-from undertow.training.leakage.auroc import (
-    Auroc,
-    as_of_numbers,
-    auroc,
-    bands_of,
-    halves,
-    rates_elsewhere,
-    views,
-)
+from undertow.training.leakage.auroc import Auroc, as_of_numbers, auroc, bands_of, halves, rates_elsewhere, views
 from undertow.training.leakage.end_states import source_of
 
 CHECK = "statistics"

@@ -18,12 +18,7 @@ from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.encoding import encode, fit_columns
 from undertow.training.examples.person_periods import COVARIATES
 from undertow.training.examples.split import Examples
-from undertow.training.leakage.auroc import (
-    Auroc,
-    bands_of,
-    how_many,
-    micros,
-)
+from undertow.training.leakage.auroc import Auroc, bands_of, how_many, micros
 from undertow.training.leakage.columns import CHECK, FEW_COLUMNS, GAIN, PERFECT, ComparisonGroups, thinned
 from undertow.training.leakage.end_states import source_of
 

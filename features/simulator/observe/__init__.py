@@ -11,12 +11,7 @@ from undertow.features.simulator.history import World, stream
 from undertow.features.simulator.observe.contacts import contacts
 from undertow.features.simulator.observe.events import event_months
 from undertow.features.simulator.observe.invoicing import invoices_and_payments, subscriptions
-from undertow.features.simulator.observe.people import (
-    accounts,
-    draw_people,
-    merges,
-    users,
-)
+from undertow.features.simulator.observe.people import accounts, draw_people, merges, users
 from undertow.features.simulator.observe.surveys import surveys
 from undertow.features.simulator.observe.tickets import tickets
 

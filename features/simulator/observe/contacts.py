@@ -7,13 +7,7 @@ import pyarrow as pa
 from numpy.random import Generator
 
 from undertow.features.simulator.history import World
-from undertow.features.simulator.observe.columns import (
-    account_ids,
-    at,
-    numbered,
-    timestamps,
-    words,
-)
+from undertow.features.simulator.observe.columns import account_ids, at, numbered, timestamps, words
 from undertow.features.simulator.state import ACCEPTED, CONTROL
 
 

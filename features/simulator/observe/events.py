@@ -25,20 +25,9 @@ from undertow.features.simulator.observe.columns import (
     user_ids,
     words,
 )
-from undertow.features.simulator.observe.mess import (
-    monitor,
-    outage,
-    recorded,
-    renamed,
-    with_faulty_rows,
-)
+from undertow.features.simulator.observe.mess import monitor, outage, recorded, renamed, with_faulty_rows
 from undertow.features.simulator.observe.people import draw_people
-from undertow.features.simulator.observe.sessions import (
-    EventsOfKind,
-    Sessions,
-    draw_events,
-    draw_sessions,
-)
+from undertow.features.simulator.observe.sessions import EventsOfKind, Sessions, draw_events, draw_sessions
 from undertow.features.simulator.releases import PLATFORMS
 from undertow.features.simulator.state import Floats, Ints
 

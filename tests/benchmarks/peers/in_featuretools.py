@@ -13,14 +13,7 @@ from typing import ClassVar
 
 import featuretools as ft
 import pandas as pd
-from featuretools.primitives import (
-    AggregationPrimitive,
-    Count,
-    Max,
-    Mean,
-    Median,
-    NumUnique,
-)
+from featuretools.primitives import AggregationPrimitive, Count, Max, Mean, Median, NumUnique
 from woodwork.column_schema import ColumnSchema
 from woodwork.logical_types import Double
 

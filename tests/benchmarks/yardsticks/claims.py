@@ -10,12 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tests.benchmarks.yardsticks.trained import (
-    TrainedWorld,
-    account_numbers,
-    make_project,
-    train_on_world,
-)
+from tests.benchmarks.yardsticks.trained import TrainedWorld, account_numbers, make_project, train_on_world
 from undertow.features.build import build_features
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.simulator import WORLDS, PlantedCause, Shock, World, run

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.catalogue.rows import (
-    ComputeExample,
-    Example,
-    account,
-    subscription,
-    subscriptions,
-)
+from tests.features.catalogue.rows import ComputeExample, Example, account, subscription, subscriptions
 
 EXAMPLES = [
     Example("segment", "as stated", account(9, segment="large"), {"segment": "large"}),
