@@ -57,7 +57,7 @@ wheel: setup ## build the wheel, install it into a fresh environment and run a s
 	build/fresh/bin/python -m pip install --quiet --constraint requirements.lock build/wheel/*.whl
 	cd build/fresh && bin/undertow demo --project demo --accounts 400 --months 18
 
-readme: setup ## write the terminal output in README.md anew, from the demo
+readme: setup ## rewrite the terminal output in README.md, from the demo
 	$(BIN)/python -m tests.docs.outputs $(DEMO)
 
 yardsticks: setup ## the model against worlds with known ground truth; half an hour, most of it for the ceiling

@@ -19,10 +19,10 @@ from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
+from undertow.features.publishing import WRITING, remove_unfinished
 from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables, own_profile, require_known, require_midnight, take_population
 from undertow.features.sources.loaded import Progress, Tables
-from undertow.features.versions import WRITING, remove_unfinished
 
 AS_OFS_PER_QUERY = 36  # more would only take more memory
 

@@ -123,7 +123,7 @@ def key_columns(*names: tuple[str, str]) -> list[exp.Expr]:
 def merge_slots(
     scan: SlotScan, timeline: Timeline, source: str, keys: list[exp.Expr], wanted: list[exp.Expr]
 ) -> exp.Select:
-    """Join partial results (alias p) to the as_ofs whose windows contain their slot (m), if they were known by then."""
+    """Return the join that gives each as_of (m) partial results (p) of the slots in its windows, known by then."""
     is_counted = [
         exp.EQ(this=column("slot", "m"), expression=column("slot", "p")),
         exp.GTE(this=column("number", "m"), expression=column("known", "p")),

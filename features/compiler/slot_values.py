@@ -71,7 +71,7 @@ def _quantiles(timeline: Timeline, leaves: list[Leaf]) -> exp.Expr:
 
 
 def value_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the queries of a scan of kind "each": aggregates per value and slot, per value and window, over values."""
+    """Return the queries for statistics per value: by value and slot, by value and window, then over the values."""
     value = column(scan.each or "", "r")
     partials, seen = NamedColumns("p"), NamedColumns("b")
     statistics = []
@@ -143,7 +143,7 @@ PER_VALUE: dict[str, Callable[[Leaf, Timeline, NamedColumns, NamedColumns], exp.
 
 
 def newest_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the queries of a scan of kind "newest": the newest time per first as_of that knows it, then per as_of.
+    """Return the queries for the newest time: per first as_of that knows a row, then the newest known at each as_of.
 
     Of the times known at an as_of the newest is enough: if it lies before the window, so do all others.
     """

@@ -124,7 +124,7 @@ def replay(
     """Rebuild these snapshots from only the rows recorded by then; compare with `features`, built from all rows."""
     then = []
     for number, as_of in enumerate(as_ofs):
-        with apart(settings) as elsewhere:
+        with temporary_store(settings) as elsewhere:
             known = _write_tables_as_of(elsewhere, tables, as_of)
             then.append(build_features(elsewhere, known, [as_of]).read())
         if progress:
@@ -178,8 +178,8 @@ def _write_tables_as_of(elsewhere: Settings, tables: Tables, as_of: datetime) ->
 
 
 @contextmanager
-def apart(settings: Settings) -> Iterator[Settings]:
-    """Yield the settings with a temporary store, inside the project's own, which is removed afterwards.
+def temporary_store(settings: Settings) -> Iterator[Settings]:
+    """Yield a copy of the settings whose store is a temporary folder inside the project's store, deleted afterwards.
 
     The engine is DuckDB, whatever engine the project uses.
     """

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
 from undertow.features.errors import ContractError, SettingsError
+from undertow.features.publishing import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.contract import REPEATED, contract_select
 from undertow.features.sources.files import select_from_files, source_files
@@ -22,7 +23,6 @@ from undertow.features.sources.merges import create_heirs, create_known_accounts
 from undertow.features.sources.project_checks import refuse_mixed_currencies, run_checks, unknown_kinds, unused
 from undertow.features.sources.record_span import since, until
 from undertow.features.tables import TABLES, Table
-from undertow.features.versions import current, publish
 
 FORMAT = 3  # of the stored tables; those of another format are loaded again
 BY_MONTH = ("events",)

@@ -37,7 +37,7 @@ COME_BACK = {503: {"Retry-After": "30"}}  # seconds
 
 
 async def refuse(request: Request, error: Exception) -> Response:
-    """Return an error as problem+json, or as a page where a person is reading."""
+    """Return an error as problem+json, or as a page where a browser asks."""
     if isinstance(error, HTTPException):
         status, detail, headers = error.status_code, _http_detail(request, error), dict(error.headers or {})
     else:

@@ -109,11 +109,11 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-@app.command(epilog="Example: undertow init --connector ravenstack --data ../shared/data/ravenstack")
+@app.command(epilog="Example: undertow init --connector ravenstack --data exports")
 @_refusing
 def init(
     connector: Annotated[
-        str, typer.Option(help="Connector for a known export; default: an empty template.")
+        str, typer.Option(help="Connector for a known export: demo, oulad or ravenstack; default: an empty template.")
     ] = connectors.EMPTY,
     data: Annotated[Path, typer.Option(help="Folder of the exported files.")] = HERE,
     project: Project = HERE,
@@ -140,7 +140,7 @@ def check(project: Project = HERE, json: Json = False) -> None:
 @app.command(epilog="Example: undertow features --as-of 2024-06-01")
 @_refusing
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
-    """Compute point-in-time features of every account at risk, for every month start or for one day."""
+    """Compute point-in-time features of every paying account, for every month start or for one day, into the store."""
     settings = load_settings(project)
     with console.progress() as report_progress:
         tables = load_tables(settings, _now(), report_progress)
@@ -163,7 +163,9 @@ def _png(path: Path | None) -> Path | None:
 @_refusing
 def metrics(
     project: Project = HERE,
-    metric: Annotated[list[str] | None, typer.Option(help="Print only this metric; may be repeated.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Print only this metric; may be repeated. An unknown name lists all.")
+    ] = None,
     by: Annotated[By | None, typer.Option(help="Break the numbers down by segment or by platform.")] = None,
     months: Annotated[int, typer.Option(min=1, help="Number of months, newest last.")] = 12,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
@@ -216,7 +218,10 @@ def score(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Score every account at risk with the champion model and publish the list atomically."""
+    """Score every paying account with the champion (current best) model and publish the list atomically.
+
+    Default as_of: the end of the recorded rows.
+    """
     from undertow.serving.jobs.bulk import BulkReport, score_in_bulk
     from undertow.serving.jobs.score import ScoreReport
     from undertow.serving.jobs.score import score as score_accounts
@@ -275,7 +280,7 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
 def audit(
     project: Project = HERE,
     against: Annotated[
-        Path | None, typer.Option(help="Folder of an earlier export of the same files, to compare with.")
+        Path | None, typer.Option(help="Folder of an earlier export of the same files, to find rows changed since.")
     ] = None,
     snapshots: Annotated[int, typer.Option(min=1, help="Number of past dates to replay.")] = 3,
     seed: Annotated[
@@ -285,7 +290,7 @@ def audit(
 ) -> None:
     """Check features and source data for leakage: values that were not known at prediction time.
 
-    Exits with 1 if any is found.
+    Exits with 1 if a check fails; warnings do not count.
     """
     from undertow.training.leakage.audit import audit as audit_leaks
     from undertow.training.leakage.audit import refuse_leaks
@@ -307,7 +312,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
 ) -> None:
-    """Start the HTTP service: the at-risk list as a page, and the scoring API."""
+    """Start the HTTP service: the at-risk list as a page, and the scoring API. No authentication."""
     settings = load_settings(project)
     store = settings.store_path()
     store.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal
+from undertow.features.publishing import publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
-from undertow.features.versions import publish
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.training.bundle.bundle import Bundle

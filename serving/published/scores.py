@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from undertow.features.errors import NothingPublished, UnknownAccount
-from undertow.features.versions import POINTER, current
+from undertow.features.publishing import POINTER, current
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import Account, ScoreAnswer, as_accounts, as_scored, finite, scored
 from undertow.serving.published.requests import ScoreRequest, check_rows

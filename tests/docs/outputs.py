@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from undertow.features.publishing import replace_text
 from undertow.features.settings import load_settings
-from undertow.features.versions import replace_text
 from undertow.serving.published.requests import ScoreRequest
 from undertow.serving.published.scores import ScoresReader
 

@@ -15,10 +15,10 @@ import pytest
 from undertow.features.build import build_features
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, SourceError
+from undertow.features.publishing import WRITING
 from undertow.features.settings import Settings
 from undertow.features.snapshots import month_starts
 from undertow.features.sources.load import load_tables
-from undertow.features.versions import WRITING
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from tests.serving.client import Client
 from tests.serving.published_by_hand import PEOPLE, People, write_run
 from tests.training.bundle.by_hand import bundle_by_hand
-from undertow.features.versions import publish
+from undertow.features.publishing import publish
 from undertow.serving.api.app import make_app
 from undertow.serving.published.scores import ScoresReader
 from undertow.training.bundle.bundle import Bundle

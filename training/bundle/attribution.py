@@ -84,7 +84,7 @@ def member_contributions(
 
 
 def first_families(members: np.ndarray, baseline: np.ndarray, families: tuple[Family, ...]) -> np.ndarray:
-    """Return whole numbers, shape (n, members): position in FAMILIES of the family that raises the probability most.
+    """Return the family that raises the probability most, as index in FAMILIES, shape (n, members of the bag).
 
     `families`: the family of each of the J columns. Profile is never first.
     """

@@ -86,7 +86,7 @@ def with_covariates(matrix: np.ndarray, extra: np.ndarray) -> np.ndarray:
 
 
 def entered(followed_days: np.ndarray, left_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:
-    """Return which periods a model may learn from, bool, shape (n, K).
+    """Return which periods each snapshot began as a customer and was followed through, bool, shape (n, K).
 
     A period enters only if its END was observed, whether the account left in it or not, and if
     the account was still there when it began (`left_days`: of any end, churn or neutral). Dropping

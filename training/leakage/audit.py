@@ -13,7 +13,14 @@ from undertow.features.engines.duckdb import Connection, open_duckdb
 from undertow.features.errors import LeakFound, ModelRefusal
 from undertow.features.replay.older_export import OlderRecord, against, exported_record, kept_records
 from undertow.features.replay.recorded_at import Recording, recording_findings, recordings
-from undertow.features.replay.replay import Comparison, Finding, apart, replay, replay_findings, sample_as_ofs
+from undertow.features.replay.replay import (
+    Comparison,
+    Finding,
+    replay,
+    replay_findings,
+    sample_as_ofs,
+    temporary_store,
+)
 from undertow.features.settings import Settings, Training
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables, selects_id
@@ -114,7 +121,7 @@ def _older_records(
     """Compare with every older record that covers a snapshot; add a note where there is none."""
     compared: list[Comparison] = []
     findings: list[Finding] = []
-    with apart(settings) as elsewhere:
+    with temporary_store(settings) as elsewhere:
         older = kept_records(settings.store_path("tables"), selects_id(settings), tables)
         if folder is not None:
             older.append(exported_record(settings, elsewhere, folder, tables, now))

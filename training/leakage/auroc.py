@@ -49,7 +49,7 @@ class Auroc:
 
 
 def views(values: pa.ChunkedArray) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield (view, score, rows to keep) of a column: its value where it is known, and whether it is known."""
+    """Yield the ways a column can predict, (view, score, rows to keep): by its value, and by being filled in or not."""
     filled = np.asarray(values.is_valid().to_numpy(zero_copy_only=False))
     if pa.types.is_string(values.type):
         yield "category", _codes(values), np.ones(len(filled), dtype=bool)

@@ -1,5 +1,6 @@
-"""Statistical leakage checks: a single column that predicts churn almost perfectly was probably filled in after the
-customer left.
+"""Statistical leakage checks of single columns.
+
+A column that alone predicts churn almost perfectly was probably filled in after the customer left.
 
 Columns without leakage, measured on simulated worlds: AUROC up to .63 with a lower bound of .61
 (2,000 accounts), up to .79 with one of .71 (300 accounts); in the last week before leaving up to
@@ -135,7 +136,7 @@ def _what(signal: ColumnSignal) -> str:
 
 @dataclass(frozen=True)
 class ComparisonGroups:
-    """Matured rows for the checks: `left` bool (n,), `bands` (all who left, then each band), groups to compare in."""
+    """The matured rows on which columns are tested: who `left`, by band of days, compared within one as_of."""
 
     left: np.ndarray
     bands: tuple[np.ndarray, ...]

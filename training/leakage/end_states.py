@@ -113,7 +113,7 @@ def _end_state(ever_left: Auroc | None, pure: tuple[str, int] | None, view: str)
 
 
 def standing_columns(columns: Iterable[Column]) -> list[Column]:
-    """Return the columns that are taken from accounts as they stand today, but for the account's age."""
+    """Return the columns taken from `accounts` as they stand today, without the account's age."""
     return [column for column in columns if _stands(column.name)]
 
 

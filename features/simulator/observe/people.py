@@ -52,7 +52,7 @@ class People:
 
 
 def bot(world: World) -> int:
-    """Return the account number of the uptime monitor, which is not a customer: the one after the last."""
+    """Return the account number of the uptime monitor, which is no customer: the last customer's + 1."""
     return world.parameters.accounts
 
 

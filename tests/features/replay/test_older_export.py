@@ -23,7 +23,7 @@ from undertow.features.replay.older_export import (
     moved_files,
     older_findings,
 )
-from undertow.features.replay.replay import apart, compare
+from undertow.features.replay.replay import compare, temporary_store
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables, selects_id
 
@@ -82,7 +82,7 @@ def _compare_with(project: Project, now: Mapping, then: Mapping, tmp_path: Path)
     tables = load_tables(settings, NOW)
     features = build_features(settings, tables, AS_OFS)
     folder = write_older(settings, then, project, tmp_path / "older")
-    with apart(settings) as elsewhere:
+    with temporary_store(settings) as elsewhere:
         older = exported_record(settings, elsewhere, folder, tables, NOW)
         with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
             return against(connection, elsewhere, tables, features, replace(older, until=datetime(2024, 3, 1)))
@@ -97,7 +97,7 @@ def test_an_export_covers_the_days_before_the_one_it_was_taken_on(
     ends = [{**row, "ended_at": "", "end_recorded_at": ""} for row in files["subscriptions.csv"]]
     then = {**files, "events.csv": before, "subscriptions.csv": ends}
     folder = write_older(settings, then, project, tmp_path / "older")
-    with apart(settings) as elsewhere:
+    with temporary_store(settings) as elsewhere:
         older = exported_record(settings, elsewhere, folder, tables, NOW)
         assert older.tables.until == datetime(2024, 3, 29)
         assert older.until == datetime(2024, 3, 28)
@@ -108,7 +108,7 @@ def test_an_export_without_a_file_is_refused(project: Project, files: dict[str, 
     tables = load_tables(settings, NOW)
     folder = write_older(settings, {"accounts.csv": files["accounts.csv"]}, project, tmp_path / "older")
     settings = project(files)
-    with apart(settings) as elsewhere:
+    with temporary_store(settings) as elsewhere:
         with pytest.raises(SourceError, match=r"must hold the same files as the project: .*no file at .*older"):
             exported_record(settings, elsewhere, folder, tables, NOW)
         with pytest.raises(SourceError, match=r"--against .*nowhere is not a folder"):

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from undertow.features.versions import WRITING, current, publish, replace_text
+from undertow.features.publishing import WRITING, current, publish, replace_text
 
 KILLED_WRITER = """
 import os, signal, sys
 from pathlib import Path
-from undertow.features.versions import publish
+from undertow.features.publishing import publish
 
 def write(folder):
     (folder / "half").write_text("half")
