@@ -14,7 +14,7 @@ from undertow.serving.formatting import short
 
 MAX_BODY = 5_000_000  # bytes
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."
-MAX_WAITING = 16  # scoring requests that wait in one worker; more are told to come back
+MAX_WAITING = 16  # scoring requests that wait in one worker; further ones get 503 with Retry-After
 Answer = TypeVar("Answer")
 
 

@@ -32,11 +32,11 @@ class Entry:
     def covers(self) -> str:
         """Return the windows as text."""
         card = self.card
-        said = ["last " + ", ".join(map(str, card.windows)) + " days"] if card.windows else []
+        parts = ["last " + ", ".join(map(str, card.windows)) + " days"] if card.windows else []
         if not card.windows:
-            said.append(f"at as_of, up to {card.lookback} days back" if card.lookback else "at as_of")
+            parts.append(f"at as_of, up to {card.lookback} days back" if card.lookback else "at as_of")
         others = {"trend": card.trend, "own level": card.own, "peers": card.peers, "change": card.change}
-        return " · ".join([*said, *(f"{what} {days}" for what, days in others.items() if days)])
+        return " · ".join([*parts, *(f"{what} {days}" for what, days in others.items() if days)])
 
 
 def entries() -> list[Entry]:

@@ -75,7 +75,7 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
             known = ", ".join(AtRiskQuery.__struct_fields__)
             raise RequestError(f"Unknown query parameter '{short(name)}'.{near} Known: {known}.")
         if names.count(name) > 1:
-            raise RequestError(f"Query parameter '{name}' came more than once. Send it once.")
+            raise RequestError(f"Query parameter '{name}' was given more than once. Send it once.")
     given = {name: text for name, text in pairs if text != ""}
     try:
         query = msgspec.convert(given, AtRiskQuery, strict=False)

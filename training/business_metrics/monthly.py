@@ -37,8 +37,8 @@ from undertow.training.value.subscription import discount_factors
 Status = Literal["shown", "wide", "not enough data", "not yet settled"]
 Z = 1.96  # standard errors on either side of a 95 % interval
 NOTHING = Measurement(math.nan, math.nan, 0, 0)
-NO_ROW = "no row of these months has what it is measured on"
-UNRECORDED = "what it counts never occurs in these months, as where it is not recorded"
+NO_ROW = "no row of these months holds what it measures"
+UNRECORDED = "what it counts does not occur in these months: probably it is not recorded"
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class Number:
 class BusinessMetrics:
     """Business metrics of these months (oldest first), metric by metric, group by group.
 
-    `lines`: (metric, group) -> its numbers, a month each. `left_out`: metric -> why it is missing.
-    `notes`: what a reader must know.
+    `lines`: (metric, group) -> its numbers, one per month. `left_out`: metric -> why it is missing.
+    `notes`: caveats printed below the numbers.
     """
 
     cards: tuple[Metric, ...]
@@ -94,12 +94,12 @@ class BusinessMetrics:
 
     def as_json(self) -> dict[str, object]:
         """Return cards and numbers as plain JSON values."""
-        said = ("name", "sentence", "family", "unit", "table", "formula", "source", "minimum", "settles")
+        fields = ("name", "sentence", "family", "unit", "table", "formula", "source", "minimum", "settles")
         return {
             "months": [f"{month.starts:%Y-%m}" for month in self.months],
             "by": self.by,
             "currency": self.currency,
-            "metrics": [{name: getattr(card, name) for name in said} for card in self.cards],
+            "metrics": [{name: getattr(card, name) for name in fields} for card in self.cards],
             "numbers": [number.as_json() for number in self.numbers],
             "left_out": self.left_out,
             "notes": self.notes,
@@ -112,7 +112,7 @@ def business_numbers(
     """Return business metrics of the newest `months` whole months, all metrics or those named.
 
     Raises RequestError for an unknown name, TimeError where no whole month was recorded, DataError
-    where nothing that was asked for can be told from these tables.
+    where none of the metrics asked for can be computed from these tables.
     """
     asked = choose(names)
     spans = whole_months(tables.since, tables.until)[-months:]

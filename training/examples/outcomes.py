@@ -89,7 +89,7 @@ def observe_outcomes(
 
 
 def observed_until(churn: Churn, known_at: datetime) -> datetime:
-    """Return the time up to which churn can be told from a pause: `grace_days` before `known_at`."""
+    """Return the time up to which churn differs from a pause: `grace_days` before `known_at`."""
     return known_at - timedelta(days=churn.grace_days)
 
 

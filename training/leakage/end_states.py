@@ -50,7 +50,7 @@ def end_states(examples: Examples, columns: Iterable[Column]) -> list[Finding]:
 def _by_account(examples: Examples) -> tuple[np.ndarray, Examples]:
     """Return whether each account ever left, bool, and its first snapshot.
 
-    Left: seen to churn, or no longer at risk at the newest as_of (too recently to be told from a pause),
+    Left: seen to churn, or no longer at risk at the newest as_of (too recently to differ from a pause),
     unless its end was a neutral one.
     """
     as_of, account = as_of_numbers(examples), examples.accounts

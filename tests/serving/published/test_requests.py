@@ -25,7 +25,7 @@ JSON = {"Content-Type": "application/json"}
         ("min_value=nan", "min_value must be a finite"),
         ("cause=maybe", "cause: expected voluntary or involuntary"),
         ("format=xml", "format: expected json or csv"),
-        ("limit=1&limit=2", "'limit' came more than once"),
+        ("limit=1&limit=2", "'limit' was given more than once"),
     ],
 )
 def test_a_query_that_cannot_be_read_is_refused_in_words(client: Client, query: str, said: str) -> None:
