@@ -37,7 +37,7 @@ def _value(table: Table, name: str, row: Row) -> object:
 
 
 def write_tables(folder: Path, given: Mapping[str, Sequence[Row]], since: datetime, until: datetime) -> Tables:
-    """Write rows as the Parquet files that `undertow load` writes, and return them as loaded tables."""
+    """Write rows as the Parquet files that loading writes, and return them as loaded tables."""
     for name, rows in given.items():
         pq.write_table(as_arrow(name, rows), folder / f"{name}.parquet")
     reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
