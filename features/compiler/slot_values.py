@@ -143,7 +143,7 @@ PER_VALUE: dict[str, Callable[[Leaf, Timeline, NamedColumns, NamedColumns], exp.
 
 
 def newest_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the queries for the newest time: per first as_of that knows a row, then the newest known at each as_of.
+    """Return the queries for the newest time: the newest row per as_of from which it is known, then per as_of.
 
     Of the times known at an as_of the newest is enough: if it lies before the window, so do all others.
     """
