@@ -1,4 +1,4 @@
-"""The input tables and their data contracts: the nine tables Undertow reads, and the list of merged accounts.
+"""The input tables and their data contracts: nine tables, the list of merged accounts, and exchange rates.
 
 All times are UTC. Point-in-time rule: a row counts at an as_of only if it had happened *and* was
 recorded before it; a late-known column (`known_from`) counts only from the time named there.
@@ -20,7 +20,9 @@ class TableColumn:
     `known_from`: the time column from which a late-known value counts (often itself).
     `planned`: a time that is set in advance and known with the row, such as a due date.
     `default`: the column whose value is used where this one is null or absent.
-    `minimum`: the smallest valid value of a number.
+    `minimum`: the smallest valid value of a number. `is_id`: names an account, a user or a row. `is_word`: a
+    word of a fixed vocabulary, stored in lower case (a currency in upper case). `is_money`: an amount in a currency.
+    `is_computed`: written by the loading of the tables, never read from a source.
     """
 
     name: str
@@ -30,6 +32,10 @@ class TableColumn:
     planned: bool = False
     default: str | None = None
     minimum: float | None = None
+    is_id: bool = False
+    is_word: bool = False
+    is_money: bool = False
+    is_computed: bool = False
 
     def has_rule(self, table: Table) -> bool:
         """Return whether the contract states from when this time column is known (point-in-time rule)."""
@@ -43,8 +49,9 @@ class Table:
     `one_row_is`: what one row stands for, in words. `key`: the columns that identify a row.
     `happened_at`: the time column of the event itself. `invents_key`: a missing key is replaced by the row
     number instead of quarantined (logs rarely have a key). `ordered`: pairs (earlier, later) of time columns.
-    `filled`: pairs (time, value): where the time is not null, the value must not be. `of_account`: the
-    column that must name a known account.
+    `filled`: pairs (column, other): where the column is not null, the other must not be. `of_account`: the
+    column that must name a known account; None where rows belong to no account. `has_versions`: rows are states that
+    a source may write again; `superseded_at` then holds when a newer state of the row was recorded.
     """
 
     name: str
@@ -55,11 +62,24 @@ class Table:
     invents_key: bool = False
     ordered: tuple[tuple[str, str], ...] = ()
     filled: tuple[tuple[str, str], ...] = ()
-    of_account: str = "account_id"
+    of_account: str | None = "account_id"
+    has_versions: bool = False
+
+    def __post_init__(self) -> None:
+        if self.has_versions and SUPERSEDED not in self.columns:
+            object.__setattr__(self, "columns", (*self.columns, SUPERSEDED))
+
+    @property
+    def given_columns(self) -> tuple[TableColumn, ...]:
+        """Return the columns that a source may give, without those that loading computes."""
+        return tuple(column for column in self.columns if not column.is_computed)
 
     def column(self, name: str) -> TableColumn | None:
         """Return the column of that name, or None."""
         return next((column for column in self.columns if column.name == name), None)
+
+
+SUPERSEDED = TableColumn("superseded_at", "time", known_from="superseded_at", is_computed=True)
 
 
 def _text(name: str, **rules: object) -> TableColumn:
@@ -80,7 +100,15 @@ def _late(name: str) -> TableColumn:
 
 
 def _key(name: str) -> TableColumn:
-    return TableColumn(name, "text", required=True)
+    return TableColumn(name, "text", required=True, is_id=True)
+
+
+def _word(name: str, **rules: object) -> TableColumn:
+    return TableColumn(name, "text", is_word=True, **rules)  # type: ignore[arg-type]
+
+
+def _money(name: str, **rules: object) -> TableColumn:
+    return TableColumn(name, "number", is_money=True, **rules)  # type: ignore[arg-type]
 
 
 ACCOUNT = _key("account_id")
@@ -120,6 +148,7 @@ USERS = Table(
         _recorded("joined_at"),
     ),
     ordered=(("joined_at", "left_at"),),
+    has_versions=True,
 )
 
 MERGES = Table(
@@ -144,13 +173,13 @@ EVENTS = Table(
     (
         ACCOUNT,
         _key("event_id"),
-        _text("user_id"),
-        _text("session_id"),
+        _text("user_id", is_id=True),
+        _text("session_id", is_id=True),
         _time("occurred_at", required=True),
         _recorded("occurred_at"),
-        _text("kind", required=True),
+        _word("kind", required=True),
         _text("name"),
-        _text("platform"),
+        _word("platform"),
         _number("duration_ms", minimum=0),
         _number("value"),
         _text("definition"),
@@ -166,11 +195,11 @@ TICKETS = Table(
     (
         ACCOUNT,
         _key("ticket_id"),
-        _text("user_id"),
+        _text("user_id", is_id=True),
         _time("opened_at", required=True),
         _recorded("opened_at"),
-        _text("priority"),
-        _text("channel"),
+        _word("priority"),
+        _word("channel"),
         _text("topic"),
         _late("first_response_at"),
         _late("resolved_at"),
@@ -178,8 +207,11 @@ TICKETS = Table(
         _late("escalated_at"),
         _number("csat", known_from="csat_at"),
         TableColumn("csat_at", "time", known_from="csat_at", default="resolved_at"),
+        _number("csat_scale"),
     ),
     ordered=(("opened_at", "first_response_at"), ("opened_at", "resolved_at")),
+    filled=(("csat", "csat_at"),),
+    has_versions=True,
 )
 
 SURVEYS = Table(
@@ -190,17 +222,19 @@ SURVEYS = Table(
     (
         ACCOUNT,
         _key("survey_id"),
-        _text("user_id"),
+        _text("user_id", is_id=True),
         _time("asked_at", required=True, default="responded_at"),
         _late("responded_at"),
         _recorded("asked_at"),
-        _text("kind", required=True),
+        _word("kind", required=True),
         _number("score", known_from="responded_at"),
         _number("scale_max"),
+        _number("scaled", known_from="responded_at", is_computed=True),
     ),
     invents_key=True,
     ordered=(("asked_at", "responded_at"),),
     filled=(("responded_at", "score"),),
+    has_versions=True,
 )
 
 SUBSCRIPTIONS = Table(
@@ -214,17 +248,18 @@ SUBSCRIPTIONS = Table(
         _time("started_at", required=True),
         _recorded("started_at"),
         _time("ended_at", known_from="end_recorded_at"),
-        _text("end_reason", known_from="end_recorded_at"),
+        _word("end_reason", known_from="end_recorded_at"),
         TableColumn("end_recorded_at", "time", known_from="end_recorded_at", default="ended_at"),
         _text("plan"),
-        _number("mrr", required=True, minimum=0),
-        _number("discount", minimum=0),
-        _text("currency"),
+        _money("mrr", required=True, minimum=0),
+        _money("discount", minimum=0),
+        _word("currency"),
         _number("seats", minimum=0),
         _number("term_months", minimum=0),
         _time("renews_at", planned=True),
     ),
     ordered=(("started_at", "ended_at"),),
+    has_versions=True,
 )
 
 INVOICES = Table(
@@ -239,10 +274,14 @@ INVOICES = Table(
         _recorded("issued_at"),
         _time("due_at", planned=True),
         _late("paid_at"),
-        _number("amount", required=True),
-        _text("currency"),
+        _late("closed_at"),
+        _word("closed_reason", known_from="closed_at"),
+        _money("amount", required=True),
+        _word("currency"),
     ),
     ordered=(("issued_at", "due_at"),),
+    filled=(("closed_reason", "closed_at"),),
+    has_versions=True,
 )
 
 PAYMENTS = Table(
@@ -256,10 +295,12 @@ PAYMENTS = Table(
         _time("attempted_at", required=True),
         _recorded("attempted_at"),
         TableColumn("succeeded", "flag", required=True),
-        _number("amount"),
-        _text("currency"),
+        _word("kind"),
+        _money("amount"),
+        _word("currency"),
     ),
     invents_key=True,
+    has_versions=True,
 )
 
 CONTACTS = Table(
@@ -273,11 +314,41 @@ CONTACTS = Table(
         _time("contacted_at", required=True),
         _recorded("contacted_at"),
         _text("campaign"),
-        _text("arm"),
-        _number("cost", minimum=0),
+        _word("arm"),
+        _money("cost", minimum=0),
         TableColumn("accepted", "flag"),
     ),
     invents_key=True,
+)
+
+RATES = Table(
+    "rates",
+    "an exchange rate into the reporting currency, from a day on",
+    ("currency", "valid_from"),
+    "valid_from",
+    (
+        _word("currency", required=True),
+        _time("valid_from", required=True),
+        _number("rate", required=True, minimum=0),
+    ),
+    of_account=None,
+)
+
+PLANNED_CHANGES = Table(
+    "planned_changes",
+    "a change of MRR that was recorded before it takes effect: an announced end, pause or start of a subscription",
+    ("subscription_id", "takes_effect_at", "kind"),
+    "announced_at",
+    (
+        ACCOUNT,
+        _key("subscription_id"),
+        _time("announced_at", required=True),
+        _recorded("announced_at"),
+        _time("takes_effect_at", required=True, planned=True),
+        _word("kind", required=True),
+        _money("mrr", required=True, minimum=0),
+    ),
+    has_versions=True,
 )
 
 TABLES: dict[str, Table] = {
@@ -293,8 +364,11 @@ TABLES: dict[str, Table] = {
         INVOICES,
         PAYMENTS,
         CONTACTS,
+        RATES,
     )
 }
+DERIVED: dict[str, Table] = {PLANNED_CHANGES.name: PLANNED_CHANGES}  # computed from the input tables when they are loaded
+ALL_TABLES: dict[str, Table] = TABLES | DERIVED
 
 EVENT_KINDS = (
     "page_view",
@@ -312,3 +386,8 @@ EVENT_KINDS = (
     "feature_used",
     "login",
 )
+SURVEY_KINDS = ("nps", "csat", "ces")
+VITALS = ("LCP", "INP", "CLS")
+PRIORITIES = ("low", "normal", "medium", "high", "urgent")
+PAYMENT_KINDS = ("attempt", "refund", "chargeback", "zero")
+PLANNED_KINDS = ("end", "pause", "start")

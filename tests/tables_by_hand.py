@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.sources.loaded import TableReport, Tables
-from undertow.features.tables import TABLES, Table
+from undertow.features.tables import ALL_TABLES, Table
 
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 Row = Mapping[str, object]
@@ -18,7 +18,7 @@ Row = Mapping[str, object]
 
 def as_arrow(name: str, rows: Sequence[Row]) -> pa.Table:
     """Return rows as the canonical table of that name; a column that a row leaves out takes its default or is null."""
-    table = TABLES[name]
+    table = ALL_TABLES[name]
     schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
     return pa.Table.from_pylist([with_defaults(table, row) for row in rows], schema=schema)
 

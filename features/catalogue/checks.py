@@ -18,7 +18,7 @@ from undertow.features.catalogue.language import (
     measures,
 )
 from undertow.features.errors import DefinitionError, did_you_mean
-from undertow.features.tables import TABLES, Table
+from undertow.features.tables import ALL_TABLES, Table
 
 
 def resolve(features: Iterable[Feature]) -> tuple[Feature, ...]:
@@ -93,9 +93,9 @@ def _check_card(feature: Feature) -> None:
 
 
 def _check_measure(feature: Feature, measure: Measure) -> None:
-    table = TABLES.get(measure.rows.table)
+    table = ALL_TABLES.get(measure.rows.table)
     if table is None:
-        hint = did_you_mean(measure.rows.table, TABLES)
+        hint = did_you_mean(measure.rows.table, ALL_TABLES)
         raise DefinitionError(f"{feature.name} reads the unknown table '{measure.rows.table}'.{hint}")
     if measure.share is not None and not 0 <= measure.share <= 1:
         raise DefinitionError(f"{feature.name}: the share of a quantile must lie in 0 to 1; got {measure.share}.")

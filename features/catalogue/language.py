@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.features.tables import ALL_TABLES, EVENT_KINDS, PAYMENT_KINDS, PLANNED_KINDS, SURVEY_KINDS
 
 Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "already", "known", "top"]
 Statistic = Literal[
@@ -27,8 +27,7 @@ Statistic = Literal[
 ]  # fmt: skip
 
 ZERO_WHEN_NOTHING = ("count", "sum", "distinct", "distinct days", "most per", "done elsewhere")
-SURVEY_KINDS = ("nps", "csat", "ces")
-KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS}
+KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS, "payments": PAYMENT_KINDS, "planned_changes": PLANNED_KINDS}
 
 
 @dataclass(frozen=True)
@@ -287,7 +286,7 @@ def is_amount(expression: Expression) -> bool:
 
 def rows_of(table: str) -> Rows:
     """Return all rows of an input table, assigned to windows by the time they happened."""
-    return Rows(table, TABLES[table].happened_at)
+    return Rows(table, ALL_TABLES[table].happened_at)
 
 
 def columns_read(measure: Measure) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The point-in-time rule: which rows and values were known at an as_of.
 
-A row is known at as_of only if it had happened and was recorded before it. A late-known value (a ticket's
+A row is known at as_of only if it had happened and was recorded before it, and no newer state of it was recorded by
+then (`superseded_at`). A late-known value (a ticket's
 resolution, the end of a subscription) is null until the time in its `known_from` column has passed. Features,
 population, labels and business metrics all take the rule from here; only the replay of the leakage audit keeps
 a copy of its own, so that it does not trust what it checks.
@@ -14,7 +15,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from undertow.features.compiler.dialects import column, print_sql, relation, when
-from undertow.features.tables import TABLES, Table
+from undertow.features.tables import ALL_TABLES, SUPERSEDED, Table
 
 
 def timestamp(at: datetime) -> exp.Expr:
@@ -29,9 +30,14 @@ def known_from(table: Table, name: str) -> str | None:
 
 
 def is_known(table: Table, row: str, as_of: exp.Expr) -> list[exp.Expr]:
-    """Return the conditions under which a row (by its alias) is known: happened and recorded before as_of."""
+    """Return the conditions under which a row (by its alias) is known: happened, recorded, and the newest by as_of."""
     times = [table.happened_at, *(["recorded_at"] if table.column("recorded_at") else [])]
-    return [exp.LT(this=column(time, row), expression=as_of.copy()) for time in times]
+    conditions: list[exp.Expr] = [exp.LT(this=column(time, row), expression=as_of.copy()) for time in times]
+    if table.has_versions:
+        newer = column(SUPERSEDED.name, row)
+        is_newest = exp.Is(this=newer, expression=exp.Null())
+        conditions.append(exp.paren(exp.or_(is_newest, exp.GTE(this=newer.copy(), expression=as_of.copy()))))
+    return conditions
 
 
 def known_value(table: Table, name: str, row: str, as_of: exp.Expr) -> exp.Expr:
@@ -59,7 +65,7 @@ def known_rows(table: str, columns: Sequence[str], as_of: datetime | str, dialec
     >>> known_rows("users", ["user_id"], datetime(2024, 3, 1))[:62]
     'SELECT "r"."user_id" AS "user_id" FROM users AS r WHERE "r"."j'
     """
-    rules = TABLES[table]
+    rules = ALL_TABLES[table]
     at = column("as_of", "a") if isinstance(as_of, str) else timestamp(as_of)
     wanted = [exp.alias_(known_value(rules, name, "r", at), name, quoted=True) for name in columns]
     if not isinstance(as_of, str):

@@ -29,7 +29,7 @@ from undertow.features.compiler.dialects import (
 )
 from undertow.features.compiler.leaf import Leaf, row_filters
 from undertow.features.compiler.point_in_time import is_known, known_value
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES
 
 SECONDS_PER_MONTH = SECONDS_PER_DAY * 365.25 / 12
 SNAPSHOT = ("account_id", "as_of")
@@ -65,7 +65,7 @@ class RangeScan:
 
     def _known_rows(self, leaves: dict[Leaf, str]) -> exp.Select:
         """Join the table to the snapshots, keeping only rows and values that were known before as_of."""
-        table = TABLES[self.table]
+        table = ALL_TABLES[self.table]
         as_of = column("as_of", "s")
         names = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)))
         wanted: list[exp.Expr] = [column("account_id", "s"), as_of.copy()]
@@ -104,7 +104,7 @@ def range_scan(leaf: Leaf, snapshots: str) -> RangeScan:
     """Return the range scan that computes a leaf."""
     rows = leaf.measure.rows
     each = leaf.measure.column if leaf.measure.statistic in NESTED else None
-    if leaf.reach is None or rows.clock != TABLES[rows.table].happened_at:
+    if leaf.reach is None or rows.clock != ALL_TABLES[rows.table].happened_at:
         return RangeScan(rows.table, None, each, snapshots)
     return RangeScan(rows.table, round_up(leaf.reach), each, snapshots)
 

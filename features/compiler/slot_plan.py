@@ -24,7 +24,7 @@ from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.compiler.slot_sums import SUMS, sum_queries
 from undertow.features.compiler.slot_values import PER_VALUE, newest_queries, quantile_queries, value_queries
 from undertow.features.compiler.timeline import BITS, Timeline
-from undertow.features.tables import TABLES, Table
+from undertow.features.tables import ALL_TABLES, Table
 
 USUAL_REACH = 90  # days; leaves that reach further back have a timeline of their own
 
@@ -38,7 +38,7 @@ def slot_scan(leaf: Leaf) -> SlotScan | None:
     """Return the slot scan that computes a leaf, or None where only the range join can."""
     measure, rows = leaf.measure, leaf.measure.rows
     kind = _kind(leaf)
-    if kind is None or leaf.reach is None or not _is_settled(measure, TABLES[rows.table]):
+    if kind is None or leaf.reach is None or not _is_settled(measure, ALL_TABLES[rows.table]):
         return None
     each = measure.column if kind == "each" else None
     return SlotScan(rows.table, rows.clock, round_up(leaf.reach), kind, each)

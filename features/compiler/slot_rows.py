@@ -11,7 +11,7 @@ from undertow.features.compiler.dialects import column, day, number, relation, w
 from undertow.features.compiler.leaf import Leaf, row_filters
 from undertow.features.compiler.point_in_time import known_at, timestamp
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES, SUPERSEDED
 
 SNAPSHOT = ("account_id", "as_of")
 
@@ -43,18 +43,52 @@ class SlotScan:
 
 
 def rows_in_slots(scan: SlotScan, timeline: Timeline, wanted: Iterable[exp.Expr]) -> exp.Select:
-    """Return the query of a table's rows (alias r), joined to their slot (d) and their first as_of (k)."""
-    table = TABLES[scan.table]
+    """Return the query of a table's rows (alias r), joined to their slot (d), with the as_ofs at which they count."""
+    table = ALL_TABLES[scan.table]
     clock = column(scan.clock, "r")
     edges = timeline.edges
     inside = [
         exp.GTE(this=clock, expression=timestamp(edges[0])),
         exp.LT(this=clock.copy(), expression=timestamp(edges[-1])),
     ]
-    query = exp.select(*wanted).from_(relation(scan.table, "r")).where(*inside)
+    query = exp.select(*known_from_to(scan, timeline), *wanted).from_(relation(scan.table, "r")).where(*inside)
     if scan.kind != "newest":
         query = query.join(relation(timeline.days, "d"), on=_on_day("d", clock))
-    return query.join(relation(timeline.days, "k"), on=_on_day("k", known_at(table, scan.clock, "r")))
+    query = query.join(relation(timeline.days, "k"), on=_on_day("k", known_at(table, scan.clock, "r")))
+    if table.has_versions:
+        newer = relation(timeline.days, "g")
+        query = query.join(newer, on=_on_day("g", column(SUPERSEDED.name, "r")), join_type="left")
+    return query
+
+
+def known_from_to(scan: SlotScan, timeline: Timeline) -> list[exp.Expr]:
+    """Return the columns `known` and, for a table with versions, `gone`: the as_ofs at which a row counts, by index.
+
+    A row counts from the as_of number `known` on, and no longer from number `gone` on, when a newer state of it
+    was recorded; null: it is the newest.
+    """
+    columns = [exp.alias_(column("number", "k"), "known", quoted=True)]
+    if ALL_TABLES[scan.table].has_versions:
+        before = exp.LT(this=column(SUPERSEDED.name, "r"), expression=timestamp(timeline.edges[0]))
+        gone = exp.Case().when(before, number(0)).else_(column("number", "g"))
+        columns.append(exp.alias_(gone, "gone", quoted=True))
+    return columns
+
+
+def group_rows(query: exp.Select, scan: SlotScan, timeline: Timeline, keys: list[exp.Expr]) -> exp.Select:
+    """Group the rows of `rows_in_slots` by these keys and by the as_ofs at which they count."""
+    return query.group_by(*keys, *[each.this.copy() for each in known_from_to(scan, timeline)])
+
+
+def counts_at(table: str) -> list[exp.Expr]:
+    """Return the conditions under which partial results (p) count at an as_of (m): known by then, and not yet gone."""
+    conditions: list[exp.Expr] = [exp.GTE(this=column("number", "m"), expression=column("known", "p"))]
+    if ALL_TABLES[table].has_versions:
+        never = exp.Is(this=column("gone", "p"), expression=exp.Null())
+        conditions.append(
+            exp.paren(exp.or_(never, exp.LT(this=column("number", "m"), expression=column("gone", "p"))))
+        )
+    return conditions
 
 
 def _on_day(of: str, time: exp.Expr) -> exp.Expr:
@@ -124,9 +158,6 @@ def merge_slots(
     scan: SlotScan, timeline: Timeline, source: str, keys: list[exp.Expr], wanted: list[exp.Expr]
 ) -> exp.Select:
     """Return the join that gives each as_of (m) partial results (p) of the slots in its windows, known by then."""
-    is_counted = [
-        exp.EQ(this=column("slot", "m"), expression=column("slot", "p")),
-        exp.GTE(this=column("number", "m"), expression=column("known", "p")),
-    ]
+    is_counted = [exp.EQ(this=column("slot", "m"), expression=column("slot", "p")), *counts_at(scan.table)]
     query = exp.select(*[key.copy() for key in keys], *wanted).from_(relation(source, "p"))
     return query.join(relation(timeline.slots, "m"), on=exp.and_(*is_counted)).group_by(*keys)

@@ -24,6 +24,7 @@ from undertow.features.compiler.slot_rows import (
     NamedColumns,
     RowFilter,
     SlotScan,
+    group_rows,
     key_columns,
     merge_slots,
     rows_in_slots,
@@ -134,6 +135,5 @@ def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> 
 
 
 def _partial(scan: SlotScan, timeline: Timeline, wanted: list[exp.Expr]) -> exp.Select:
-    known = exp.alias_(column("number", "k"), "known", quoted=True)
-    query = rows_in_slots(scan, timeline, [*key_columns(("account_id", "r"), ("slot", "d")), known, *wanted])
-    return query.group_by(*key_columns(("account_id", "r"), ("slot", "d"), ("number", "k")))
+    keys = key_columns(("account_id", "r"), ("slot", "d"))
+    return group_rows(rows_in_slots(scan, timeline, [*keys, *wanted]), scan, timeline, keys)

@@ -25,6 +25,8 @@ from undertow.features.compiler.slot_rows import (
     NamedColumns,
     RowFilter,
     SlotScan,
+    counts_at,
+    group_rows,
     key_columns,
     meets_any,
     merge_slots,
@@ -38,8 +40,7 @@ from undertow.features.compiler.timeline import Timeline
 def quantile_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
     """Return the queries of a scan of kind "values": all quantiles of the same rows are computed at once."""
     names = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)) - {scan.clock})
-    known = exp.alias_(column("number", "k"), "known", quoted=True)
-    wanted = [*key_columns(("account_id", "r"), ("slot", "d")), known, *[column(name, "r") for name in names]]
+    wanted = [*key_columns(("account_id", "r"), ("slot", "d")), *[column(name, "r") for name in names]]
     rows = rows_in_slots(scan, timeline, wanted)
     rows = rows.where(*meets_any(leaves))
     lists = NamedColumns("q")
@@ -78,11 +79,10 @@ def value_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -
     for leaf, name in leaves.items():
         statistic = PER_VALUE[leaf.measure.statistic](leaf, timeline, partials, seen)
         statistics.append(exp.alias_(statistic, name, quoted=True))
-    known = exp.alias_(column("number", "k"), "known", quoted=True)
-    wanted = [*key_columns(("account_id", "r"), ("slot", "d")), known, exp.alias_(value, "each", quoted=True)]
-    part = rows_in_slots(scan, timeline, [*wanted, *partials.selected])
+    by_slot = key_columns(("account_id", "r"), ("slot", "d"))
+    part = rows_in_slots(scan, timeline, [*by_slot, exp.alias_(value, "each", quoted=True), *partials.selected])
     part = part.where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())), *meets_any(leaves))
-    part = part.group_by(*key_columns(("account_id", "r"), ("slot", "d"), ("number", "k")), value.copy())
+    part = group_rows(part, scan, timeline, [*by_slot, value.copy()])
     keys = key_columns(("account_id", "p"), ("as_of", "m"), ("each", "p"))
     merged = merge_slots(scan, timeline, f"{scan.name}_part", keys, seen.selected)
     by = [column(key) for key in SNAPSHOT]
@@ -149,14 +149,14 @@ def newest_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) 
     """
     partials = NamedColumns("p")
     names = {leaf: partials.add(RowFilter(leaf).over(exp.Max(this=clock(leaf.measure)))) for leaf in leaves}
-    known = exp.alias_(column("number", "k"), "known", quoted=True)
-    part = rows_in_slots(scan, timeline, [column("account_id", "r"), known, *partials.selected])
-    part = part.where(*meets_any(leaves)).group_by(*key_columns(("account_id", "r"), ("number", "k")))
+    account = column("account_id", "r")
+    part = rows_in_slots(scan, timeline, [account, *partials.selected]).where(*meets_any(leaves))
+    part = group_rows(part, scan, timeline, [account])
     keys = key_columns(("account_id", "p"), ("as_of", "m"))
     newest = [exp.alias_(_days_since_newest(leaf, names[leaf]), name, quoted=True) for leaf, name in leaves.items()]
     as_ofs = exp.select("as_of", "number").distinct().from_(timeline.slots).subquery("m")
-    is_known = exp.GTE(this=column("number", "m"), expression=column("known", "p"))
-    merged = exp.select(*keys, *newest).from_(relation(f"{scan.name}_part", "p")).join(as_ofs, on=is_known)
+    counted = exp.and_(*counts_at(scan.table))
+    merged = exp.select(*keys, *newest).from_(relation(f"{scan.name}_part", "p")).join(as_ofs, on=counted)
     return [(f"{scan.name}_part", part), (scan.name, merged.group_by(*[key.copy() for key in keys]))]
 
 

@@ -16,7 +16,7 @@ from undertow.features.compiler.plan import Plan, plan_features
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES
 
 PLANS = ("range join", "slots")
 Snapshots = dict[tuple[str, datetime], dict[str, object]]
@@ -43,7 +43,7 @@ def compute_features() -> Iterator[Callable[..., Snapshots]]:
         as_ofs: Sequence[datetime],
         accounts: Sequence[str],
     ) -> Snapshots:
-        for name in TABLES:
+        for name in ALL_TABLES:
             connection.register(name, as_arrow(name, tables.get(name, ())))
         snapshots = [{"account_id": account, "as_of": as_of} for as_of in as_ofs for account in accounts]
         schema = pa.schema([("account_id", pa.string()), ("as_of", pa.timestamp("us"))])

@@ -21,7 +21,7 @@ from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, rows, run
 from undertow.features.settings import Churn, Engine
 from undertow.features.sources.loaded import Tables
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES
 from undertow.training.business_metrics.metrics import FlatValue, Metric, Quantile, Rate, Total, choose
 from undertow.training.examples.outcomes import make_spells
 
@@ -140,7 +140,7 @@ def make_relations(
     kept = MERGED_AWAY.format(**span) if "merges" in tables.present else ""
     for table in ("events", "subscriptions", "surveys", "tickets"):
         if table in tables.present:
-            known = known_rows(table, [column.name for column in TABLES[table].columns], tables.until)
+            known = known_rows(table, [column.name for column in ALL_TABLES[table].columns], tables.until)
             run(connection, f"CREATE TEMP VIEW known_{table} AS {known}", table)
     for name in sorted({_measure_of(card).rows for card in _with_parts(cards)}):
         if name == "paid_spells":
