@@ -8,10 +8,11 @@ from undertow.features.catalogue.language import rows_of
 tickets = rows_of("tickets")
 answered = tickets.timed_by("first_response_at")
 resolved = tickets.timed_by("resolved_at")
-reopened = tickets.timed_by("reopened_at")
+open_tickets = tickets.open("resolved_at", "reopened_at")
+resolved_and_reopened = open_tickets.timed_by("resolved_at")
+reopened = open_tickets.timed_by("reopened_at")
 escalated = tickets.timed_by("escalated_at")
 rated = tickets.timed_by("csat_at").known("csat")
-still_open = tickets.still("resolved_at")
 asked = rows_of("surveys")
 surveys = asked.timed_by("responded_at").known("score")
 nps = surveys.where(kind="nps")
@@ -27,10 +28,11 @@ CX = (
             measure=tickets.count(), windows=(7, 30, 90), trend=30, own=30, peers=30, good="low"),
     Feature("urgent_tickets", "Urgent or high-priority tickets opened", family="cx", level="journey", unit="count",
             measure=tickets.where(priority=("urgent", "high")).count(), windows=(7, 30, 90), trend=30, good="low"),
-    Feature("tickets_open", "Tickets still open", family="cx", level="journey", unit="count",
-            measure=still_open.count(), lookback=365, change=30, good="low"),
-    Feature("oldest_open_ticket", "Age of the oldest open ticket", family="cx", level="journey", unit="days",
-            measure=still_open.days_since_first(), lookback=365, null_means="no open ticket", good="low"),
+    Feature("tickets_open", "Tickets open: not resolved yet, or reopened since", family="cx", level="journey",
+            unit="count", measure=open_tickets.count(), lookback=365, change=30, good="low"),
+    Feature("oldest_open_ticket", "Age of the oldest open ticket, since it was opened", family="cx", level="journey",
+            unit="days", measure=open_tickets.days_since_first(), lookback=365, null_means="no open ticket",
+            good="low"),
     Feature("days_since_last_ticket", "Days since the last ticket was opened", family="cx", level="journey",
             unit="days", measure=tickets.days_since_last(), lookback=730,
             null_means="no ticket in two years", good="high"),
@@ -40,10 +42,10 @@ CX = (
     Feature("resolution_time", "Mean time to resolution, of the tickets resolved by then", family="cx",
             level="journey", unit="hours", measure=resolved.hours_between("opened_at", "resolved_at"),
             windows=(7, 30, 90), trend=30, peers=90, null_means="no ticket was resolved", good="low"),
-    Feature("reopened_tickets", "Tickets reopened", family="cx", level="journey", unit="count",
+    Feature("reopened_tickets", "Tickets reopened and not resolved since", family="cx", level="journey", unit="count",
             measure=reopened.count(), windows=(30, 90), good="low"),
-    Feature("reopen_rate", "Tickets reopened, of those resolved", family="cx", level="journey", unit="share",
-            measure=reopened.count() / resolved.count(), windows=(30, 90), trend=30,
+    Feature("reopen_rate", "Tickets reopened since, of those resolved", family="cx", level="journey", unit="share",
+            measure=resolved_and_reopened.count() / resolved.count(), windows=(30, 90), trend=30,
             null_means="no ticket was resolved", good="low"),
     Feature("escalated_tickets", "Tickets escalated", family="cx", level="journey", unit="count",
             measure=escalated.count(), windows=(30, 90), good="low"),

@@ -19,7 +19,8 @@ from typing import Literal
 
 from undertow.features.tables import ALL_TABLES, EVENT_KINDS, PAYMENT_KINDS, PLANNED_KINDS, SURVEY_KINDS
 
-Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "already", "known", "top"]
+Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "already", "open", "known", "top"]
+STATES: tuple[Operator, ...] = ("not yet", "already", "open")  # operators that depend on as_of
 Statistic = Literal[
     "count", "sum", "mean", "quantile", "distinct", "distinct days", "days since last",
     "days since first", "days until", "hours between", "latest", "largest", "days since largest",
@@ -34,7 +35,8 @@ KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS, "payments": PAYMENT_KIN
 class Condition:
     """A row filter: `column` compared with `value`.
 
-    "not yet": the column's time is null or at or after as_of. "already": it is before as_of.
+    "not yet": the column's time is null or at or after as_of. "already": it is before as_of. "open": it is "not
+    yet", or a later time in the column `value` is before as_of, such as the reopening of a ticket.
     "top": an answer among the `value` highest of its scale (1 to 5 where the row states none).
     """
 
@@ -82,6 +84,13 @@ class Rows:
     def still(self, column: str) -> Rows:
         """Keep rows whose time in `column` is null or not before as_of: still open, unpaid, active."""
         return self._and([Condition(column, "not yet")])
+
+    def open(self, closed: str, reopened: str) -> Rows:
+        """Keep rows that are open: not closed before as_of, or reopened after that and before as_of.
+
+        `closed`, `reopened`: the columns of these times.
+        """
+        return self._and([Condition(closed, "open", reopened)])
 
     def past(self, column: str) -> Rows:
         """Keep rows whose time in `column` is before as_of."""
@@ -293,5 +302,6 @@ def columns_read(measure: Measure) -> frozenset[str]:
     """Return the columns of its table that a measure reads."""
     columns = {condition.column for condition in measure.rows.conditions} | {measure.rows.clock}
     columns |= {"scale_max" for condition in measure.rows.conditions if condition.operator == "top"}
+    columns |= {str(condition.value) for condition in measure.rows.conditions if condition.operator == "open"}
     columns |= {"kind"} if measure.statistic == "done elsewhere" else set()
     return frozenset(columns | {column for column in (measure.column, measure.until) if column is not None})

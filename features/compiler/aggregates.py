@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from undertow.features.catalogue.language import Combination, Condition, Expression, Measure
-from undertow.features.compiler.dialects import column, print_sql
+from undertow.features.catalogue.language import STATES, Combination, Condition, Expression, Measure, Rows
+from undertow.features.compiler.dialects import column, number, print_sql, seconds
 from undertow.features.compiler.leaf import row_filters
 from undertow.features.errors import DefinitionError
 
@@ -31,12 +31,24 @@ def count_sql(expression: Expression) -> str:
 
 def value_sql(measure: Measure) -> str:
     """Return the value of a row that meets the measure's conditions, null for any other row, as DuckDB SQL."""
-    value = print_sql(column(measure.column or ""))
-    conditions = measure.rows.conditions
-    return f"CASE WHEN {_conditions_sql(conditions)} THEN {value} END" if conditions else value
+    value: exp.Expr = column(measure.column or "")
+    if measure.statistic == "hours between":
+        value = exp.Div(this=seconds(value, column(measure.until or "")), expression=number(3600))
+    text, conditions = print_sql(value), measure.rows.conditions
+    return f"CASE WHEN {_conditions_sql(conditions)} THEN {text} END" if conditions else text
+
+
+def filter_sql(rows: Rows, at: str) -> str:
+    """Return the conditions of rows as a DuckDB row filter; `at`: SQL of the time at which states apply.
+
+    >>> from undertow.features.catalogue.language import rows_of
+    >>> filter_sql(rows_of("invoices").still("paid_at"), "m.ends")
+    '("paid_at" IS NULL OR "paid_at" >= m.ends)'
+    """
+    return print_sql(exp.and_(*row_filters(rows.conditions, exp.maybe_parse(at))))
 
 
 def _conditions_sql(conditions: tuple[Condition, ...]) -> str:
-    if any(condition.operator in ("not yet", "already") for condition in conditions):
+    if any(condition.operator in STATES for condition in conditions):
         raise DefinitionError("A condition that depends on as_of has no meaning over a month's rows.")
     return print_sql(exp.and_(*row_filters(conditions, exp.Null())))

@@ -42,6 +42,11 @@ def row_filters(conditions: tuple[Condition, ...], end: exp.Expr) -> list[exp.Ex
     return [_row_filter(condition, end) for condition in conditions]
 
 
+def _not_yet(time: exp.Expr, end: exp.Expr) -> exp.Expr:
+    empty = exp.Is(this=time.copy(), expression=exp.Null())
+    return exp.or_(empty, exp.GTE(this=time, expression=end.copy()))
+
+
 def _row_filter(condition: Condition, end: exp.Expr) -> exp.Expr:
     tested = column(condition.column)
     value = condition.value
@@ -65,7 +70,12 @@ def _row_filter(condition: Condition, end: exp.Expr) -> exp.Expr:
         case "known":
             return exp.Not(this=exp.Is(this=tested, expression=exp.Null()))
         case "not yet":
-            empty = exp.Is(this=tested.copy(), expression=exp.Null())
-            return exp.paren(exp.or_(empty, exp.GTE(this=tested, expression=end.copy())))
+            return exp.paren(_not_yet(tested, end))
+        case "open":
+            reopened = column(str(value))
+            again = exp.and_(
+                exp.GT(this=reopened, expression=tested.copy()), exp.LT(this=reopened.copy(), expression=end.copy())
+            )
+            return exp.paren(exp.or_(_not_yet(tested, end), again))
         case "already":
             return exp.LT(this=tested, expression=end.copy())

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from undertow.features.catalogue.language import Measure, columns_read
+from undertow.features.catalogue.language import STATES, Measure, columns_read
 from undertow.features.compiler.leaf import Leaf
 from undertow.features.compiler.point_in_time import known_from
 from undertow.features.compiler.range_join import round_up
@@ -56,7 +56,7 @@ def _is_settled(measure: Measure, table: Table) -> bool:
     """Return whether a row, once known, does not change any more for this measure."""
     known_with_clock = {measure.rows.clock, known_from(table, measure.rows.clock)}
     late = {known_from(table, name) for name in columns_read(measure)} - {None}
-    depends_on_as_of = any(condition.operator in ("not yet", "already") for condition in measure.rows.conditions)
+    depends_on_as_of = any(condition.operator in STATES for condition in measure.rows.conditions)
     return not depends_on_as_of and late <= known_with_clock
 
 

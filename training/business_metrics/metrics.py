@@ -251,13 +251,13 @@ CX = (
     Metric(
         "open_ticket_age", "Median age of the tickets open at month end", "cx", "days", "tickets",
         Quantile("open_tickets", "age_days", 0.5),
-        formula="median of month end - opened_at over tickets not resolved by then",
+        formula="median of month end - opened_at over tickets not resolved by then, or reopened since",
         source="what a mean over resolved tickets leaves out", panel="Age of open tickets",
     ),
     Metric(
         "reopen_rate", "Resolved tickets reopened within 14 days", "cx", "share", "tickets",
         Rate("resolutions", "count_if(reopened)", "count(*)", interval="wilson"),
-        formula="resolved and reopened no later than 14 days after / resolved",
+        formula="resolved and reopened after it, no later than 14 days / resolved",
         source="Zendesk, reopens over solved tickets, with an equal wait for every month", panel="Reopened tickets",
         settles=14, unrecorded=0,
     ),

@@ -17,6 +17,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from undertow.features.catalogue.cx import open_tickets
+from undertow.features.compiler.aggregates import filter_sql
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, rows, run
 from undertow.features.settings import Churn, Engine
@@ -91,12 +93,12 @@ RELATIONS = {
     "resolutions": """
         SELECT date_trunc('month', resolved_at) AS month, account_id,
                date_diff('microsecond', opened_at, resolved_at) / 3.6e9 AS hours,
-               coalesce(reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened FROM known_tickets
+               coalesce(reopened_at > resolved_at AND reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened
+        FROM known_tickets
         WHERE resolved_at >= {first} AND resolved_at < {last}""",
-    "open_tickets": """
+    "open_tickets": f"""
         SELECT m.starts AS month, t.account_id, date_diff('microsecond', t.opened_at, m.ends) / 8.64e10 AS age_days
-        FROM months AS m JOIN known_tickets AS t
-          ON t.opened_at < m.ends AND coalesce(t.resolved_at >= m.ends, true)""",
+        FROM months AS m JOIN known_tickets AS t ON t.opened_at < m.ends AND {filter_sql(open_tickets, "m.ends")}""",
     "interactions": """
         SELECT date_trunc('month', occurred_at) AS month, account_id, platform, kind, name, duration_ms, value,
                coalesce(name, '') IN (SELECT coalesce(name, '') FROM known_events WHERE kind = 'impression'

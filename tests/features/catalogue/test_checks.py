@@ -11,7 +11,7 @@ from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.checks import check_features, resolve
 from undertow.features.catalogue.language import Rows, named, rows_of
 from undertow.features.errors import DefinitionError
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_a_named_card_stands_for_its_measure_at_as_of_where_it_has_no_windows() 
 
 
 def test_a_time_without_a_rule_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    tickets = TABLES["tickets"]
+    tickets = ALL_TABLES["tickets"]
     bare = [replace(c, known_from=None) if c.name == "resolved_at" else c for c in tickets.columns]
-    monkeypatch.setitem(TABLES, "tickets", replace(tickets, columns=tuple(bare)))
+    monkeypatch.setitem(ALL_TABLES, "tickets", replace(tickets, columns=tuple(bare)))
     wrong = replace(ERRORS, measure=rows_of("tickets").still("resolved_at").count())
     with pytest.raises(DefinitionError, match=r"errors: tickets.resolved_at is a time .* \(known_from\) nor"):
         check_features([wrong])

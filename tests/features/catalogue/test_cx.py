@@ -50,9 +50,21 @@ EXAMPLES = [
         {"tickets_open": 3, "tickets_open_change_30": 3 - 3},
     ),
     Example(
+        "tickets_open", "one reopened after it was resolved is open again, from then on",
+        tickets(opened(60, resolved_at=ago(50), reopened_at=ago(40)), opened(60, resolved_at=ago(50),
+                reopened_at=ago(30)), opened(60, resolved_at=ago(50), reopened_at=AS_OF),
+                opened(60, resolved_at=ago(40), reopened_at=ago(50))),  # resolved again
+        {"tickets_open": 2, "tickets_open_change_30": 2 - 1},
+    ),
+    Example(
         "oldest_open_ticket", "what was opened before it is resolved",
         tickets(opened(100, resolved_at=JUST_BEFORE), opened(ago(50, hours=12)), opened(3)),
         {"oldest_open_ticket": 50.5},
+    ),
+    Example(
+        "oldest_open_ticket", "one reopened after it was resolved is as old as since it was opened",
+        tickets(opened(30, resolved_at=ago(27), reopened_at=ago(25)), opened(3)),
+        {"oldest_open_ticket": 30},
     ),
     Example("oldest_open_ticket", "none is open", tickets(resolved(3)), {"oldest_open_ticket": None}),
     Example(
@@ -105,9 +117,20 @@ EXAMPLES = [
         {"reopened_tickets_30": 1, "reopened_tickets_90": 2},
     ),
     Example(
-        "reopen_rate", "reopened in the window, of those resolved in it",
-        tickets(resolved(2, 3, 4, 40, 41), opened(100, reopened_at=ago(5)), opened(100, reopened_at=ago(50))),
-        {"reopen_rate_30": 1 / 3, "reopen_rate_90": 2 / 5, "reopen_rate_trend_30": 1 / 3 - 1 / 2},
+        "reopened_tickets", "a reopening before the last resolution, or at it, is none",
+        tickets(opened(20, resolved_at=ago(10), reopened_at=ago(12)),
+                opened(20, resolved_at=ago(10), reopened_at=ago(10)),
+                opened(20, resolved_at=ago(10), reopened_at=ago(9)),
+                opened(20, resolved_at=AS_OF, reopened_at=ago(8))),  # this resolution is not known yet
+        {"reopened_tickets_30": 2},
+    ),
+    Example(
+        "reopen_rate", "of the tickets resolved in the window, those known as reopened since",
+        tickets(resolved(3, 4, 40), resolved(2, reopened_at=ago(1)), resolved(5, reopened_at=AS_OF),
+                resolved(6, reopened_at=ago(6.5)), resolved(41, reopened_at=ago(35)),
+                resolved(42, reopened_at=ago(20)), opened(100, reopened_at=ago(5))),
+        # 30 days ago the reopening of 20 days ago was not known.
+        {"reopen_rate_30": 1 / 5, "reopen_rate_90": 3 / 8, "reopen_rate_trend_30": 1 / 5 - 1 / 3},
     ),
     Example("reopen_rate", "none was resolved", tickets(opened(9, reopened_at=ago(5))), {"reopen_rate_30": None}),
     Example(

@@ -31,3 +31,5 @@ def test_conditions_add_up_and_leave_the_rows_they_narrow_as_they_were() -> None
 def test_a_measure_reads_the_columns_of_its_conditions_its_time_and_its_statistic() -> None:
     assert columns_read(events.where(kind="error").mean("value")) == {"kind", "occurred_at", "value"}
     assert columns_read(rows_of("surveys").top(2).count()) == {"score", "scale_max", "asked_at"}
+    still_open = rows_of("tickets").open("resolved_at", "reopened_at")
+    assert columns_read(still_open.count()) == {"resolved_at", "reopened_at", "opened_at"}

@@ -39,6 +39,27 @@ def test_a_bill_is_open_until_its_payment_is_past(
     assert value(invoices.past("paid_at").count(), rows) == paid_count
 
 
+@pytest.mark.parametrize(
+    ("resolved", "reopened", "is_open"),
+    [
+        (None, None, 1),
+        (ago(27), None, 0),
+        (AS_OF, None, 1),
+        (ago(27), ago(25), 1),
+        (ago(27), ago(27), 0),
+        (ago(27), ago(28), 0),  # resolved again
+        (ago(27), AS_OF - MOMENT, 1),
+        (ago(27), AS_OF, 0),
+        (None, ago(25), 1),
+    ],
+)
+def test_a_ticket_is_open_until_it_is_resolved_and_again_from_its_reopening(
+    value: Value, resolved: datetime | None, reopened: datetime | None, is_open: int
+) -> None:
+    rows = [{"opened_at": ago(30), "resolved_at": resolved, "reopened_at": reopened}]
+    assert value(tickets.open("resolved_at", "reopened_at").count(), rows) == is_open
+
+
 @pytest.mark.parametrize(("due", "overdue"), [(AS_OF - MOMENT, 1), (AS_OF, 0), (ago(-9), 0), (None, 0)])
 def test_a_bill_is_overdue_once_its_day_is_past(value: Value, due: datetime | None, overdue: int) -> None:
     rows = [{"issued_at": ago(30), "due_at": due}]

@@ -41,6 +41,7 @@ MEASURES = {  # what the language allows beyond today's catalogue
     "latest": failures.latest("value"),
     "due": invoices.past("due_at").count(),
     "unresolved": tickets.still("resolved_at").count(),
+    "reopened": tickets.open("resolved_at", "reopened_at").timed_by("reopened_at").count(),
     "rating": tickets.mean("csat"),
     "hours_to_pay": invoices.hours_between("issued_at", "paid_at"),
     "ends": rows_of("subscriptions").where(end_reason="p").count(),

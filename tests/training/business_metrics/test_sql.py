@@ -71,6 +71,22 @@ def test_a_ticket_resolved_at_month_end_was_open_then(metrics_of: MetricsOf) -> 
     assert march(metrics_of({"tickets": rows}, "open_ticket_age"), "open_ticket_age").n == 0
 
 
+def test_a_ticket_reopened_after_it_was_resolved_is_open_with_its_age_from_opening(metrics_of: MetricsOf) -> None:
+    resolved = {"resolved_at": MARCH + 3 * DAY}
+    rows = [ticket(i, opened_at=MARCH, reopened_at=MARCH + 5 * DAY, **resolved) for i in range(40)]
+    assert march(metrics_of({"tickets": rows}, "open_ticket_age"), "open_ticket_age").n == 40
+    rows += [ticket(i, opened_at=MARCH, **resolved) for i in range(40)]
+    rows += [ticket(i, opened_at=MARCH, reopened_at=MARCH + DAY, priority="low", **resolved) for i in range(40)]
+    rows += [ticket(i, opened_at=MARCH, reopened_at=APRIL, topic="x", channel="y", **resolved) for i in range(40)]
+    found = march(metrics_of({"tickets": rows}, "open_ticket_age"), "open_ticket_age")
+    assert (found.value, found.n) == (31, 40)
+
+
+def test_a_ticket_resolved_again_after_its_reopening_was_not_reopened(metrics_of: MetricsOf) -> None:
+    rows = [ticket(i, resolved_at=NOON + 2 * HOUR, reopened_at=NOON + i % 4 * HOUR) for i in range(40)]
+    assert march(metrics_of({"tickets": rows}, "reopen_rate"), "reopen_rate").value == 0.25
+
+
 def test_a_visit_belongs_to_the_month_it_began_in(metrics_of: MetricsOf) -> None:
     late = [row | {"occurred_at": APRIL + HOUR} for row in visits(40, "page_view")]
     found = metrics_of({"events": visits(40, "page_view") + late}, "page_views_per_visit")
