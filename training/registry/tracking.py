@@ -1,7 +1,8 @@
 """The project's MLflow database: training runs, the registered model and its champion alias.
 
-Everything is stored in one SQLite file and one folder of artifacts inside the project's store. The database is
-created under a file lock: two processes that create it at the same time would corrupt MLflow's migrations.
+Everything is stored in one SQLite file and one folder of artifacts inside the project's store, with no absolute path,
+so that the project can be moved and copied. The database is created under a file lock: two processes that create it at
+the same time would corrupt MLflow's migrations.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import fcntl
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import closing, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -27,12 +29,17 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
+from undertow.features.errors import ModelRefusal, SettingsError
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.registry.artifact_locations import DATABASE, ROOT, make_relative, register_scheme
 
 ALIAS = "champion"
-PYFUNC = Path(__file__).with_name("pyfunc_model.py")
+PYFUNC = "pyfunc_model.py"
+TRAIN_AGAIN = "Bring them back, or run `undertow train` again."
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # what MLflow answers for an unknown alias
 REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pyarrow", "pydantic"]
 
 
@@ -63,26 +70,32 @@ class Registry:
     store: Path
 
     @property
+    def database(self) -> Path:
+        """Return the path of the MLflow database."""
+        return self.store / DATABASE
+
+    @property
     def uri(self) -> str:
         """Return the address of the MLflow database."""
-        return f"sqlite:///{self.store / 'mlflow.db'}"
+        return f"sqlite:///{self.database}"
 
     @contextmanager
     def start_run(self) -> Iterator[str]:
         """Open a run of the project's experiment and yield its id."""
-        self._open()
-        with mlflow.start_run() as run:
-            yield str(run.info.run_id)
+        with self._refusing():
+            self._open()
+            with mlflow.start_run(tags={"mlflow.source.name": "undertow"}) as run:  # else the path of the script
+                yield str(run.info.run_id)
 
     def register(self, bundle: Bundle) -> int:
         """Log the bundle as a pyfunc model of the open run, register it, and return its version number."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, self._refusing():
             bundle.save(Path(folder) / "bundle")
             code = _copy_of_the_code(Path(folder))
             with _quiet():
                 logged = mlflow.pyfunc.log_model(
                     name="model",
-                    python_model=str(PYFUNC),
+                    python_model=str(code / "training" / "registry" / PYFUNC),
                     artifacts={"bundle": str(Path(folder) / "bundle")},
                     signature=signature(bundle),
                     code_paths=[str(code)],
@@ -93,51 +106,82 @@ class Registry:
 
     def set_champion(self, number: int) -> None:
         """Move the champion alias to a version."""
-        MlflowClient(self.uri).set_registered_model_alias(self.name, ALIAS, str(number))
+        with self._refusing(), _quiet():
+            MlflowClient(self.uri).set_registered_model_alias(self.name, ALIAS, str(number))
 
     def champion(self) -> Registered | None:
-        """Return the version with the champion alias, or None while there is none."""
-        if not (self.store / "mlflow.db").exists():
+        """Return the version with the champion alias, or None while there is none.
+
+        Raises ModelRefusal where its files are missing.
+        """
+        if not self.database.exists():
             return None
-        self._open()
-        try:
-            version = MlflowClient().get_model_version_by_alias(self.name, ALIAS)
-        except MlflowException:
-            return None
-        folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{self.name}@{ALIAS}")
-        return Registered(int(version.version), str(version.run_id), Bundle.load(_bundle_folder(Path(folder))))
+        with self._refusing():
+            self._open()
+            with _quiet():
+                try:
+                    version = MlflowClient().get_model_version_by_alias(self.name, ALIAS)
+                except MlflowException as error:
+                    if error.error_code in NOT_THERE:
+                        return None
+                    raise
+                uri = f"models:/{self.name}@{ALIAS}"
+                folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.uri))
+        return Registered(int(version.version), str(version.run_id), Bundle.load(_bundle_folder(folder)))
 
     def spark_udf(self, version: Registered, session: Any) -> Any:
         """Return a registered model as a Spark function: struct of feature columns -> struct of p_<horizon>."""
-        self._open()
         outputs = ", ".join(f"p_{horizon} double" for horizon in version.bundle.horizons)
         uri = f"models:/{self.name}/{version.number}"
-        with _quiet():
-            return mlflow.pyfunc.spark_udf(session, uri, result_type=f"struct<{outputs}>", env_manager="local")
+        with self._refusing():
+            self._open()
+            with _quiet():
+                return mlflow.pyfunc.spark_udf(session, uri, result_type=f"struct<{outputs}>", env_manager="local")
 
     def _open(self) -> None:
         """Make MLflow use the project's database; create it under a lock if it does not exist."""
         self.store.mkdir(parents=True, exist_ok=True)
         with (self.store / ".mlflow.lock").open("w") as lock, _quiet():
             fcntl.flock(lock, fcntl.LOCK_EX)
+            _try_to_write(self.database)
+            register_scheme()
             mlflow.set_tracking_uri(self.uri)
             if mlflow.get_experiment_by_name(self.name) is None:
-                mlflow.create_experiment(self.name, artifact_location=(self.store / "mlartifacts").as_uri())
+                mlflow.create_experiment(self.name, artifact_location=ROOT)
+            make_relative(self.store)
             mlflow.set_experiment(self.name)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn an error of MLflow or of its database into a ModelRefusal that says what to do."""
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+            raise ModelRefusal(_in_words(error, self.database)) from error
 
 
 def open_registry(settings: Settings) -> Registry:
-    """Return the project's registry; nothing is created before the first run."""
-    return Registry(settings.name, settings.store_path())
+    """Return the project's registry; nothing is created before the first run.
+
+    Raises SettingsError for a store whose path MLflow cannot open.
+    """
+    store = settings.store_path()
+    if {"%", "?"} & set(str(store)):
+        raise SettingsError(
+            f"MLflow cannot open a database whose path holds '%' or '?'; got {store}. Rename the folder, or set "
+            "`store` in undertow.toml to another one."
+        )
+    return Registry(settings.name, store)
 
 
 def log_record(record: Record) -> None:
     """Log parameters, tags, metrics and files into the open run, in few calls."""
-    mlflow.log_params({name: str(value)[:6000] for name, value in record.parameters.items()})
-    mlflow.set_tags(record.tags)
-    mlflow.log_metrics(record.metrics)
-    for file in record.files:
-        mlflow.log_artifact(str(file))
+    with _quiet():
+        mlflow.log_params({name: str(value)[:6000] for name, value in record.parameters.items()})
+        mlflow.set_tags(record.tags)
+        mlflow.log_metrics(record.metrics)
+        for file in record.files:
+            mlflow.log_artifact(str(file))
 
 
 def signature(bundle: Bundle) -> ModelSignature:
@@ -160,7 +204,33 @@ def _copy_of_the_code(folder: Path) -> Path:
 
 
 def _bundle_folder(model: Path) -> Path:
-    return next(path.parent for path in sorted(model.rglob("bundle.json")))
+    found = next((path.parent for path in sorted(model.rglob("bundle.json"))), None)
+    if found is None:
+        raise ModelRefusal(f"No bundle.json in {model}: files of the model are missing. {TRAIN_AGAIN}")
+    return found
+
+
+def _try_to_write(database: Path) -> None:
+    """Begin to write and roll back: MLflow would retry for a minute and a half before it gives up."""
+    with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+
+
+def _in_words(error: Exception, database: Path) -> str:
+    """Return what to do about an error of MLflow or of its database; only the first line of theirs is kept."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if "No such artifact" in said or "No such file" in said:
+        return f"Files of the model are missing beside {database}: {said}. {TRAIN_AGAIN}"
+    if "readonly" in said or "read-only" in said or "unable to open" in said:
+        return f"{database} cannot be written: {said}. Check who owns it and that its disk is not read-only."
+    if "is full" in said:
+        return f"{database} cannot be written: {said}. Free disk space and run the command again."
+    if "locked" in said:
+        return f"{database} is used by another process: {said}. Wait until it has ended and run the command again."
+    if "schema" in said:
+        return f"{database} is of another version of MLflow: {said}. Run `mlflow db upgrade sqlite:///{database}`."
+    return f"MLflow refuses {database}: {said}. Correct that, or move the file away and run `undertow train` again."
 
 
 @contextmanager
