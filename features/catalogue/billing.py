@@ -1,19 +1,29 @@
-"""Billing features: MRR and subscriptions, renewals, payments, invoices and refunds."""
+"""Billing features: MRR and subscriptions, renewals, payments, invoices, refunds and chargebacks."""
 
 from __future__ import annotations
 
 from undertow.features.catalogue.cards import Feature
-from undertow.features.catalogue.language import named, rows_of
+from undertow.features.catalogue.language import Combination, Rows, named, rows_of
 
 subscriptions = rows_of("subscriptions")
 active = subscriptions.still("ended_at")
 mrr = active.sum("mrr")
 payments = rows_of("payments")
-failed_payments = payments.where(succeeded=False)
-refunds = payments.below(amount=0)
+attempts = payments.where(kind="attempt")
+failed_payments = attempts.where(succeeded=False)
+refunds = payments.where(kind="refund")
+chargebacks = payments.where(kind="chargeback")
 invoices = rows_of("invoices")
-overdue = invoices.still("paid_at").past("due_at")
-paid = invoices.timed_by("paid_at")
+unsettled = invoices.still("paid_at").still("closed_at")
+overdue = unsettled.above(amount=0).past("due_at")
+credit_notes = unsettled.below(amount=0)
+paid = invoices.timed_by("paid_at").above(amount=0)
+
+
+def _size(rows: Rows) -> Combination:
+    """Return the sum of amounts without their signs: sources write money given back as above or below 0."""
+    return rows.above(amount=0).sum("amount") - rows.below(amount=0).sum("amount")
+
 
 BILLING = (
     Feature("mrr", "Monthly recurring revenue", family="billing", level="relationship", unit="money/month",
@@ -44,21 +54,22 @@ BILLING = (
     Feature("failed_payments", "Payment attempts that failed", family="billing", level="journey", unit="count",
             measure=failed_payments.count(), windows=(7, 30, 90), trend=30, good="low"),
     Feature("failed_payment_share", "Payment attempts that failed, of all", family="billing", level="journey",
-            unit="share", measure=failed_payments.count() / payments.count(), windows=(30, 90), trend=30,
+            unit="share", measure=failed_payments.count() / attempts.count(), windows=(30, 90), trend=30,
             null_means="no payment attempt", good="low"),
     Feature("in_dunning", "Whether the last payment attempt failed (1) or not (0)", family="billing",
-            level="journey", unit="share", measure=1 - payments.latest("succeeded"), lookback=90,
+            level="journey", unit="share", measure=1 - attempts.latest("succeeded"), lookback=90,
             null_means="no payment attempt in 90 days", good="low"),
     Feature("days_since_failed_payment", "Days since a payment last failed", family="billing", level="journey",
             unit="days", measure=failed_payments.days_since_last(), lookback=365,
             null_means="no failed payment in a year", good="high"),
     Feature("days_since_payment", "Days since a payment last went through", family="billing", level="journey",
-            unit="days", measure=payments.where(succeeded=True).days_since_last(), lookback=730,
+            unit="days", measure=attempts.where(succeeded=True).days_since_last(), lookback=730,
             null_means="no payment in two years", good="low"),
     Feature("invoices_overdue", "Invoices overdue", family="billing", level="journey", unit="count",
             measure=overdue.count(), lookback=365, good="low"),
-    Feature("overdue_amount", "Amount overdue", family="billing", level="journey", unit="money",
-            measure=overdue.sum("amount"), lookback=365, change=30, good="low"),
+    Feature("overdue_amount", "Amount overdue, less open credit notes", family="billing", level="journey",
+            unit="money", measure=(overdue.sum("amount") + credit_notes.sum("amount")).at_least(0), lookback=365,
+            change=30, good="low"),
     Feature("days_overdue", "Days since the oldest overdue invoice was due", family="billing", level="journey",
             unit="days", measure=overdue.timed_by("due_at").days_since_first(), lookback=365,
             null_means="nothing is overdue", good="low"),
@@ -68,5 +79,9 @@ BILLING = (
     Feature("refunds", "Refunds", family="billing", level="journey", unit="count",
             measure=refunds.count(), windows=(30, 90)),
     Feature("refunded_amount", "Amount refunded", family="billing", level="journey", unit="money",
-            measure=-1 * refunds.sum("amount"), windows=(90,)),
+            measure=_size(refunds), windows=(90,)),
+    Feature("chargebacks", "Chargebacks: payments that the customer had the bank reverse", family="billing", level="journey",
+            unit="count", measure=chargebacks.count(), windows=(90, 365), good="low"),
+    Feature("charged_back_amount", "Amount charged back by the customer's bank", family="billing",
+            level="journey", unit="money", measure=_size(chargebacks), windows=(365,), good="low"),
 )  # fmt: skip

@@ -102,7 +102,7 @@ def make_spells(database: Database, churn: Churn, tables: Tables, known_at: date
     grace = f"INTERVAL {churn.grace_days} DAY"
     failed = _NO_PAYMENTS
     if "payments" in tables.present:
-        attempts = known_rows("payments", ("account_id", "attempted_at", "succeeded"), known_at, database.dialect)
+        attempts = known_rows("payments", ("account_id", "attempted_at", "succeeded", "kind"), known_at, database.dialect)
         failed = _LAST_PAYMENTS.format(known=attempts)
     columns = ("account_id", "started_at", "mrr", "ended_at", "end_reason")
     known = known_rows("subscriptions", columns, known_at, database.dialect)
@@ -167,7 +167,7 @@ _LAST_PAYMENTS = """
             PARTITION BY e.account_id, e.ended_at ORDER BY p.attempted_at DESC, p.succeeded
         ) AS nth
         FROM ended AS e
-        JOIN ({known}) AS p ON p.account_id = e.account_id AND p.attempted_at <= e.ended_at
+        JOIN ({known}) AS p ON p.account_id = e.account_id AND p.kind = 'attempt' AND p.attempted_at <= e.ended_at
             AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY
     ) AS attempts
     WHERE nth = 1

@@ -8,7 +8,7 @@ import pytest
 
 from tests.features.catalogue.rows import AS_OF, ComputeExample, Example, Row, Rows, account
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def computed(
     """
     examples: list[Example] = request.module.EXAMPLES
     cards = {example.card for example in examples}
-    columns = [column for column in make_catalogue(TABLES).columns if column.feature.name in cards]
+    columns = [column for column in make_catalogue(ALL_TABLES).columns if column.feature.name in cards]
     accounts = [pair for example in examples for pair in _accounts(example)]
-    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+    tables: dict[str, list[Row]] = {name: [] for name in ALL_TABLES}
     for name, rows_of_account in accounts:
         for table, rows in rows_of_account.items():
             tables[table] += [{"account_id": name, **row} for row in rows]

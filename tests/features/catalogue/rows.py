@@ -178,4 +178,4 @@ def payments(*lists: list[Row]) -> Rows:
 
 def attempted(succeeded: bool, *when: float | datetime, **more: object) -> list[Row]:
     """Return attempts to pay so many days ago."""
-    return [{"attempted_at": _at(moment), "succeeded": succeeded, **more} for moment in when]
+    return [{"attempted_at": _at(moment), "succeeded": succeeded, "kind": "attempt", **more} for moment in when]

@@ -133,6 +133,22 @@ EXAMPLES = [
     Example("in_dunning", "the last one failed", payments(attempted(True, 30), attempted(False, 3)), {"in_dunning": 1}),
     Example("in_dunning", "the last one went through", payments(attempted(False, 30), attempted(True, 3)),
             {"in_dunning": 0}),
+    Example(
+        "failed_payments", "a refund, a chargeback and a bill of 0 are no attempts",
+        payments(*[attempted(False, 1, kind=kind) for kind in ("refund", "chargeback", "zero")], attempted(False, 2)),
+        {"failed_payments_30": 1},
+    ),
+    Example(
+        "failed_payment_share", "of attempts only",
+        payments(attempted(False, 1), attempted(True, 2), attempted(True, 3, 4, kind="refund"),
+                 attempted(True, 5, kind="zero"), attempted(False, 6, kind="chargeback")),
+        {"failed_payment_share_30": 1 / 2},
+    ),
+    Example(
+        "in_dunning", "money given back after the failed attempt settles nothing",
+        payments(attempted(False, 3), attempted(True, 2, kind="refund"), attempted(True, 1, kind="zero")),
+        {"in_dunning": 1},
+    ),
     Example("in_dunning", "no attempt in 90 days", payments(attempted(False, just_over(90))), {"in_dunning": None}),
     Example(
         "days_since_failed_payment", "whatever went through since",
@@ -149,12 +165,19 @@ EXAMPLES = [
         payments(attempted(True, 730, 500), attempted(False, 3)),
         {"days_since_payment": 500},
     ),
+    Example(
+        "days_since_payment", "a refund and a bill of 0 are none",
+        payments(attempted(True, 9), attempted(True, 3, kind="refund"), attempted(True, 2, kind="zero")),
+        {"days_since_payment": 9},
+    ),
     Example("days_since_payment", "none in two years", payments(attempted(True, 731)), {"days_since_payment": None}),
     Example(
         "invoices_overdue", "due before as_of and not paid before it",
         invoices(invoice(40, due=JUST_BEFORE), invoice(40, due=AS_OF), invoice(40, due=20, paid=AS_OF),
                  invoice(40, due=20, paid=JUST_BEFORE),
-                 invoice(40, due=None), invoice(366, due=300)),
+                 invoice(40, due=None), invoice(366, due=300),
+                 invoice(40, due=20, amount=0), invoice(40, due=20, amount=-1),
+                 invoice(40, due=20, closed_at=JUST_BEFORE)),
         {"invoices_overdue": 2},
     ),
     Example(
@@ -163,6 +186,25 @@ EXAMPLES = [
                  invoice(40, due=10, amount=7),
                  invoice(9, due=-5)),
         {"overdue_amount": 107, "overdue_amount_change_30": 107 - 140},
+    ),
+    Example(
+        "overdue_amount", "less the credit notes that are neither used nor closed, but never below 0",
+        invoices(invoice(90, due=60, amount=100), invoice(50, due=50, amount=-30), invoice(40, due=None, amount=-5),
+                 invoice(40, due=39, paid=38, amount=-7), invoice(35, due=35, amount=-9, closed_at=ago(31)),
+                 invoice(20, due=20, amount=-500)),
+        {"overdue_amount": 0, "overdue_amount_change_30": 0 - (100 - 35)},
+    ),
+    Example(
+        "overdue_amount", "a bill that was voided or written off is none, once that is known",
+        invoices(invoice(90, due=60, amount=100, closed_at=ago(20), closed_reason="void"),
+                 invoice(90, due=60, amount=40, closed_at=AS_OF, closed_reason="uncollectible")),
+        {"overdue_amount": 40, "overdue_amount_change_30": 40 - 140},
+    ),
+    Example(
+        "days_overdue", "of bills that are open and above 0",
+        invoices(invoice(90, due=60, amount=-5), invoice(90, due=50, amount=0), invoice(90, due=9),
+                 invoice(90, due=40, closed_at=ago(30))),
+        {"days_overdue": 9},
     ),
     Example(
         "days_overdue", "since the oldest was due",
@@ -183,16 +225,39 @@ EXAMPLES = [
         {"days_late_90": (5 - 2) / 2, "days_late_365": (5 - 2 + 80 + 0) / 4, "days_late_trend_90": 1.5 - 80},
     ),
     Example(
-        "refunds", "amounts below 0",
-        payments(attempted(True, 1, 40, amount=-5), attempted(True, 1, amount=0), attempted(True, 1, amount=5),
-                 attempted(True, 1)),
+        "days_late", "a credit note and a bill of 0 are never late",
+        invoices(invoice(90, due=30, paid=25), invoice(90, due=30, paid=10, amount=-5),
+                 invoice(90, due=30, paid=20, amount=0)),
+        {"days_late_90": 5},
+    ),
+    Example(
+        "refunds", "and nothing else",
+        payments(attempted(True, 1, 40, kind="refund"), attempted(True, 1, kind="zero"), attempted(True, 1),
+                 attempted(True, 1, kind="chargeback")),
         {"refunds_30": 1, "refunds_90": 2},
     ),
     Example(
         "refunded_amount", "as an amount above 0",
-        payments(attempted(True, 1, amount=-5), attempted(True, 90, amount=-2.5), attempted(True, 91, amount=-99),
-                 attempted(True, 1, amount=50)),
+        payments(*[attempted(True, when, amount=amount, kind="refund") for when, amount in
+                   ((1, -5), (90, -2.5), (91, -99), (2, None))],
+                 attempted(True, 1, amount=50), attempted(True, 1, amount=-20, kind="chargeback")),
         {"refunded_amount_90": 7.5},
+    ),
+    Example(
+        "refunded_amount", "a source may write a refund without a sign",
+        payments(attempted(True, 1, amount=-5, kind="refund"), attempted(True, 1, amount=3, kind="refund")),
+        {"refunded_amount_90": 8},
+    ),
+    Example(
+        "chargebacks", "per window",
+        payments(attempted(True, 90, 91, 365, just_over(365), kind="chargeback"), attempted(True, 1, kind="refund")),
+        {"chargebacks_90": 1, "chargebacks_365": 3},
+    ),
+    Example(
+        "charged_back_amount", "as an amount above 0",
+        payments(*[attempted(False, when, amount=amount, kind="chargeback") for when, amount in
+                   ((1, -50), (365, 20), (366, -9))], attempted(True, 1, amount=-5, kind="refund")),
+        {"charged_back_amount_365": 70},
     ),
 ]  # fmt: skip
 

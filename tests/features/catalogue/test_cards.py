@@ -14,7 +14,7 @@ from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import ZERO_WHEN_NOTHING, Combination, Expression, Measure, rows_of
 from undertow.features.compiler.plan import plan_features
-from undertow.features.tables import TABLES
+from undertow.features.tables import ALL_TABLES
 
 AS_OF = datetime(2024, 3, 31)
 
@@ -44,7 +44,7 @@ def _is_never_null(measure: Expression) -> bool:
 def test_an_account_without_any_row_has_counts_of_0_and_nulls_elsewhere(
     features_of: Callable[..., dict],
 ) -> None:
-    columns = make_catalogue(TABLES).columns
+    columns = make_catalogue(ALL_TABLES).columns
     values = features_of(columns, {"accounts": [{"account_id": "a", "created_at": datetime(2024, 3, 1)}]}, AS_OF)["a"]
     for column in columns:
         expected = 0.0 if column.feature.null_means == "never null" else None

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import measures, rows_of
-from undertow.features.tables import EVENT_KINDS, TABLES, Table, TableColumn
+from undertow.features.tables import ALL_TABLES, EVENT_KINDS, PAYMENT_KINDS, PLANNED_KINDS, Table, TableColumn
 
 events, tickets, invoices = rows_of("events"), rows_of("tickets"), rows_of("invoices")
 failures = events.where(kind=("error", "task_failed", "task_completed"))
@@ -55,7 +55,7 @@ CARDS += [
     Feature("y_days", "Beyond", "ux", "interaction", "days", failures.distinct_days(), windows=(90, 180), trend=90),
     Feature("y_latest", "Beyond", "ux", "interaction", "text", events.latest("name"), lookback=20),
 ]
-COLUMNS: tuple[Column, ...] = (*make_catalogue(TABLES).columns, *(column for card in CARDS for column in card.columns))
+COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES).columns, *(column for card in CARDS for column in card.columns))
 ACCOUNTS = tuple(f"account {number:02}" for number in range(16))
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
@@ -76,10 +76,12 @@ TEXTS = {
     ("events", "user_id"): tuple(f"u{number}" for number in range(12)),
     ("events", "session_id"): tuple(f"v{number}" for number in range(60)),
     ("surveys", "kind"): ("nps", "nps", "csat", "ces"),
+    ("payments", "kind"): (*["attempt"] * 6, *PAYMENT_KINDS),
+    ("planned_changes", "kind"): PLANNED_KINDS,
     ("tickets", "priority"): ("urgent", "high", "low"),
 }
 NUMBERS = {"value": 6000.0, "duration_ms": 9000.0, "csat": 5.0, "score": 10.0, "term_months": 24.0, "scale_max": 10.0}
-ROWS = {"events": 3000, "accounts": len(ACCOUNTS), "tickets": 500, "surveys": 500}
+ROWS = {"events": 3000, "accounts": len(ACCOUNTS), "tickets": 500, "surveys": 500, "payments": 500}
 OTHERS = 200  # rows of a table not named above
 
 quick = settings(
@@ -97,7 +99,7 @@ def make_world(seed: int, as_ofs: tuple[datetime, ...]) -> World:
     chance = Random(seed)
     return {
         name: [_row(chance, table, as_ofs, number) for number in range(ROWS.get(name, OTHERS))]
-        for name, table in TABLES.items()
+        for name, table in ALL_TABLES.items()
     }
 
 

@@ -17,13 +17,21 @@ from hypothesis import strategies as st
 from tests.tables_by_hand import with_defaults
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
-from undertow.features.tables import EVENT_KINDS, TABLES, Table, TableColumn
+from undertow.features.tables import (
+    ALL_TABLES,
+    EVENT_KINDS,
+    PAYMENT_KINDS,
+    PLANNED_KINDS,
+    SURVEY_KINDS,
+    Table,
+    TableColumn,
+)
 
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)
 ACCOUNTS = ("a", "b", "c")
-COLUMNS: tuple[Column, ...] = make_catalogue(TABLES).columns
-READ = [TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
+COLUMNS: tuple[Column, ...] = make_catalogue(ALL_TABLES).columns
+READ = [ALL_TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
 Row = dict[str, object]
 World = dict[str, list[Row]]
 T = TypeVar("T")
@@ -43,7 +51,9 @@ edges = st.sampled_from([AS_OF, AS_OF - MOMENT, AS_OF - timedelta(days=30), AS_O
 moments = edges | st.integers(-130 * 24, 40 * 24).map(lambda hours: AS_OF + timedelta(hours=hours))
 TEXTS = {
     ("events", "kind"): EVENT_KINDS,
-    ("surveys", "kind"): ("nps", "csat", "ces"),
+    ("surveys", "kind"): SURVEY_KINDS,
+    ("payments", "kind"): PAYMENT_KINDS,
+    ("planned_changes", "kind"): PLANNED_KINDS,
     ("tickets", "priority"): ("urgent", "low"),
     ("events", "name"): ("LCP", "save"),
 }
@@ -92,9 +102,9 @@ def _forgotten(world: World) -> World:
     """The world as it stood in the books at as_of."""
     return {
         name: [
-            {**row, **{column.name: None for column in _unknown_columns(TABLES[name], row)}}
+            {**row, **{column.name: None for column in _unknown_columns(ALL_TABLES[name], row)}}
             for row in rows
-            if _is_known(TABLES[name], row)
+            if _is_known(ALL_TABLES[name], row)
         ]
         for name, rows in world.items()
     }
@@ -104,7 +114,7 @@ def _another_future(world: World) -> World:
     """The same past; then every late value comes, and every row comes again, or comes to be known."""
     other: World = {}
     for name, rows in _forgotten(world).items():
-        table = TABLES[name]
+        table = ALL_TABLES[name]
         filled = [{**row, **{c.name: _late_value(c) for c in _unknown_columns(table, row)}} for row in rows]
         again = [{**row, table.happened_at: AS_OF} for row in filled]
         booked_late = [{**row, "recorded_at": AS_OF} for row in filled if table.column("recorded_at")]
@@ -172,7 +182,7 @@ IN_TIME: Mapping[str, Row] = {
     "users": {"joined_at": AS_OF - timedelta(days=5)},
     "subscriptions": {"started_at": AS_OF - timedelta(days=5), "mrr": 50.0},
     "invoices": {"issued_at": AS_OF - timedelta(days=5), "due_at": AS_OF - timedelta(days=2), "amount": 9.0},
-    "payments": {"attempted_at": AS_OF - timedelta(days=5), "succeeded": False},
+    "payments": {"attempted_at": AS_OF - timedelta(days=5), "succeeded": False, "kind": "attempt"},
 }
 LATE = [
     (table.name, column.name)

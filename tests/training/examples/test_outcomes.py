@@ -120,14 +120,24 @@ def test_without_a_reason_the_last_payment_tells_the_cause(
     futures: Futures, attempts: list[tuple[float, bool]], cause: str
 ) -> None:
     payments = [
-        {"account_id": "a", "payment_id": str(at), "attempted_at": day(at), "succeeded": went} for at, went in attempts
+        {"account_id": "a", "payment_id": str(at), "attempted_at": day(at), "succeeded": went, "kind": "attempt"}
+        for at, went in attempts
     ]
     assert futures([paid("a", -100, 40)], payments=payments)["a"].cause == cause
 
 
 def test_a_reason_counts_more_than_a_failed_payment(futures: Futures) -> None:
-    failed = {"account_id": "a", "payment_id": "1", "attempted_at": day(38), "succeeded": False}
+    failed = {"account_id": "a", "payment_id": "1", "attempted_at": day(38), "succeeded": False, "kind": "attempt"}
     assert futures([paid("a", -100, 40, "voluntary")], payments=[failed])["a"].cause == "voluntary"
+
+
+def test_a_refund_after_the_failed_payment_does_not_tell_the_cause(futures: Futures) -> None:
+    rows = [(37, False, "attempt"), (38, True, "refund"), (39, True, "zero")]
+    payments = [
+        {"account_id": "a", "payment_id": str(at), "attempted_at": day(at), "succeeded": went, "kind": kind}
+        for at, went, kind in rows
+    ]
+    assert futures([paid("a", -100, 40)], payments=payments)["a"].cause == "involuntary"
 
 
 def test_an_end_within_the_last_days_of_grace_is_not_judged_yet(futures: Futures) -> None:
