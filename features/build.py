@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -77,7 +77,7 @@ def build_features(
     if "subscriptions" not in tables.present:
         raise DataError("No account is at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
-    name = f"{tables.fingerprint}-{_definition_hash(catalogue.columns)}"
+    name = f"{tables.fingerprint}-{_definition_hash(catalogue.columns, tuple(sorted(tables.stale.items())))}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
@@ -93,9 +93,20 @@ def build_features(
 
 
 @lru_cache(maxsize=4)
-def _definition_hash(columns: tuple[Column, ...]) -> str:
+def _definition_hash(columns: tuple[Column, ...], stale: tuple[tuple[str, datetime], ...]) -> str:
     """Return a hash, 12 hex digits, of the SQL that these columns compile to; it names the stored table."""
-    return hashlib.sha256(plan_features(columns).sql().encode()).hexdigest()[:12]
+    sql = _unknown_when_stale(plan_features(columns).sql(), columns, dict(stale))
+    return hashlib.sha256(sql.encode()).hexdigest()[:12]
+
+
+def _unknown_when_stale(query: str, columns: Sequence[Column], stale: Mapping[str, datetime]) -> str:
+    """Return the query with null for every feature that reads a stale table, at as_ofs after that table's end."""
+    ends = {column.name: [stale[table] for table in column.feature.tables if table in stale] for column in columns}
+    replaced = [
+        f"CASE WHEN as_of <= TIMESTAMP '{min(end):%Y-%m-%d %H:%M:%S}' THEN {name} END AS {name}" if end else name
+        for name, end in ends.items()
+    ]
+    return f"SELECT account_id, as_of, {', '.join(replaced)} FROM ({query}) AS computed" if stale else query
 
 
 def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:
@@ -103,7 +114,7 @@ def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequ
     plan = plan_features(built.catalogue.columns, as_ofs)
     open_tables(database, tables, {t: _since(as_ofs, days) for t, days in plan.reach.items()}, as_ofs[-1])
     take_population(database, as_ofs)
-    query = plan.prepare(database)
+    query = _unknown_when_stale(plan.prepare(database), built.catalogue.columns, tables.stale)
     unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
     try:
         database.write(query, unfinished, "features")
@@ -143,4 +154,5 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
         open_tables(database, tables)
         database.register("snapshots", landmarks.select(["account_id", "as_of"]))
         query = plan_features(catalogue.columns).prepare(database)
+        query = _unknown_when_stale(query, catalogue.columns, tables.stale)
         return database.arrow(f"{query} ORDER BY account_id, as_of", "features at landmarks")

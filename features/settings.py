@@ -15,7 +15,14 @@ from undertow.features.tables import TABLES
 FILE_NAME = "undertow.toml"
 HORIZONS = (30, 60, 90, 180, 360)
 
+MISSING = ("null", "\\n", "nan", "none", "undefined", "n/a", "nat", "<na>", "#n/a")  # "\\n" is \\N, MySQL's null
+
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words as they are compared: without surrounding blanks, in lower case."""
+    return tuple(word.strip().lower() for word in words)
 
 
 class _Frozen(BaseModel):
@@ -27,8 +34,15 @@ class Data(_Frozen):
 
     since: date | None = None  # first day that is fully recorded; found from the rows if absent
     until: date | None = None  # first day that is NOT fully recorded; found from the rows if absent
-    max_quarantine_share: Share = 0.05  # of a table's rows, duplicates not counted
+    max_quarantine_share: Share = 0.05  # of a table's rows (duplicates not counted), and of the MRR
     future_hours: float = Field(24.0, ge=0)  # how far a row's time may lie in the future (clock skew), hours
+    missing: tuple[str, ...] = MISSING  # texts that stand for a missing value, compared without case
+    inclusive_ends: tuple[Literal["subscriptions", "users"], ...] = ()  # whose date of an end names the last day
+
+    @field_validator("missing")
+    @classmethod
+    def _lower(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return _words(words)
 
 
 class Churn(_Frozen):
@@ -37,7 +51,13 @@ class Churn(_Frozen):
     definition: Literal["subscription"] = "subscription"
     grace_days: int = Field(30, ge=0)  # an account that returns within so many days has not churned
     involuntary_reasons: tuple[str, ...] = ("payment_failed",)  # end reasons of involuntary churn
-    neutral_reasons: tuple[str, ...] = ("completed", "changed")  # end reasons that are not churn
+    neutral_reasons: tuple[str, ...] = ("completed", "changed", "paused")  # end reasons that are not churn
+    touching: float = Field(26.0, ge=0)  # hours; a shorter gap between two periods of an account is no gap
+
+    @field_validator("involuntary_reasons", "neutral_reasons")
+    @classmethod
+    def _lower(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return _words(words)
 
 
 class Snapshots(_Frozen):
@@ -76,7 +96,19 @@ class Value(_Frozen):
     months: Literal[12] = 12  # horizon of the CLV
     margin: Share = 0.8  # gross margin, as a share of MRR
     discount_rate: float = Field(0.10, ge=0)  # per year
-    currency: str = "EUR"
+    currency: str = ""  # of amounts that state none; found from the rows if absent, else EUR
+
+
+class Currency(_Frozen):
+    """[currency]: the currency of all reports, where the rows state several; it needs the table `rates`."""
+
+    report: str = ""  # such as "EUR"; amounts are converted at the rate that was valid when they happened
+
+
+class Audit(_Frozen):
+    """[audit]: columns that may predict churn on their own without being leakage."""
+
+    accepted: tuple[str, ...] = ()  # feature columns or cards, such as "days_to_renewal"
 
 
 class Engine(_Frozen):
@@ -124,6 +156,8 @@ class Settings(_Frozen):
     snapshots: Snapshots = Snapshots()
     training: Training = Training()
     value: Value = Value()
+    currency: Currency = Currency()
+    audit: Audit = Audit()
     engine: Engine = Engine()
     spark: Spark = Spark()
 
@@ -160,7 +194,7 @@ class Settings(_Frozen):
         path = self.folder / sql_or_path.strip()
         if not path.exists():
             raise SettingsError(f"{where} names {path}, which does not exist. Write that file, or correct the path.")
-        return path.read_text(encoding="utf-8").strip().rstrip(";")
+        return path.read_text(encoding="utf-8").strip()
 
     def public(self) -> dict[str, object]:
         """Return the settings as plain JSON values for the run record, without the local folder."""

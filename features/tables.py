@@ -351,6 +351,15 @@ PLANNED_CHANGES = Table(
     has_versions=True,
 )
 
+VISITORS = Table(
+    "visitors",
+    "an event of a user who belonged to no account at that time",
+    ("event_id",),
+    "occurred_at",
+    tuple(column for column in EVENTS.columns if column.name != "account_id"),
+    of_account=None,
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -367,7 +376,7 @@ TABLES: dict[str, Table] = {
         RATES,
     )
 }
-DERIVED: dict[str, Table] = {PLANNED_CHANGES.name: PLANNED_CHANGES}  # computed from the input tables when they are loaded
+DERIVED: dict[str, Table] = {table.name: table for table in (PLANNED_CHANGES, VISITORS)}  # computed by loading
 ALL_TABLES: dict[str, Table] = TABLES | DERIVED
 
 EVENT_KINDS = (

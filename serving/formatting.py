@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 UNKNOWN = "–"
+BARS = "▁▂▃▄▅▆▇█"
 
 
 def money(amount: float | None, currency: str = "") -> str:
@@ -42,3 +45,24 @@ def measured(value: float | None, unit: str, currency: str) -> str:
 def short(text: str, most: int = 80) -> str:
     """Return `text`, cut to `most` characters, so that an answer never grows with a request."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def month_names(newest: str, count: int) -> list[str]:
+    """Return the names of `count` months up to the newest, oldest first.
+
+    >>> month_names("2025-02", 3)
+    ['2024-12', '2025-01', '2025-02']
+    """
+    year, month = map(int, newest.split("-"))
+    last = 12 * year + month - 1
+    return [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(last - count + 1, last + 1)]
+
+
+def sparkline(counts: Sequence[int]) -> str:
+    """Return counts as bars of eight heights; a dot where there is nothing.
+
+    >>> sparkline([0, 1, 5, 10])
+    '·▁▄█'
+    """
+    most = max(counts, default=0)
+    return "".join("·" if not count else BARS[max(0, -(-count * len(BARS) // most) - 1)] for count in counts)

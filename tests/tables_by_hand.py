@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.sources.loaded import TableReport, Tables
-from undertow.features.tables import ALL_TABLES, Table
+from undertow.features.tables import ALL_TABLES, DERIVED, TABLES, Table
 
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 Row = Mapping[str, object]
@@ -40,5 +40,6 @@ def write_tables(folder: Path, given: Mapping[str, Sequence[Row]], since: dateti
     """Write rows as the Parquet files that loading writes, and return them as loaded tables."""
     for name, rows in given.items():
         pq.write_table(as_arrow(name, rows), folder / f"{name}.parquet")
-    reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items())
-    return Tables(folder, "by hand", since, until, reports, findings=(), unused=(), unknown_kinds={})
+    reports = tuple(TableReport(name, len(rows), len(rows), ()) for name, rows in given.items() if name in TABLES)
+    derived = [name for name in given if name in DERIVED]
+    return Tables(folder, "by hand", since, until, reports, derived=tuple(derived))

@@ -6,9 +6,11 @@ DuckDB is the default; it also reads the sources and checks the data contract. Q
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+from threading import Event, Thread
 
 import duckdb
 import pyarrow as pa
@@ -17,6 +19,7 @@ from undertow.features.errors import DataError, SettingsError, SourceError, firs
 from undertow.features.settings import Engine
 
 Connection = duckdb.DuckDBPyConnection
+WATCH_SECONDS = 0.2
 
 
 class InDuckDB:
@@ -74,6 +77,7 @@ def open_duckdb(limits: Engine, spill: Path) -> Iterator[Connection]:
 
 def _set_limits(connection: Connection, limits: Engine, spill: Path) -> None:
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar_print = false")  # it would be printed into the output of --json
     connection.execute(f"SET threads = {limits.threads}")
     connection.execute(f"SET temp_directory = {literal(str(spill))}")
     try:
@@ -104,6 +108,28 @@ def run(connection: Connection, sql: str, context: str) -> Connection:
         raise DataError(f"{context}: {first_lines(error)}") from error
 
 
+def run_watched(connection: Connection, sql: str, context: str, progress: Callable[[float], None]) -> None:
+    """Execute SQL as `run` does, and report the share of its rows that were read, 0 to 1, while it runs."""
+    done = Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH_SECONDS):
+            share = connection.query_progress() / 100
+            if 0 < share < 1:
+                progress(share)
+
+    watcher = Thread(target=watch, daemon=True)
+    connection.execute("SET enable_progress_bar = true")
+    watcher.start()
+    try:
+        run(connection, sql, context)
+    finally:
+        done.set()
+        watcher.join()
+        connection.execute("SET enable_progress_bar = false")
+    progress(1.0)
+
+
 def rows(connection: Connection, sql: str, context: str) -> list[dict[str, object]]:
     """Execute SQL and return its rows as dictionaries; for small results only."""
     result = run(connection, sql, context)
@@ -128,3 +154,23 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return an SQL text literal in single quotes."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def path_literal(file: Path) -> str:
+    """Return a path as an SQL literal, escaped: DuckDB would read brackets and stars in it as a glob pattern."""
+    return literal(escape(str(file)))
+
+
+def one_select(sql: str, context: str) -> str:
+    """Return one SELECT without the semicolon and comments after it. Raises SettingsError for several statements.
+
+    >>> one_select("SELECT * FROM users; -- the end", "[tables] users")
+    'SELECT * FROM users'
+    """
+    tokens = [(place, kind) for place, kind in duckdb.tokenize(sql) if kind != duckdb.token_type.comment]
+    ends = [place for place, kind in tokens if kind == duckdb.token_type.operator and sql[place] == ";"]
+    if not ends:
+        return sql
+    if any(place > ends[0] and place not in ends for place, _ in tokens):
+        raise SettingsError(f"{context}: expected one SELECT, got several statements. Keep the one that yields the rows.")
+    return sql[: ends[0]]

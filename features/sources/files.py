@@ -1,24 +1,31 @@
-"""Finds the source files of an entry of [files], and writes the SELECT that reads them (CSV, Parquet, JSON lines).
+"""Finds the source files of an entry of [files], and writes the SELECTs that read them (CSV, Parquet, JSON).
 
 The header of a CSV is read here and passed to DuckDB. DuckDB's own detection takes lines that differ
-from the header for another CSV dialect, and then drops the rest without an error.
+from the header for another CSV dialect, and then drops the rest without an error. A line with fewer fields than
+the header has ends in nulls; a line with more is left out, and counted in DuckDB's table `reject_errors`.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-from glob import escape, glob
+import json
+import re
+from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
-from undertow.features.engines.duckdb import literal
+from undertow.features.engines.duckdb import Connection, literal, path_literal, rows
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
+from undertow.features.sources.json_files import look_at, select_json
 
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 PARQUET = (".parquet",)
-JSON_LINES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
+JSON = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 DELIMITERS = ",;\t|"
+FILE_NUMBER = "undertow_file"
+MOST_NUMBERED = 200  # Parquet files; of more, the order is not looked at
 
 
 def source_files(settings: Settings, name: str) -> list[Path]:
@@ -33,26 +40,80 @@ def source_files(settings: Settings, name: str) -> list[Path]:
     return files
 
 
-def select_from_files(name: str, files: list[Path]) -> str:
-    """Return the SELECT that reads all files of one source; columns are matched by name.
+@dataclass(frozen=True)
+class Source:
+    """One entry of [files]: its files, a SELECT of each, whose columns are matched by name, and unreadable lines.
 
-    Raises SourceError for an unknown file ending, or a CSV without a usable header.
+    `broken`: (file, number of lines, reason) of lines that are known to be unreadable before they are read.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    selects: tuple[str, ...]
+    broken: tuple[tuple[str, int, str], ...] = ()
+
+    def select(self, is_numbered: bool = False) -> str:
+        """Return the SELECT of all files; with `is_numbered` it has the column FILE_NUMBER, from 0, in order of names."""
+        if is_numbered:
+            selects = [f"SELECT *, {number} AS {FILE_NUMBER} FROM ({each})" for number, each in enumerate(self.selects)]
+        else:
+            selects = list(self.selects)
+        return " UNION ALL BY NAME ".join(selects)
+
+
+def read_source(connection: Connection, name: str, files: list[Path], spill: Path, is_parallel: bool = True) -> Source:
+    """Return how to read the files of one entry of [files]; all columns of CSV and JSON files are read as text.
+
+    `spill`: a folder for copies that are needed while reading. `is_parallel`: read a CSV with several threads, which
+    DuckDB cannot where a quoted value holds a line break. Raises SourceError for an unknown file ending, a CSV
+    without a usable header, or JSON that is not made of objects.
     """
     ending = str(files[0]).lower()
     if ending.endswith(CSV):
-        return " UNION ALL BY NAME ".join(_select_csv(name, file) for file in files)
-    listed = "[" + ", ".join(_path(file) for file in files) + "]"
+        return Source(name, tuple(files), tuple(_select_csv(name, file, is_parallel) for file in files))
     if ending.endswith(PARQUET):
-        return f"SELECT * FROM read_parquet({listed}, union_by_name = true)"
-    if ending.endswith(JSON_LINES):
-        return f"SELECT * FROM read_json({listed}, format = 'newline_delimited', sample_size = -1)"
-    known = ", ".join((*CSV, *PARQUET, *JSON_LINES))
+        if len(files) <= MOST_NUMBERED:
+            return Source(name, tuple(files), tuple(f"SELECT * FROM read_parquet({path_literal(file)})" for file in files))
+        listed = ", ".join(path_literal(file) for file in files)
+        return Source(name, (files[0],), (f"SELECT * FROM read_parquet([{listed}], union_by_name = true)",))
+    if ending.endswith(JSON):
+        return _json_source(connection, name, files, spill)
+    known = ", ".join((*CSV, *PARQUET, *JSON))
     raise SourceError(f"[files] {name}: unknown file format: {files[0]}. Known endings: {known}.")
 
 
-def _select_csv(name: str, file: Path) -> str:
+def _json_source(connection: Connection, name: str, files: list[Path], spill: Path) -> Source:
+    looked = [look_at(connection, name, file, spill) for file in files]
+    keys: dict[str, bool] = {}
+    for _, of_file, _ in looked:
+        for key, is_nested in of_file.items():
+            keys[key] = keys.get(key, False) or is_nested
+    broken = tuple((str(file), lines, "no valid JSON") for file, (_, _, lines) in zip(files, looked, strict=True) if lines)
+    return Source(name, tuple(files), tuple(select_json(file, keys) for file, _, _ in looked), broken)
+
+
+def with_file_number(connection: Connection, select: str) -> str | None:
+    """Return a SELECT that also yields FILE_NUMBER of its source; None where it is not a plain selection of rows.
+
+    Whether the column exists, and whether the rows stay the same, shows when it is run.
+    """
+    [row] = rows(connection, f"SELECT json_serialize_sql({literal(select)}) AS parsed", "[tables]")
+    parsed = json.loads(str(row["parsed"]))
+    node = parsed["statements"][0]["node"] if not parsed.get("error") else {}
+    if node.get("type") != "SELECT_NODE" or node["group_expressions"] or node["modifiers"]:
+        return None
+    if not any(each["class"] == "STAR" for each in node["select_list"]):
+        reference = {"class": "COLUMN_REF", "type": "COLUMN_REF", "alias": "", "query_location": 0,
+                     "column_names": [FILE_NUMBER]}  # fmt: skip
+        node["select_list"].append(reference)
+    [row] = rows(connection, f"SELECT json_deserialize_sql({literal(json.dumps(parsed))}) AS sql", "[tables]")
+    return str(row["sql"])
+
+
+def _select_csv(name: str, file: Path, is_parallel: bool) -> str:
     line = _first_line(name, file)
-    delimiter = max(DELIMITERS, key=line.count)
+    outside_quotes = re.sub(r'"[^"]*"', "", line)
+    delimiter = max(DELIMITERS, key=outside_quotes.count)
     header = [column.strip() for column in next(csv.reader([line], delimiter=delimiter), [])]
     if not all(header) or len({column.lower() for column in header}) < len(header):
         raise SourceError(
@@ -61,8 +122,9 @@ def _select_csv(name: str, file: Path) -> str:
         )
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header)
     return (
-        f"SELECT * FROM read_csv({_path(file)}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
-        f"quote = '\"', escape = '\"', columns = {{{columns}}})"
+        f"SELECT * FROM read_csv({path_literal(file)}, auto_detect = false, header = true, "
+        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}}, null_padding = true, "
+        f"store_rejects = true, parallel = {str(is_parallel).lower()})"
     )
 
 
@@ -73,8 +135,3 @@ def _first_line(name: str, file: Path) -> str:
             return str(text.readline())
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise SourceError(f"[files] {name}: {file} cannot be read as UTF-8 text: {error}") from error
-
-
-def _path(file: Path) -> str:
-    """Return a path as an SQL literal, escaped: DuckDB would read brackets and stars in it as a glob pattern."""
-    return literal(escape(str(file)))

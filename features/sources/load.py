@@ -8,31 +8,49 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
-from undertow.features.errors import ContractError, SettingsError
+from undertow.features.errors import ContractError, DataError, SettingsError
 from undertow.features.publishing import current, publish
 from undertow.features.settings import Settings
-from undertow.features.sources.contract import REPEATED, contract_select
-from undertow.features.sources.files import select_from_files, source_files
-from undertow.features.sources.loaded import SUMMARY, Progress, QuarantineReason, TableReport, Tables, read_version
+from undertow.features.sources.currency import choose_currency, convert, stated_currencies
+from undertow.features.sources.files import Source, read_source, source_files
+from undertow.features.sources.loaded import (
+    NOT_REFUSED,
+    SUMMARY,
+    BrokenLines,
+    Progress,
+    TableReport,
+    Tables,
+    counted,
+    read_version,
+    span_as_json,
+)
 from undertow.features.sources.merges import create_heirs, create_known_accounts, follow_merges
-from undertow.features.sources.project_checks import refuse_mixed_currencies, run_checks, unknown_kinds, unused
-from undertow.features.sources.record_span import since, until
+from undertow.features.sources.one_table import Loading, judge_table, keep_rows
+from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
+from undertow.features.sources.project_checks import run_checks, unknown_words, unused
+from undertow.features.sources.record_span import Span, first_day, last_day, spans_of
 from undertow.features.tables import TABLES, Table
 
-FORMAT = 3  # of the stored tables; those of another format are loaded again
+FORMAT = 4  # of the stored tables; those of another format are loaded again
 BY_MONTH = ("events",)
+LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
+QUOTED_LINE_BREAKS = "null_padding in conjunction with quoted new lines"
+EARLIEST = datetime(1980, 1, 1)
 
 
 def load_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's input tables; the sources are read again only if a file, a SELECT or [data] has changed.
+    """Return the project's input tables; the sources are read again only if a file, a SELECT or a rule has changed.
 
-    Raises SourceError for a missing, empty or unreadable file, ContractError where more than
-    `max_quarantine_share` of a table's rows break their contract.
+    Raises SourceError for a missing, empty or unreadable file, ContractError where more than `max_quarantine_share` of
+    a table's rows, or of the MRR, break their contract, or where the tables cannot be used together.
     """
     tables = read_tables(settings, now, progress)
     refuse_dirt(tables, settings.data.max_quarantine_share)
@@ -46,37 +64,53 @@ def read_tables(settings: Settings, now: datetime, progress: Progress | None = N
     published = current(root)
     if published is None or published.name != name:
         published = publish(root, name, lambda folder: _write_tables(settings, now, folder, progress))
-    return read_version(published)
+    return read_version(published, settings.data.since, settings.data.until)
 
 
 def refuse_dirt(tables: Tables, limit: float) -> None:
-    """Raise ContractError where a table's share of quarantined rows (0 to 1) is above the limit, or no account is left.
+    """Raise ContractError where the share of quarantined rows or of their MRR (0 to 1) is above the limit.
 
-    The message names the tables and their most frequent reasons.
+    So it does where no account is left, or where the tables cannot be used for another reason. The message names the
+    tables and their most frequent reasons.
     """
-    dirty = [report for report in tables.reports if report.refused_share > limit]
-    empty = [report for report in tables.reports if report.table == "accounts" and not report.kept]
-    if dirty:
-        lines = [_describe(report) for report in dirty]
+    dirty = [report for report in tables.reports if max(report.refused_share, report.refused_mrr_share) > limit]
+    empty = [report for report in tables.reports if report.table in ("accounts", "events") and not report.kept]
+    broken = [each for each in tables.broken if each.share > limit]
+    if dirty or broken:
+        lines = [_describe(report, tables.currency) for report in dirty]
+        lines += [f"  {each.file}: {each.lines:,} lines could not be read, such as {each.example}" for each in broken]
         raise ContractError(
             "Too many rows break their contract (limit: "
             f"max_quarantine_share = {limit:g} under [data]):\n" + "\n".join(lines)
             + "\nRun `undertow check` to see every reason; correct the SELECT, or raise the limit."
         )
-    if empty and not empty[0].read:
+    if tables.refusals:
+        raise ContractError("\n".join(tables.refusals))
+    for report in empty:
+        _refuse_empty(report)
+
+
+def _refuse_empty(report: TableReport) -> None:
+    if report.table == "accounts" and not report.read:
         raise ContractError("accounts: the source has no rows, so there is nothing to work with. Check its SELECT.")
-    if empty:
+    if report.table == "accounts":
         raise ContractError(
             "accounts: every row was quarantined, so there is nothing to work with. "
             "Run `undertow check` to see the reasons."
         )
+    if report.read:
+        raise ContractError(
+            "events: no row belongs to an account. Add account_id to the SELECT, or a table users with the same user_id."
+        )
 
 
-def _describe(report: TableReport) -> str:
-    worst = max((r for r in report.reasons if r.reason != REPEATED), key=lambda r: r.rows)
+def _describe(report: TableReport, currency: str) -> str:
+    faults = [reason for reason in report.reasons if reason.reason not in NOT_REFUSED]
+    worst = max(faults, key=lambda r: r.rows)
+    money = f", {report.refused_mrr:,.0f} {currency} ({report.refused_mrr_share:.0%}) of MRR" if report.refused_mrr else ""
     return (
         f"  {report.table}: {report.refused:,} of {report.read:,} rows "
-        f"({report.refused_share:.0%}), most of them: {worst.reason}"
+        f"({report.refused_share:.0%}{money}), most of them: {worst.reason}"
     )
 
 
@@ -85,110 +119,229 @@ def _describe(report: TableReport) -> str:
 
 def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Progress | None) -> None:
     (folder / "quarantine").mkdir()
-    with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
-        _open_sources(connection, settings)
+    try:
+        _read_all(settings, now, folder, progress, is_parallel=True)
+    except DataError as error:
+        if QUOTED_LINE_BREAKS not in str(error):
+            raise
+        _read_all(settings, now, folder, progress, is_parallel=False)
+
+
+def _read_all(settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_parallel: bool) -> None:
+    """Read every source, and write the kept rows, the quarantined ones and the summary into `folder`."""
+    spill = settings.store_path("spill")
+    with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
+        sources = _open_sources(connection, settings, Path(copies), is_parallel)
         latest = now + timedelta(hours=settings.data.future_hours)
-        reports = []
-        given = [table for table in TABLES.values() if settings.select(table.name) is not None]
+        loading = Loading(connection, settings, sources, latest)
+        given = [table for table in _in_order() if loading.gives(table.name)]
+        shares = _shares(settings, given)
+        reports, done = [], 0.0
         for table in given:
-            reports.append(_write_table(connection, settings, table, latest, folder))
-            if progress:
-                progress("reading", len(reports) / len(given))
-        present = [report.table for report in reports]
-        refuse_mixed_currencies(connection, present)
-        summary = {
-            "selects": selects_id(settings),
-            "fingerprint": _fingerprint(connection, present),
-            "since": since(connection, settings.data, present, now).isoformat(),
-            "until": until(connection, settings.data, present, now).isoformat(),
-            "reports": [asdict(report) for report in reports],
-            "unused": unused(settings),
-            "unknown_kinds": unknown_kinds(connection, present),
-            "findings": [asdict(result) for result in run_checks(connection, settings)],
-        }
+            step = _step(progress, done, shares[table.name])
+            reports.append(_load_table(loading, table, now, folder, step))
+            done += shares[table.name]
+            step(1.0)
+        reports.sort(key=lambda report: list(TABLES).index(report.table))
+        summary = _summary(loading, reports, now, folder)
     (folder / SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
-def _open_sources(connection: Connection, settings: Settings) -> None:
-    """Create a view per entry of [files], in the schema `source`."""
+def _in_order() -> list[Table]:
+    """Return the tables in the order in which they are read: exchange rates after the accounts, subscriptions last."""
+    first, last = ["accounts", "rates"], [LAST]
+    middle = [name for name in TABLES if name not in (*first, *last)]
+    return [TABLES[name] for name in (*first, *middle, *last)]
+
+
+def _shares(settings: Settings, given: list[Table]) -> dict[str, float]:
+    """Return table -> share of the reading that it takes, 0 to 1, by the size of the files that its SELECT names."""
+    sizes = {name: sum(path.stat().st_size for path in source_files(settings, name)) for name in settings.files}
+    bytes_of = {}
+    for table in given:
+        select = (settings.select(table.name) or "").lower()
+        bytes_of[table.name] = 1 + sum(size for name, size in sizes.items() if name.lower() in select)
+    total = sum(bytes_of.values())
+    return {name: size / total for name, size in bytes_of.items()}
+
+
+def _step(progress: Progress | None, done: float, share: float) -> Callable[[float], None]:
+    def step(part: float) -> None:
+        if progress:
+            progress("reading", min(1.0, done + share * part))
+
+    return step
+
+
+def _open_sources(connection: Connection, settings: Settings, copies: Path, is_parallel: bool) -> dict[str, Source]:
+    """Create a view per entry of [files] in the schema `source`, and one with the number of the file in `numbered`."""
     if settings.select("accounts") is None:
         raise SettingsError(
             "The accounts table has no source: add a file named accounts under [files], or a "
             "SELECT named accounts under [tables]. Run `undertow init` for an example."
         )
-    connection.execute("CREATE SCHEMA source")
+    connection.execute("CREATE SCHEMA source; CREATE SCHEMA numbered")
+    sources = {}
     for name in settings.files:
-        select = select_from_files(name, source_files(settings, name))
-        run(connection, f"CREATE VIEW source.{quoted(name)} AS {select}", f"[files] {name}")
+        source = read_source(connection, name, source_files(settings, name), copies, is_parallel)
+        sources[name] = source
+        for schema in ("source", "numbered"):
+            select = source.select(is_numbered=schema == "numbered")
+            run(connection, f"CREATE VIEW {schema}.{quoted(name)} AS {select}", f"[files] {name}")
+    return sources
 
 
-def _write_table(
-    connection: Connection, settings: Settings, table: Table, latest: datetime, folder: Path
+def _load_table(
+    loading: Loading, table: Table, now: datetime, folder: Path, progress: Callable[[float], None]
 ) -> TableReport:
     """Check every row of one table against its contract; write the kept rows and the quarantined ones."""
-    where = f"table {table.name}"
-    select = settings.select(table.name)
-    connection.execute("USE memory.source")
-    run(
-        connection,
-        f"CREATE TABLE main.staged AS SELECT *, row_number() OVER () AS row_number_ FROM ({select})",
-        where,
-    )
-    connection.execute("USE memory.main")
-    described = connection.execute("SELECT lower(column_name), column_type FROM (DESCRIBE staged)").fetchall()
-    given = dict(described)
-    has_users = settings.select("users") is not None
-    if table.name == "merges" and "account_id" in given:
-        create_known_accounts(connection, "staged")  # a surviving account may itself have been merged away
-    run(connection, f"CREATE TABLE judged AS {contract_select(table, given, latest, has_users)}", where)
-    connection.execute(
-        f"CREATE TABLE {table.name} AS SELECT * EXCLUDE (reason_, row_number_) FROM judged "
-        "WHERE reason_ IS NULL ORDER BY row_number_"
-    )
-    report = _quarantine(connection, table, folder)
-    connection.execute("DROP TABLE staged; DROP TABLE judged")
+    connection, settings = loading.connection, loading.settings
+    judge_table(loading, table, progress)
+    report_currency = settings.currency.report.upper()
+    if report_currency:
+        convert(connection, table, report_currency, loading.gives("rates"))
+    if table.name == LAST:
+        live = [name for name in TABLES if name != LAST and loading.gives(name)]
+        refuse_late_renewals(connection, _since(settings, spans_of(connection, live, now)))
+    report = keep_rows(loading, table, folder)
+    if table.name == LAST:
+        _finish_subscriptions(loading, folder)
     if table.name == "users":  # as given, before rows are repeated for surviving accounts
-        connection.execute("CREATE TABLE memberships AS FROM users")
+        connection.execute("CREATE TABLE memberships AS FROM users WHERE superseded_at IS NULL")
     if table.name == "accounts":
         create_known_accounts(connection)
     elif table.name == "merges":
         create_known_accounts(connection, "merges")
         create_heirs(connection)
-    elif settings.select("merges") is not None:
+    elif loading.gives("merges") and table.of_account is not None:
         follow_merges(connection, table)
-    _write_rows(connection, table, folder)
+    _write_rows(connection, table.name, table.happened_at, folder)
     return report
 
 
-def _write_rows(connection: Connection, table: Table, folder: Path) -> None:
+def _since(settings: Settings, spans: dict[str, Span]) -> datetime:
+    given = settings.data.since
+    return datetime(given.year, given.month, given.day) if given else first_day(spans) or EARLIEST
+
+
+def _finish_subscriptions(loading: Loading, folder: Path) -> None:
+    """Close the gaps between touching periods, and look for periods that were left open."""
+    connection, churn = loading.connection, loading.settings.churn
+    moved = close_gaps(connection, churn)
+    loading.notes.append(
+        f"subscriptions: periods of an account at most {churn.touching:g} hours apart touch ([churn] touching); "
+        f"ends moved to the next start: {moved:,}."
+    )
+    overlapping, example = open_histories(connection)
+    if overlapping:
+        loading.cautions.append(
+            f"subscriptions: {counted(overlapping, 'period')} of a subscription did not end when its next one began "
+            f"(such as {example}), so MRR counts twice from then on. End the earlier one in the SELECT: "
+            "lead(started_at) OVER (PARTITION BY subscription_id ORDER BY started_at) AS ended_at; or, where they are "
+            "different items, put the item into subscription_id."
+        )
+
+
+def _write_rows(connection: Connection, name: str, happened_at: str, folder: Path) -> None:
     """Write the kept rows as one Parquet file; the events as one file per month, sorted by account within it."""
-    if table.name in BY_MONTH and _count(connection, table.name):
-        connection.execute(
-            f"COPY (SELECT *, strftime({table.happened_at}, '%Y-%m') AS month FROM {table.name} "
-            f"ORDER BY month, account_id, {table.happened_at}) TO {literal(str(folder / table.name))} "
-            "(FORMAT parquet, PARTITION_BY (month))"
+    if name in BY_MONTH and _count(connection, name):
+        run(
+            connection,
+            f"COPY (SELECT *, strftime({happened_at}, '%Y-%m') AS month FROM {name} "
+            f"ORDER BY month, account_id, {happened_at}) TO {literal(str(folder / name))} "
+            "(FORMAT parquet, PARTITION_BY (month))",
+            name,
         )
     else:
-        path = literal(str(folder / f"{table.name}.parquet"))
-        connection.execute(f"COPY {table.name} TO {path} (FORMAT parquet)")
+        run(connection, f"COPY {name} TO {literal(str(folder / f'{name}.parquet'))} (FORMAT parquet)", name)
 
 
-def _quarantine(connection: Connection, table: Table, folder: Path) -> TableReport:
-    path = folder / "quarantine" / f"{table.name}.parquet"
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE refused AS SELECT j.reason_ AS reason, "
-        "CAST(json_merge_patch(to_json(s), '{\"row_number_\": null}') AS VARCHAR) AS row_as_given FROM judged AS j "
-        "JOIN staged AS s USING (row_number_) WHERE j.reason_ IS NOT NULL ORDER BY row_number_"
-    )
-    connection.execute(f"COPY refused TO {literal(str(path))} (FORMAT parquet)")
-    counted = rows(
-        connection,
-        "SELECT reason, count(*) AS n, min(row_as_given) AS example FROM refused "
-        "GROUP BY reason ORDER BY n DESC, reason",
-        table.name,
-    )
-    reasons = tuple(QuarantineReason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in counted)
-    return TableReport(table.name, _count(connection, "staged"), _count(connection, table.name), reasons)
+def _summary(loading: Loading, reports: list[TableReport], now: datetime, folder: Path) -> dict[str, object]:
+    connection, settings = loading.connection, loading.settings
+    present = [report.table for report in reports]
+    derived = _write_derived(connection, settings, present, folder)
+    spans = spans_of(connection, present, now)
+    currency, refusal = choose_currency(settings, stated_currencies(connection, present))
+    refusals = [*loading.refusals, *([refusal] if refusal else [])]
+    until = last_day(spans.values(), now)
+    return {
+        "selects": selects_id(settings),
+        "fingerprint": _fingerprint(connection, [*present, *derived]),
+        "since": (_since(settings, spans) if first_day(spans) or settings.data.since else until).isoformat(),
+        "until": until.isoformat(),
+        "currency": currency,
+        "reports": [asdict(report) for report in reports],
+        "derived": derived,
+        "spans": {name: span_as_json(span) for name, span in spans.items()},
+        "broken": [asdict(each) for each in _broken_lines(connection, loading, folder)],
+        "unused": unused(settings),
+        "unknown_words": unknown_words(connection, present),
+        "findings": [asdict(result) for result in run_checks(connection, settings)],
+        "notes": [*loading.notes, *_span_notes(spans)],
+        "cautions": loading.cautions,
+        "refusals": refusals,
+    }
+
+
+def _write_derived(connection: Connection, settings: Settings, present: list[str], folder: Path) -> list[str]:
+    """Write the tables that follow from the given ones, and return their names."""
+    derived = []
+    if LAST in present:
+        list_planned_changes(connection, settings.churn)
+        derived.append("planned_changes")
+    if _exists(connection, "visitors"):
+        derived.append("visitors")
+    for name in derived:
+        _write_rows(connection, name, "", folder)
+    return derived
+
+
+def _span_notes(spans: dict[str, Span]) -> list[str]:
+    notes = [
+        f"{name}: {counted(span.lone, 'row')} a year or more outside all others (from {span.lone_at:%Y-%m-%d}); what lies "
+        "so far out does not set the period."
+        for name, span in spans.items()
+        if span.lone and span.lone_at
+    ]
+    thin = [f"{name}: {'; '.join(span.thin)}" for name, span in spans.items() if span.thin]
+    if thin:
+        notes.append(f"{'; '.join(thin)}. If the export ends there, set [data] until to the first thin day.")
+    return notes
+
+
+def _broken_lines(connection: Connection, loading: Loading, folder: Path) -> list[BrokenLines]:
+    """Write the lines that could not be read to quarantine, and return their number per file."""
+    found = []
+    if _exists(connection, "reject_errors"):
+        run(connection, f"CREATE OR REPLACE TEMP TABLE broken AS {_REJECTED}", "sources")
+        run(connection, f"COPY broken TO {literal(str(folder / 'quarantine' / 'lines.parquet'))} (FORMAT parquet)",
+            "sources")  # fmt: skip
+        broken = rows(connection, "SELECT file, count(*) AS n, min_by(text, line) AS example FROM broken "
+                                   "GROUP BY file ORDER BY file", "sources")  # fmt: skip
+        found = [(str(row["file"]), int(str(row["n"])), str(row["example"])) for row in broken]
+    for source in loading.sources.values():
+        found += [(file, lines, f"a line that is {reason}") for file, lines, reason in source.broken]
+    return [_broken_file(connection, loading, *each) for each in found]
+
+
+def _broken_file(connection: Connection, loading: Loading, file: str, lines: int, example: str) -> BrokenLines:
+    """Return the broken lines of a file, with the number of its other lines."""
+    pairs = [pair for source in loading.sources.values() for pair in zip(source.files, source.selects, strict=True)]
+    select = next(select for path, select in pairs if str(path) == file)
+    [row] = rows(connection, f"SELECT count(*) AS n FROM ({select})", file)
+    return BrokenLines(os.path.relpath(file, loading.settings.folder), lines, int(str(row["n"])), example)
+
+
+_REJECTED = """
+SELECT DISTINCT s.file_path AS file, e.line, e.error_type, 'line ' || e.line || ' (' || lower(CAST(e.error_type AS VARCHAR))
+       || '): ' || coalesce(e.csv_line, '') AS text
+FROM reject_errors AS e JOIN reject_scans AS s USING (scan_id, file_id)
+"""
+
+
+def _exists(connection: Connection, name: str) -> bool:
+    sql = f"SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = {literal(name)}"
+    return rows(connection, sql, name)[0]["n"] != 0
 
 
 def _fingerprint(connection: Connection, present: list[str]) -> str:
@@ -200,20 +353,24 @@ def _fingerprint(connection: Connection, present: list[str]) -> str:
 
 
 def _count(connection: Connection, table: str) -> int:
-    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0
+    return int(str(rows(connection, f"SELECT count(*) AS n FROM {table}", table)[0]["n"]))
 
 
 # --- versions of the stored tables -----------------------------------------------------------
 
 
 def _source_version(settings: Settings) -> str:
-    """Return a hash, 16 hex digits, of every source file's size and modification time, every SELECT and [data]."""
-    parts: list[object] = [FORMAT, settings.data.model_dump(mode="json")]
+    """Return a hash, 16 hex digits, of every source file's size and modification time, every SELECT and every rule.
+
+    The end of the record ([data] until) and the limit on quarantined rows are no rules: they change no row.
+    """
+    rules = settings.data.model_dump(mode="json", exclude={"until", "max_quarantine_share"})
+    churn = settings.churn.model_dump(mode="json", include={"touching", "neutral_reasons"})
+    parts: list[object] = [FORMAT, rules, churn, settings.currency.report, settings.value.currency]
     for name in settings.files:
         for path in source_files(settings, name):
             status = path.stat()
-            parts.append((name, str(path), status.st_size, status.st_mtime_ns))
+            parts.append((name, os.path.relpath(path, settings.folder), status.st_size, status.st_mtime_ns))
     parts += [(table, settings.select(table)) for table in TABLES]
     parts += [(name, settings.read_sql(sql, name)) for name, sql in settings.checks.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -1,25 +1,32 @@
-"""Data checks across rows: the project's own [checks], unknown event kinds, unused files and mixed currencies."""
+"""Data checks across rows: the project's own [checks], words that no feature knows, and unused files."""
 
 from __future__ import annotations
 
-from undertow.features.engines.duckdb import Connection, literal, rows, run
-from undertow.features.errors import ContractError
+from undertow.features.engines.duckdb import Connection, literal, one_select, rows, run
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import CheckResult
-from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.features.tables import EVENT_KINDS, PRIORITIES, SURVEY_KINDS, TABLES, VITALS
+
+KNOWN_WORDS = {  # (table, column, rows it holds for) -> words that features know
+    ("events", "kind", "true"): EVENT_KINDS,
+    ("events", "name", "kind = 'web_vital'"): VITALS,
+    ("surveys", "kind", "true"): SURVEY_KINDS,
+    ("tickets", "priority", "true"): PRIORITIES,
+}
 
 
-def unknown_kinds(connection: Connection, present: list[str]) -> dict[str, int]:
-    """Return event kind -> rows, most frequent first, of the kinds that are not in EVENT_KINDS."""
-    if "events" not in present:
-        return {}
-    known = ", ".join(literal(kind) for kind in EVENT_KINDS)
-    counts = rows(
-        connection,
-        f"SELECT kind, count(*) AS n FROM events WHERE kind NOT IN ({known}) GROUP BY kind ORDER BY n DESC, kind",
-        "events",
-    )
-    return {str(row["kind"]): int(str(row["n"])) for row in counts}
+def unknown_words(connection: Connection, present: list[str]) -> list[tuple[str, str, int]]:
+    """Return (column, word, rows), most frequent first, of the words that no feature knows; their rows are kept."""
+    found: list[tuple[str, str, int]] = []
+    for (table, column, where), words in KNOWN_WORDS.items():
+        if table in present:
+            known = ", ".join(literal(word) for word in words)
+            sql = (
+                f"SELECT {column} AS word, count(*) AS n FROM {table} WHERE {where} AND {column} NOT IN ({known}) "
+                "GROUP BY word ORDER BY n DESC, word LIMIT 20"
+            )
+            found += [(f"{table}.{column}", str(r["word"]), int(str(r["n"]))) for r in rows(connection, sql, table)]
+    return found
 
 
 def unused(settings: Settings) -> list[str]:
@@ -28,21 +35,6 @@ def unused(settings: Settings) -> list[str]:
     selects += [settings.read_sql(sql, name) for name, sql in settings.checks.items()]
     all_sql = "\n".join(selects).lower()
     return [name for name in settings.files if name.lower() not in all_sql]
-
-
-def refuse_mixed_currencies(connection: Connection, present: list[str]) -> None:
-    """Raise ContractError where the MRR of paid subscriptions is in more than one currency."""
-    if "subscriptions" not in present:
-        return
-    currencies = connection.execute(
-        "SELECT DISTINCT currency FROM subscriptions WHERE currency IS NOT NULL AND mrr > 0 ORDER BY 1"
-    ).fetchall()
-    if len(currencies) > 1:
-        names = ", ".join(str(currency) for (currency,) in currencies)
-        raise ContractError(
-            f"subscriptions: expected MRR in one currency, got {len(currencies)} ({names}). "
-            "Convert them to one in the SELECT."
-        )
 
 
 def run_checks(connection: Connection, settings: Settings) -> list[CheckResult]:
@@ -54,7 +46,7 @@ def run_checks(connection: Connection, settings: Settings) -> list[CheckResult]:
     connection.execute("USE memory.source")
     for name, sql in settings.checks.items():
         where = f"[checks] {name}"
-        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS {settings.read_sql(sql, where)}", where)
+        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS {one_select(settings.read_sql(sql, where), where)}", where)
         columns = [row[0] for row in connection.execute("DESCRIBE doubt").fetchall()]
         of_rows = "max(of_rows)" if "of_rows" in columns else "count(*)"
         shown = "* EXCLUDE (of_rows)" if "of_rows" in columns else "*"

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from undertow.features.errors import did_you_mean
-from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.features.tables import EVENT_KINDS, PRIORITIES, SURVEY_KINDS, TABLES, VITALS
 from undertow.serving.cli.console import new_table, out, show
-from undertow.serving.formatting import short
+from undertow.serving.formatting import month_names, short, sparkline
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.build import FeatureTable
     from undertow.features.simulator import Summary
     from undertow.features.sources.loaded import Tables
+
+SPARKLINE_MONTHS = 24
+WORDS = {
+    "events.kind": EVENT_KINDS,
+    "events.name": VITALS,
+    "surveys.kind": SURVEY_KINDS,
+    "tickets.priority": PRIORITIES,
+}
 
 
 def print_check(tables: Tables) -> None:
@@ -40,14 +48,34 @@ def print_check(tables: Tables) -> None:
             of = f"{result.of:,}" if result.of else "-"
             findings.add_row(result.check.replace("_", " "), f"{result.rows:,}", of, escape(short(result.example, 90)))
         show(findings)
-    for kind, count in tables.unknown_kinds.items():
-        hint = did_you_mean(kind, EVENT_KINDS)
-        out.print(f"! {count:,} events of the kind '{kind}' are kept, but no feature uses it.{hint}", markup=False,
-                  soft_wrap=True)  # fmt: skip
+    for column, word, count in tables.unknown_words:
+        hint = did_you_mean(word, WORDS.get(column, ()))
+        _say(f"! {count:,} rows with the word '{word}' in {column} are kept, but no feature uses it.{hint}")
     for name in tables.unused:
-        out.print(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}", markup=False, soft_wrap=True)
-    out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}.")
+        _say(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}")
+    _print_spans(tables)
+    for text in tables.notes:
+        _say(f"- {text}")
+    for text in tables.warnings:
+        _say(f"! {text}")
+    out.print(f"Recorded from {tables.since:%Y-%m-%d} until {tables.until:%Y-%m-%d}; amounts in {tables.currency}.")
     out.print(f"Quarantined rows are in {tables.folder / 'quarantine'}.", soft_wrap=True)
+
+
+def _print_spans(tables: Tables) -> None:
+    """Print the first and last day of each table, and its rows per month as a sparkline of the newest months."""
+    if not tables.spans:
+        return
+    newest = month_names(max(max(span.months) for span in tables.spans.values()), SPARKLINE_MONTHS)
+    table = new_table("Table", "First day", "Last day", f"Rows per month, {newest[0]} to {newest[-1]}")
+    for name, span in tables.spans.items():
+        line = sparkline([span.months.get(month, 0) for month in newest])
+        table.add_row(name, f"{span.first:%Y-%m-%d}", f"{span.last:%Y-%m-%d}", line)
+    show(table)
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, soft_wrap=True)
 
 
 def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
