@@ -80,8 +80,8 @@ BILLING = (
             measure=refunds.count(), windows=(30, 90)),
     Feature("refunded_amount", "Amount refunded", family="billing", level="journey", unit="money",
             measure=_size(refunds), windows=(90,)),
-    Feature("chargebacks", "Chargebacks: payments that the customer had the bank reverse", family="billing", level="journey",
-            unit="count", measure=chargebacks.count(), windows=(90, 365), good="low"),
+    Feature("chargebacks", "Chargebacks: payments that the customer had the bank reverse", family="billing",
+            level="journey", unit="count", measure=chargebacks.count(), windows=(90, 365), good="low"),
     Feature("charged_back_amount", "Amount charged back by the customer's bank", family="billing",
             level="journey", unit="money", measure=_size(chargebacks), windows=(365,), good="low"),
 )  # fmt: skip

@@ -97,16 +97,17 @@ def make_spells(database: Database, churn: Churn, tables: Tables, known_at: date
     """Make the table `spells`: (account_id, started_at, ended_at, cause) of unbroken paid time.
 
     Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and "neutral" where it
-    ended for a reason that is not churn.
+    ended for a reason that is not churn. Periods of length 0 are none, and neither is a first spell of which every
+    payment attempt failed: whoever never paid cannot churn.
     """
     grace = f"INTERVAL {churn.grace_days} DAY"
-    failed = _NO_PAYMENTS
+    payments = _NO_PAYMENTS
     if "payments" in tables.present:
-        attempts = known_rows("payments", ("account_id", "attempted_at", "succeeded", "kind"), known_at, database.dialect)
-        failed = _LAST_PAYMENTS.format(known=attempts)
+        names = ("account_id", "attempted_at", "succeeded", "kind")
+        payments = known_rows("payments", names, known_at, database.dialect)
     columns = ("account_id", "started_at", "mrr", "ended_at", "end_reason")
     known = known_rows("subscriptions", columns, known_at, database.dialect)
-    sql = _SPELLS.format(known=known, grace=grace, cause=_cause(churn), failed=failed)
+    sql = _SPELLS.format(known=known, grace=grace, cause=_cause(churn), payments=payments)
     database.create_table("spells", sql, "spells")
 
 
@@ -129,7 +130,7 @@ _SPELLS = """
 WITH known AS ({known}),
 paid AS (
     SELECT account_id, started_at, ended_at, end_reason, coalesce(ended_at, TIMESTAMP '9999-01-01') AS ends
-    FROM known WHERE mrr > 0
+    FROM known WHERE mrr > 0 AND coalesce(ended_at > started_at, true)
 ),
 reached AS (
     SELECT *, max(ends) OVER (
@@ -150,30 +151,39 @@ ranked AS (
     FROM numbered
 ),
 ended AS (
-    SELECT account_id, min(started_at) AS started_at,
+    SELECT account_id, spell, min(started_at) AS started_at,
            nullif(max(ends), TIMESTAMP '9999-01-01') AS ended_at,
            max(CASE WHEN nth = 1 THEN end_reason END) AS end_reason
     FROM ranked
     GROUP BY account_id, spell
 ),
-last_payments AS ({failed})
-SELECT e.account_id, e.started_at, e.ended_at, {cause} AS cause FROM ended AS e
-LEFT JOIN last_payments AS p ON p.account_id = e.account_id AND p.ended_at = e.ended_at
-"""
-
-_LAST_PAYMENTS = """
+attempts AS (SELECT account_id, attempted_at, succeeded FROM ({payments}) AS every WHERE kind = 'attempt'),
+never_paid AS (
+    SELECT e.account_id, e.spell FROM ended AS e
+    JOIN attempts AS p ON p.account_id = e.account_id AND p.attempted_at >= e.started_at - INTERVAL 1 DAY
+        AND coalesce(p.attempted_at <= e.ended_at, true)
+    WHERE e.spell = 1
+    GROUP BY e.account_id, e.spell HAVING NOT bool_or(p.succeeded)
+),
+last_payments AS (
     SELECT account_id, ended_at, NOT succeeded AS failed FROM (
         SELECT e.account_id, e.ended_at, p.succeeded, row_number() OVER (
             PARTITION BY e.account_id, e.ended_at ORDER BY p.attempted_at DESC, p.succeeded
         ) AS nth
         FROM ended AS e
-        JOIN ({known}) AS p ON p.account_id = e.account_id AND p.kind = 'attempt' AND p.attempted_at <= e.ended_at
+        JOIN attempts AS p ON p.account_id = e.account_id AND p.attempted_at <= e.ended_at
             AND p.attempted_at >= e.ended_at - INTERVAL 30 DAY
-    ) AS attempts
+    ) AS before_end
     WHERE nth = 1
+)
+SELECT e.account_id, e.started_at, e.ended_at, {cause} AS cause FROM ended AS e
+LEFT JOIN last_payments AS p ON p.account_id = e.account_id AND p.ended_at = e.ended_at
+LEFT JOIN never_paid AS n ON n.account_id = e.account_id AND n.spell = e.spell
+WHERE n.account_id IS NULL
 """
 
-_NO_PAYMENTS = "SELECT account_id, ended_at, false AS failed FROM ended WHERE 1 = 0"
+_NO_PAYMENTS = """
+    SELECT account_id, started_at AS attempted_at, true AS succeeded, 'attempt' AS kind FROM known WHERE 1 = 0"""
 
 _JOIN_SPELLS = """
 SELECT n.row, n.as_of, min(s.started_at) AS started_at, min(s.ended_at) AS ended_at,

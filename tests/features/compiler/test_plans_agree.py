@@ -55,7 +55,8 @@ CARDS += [
     Feature("y_days", "Beyond", "ux", "interaction", "days", failures.distinct_days(), windows=(90, 180), trend=90),
     Feature("y_latest", "Beyond", "ux", "interaction", "text", events.latest("name"), lookback=20),
 ]
-COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES).columns, *(column for card in CARDS for column in card.columns))
+BEYOND = tuple(column for card in CARDS for column in card.columns)
+COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES).columns, *BEYOND)
 ACCOUNTS = tuple(f"account {number:02}" for number in range(16))
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(days=1)

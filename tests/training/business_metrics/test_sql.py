@@ -152,6 +152,21 @@ def test_who_comes_and_goes_in_one_month_is_in_stripes_variant_only(metrics_of: 
     assert (march(found, "logo_churn").value, march(found, "logo_churn_stripe").value) == (0, 10 / 50)
 
 
+def test_who_never_paid_is_in_no_churn_denominator(metrics_of: MetricsOf) -> None:
+    churn = ("logo_churn", "logo_churn_stripe")
+    empty = crowd(20, "empty", start=NOON, end=NOON)
+    failed = crowd(10, "failed", start=NOON, end=NOON + DAY)
+    attempts = [
+        {"account_id": row["account_id"], "payment_id": row["account_id"], "attempted_at": NOON, "succeeded": False,
+         "kind": "attempt"}
+        for row in failed
+    ]  # fmt: skip
+    found = metrics_of({"subscriptions": crowd(40) + empty + failed, "payments": attempts}, *churn)
+    assert [(march(found, name).value, march(found, name).n) for name in churn] == [(0, 40), (0, 40)]
+    found = metrics_of({"subscriptions": crowd(40) + empty + failed}, *churn)
+    assert march(found, "logo_churn_stripe").value == 10 / 50
+
+
 days = st.integers(0, 181)
 periods = st.builds(
     lambda account, mrr, start, length: paid(

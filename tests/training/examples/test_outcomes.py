@@ -30,6 +30,14 @@ def paid(account: str, start: float, end: float | None = None, reason: str | Non
     return {"account_id": account, "started_at": day(start), "ended_at": ended, "end_reason": reason, **more}
 
 
+def attempts(*made: tuple[float, bool]) -> list[Row]:
+    """Attempts of account "a" to pay: so many days after as_of, and whether it went through."""
+    return [
+        {"account_id": "a", "payment_id": str(at), "attempted_at": day(at), "succeeded": went, "kind": "attempt"}
+        for at, went in made
+    ]
+
+
 def test_whoever_runs_on_is_followed_to_the_last_judged_day(futures: Futures) -> None:
     found = futures([paid("a", -100)])["a"]
     assert (found.followed_days, found.churn_days, found.cause, found.gone) == (OBSERVED, None, "", False)
@@ -107,7 +115,7 @@ def test_the_reason_tells_the_cause(futures: Futures, reason: str | None, cause:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "cause"),
+    ("made", "cause"),
     [
         ([(10, True), (38, False)], "involuntary"),  # the last one failed
         ([(10, False), (38, True)], "voluntary"),  # the last one went through
@@ -117,27 +125,56 @@ def test_the_reason_tells_the_cause(futures: Futures, reason: str | None, cause:
     ],
 )
 def test_without_a_reason_the_last_payment_tells_the_cause(
-    futures: Futures, attempts: list[tuple[float, bool]], cause: str
+    futures: Futures, made: list[tuple[float, bool]], cause: str
 ) -> None:
-    payments = [
-        {"account_id": "a", "payment_id": str(at), "attempted_at": day(at), "succeeded": went, "kind": "attempt"}
-        for at, went in attempts
-    ]
+    payments = attempts((-100, True), *made)
     assert futures([paid("a", -100, 40)], payments=payments)["a"].cause == cause
 
 
 def test_a_reason_counts_more_than_a_failed_payment(futures: Futures) -> None:
-    failed = {"account_id": "a", "payment_id": "1", "attempted_at": day(38), "succeeded": False, "kind": "attempt"}
-    assert futures([paid("a", -100, 40, "voluntary")], payments=[failed])["a"].cause == "voluntary"
+    failed = attempts((-100, True), (38, False))
+    assert futures([paid("a", -100, 40, "voluntary")], payments=failed)["a"].cause == "voluntary"
 
 
 def test_a_refund_after_the_failed_payment_does_not_tell_the_cause(futures: Futures) -> None:
-    rows = [(37, False, "attempt"), (38, True, "refund"), (39, True, "zero")]
-    payments = [
-        {"account_id": "a", "payment_id": str(at), "attempted_at": day(at), "succeeded": went, "kind": kind}
-        for at, went, kind in rows
-    ]
+    payments = attempts((-100, True), (37, False), (38, True), (39, True))
+    payments[2]["kind"], payments[3]["kind"] = "refund", "zero"
     assert futures([paid("a", -100, 40)], payments=payments)["a"].cause == "involuntary"
+
+
+def test_a_period_of_length_0_is_no_paid_time(futures: Futures) -> None:
+    rows = [paid("a", -100, 40, "voluntary"), paid("a", 60, 60), paid("a", 85)]
+    assert futures(rows)["a"].churn_days == 40  # 45 days without paid time; the empty period is no return
+
+
+@pytest.mark.parametrize(
+    ("made", "never_paid"),
+    [
+        ([(-5, False), (-2, False)], True),
+        ([(-5, False), (10, False)], True),
+        ([(-5, False), (10, True)], False),
+        ([(-5, False), (41, True)], True),  # what is paid after the end is for something else
+        ([(-6, True), (-5, False)], False),  # paid up to a day ahead
+        ([(-5, False), (-6.01, True)], True),
+        ([], False),  # nothing was attempted: perhaps another account pays
+    ],
+)
+def test_a_first_spell_of_which_every_payment_failed_is_none(
+    futures: Futures, made: list[tuple[float, bool]], never_paid: bool
+) -> None:
+    found = futures([paid("a", -5, 40, "voluntary")], payments=attempts(*made))["a"]
+    assert (found.gone, found.churn_days) == ((True, None) if never_paid else (False, 40))
+
+
+def test_a_spell_that_runs_and_was_never_paid_is_none_either(futures: Futures) -> None:
+    assert futures([paid("a", -5)], payments=attempts((-5, False), (200, False)))["a"].gone
+    assert not futures([paid("a", -5)], payments=attempts((-5, False), (200, True)))["a"].gone
+
+
+def test_a_second_spell_of_which_every_payment_failed_is_churn(futures: Futures) -> None:
+    rows = [paid("a", -300, -200, "voluntary"), paid("a", -5, 40)]
+    found = futures(rows, payments=attempts((-300, True), (-5, False), (35, False)))["a"]
+    assert (found.gone, found.churn_days, found.cause) == (False, 40, "involuntary")
 
 
 def test_an_end_within_the_last_days_of_grace_is_not_judged_yet(futures: Futures) -> None:
