@@ -41,7 +41,7 @@ def _apdex(loads: Rows) -> Ratio:
 def _vital(name: str) -> tuple[Feature, ...]:
     """Return the three cards of one web vital: its 75th percentile, its good share and its poor share."""
     title, unit, good, poor = VITALS[name]
-    reported = events.where(kind="web_vital", name=name)
+    reported = events.where(kind="web_vital", name=name).known("value")
     key, null = name.lower(), f"no {name} was reported"
     return (
         Feature(f"{key}_p75", f"{title} ({name}) that one page in four exceeds", family="ux", level="interaction",

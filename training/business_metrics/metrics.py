@@ -116,6 +116,14 @@ def _ratio_of(
     return Rate(rows, count_sql(ratio.over), count_sql(ratio.under), squares=squares, interval=interval, times=times)
 
 
+def _mean_of(feature: str, rows: str) -> Rate:
+    """Return the mean that the feature of this name measures, over the rows of a month."""
+    mean = FEATURE_CARDS[feature].measure
+    assert isinstance(mean, Measure) and mean.statistic in ("mean", "hours between")
+    value = value_sql(mean)
+    return Rate(rows, f"sum({value})", f"count({value})")
+
+
 def _quantile_of(feature: str) -> Quantile:
     """Return the quantile that the feature of this name measures, over the events of a month."""
     quantile = FEATURE_CARDS[feature].measure
@@ -219,8 +227,8 @@ CX = (
     ),
     Metric(
         "csat", "Answers in the two best boxes of their scale", "cx", "share", "surveys",
-        Rate("answers", "count_if(kind = 'csat' AND score >= scale - 1)", "count_if(kind = 'csat')", interval="wilson"),
-        formula="scores of scale_max or one less / scores (scale_max 3 to 10; 5 where unsaid)",
+        _ratio_of("csat_satisfied", "answers", interval="wilson"),
+        formula="scores of scale_max or one less / scores (scale_max 3 to 10, 5 where unsaid; others carried to 1-5)",
         source="top-2-box CSAT", panel="CSAT, top two boxes",
     ),
     Metric(
@@ -231,19 +239,19 @@ CX = (
     ),
     Metric(
         "ces", "Mean customer effort score, carried to 1-7", "cx", "score", "surveys",
-        Rate("answers", "sum(ces)", "count(ces)"),
-        formula="mean of 1 + 6 x (score - 1) / (scale_max - 1); scale_max 7 where unsaid",
+        _mean_of("ces_mean", "answers"),
+        formula="mean of 1 + 6 x (score - lowest) / (scale_max - lowest); scale_max 7 where unsaid",
         source="CES 2.0, where 7 is easy; in CES 1.0 the direction is the other", panel="Effort (CES)",
     ),
     Metric(
         "first_response_time", "Mean time to a first answer, by month of the answer", "cx", "hours",
-        "tickets", Rate("first_answers", "sum(hours)", "count(*)"),
+        "tickets", _mean_of("first_response_time", "first_answers"),
         formula="mean of first_response_at - opened_at, calendar hours", source="Zendesk, first reply time",
         panel="Ticket times",
     ),
     Metric(
         "resolution_time", "Mean time to resolution, by month of resolution", "cx", "hours", "tickets",
-        Rate("resolutions", "sum(hours)", "count(*)"),
+        _mean_of("resolution_time", "resolutions"),
         formula="mean of resolved_at - opened_at, calendar hours", source="Zendesk, full resolution time",
         panel="Ticket times",
         note="resolution_time covers only tickets that were resolved; read it beside open_ticket_age.",

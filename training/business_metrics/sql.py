@@ -77,22 +77,17 @@ RELATIONS = {
           ON s.started_at < m.ends AND coalesce(s.ended_at >= m.starts, true)
         GROUP BY m.starts, s.account_id""",
     "answers": """
-        SELECT date_trunc('month', responded_at) AS month, account_id, score, coalesce(scale_max, 5) AS scale,
-               CASE WHEN kind = 'nps' AND coalesce(scale_max, 10) = 10 AND score BETWEEN 0 AND 10 THEN 'nps'
-                    WHEN kind = 'csat' AND scale BETWEEN 3 AND 10 AND score BETWEEN 0 AND scale THEN 'csat' END AS kind,
-               CASE WHEN kind = 'ces' AND score BETWEEN 1 AND coalesce(scale_max, 7) AND coalesce(scale_max, 7) > 1
-                    THEN 1 + 6 * (score - 1) / (coalesce(scale_max, 7) - 1) END AS ces
+        SELECT date_trunc('month', responded_at) AS month, account_id, kind, score, scale_max, scaled
         FROM known_surveys WHERE responded_at >= {first} AND responded_at < {last}""",
     "ratings": """
         SELECT date_trunc('month', csat_at) AS month, account_id, csat FROM known_tickets
-        WHERE csat BETWEEN 0 AND 5 AND csat_at >= {first} AND csat_at < {last}""",
+        WHERE csat_at >= {first} AND csat_at < {last}""",
     "first_answers": """
-        SELECT date_trunc('month', first_response_at) AS month, account_id,
-               date_diff('microsecond', opened_at, first_response_at) / 3.6e9 AS hours FROM known_tickets
+        SELECT date_trunc('month', first_response_at) AS month, account_id, opened_at, first_response_at
+        FROM known_tickets
         WHERE first_response_at >= {first} AND first_response_at < {last}""",
     "resolutions": """
-        SELECT date_trunc('month', resolved_at) AS month, account_id,
-               date_diff('microsecond', opened_at, resolved_at) / 3.6e9 AS hours,
+        SELECT date_trunc('month', resolved_at) AS month, account_id, opened_at, resolved_at,
                coalesce(reopened_at > resolved_at AND reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened
         FROM known_tickets
         WHERE resolved_at >= {first} AND resolved_at < {last}""",
@@ -103,8 +98,7 @@ RELATIONS = {
         SELECT date_trunc('month', occurred_at) AS month, account_id, platform, kind, name, duration_ms, value,
                coalesce(name, '') IN (SELECT coalesce(name, '') FROM known_events WHERE kind = 'impression'
                    AND occurred_at >= {first} AND occurred_at < {last}) AS was_shown
-        FROM known_events WHERE occurred_at >= {first} AND occurred_at < {last}
-          AND (kind <> 'web_vital' OR value >= 0)""",
+        FROM known_events WHERE occurred_at >= {first} AND occurred_at < {last}""",
     "visits": """
         SELECT date_trunc('month', min(occurred_at)) AS month, account_id,
                arg_min(platform, occurred_at) AS platform, count_if(kind = 'page_view') AS page_views,

@@ -134,9 +134,9 @@ def surveys(*lists: list[Row]) -> Rows:
 
 
 def answered(kind: str, *when_and_score: tuple[float, float], **more: object) -> list[Row]:
-    """Return surveys of a kind, each answered so many days ago and asked a day before."""
+    """Return surveys of a kind, each answered so many days ago and asked a day before; on their usual scale."""
     return [
-        {"kind": kind, "asked_at": ago(when + 1), "responded_at": ago(when), "score": score, **more}
+        {"kind": kind, "asked_at": ago(when + 1), "responded_at": ago(when), "score": score, "scaled": score, **more}
         for when, score in when_and_score
     ]
 

@@ -208,6 +208,12 @@ EXAMPLES = [
         {"csat_mean_30": 4, "csat_mean_90": 3, "csat_mean_180": 3, "csat_mean_trend_90": 3 - 3},
     ),
     Example(
+        "csat_mean", "answers on another scale are carried to 1 to 5",
+        surveys(answered("csat", (1, 4)), answered("csat", (2, 10), scale_max=10, scaled=5),
+                unanswered(9, kind="csat", responded_at=AS_OF, score=1, scaled=1)),
+        {"csat_mean_30": 4.5},
+    ),
+    Example(
         "csat_satisfied", "of 5, or of the scale that the answer states",
         surveys(answered("csat", (1, 5), (2, 4), (3, 3)), answered("csat", (4, 9), (5, 8), scale_max=10),
                 answered("csat", (100, 6), scale_max=7)),
@@ -217,6 +223,11 @@ EXAMPLES = [
         "ces_mean", "per window",
         surveys(answered("ces", (1, 2), (89, 5), (91, 5)), answered("csat", (1, 1))),
         {"ces_mean_90": 3.5, "ces_mean_180": 4},
+    ),
+    Example(
+        "ces_mean", "answers on another scale are carried to 1 to 7",
+        surveys(answered("ces", (1, 4)), answered("ces", (2, 5), scale_max=5, scaled=7)),
+        {"ces_mean_90": 5.5},
     ),
     Example(
         "surveys_answered", "by the day of the answer, of whatever kind",

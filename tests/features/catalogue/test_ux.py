@@ -207,8 +207,8 @@ EXAMPLES = [
     ),
     Example("cls_p75", "no CLS was reported", events(web_vital("LCP", 1, 2500)), {"cls_p75_30": None}),
     Example(
-        "good_cls_share", "0.1 is still good",
-        events(web_vital("CLS", 1, 0.1, 0.11), web_vital("CLS", 40, 0.3)),
+        "good_cls_share", "0.1 is still good; a reading without a value is none",
+        events(web_vital("CLS", 1, 0.1, 0.11, None), web_vital("CLS", 40, 0.3)),
         {"good_cls_share_30": 1 / 2, "good_cls_share_90": 1 / 3},
     ),
     Example(

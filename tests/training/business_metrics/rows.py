@@ -40,9 +40,12 @@ def vitals(name: str, *counts: tuple[int, float]) -> list[Row]:
 
 
 def answers(kind: str, scale_max: float | None, *scores: float, times: int = 10) -> list[Row]:
+    """Answers as they are loaded; `scaled`: carried from 1..scale_max to 1..5 (CSAT) or 1..7 (CES)."""
+    usual = {"nps": 10, "csat": 5, "ces": 7}[kind]
+    steps = 1 if kind == "nps" else (usual - 1) / ((scale_max or usual) - 1)
     return [
         {"account_id": f"a{i}", "asked_at": SINCE, "responded_at": NOON, "kind": kind, "score": score,
-         "scale_max": scale_max}
+         "scale_max": scale_max, "scaled": score if kind == "nps" else 1 + steps * (score - 1)}
         for i in range(times)
         for score in scores
     ]  # fmt: skip

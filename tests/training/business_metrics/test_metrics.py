@@ -51,11 +51,12 @@ BY_HAND: list[tuple[str, World, float, int]] = [
                             + events(99, "click", name="menu")}, 10 / 40, 40),
     ("conversion_rate", {"events": visits(40, "login") + visits(10, "conversion", "conversion")}, 10 / 40, 40),
     ("nps", {"surveys": answers("nps", None, 9, 10, 7, 6) + answers("nps", 10, 10, 9, 8, 0)
-             + answers("nps", 5, 5, 5) + answers("nps", 10, 11)}, 100 * (4 - 2) / 8, 80),
+             + answers("ces", 10, 10)}, 100 * (4 - 2) / 8, 80),
     ("csat", {"surveys": answers("csat", None, 5, 4, 3, 1) + answers("csat", 7, 7, 6, 5, 4)
-              + answers("csat", 100, 80) + answers("csat", 5, 6)}, 4 / 8, 80),
+              + answers("nps", 5, 5)}, 4 / 8, 80),
     ("ticket_csat", {"tickets": [ticket(i, csat=i % 5 + 1, csat_at=NOON) for i in range(40)]}, 16 / 40, 40),
-    ("ces", {"surveys": answers("ces", None, 5, 7) + answers("ces", 5, 3, 5)}, (5 + 7 + 4 + 7) / 4, 40),
+    ("ces", {"surveys": answers("ces", None, 5, 7) + answers("ces", 5, 3, 5) + answers("csat", 5, 5)},
+     (5 + 7 + 4 + 7) / 4, 40),
     ("first_response_time", {"tickets": [ticket(i, first_response_at=NOON + (i % 2 + 1) * HOUR) for i in range(40)]},
      1.5, 40),
     ("resolution_time", {"tickets": TICKETS}, 2, 40),

@@ -34,6 +34,7 @@ PAIRS = {  # metric: (feature column, what one of its units is in the metric's)
     "conversion_rate": ("conversion_rate_30", 1),
     "nps": ("nps_180", 100),
     "csat": ("csat_satisfied_90", 1),
+    "ces": ("ces_mean_90", 1),
     "ticket_csat": ("satisfied_tickets_90", 1),
     "first_response_time": ("first_response_time_30", 1),
     "resolution_time": ("resolution_time_30", 1),
@@ -43,6 +44,9 @@ EXCEPTIONS = {
     "click_through_rate": "the metric counts clicks on names that were shown: here every clicked name was",
     "crash_free_sessions": "a visit belongs to the month it began in: here no visit crosses midnight",
 }
+SCALES = (("nps", 10), ("csat", 5), ("ces", 7), ("nps", None), ("csat", 7), ("ces", 5), ("csat", None), ("ces", None),
+          ("csat", 100))  # fmt: skip
+USUAL = {"nps": 10, "csat": 5, "ces": 7}
 Row = dict[str, object]
 
 
@@ -61,6 +65,7 @@ def random_june(seed: int) -> dict[str, list[Row]]:
         if kind == "web_vital":
             row["name"] = str(random.choice(["LCP", "INP", "CLS"]))
             row["value"] = float(random.integers(1, 6000)) / (10_000 if row["name"] == "CLS" else 1)
+            row["value"] = random.choice([row["value"], None, -1.0], p=[0.9, 0.05, 0.05])  # unknown, or refused
         if kind == "task_completed":
             events.append({**row, "kind": "task_started"})
         events.append(row)
@@ -69,15 +74,18 @@ def random_june(seed: int) -> dict[str, list[Row]]:
     events = [{"event_id": f"e{number}", **event} for number, event in enumerate(events)]
     surveys: list[Row] = []
     tickets: list[Row] = []
-    for number in range(120):
+    for number in range(240):
         time = JUNE + timedelta(hours=float(random.uniform(0, 24 * 30)))
-        kind, scale = ("nps", 10) if number % 2 else ("csat", 5)
-        score = int(random.integers(0 if kind == "nps" else 1, scale + 1))
+        kind, scale = SCALES[number % len(SCALES)]
+        score = int(random.integers(0 if kind == "nps" else 1, (scale or USUAL[kind]) + 1))
+        score = -1 if number % 20 == 0 else score  # not answered
         surveys.append({"kind": kind, "score": score, "scale_max": scale, "responded_at": time})
         answered = time - timedelta(hours=float(random.uniform(0, 40)))
+        of = (5, 10)[number % 2]
         opened = answered - timedelta(hours=float(random.uniform(0, 90)))
         tickets.append({"ticket_id": f"t{number}", "opened_at": opened, "first_response_at": max(answered, JUNE),
-                        "resolved_at": time, "csat": int(random.integers(1, 6)), "csat_at": time})  # fmt: skip
+                        "resolved_at": time, "csat": int(random.integers(1, of + 1)), "csat_scale": of,
+                        "csat_at": time})  # fmt: skip
     subscription = {"subscription_id": "s", "started_at": datetime(2024, 1, 1), "mrr": 10}
     tables = {"events": events, "surveys": surveys, "tickets": tickets, "subscriptions": [subscription]}
     rows = {f"{name}.csv": [{"account_id": "a", **row} for row in given] for name, given in tables.items()}
