@@ -34,7 +34,11 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3)
     remove_unfinished(root)
     unfinished = root / f"{WRITING}{name}-{os.getpid()}"
     unfinished.mkdir()
-    write(unfinished)
+    try:
+        write(unfinished)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)  # on a full disk nothing else could be written
+        raise
     final = root / name
     if final.exists():
         shutil.rmtree(final)

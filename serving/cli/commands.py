@@ -27,6 +27,7 @@ from undertow.features.simulator import simulate as simulate_world
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
 from undertow.serving.cli import console, print_data, print_list, print_metrics, print_model
+from undertow.serving.cli.os_errors import explain
 from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.scores import ScoresReader
 from undertow.serving.published.spreadsheet import as_csv
@@ -91,17 +92,29 @@ def undertow(
 
 
 def _refusing(command: Any) -> Any:
-    """Print an UndertowError on standard error and exit with 1."""
+    """Print an UndertowError, or an error of the operating system, on standard error and exit with 1."""
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
-        except UndertowError as refusal:
-            console.err.print(f"[bold red]undertow:[/] {escape(str(refusal))}", soft_wrap=True)
-            raise typer.Exit(1) from refusal
+        except Exception as error:  # also DuckDB's, whose classes only features.engines imports; others are raised on
+            said = explain(error, _written(options)) or (str(error) if isinstance(error, UndertowError) else None)
+            if said is None:
+                raise
+            console.err.print(f"[bold red]undertow:[/] {escape(said)}", soft_wrap=True)
+            raise typer.Exit(1) from error
 
     return run
+
+
+def _written(options: dict[str, Any]) -> Path:
+    """Return the folder that a command writes: the store of its project, or the one named by --out."""
+    folder = Path(options.get("out") or options.get("project") or HERE)
+    try:
+        return load_settings(folder).store_path()
+    except (UndertowError, OSError):
+        return folder
 
 
 def _now() -> datetime:

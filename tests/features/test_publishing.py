@@ -74,14 +74,16 @@ def test_the_folder_of_a_writer_still_alive_is_left_alone(tmp_path: Path) -> Non
     assert other.is_dir()
 
 
-def test_a_writer_that_fails_leaves_the_old_version_current(tmp_path: Path) -> None:
+def test_a_writer_that_fails_leaves_the_old_version_current_and_no_files(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
+        (folder / "half").write_text("half")
         raise OSError("the disk is full")
 
     old = publish(tmp_path, "v1", _writes("old"))
     with pytest.raises(OSError, match="the disk is full"):
         publish(tmp_path, "v2", fail)
     assert current(tmp_path) == old
+    assert not list(tmp_path.glob(f"{WRITING}*"))
     assert publish(tmp_path, "v2", _writes("new")) == current(tmp_path)
 
 

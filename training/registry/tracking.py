@@ -84,8 +84,15 @@ class Registry:
         """Open a run of the project's experiment and yield its id."""
         with self._refusing():
             self._open()
-            with mlflow.start_run(tags={"mlflow.source.name": "undertow"}) as run:  # else the path of the script
+            with _quiet():
+                run = mlflow.start_run(tags={"mlflow.source.name": "undertow"})  # else the path of the script
+            status = "FAILED"
+            try:
                 yield str(run.info.run_id)
+                status = "FINISHED"
+            finally:
+                with _quiet():
+                    mlflow.end_run(status)
 
     def register(self, bundle: Bundle) -> int:
         """Log the bundle as a pyfunc model of the open run, register it, and return its version number."""
@@ -218,12 +225,12 @@ def _try_to_write(database: Path) -> None:
 
 
 def _in_words(error: Exception, database: Path) -> str:
-    """Return what to do about an error of MLflow or of its database; only the first line of theirs is kept."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    """Return what to do about an error of MLflow or of its database; of their text, only the first line is kept."""
+    said = (str(_cause_in_sqlite(error)).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     if "No such artifact" in said or "No such file" in said:
         return f"Files of the model are missing beside {database}: {said}. {TRAIN_AGAIN}"
     if "readonly" in said or "read-only" in said or "unable to open" in said:
-        return f"{database} cannot be written: {said}. Check who owns it and that its disk is not read-only."
+        return f"{database} cannot be written: {said}. Check its owner, its disk, and that it is a file."
     if "is full" in said:
         return f"{database} cannot be written: {said}. Free disk space and run the command again."
     if "locked" in said:
@@ -247,3 +254,11 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _cause_in_sqlite(error: Exception) -> BaseException:
+    """Return SQLite's own error behind one of MLflow or SQLAlchemy; `error` itself where there is none."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, sqlite3.Error):
+        cause = cause.__cause__
+    return error if cause is None else cause

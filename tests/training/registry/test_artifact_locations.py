@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from contextlib import closing
@@ -218,3 +219,12 @@ def test_a_database_that_is_none_is_refused_with_what_to_do(copied: Settings) ->
     open_registry(copied).database.write_bytes(b"this is no database" * 100)
     with pytest.raises(ModelRefusal, match=r"mlflow.db: file is not a database.* run `undertow train` again"):
         open_registry(copied).champion()
+
+
+def test_a_database_that_cannot_be_opened_is_refused_at_once(copied: Settings) -> None:
+    open_registry(copied).database.unlink()
+    open_registry(copied).database.mkdir()
+    started = time.monotonic()
+    with pytest.raises(ModelRefusal, match=r"mlflow.db cannot be written: unable to open database file\. Check"):
+        open_registry(copied).champion()
+    assert time.monotonic() - started < 20  # seconds; MLflow would try for 102
