@@ -15,6 +15,7 @@ from starlette.routing import Route
 from undertow.serving import pages
 from undertow.serving.api.limits import Turns, no_query, read_body
 from undertow.serving.api.openapi import openapi
+from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
 from undertow.serving.api.responses import as_download, as_json, as_page
@@ -95,13 +96,14 @@ async def list_page(request: Request) -> Response:
     """GET /: the at-risk list as a page."""
     query = read_query(request.query_params.multi_items())
     published = await newest(request)
-    return as_page(pages.at_risk(published, query, select(published, query)))
+    return as_page(pages.at_risk(published, query, select(published, query), root_of(request)))
 
 
 async def account_page(request: Request) -> Response:
     """GET /accounts/{account_id}: one account as a page."""
     published = await newest(request)
-    return as_page(pages.account(published, published.account(request.path_params["account_id"])))
+    shown = published.account(request.path_params["account_id"])
+    return as_page(pages.account(published, shown, root_of(request)))
 
 
 async def alive(request: Request) -> Response:

@@ -21,6 +21,7 @@ from undertow.features.errors import (
     did_you_mean,
 )
 from undertow.serving import pages
+from undertow.serving.api.prefix import root_of
 from undertow.serving.api.responses import as_json, as_page, logger
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import Problem
@@ -45,15 +46,15 @@ async def refuse(request: Request, error: Exception) -> Response:
         detail, headers = str(error), COME_BACK.get(status, {})
     title = _title(error, status)
     problem = Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
-    response = problem_answer(problem, _wants_page(request))
+    response = problem_answer(problem, request)
     response.headers.update(headers)
     return response
 
 
-def problem_answer(problem: Problem, as_a_page: bool) -> Response:
-    """Return a problem as a page or as problem+json."""
-    if as_a_page:
-        return as_page(pages.problem(problem), problem.status)
+def problem_answer(problem: Problem, request: Request) -> Response:
+    """Return a problem as a page, where a person is reading, or as problem+json."""
+    if _wants_page(request):
+        return as_page(pages.problem(problem, root_of(request)), problem.status)
     return as_json(problem, problem.status, "application/problem+json")
 
 
@@ -80,7 +81,7 @@ class LastResort:
             incident = secrets.token_hex(4)
             logger.error("Incident %s: %s at %s", incident, type(error).__name__, _place(error))
             if not started:
-                answer = problem_answer(_internal_error(incident), _wants_page(Request(scope)))
+                answer = problem_answer(_internal_error(incident), Request(scope))
                 await answer(scope, receive, send)
 
 

@@ -27,6 +27,7 @@ from undertow.features.simulator import simulate as simulate_world
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
 from undertow.serving.cli import console, print_data, print_list, print_metrics, print_model
+from undertow.serving.cli.local_service import private_folder, refuse_taken_port
 from undertow.serving.cli.os_errors import explain
 from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.scores import ScoresReader
@@ -327,12 +328,11 @@ def serve(
 ) -> None:
     """Start the HTTP service: the at-risk list as a page, and the scoring API. No authentication."""
     settings = load_settings(project)
-    store = settings.store_path()
-    store.mkdir(parents=True, exist_ok=True)
+    refuse_taken_port(host, port)
     environment = {
         **os.environ,
-        "UNDERTOW_STORE": str(store),
-        "BENTOML_HOME": str(store / "bentoml" / str(port)),
+        "UNDERTOW_STORE": str(settings.store_path()),
+        "BENTOML_HOME": str(private_folder(port)),
         "BENTOML_DO_NOT_TRACK": "True",
     }
     console.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)

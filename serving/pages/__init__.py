@@ -1,4 +1,7 @@
-"""The HTML pages: the at-risk list, one account, and errors. HTML and CSS, no script."""
+"""The HTML pages: the at-risk list, one account, and errors. HTML and CSS, no script.
+
+`root`, in every page: the URL of the list as seen from that page, ending in "/"; all links and forms begin with it.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,14 @@ FAMILY_NAMES = {
 }
 
 
-def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection) -> str:
+def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./") -> str:
     """Return the at-risk list as a page."""
     accounts = as_accounts(selection.rows, published.manifest)
     headline = str(published.manifest["headline"])
     families = published.drivers.get("families", [])
     return _render(
         "at_risk.html",
+        root=root,
         manifest=published.manifest,
         accounts=accounts,
         headline=headline,
@@ -44,17 +48,17 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection
         filtered=_filters(query) != {},
         segments=published.choices("segment"),
         owners=published.choices("owner"),
-        csv_link=_link("/v1/at-risk", query, limit=MAX_ROWS, offset=0, format="csv"),
+        csv_link=_link(f"{root}v1/at-risk", query, limit=MAX_ROWS, offset=0, format="csv"),
         csv_limit=MAX_ROWS,
-        before=_link("/", query, offset=max(query.offset - query.limit, 0)) if query.offset else None,
-        after=_link("/", query, offset=query.offset + query.limit) if _more(query, selection) else None,
+        before=_link(root, query, offset=max(query.offset - query.limit, 0)) if query.offset else None,
+        after=_link(root, query, offset=query.offset + query.limit) if _more(query, selection) else None,
         drivers=published.drivers,
         driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
         example=EXAMPLE_REQUEST,
     )
 
 
-def account(published: PublishedScores, shown: Account) -> str:
+def account(published: PublishedScores, shown: Account, root: str = "../") -> str:
     """Return one account as a page."""
     horizon = shown.contributions.horizon
     baseline = shown.baseline_probability or 0.0
@@ -62,6 +66,7 @@ def account(published: PublishedScores, shown: Account) -> str:
     steps = charts.steps(baseline, shown.contributions.families, labels)
     return _render(
         "account.html",
+        root=root,
         manifest=published.manifest,
         account=shown,
         horizon=horizon,
@@ -73,9 +78,9 @@ def account(published: PublishedScores, shown: Account) -> str:
     )
 
 
-def problem(shown: Problem) -> str:
+def problem(shown: Problem, root: str = "./") -> str:
     """Return an error as a page."""
-    return _render("problem.html", problem=shown)
+    return _render("problem.html", problem=shown, root=root)
 
 
 def day(moment: datetime | str | None) -> str:

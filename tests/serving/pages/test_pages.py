@@ -45,8 +45,8 @@ def test_the_list_says_when_from_which_model_how_many_and_how_much(client: Clien
 def test_each_account_is_listed_with_its_money_chance_reason_and_link(client: Client) -> None:
     html = client.get("/").text
     top = client.get("/v1/at-risk?limit=1").json()["accounts"][0]
-    assert '<a href="/accounts/A-00042">Nordwind Logistik GmbH</a>' in html
-    assert '<a href="/accounts/kunde%207%2Fb">' in html
+    assert '<a href="./accounts/A-00042">Nordwind Logistik GmbH</a>' in html
+    assert '<a href="./accounts/kunde%207%2Fb">' in html
     read = words(html)
     assert f"{100 * top['probability']['90']:.1f} %" in read
     assert f"EUR {top['value_at_risk']:,.0f}" in read
@@ -69,8 +69,8 @@ def test_the_filter_is_kept_in_the_form_the_paging_and_the_download(client: Clie
     html = client.get("/?owner=Tom+Okafor&min_value=0&limit=1").text
     assert '<option value="Tom Okafor" selected>' in html
     assert 'name="min_value"' in html and 'value="0"' in html
-    assert 'href="/?limit=1&amp;offset=1&amp;owner=Tom+Okafor&amp;min_value=0.0"' in html
-    link = unescape(re.findall(r'href="(/v1/at-risk[^"]+)"', html)[0])
+    assert 'href="./?limit=1&amp;offset=1&amp;owner=Tom+Okafor&amp;min_value=0.0"' in html
+    link = unescape(re.findall(r'href="[.](/v1/at-risk[^"]+)"', html)[0])
     rows = client.get(link).content.decode("utf-8-sig").splitlines()
     assert len(rows) == 3 and all("Tom Okafor" in row for row in rows[1:])
 
@@ -179,5 +179,5 @@ def test_a_real_browser_draws_the_page(address: str, chromium: Callable[..., str
 
 def test_the_list_of_a_store_equals_what_the_page_shows(store: Path, client: Client) -> None:
     names = ScoresReader(store).latest().filter().rows["account_id"].to_pylist()
-    shown = re.findall(r'<a href="/accounts/([^"]+)">', client.get("/").text)
+    shown = re.findall(r'<a href="[.]/accounts/([^"]+)">', client.get("/").text)
     assert shown == [pages.quoted(name) for name in names]

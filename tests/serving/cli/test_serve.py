@@ -1,0 +1,117 @@
+"""`undertow serve`, started as it is typed: on a read-only disk, behind a prefix, and on a port that is taken."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving.mounts import in_mounts, read_only
+from undertow.features.errors import SettingsError
+from undertow.features.settings import FILE_NAME
+from undertow.serving.cli.local_service import private_folder, refuse_taken_port
+
+PATIENCE = 90  # seconds until a busy machine has started the service
+UNDERTOW = [sys.executable, "-c", "from undertow.serving.cli.commands import app; app()"]
+
+
+@contextmanager
+def served(project: Path, mount: str | None = None) -> Iterator[httpx.Client]:
+    """Run `undertow serve` on a free port, hand out a client, and stop it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [*UNDERTOW, "serve", "--project", str(project), "--port", str(port)]
+    environment = {**os.environ, "UNDERTOW_WORKERS": "1", "TMPDIR": tempfile.gettempdir()}
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            in_mounts(mount, command) if mount else command, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                _wait_until_alive(client, process)
+                yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+            log.seek(0)
+            written = log.read()
+    assert "Traceback" not in written, written
+
+
+def _wait_until_alive(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            if client.get("/healthz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("The service did not start.")
+
+
+@pytest.fixture
+def project(store: Path, tmp_path: Path) -> Path:
+    """A project with the six accounts published in its own store."""
+    folder = tmp_path / "project"
+    shutil.copytree(store, folder / "store")
+    (folder / FILE_NAME).write_text("", encoding="utf-8")
+    return folder
+
+
+def test_a_store_on_a_read_only_disk_is_served_also_under_a_prefix(project: Path) -> None:
+    with served(project, read_only(project)) as client:
+        assert client.get("/readyz").status_code == 200
+        assert "Nordwind Logistik GmbH" in client.get("/").text
+        assert client.post("/v1/score", json={"account_ids": ["A-00042"]}).status_code == 200
+        assert "undertow_requests_total" in client.get("/metrics").text
+        under = client.get("/", headers={"X-Forwarded-Prefix": "/undertow"}).text
+        links = re.findall(r'(?:href|action)="(?!data:)([^"]*)"', under)
+        assert len(links) > 8 and all(link.startswith("/undertow/") for link in links)
+
+
+def test_serving_makes_no_store_and_keeps_its_files_to_itself(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("", encoding="utf-8")
+    with served(tmp_path) as client:
+        assert client.get("/readyz").status_code == 503
+        folder = private_folder(client.base_url.port or 0)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert list(folder.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    shutil.rmtree(folder)
+
+
+def test_a_port_that_is_taken_is_refused_in_one_sentence_before_anything_is_announced(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [*UNDERTOW, "serve", "--project", str(project), "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"undertow: port {port} is taken; choose another with --port\n"
+
+
+def test_a_host_that_is_not_here_is_refused() -> None:
+    for host in ("192.0.2.7", "no.such.host.invalid"):
+        with pytest.raises(SettingsError, match=f"{host} is no address of this machine .*; choose another with --host"):
+            refuse_taken_port(host, 3000)
+
+
+def test_a_folder_laid_there_by_another_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"undertow-{os.getuid()}-3000").symlink_to(tmp_path / "elsewhere")
+    found = private_folder(3000)
+    assert found.name.startswith("undertow-3000-") and stat.S_IMODE(found.stat().st_mode) == 0o700
+    assert private_folder(3001) == private_folder(3001) == tmp_path / f"undertow-{os.getuid()}-3001"
