@@ -57,7 +57,7 @@ def make_app(store_folder: Path) -> Starlette:
 
 
 async def score(request: Request) -> Response:
-    """POST /v1/score: the published scores of `account_ids`, or feature `rows` scored live."""
+    """POST /v1/score: the published scores of `account_ids`, unknown ids beside them, or feature `rows` scored live."""
     no_query(request)
     scoring = read_score_request(await read_body(request))
     published = await newest(request)

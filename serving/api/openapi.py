@@ -30,7 +30,11 @@ def openapi() -> dict[str, Any]:
         },
         "paths": {
             "/v1/score": {
-                "post": _operation("Score known accounts or feature rows.", by_name["ScoreAnswer"], requestBody=asked)
+                "post": _operation(
+                    "Score known accounts, with unknown ids listed beside them, or feature rows.",
+                    by_name["ScoreAnswer"],
+                    requestBody=asked,
+                )
             },
             "/v1/at-risk": {
                 "get": _operation(

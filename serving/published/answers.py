@@ -126,11 +126,12 @@ class Scored(msgspec.Struct):
 
 
 class ScoreAnswer(msgspec.Struct):
-    """Scores, in the order of the request."""
+    """Scores, in the order of the request. `unknown`: ids not among the published accounts; absent for `rows`."""
 
     model_version: str
     as_of: date
     results: list[Scored]
+    unknown: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

@@ -14,6 +14,9 @@ from undertow.features.errors import Malformed, RequestError, did_you_mean
 from undertow.serving.formatting import short
 
 MAX_ROWS = 1000  # accounts or rows a request
+BLANKS = (
+    " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # Unicode Zs
+)
 MAX_SHOWN = 10  # errors listed in one answer
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
@@ -27,9 +30,9 @@ Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to ski
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A scoring request: exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
 
-    A row holds every feature of the model: a number, a text for a text feature, or null where
-    unknown; it may carry an `account_id`, which is echoed. `as_of` goes with rows (default: the
-    day of the published scores).
+    Blanks around the ids of `account_ids` are ignored. A row holds every feature of the model: a number, a text for a
+    text feature, or null where unknown; it may carry an `account_id`, which is echoed. `as_of` goes with rows
+    (default: the day of the published scores).
     """
 
     account_ids: list[str] | None = None
@@ -84,6 +87,15 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
     if query.min_value is not None and not math.isfinite(query.min_value):
         raise RequestError("min_value must be a finite amount of money.")
     return query
+
+
+def trimmed(account_id: str) -> str:
+    """Return an account id without surrounding blanks, as the data contract trims it (DuckDB's trim).
+
+    >>> trimmed(" A-00042 ")
+    'A-00042'
+    """
+    return account_id.strip(BLANKS)
 
 
 def check_rows(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], texts: Sequence[str]) -> None:

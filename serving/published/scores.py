@@ -18,7 +18,7 @@ from undertow.features.errors import NothingPublished, UnknownAccount
 from undertow.features.publishing import POINTER, current
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import Account, ScoreAnswer, as_accounts, as_scored, finite, scored
-from undertow.serving.published.requests import ScoreRequest, check_rows
+from undertow.serving.published.requests import ScoreRequest, check_rows, trimmed
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
@@ -87,24 +87,36 @@ class PublishedScores:
 
     def account(self, account_id: str) -> Account:
         """Return one account, or raise UnknownAccount."""
-        row = self.table.slice(self._position(account_id), 1)
-        return as_accounts(row, self.manifest)[0]
+        position = self.position.get(trimmed(account_id))
+        if position is None:
+            raise self._unknown(account_id)
+        return as_accounts(self.table.slice(position, 1), self.manifest)[0]
 
     def choices(self, column: str) -> list[str]:
         """Return the texts that occur in a column, sorted."""
         return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
-        """Return the published scores of account ids, or score feature rows live."""
+        """Return the published scores of account ids, or score feature rows live.
+
+        An unknown id is listed as such beside the results. Raises UnknownAccount where none of the ids is known.
+        """
         if request.account_ids is not None:
-            rows = self.table.take(pa.array([self._position(account_id) for account_id in request.account_ids]))
-            results = [as_scored(account) for account in as_accounts(rows, self.manifest)]
-            return ScoreAnswer(self.manifest["model_version"], self._day(), results)
+            return self._of_accounts([trimmed(account_id) for account_id in request.account_ids])
         sent, as_of = request.rows or [], request.as_of or self._day()
         scores = self.bundle.score(self._table(sent, as_of))
         names = [None if row.get("account_id") is None else str(row["account_id"]) for row in sent]
         results = [scored(scores, row, name, self.bundle, self.manifest) for row, name in enumerate(names)]
         return ScoreAnswer(self.manifest["model_version"], as_of, results)
+
+    def _of_accounts(self, account_ids: list[str]) -> ScoreAnswer:
+        unknown = list(dict.fromkeys(each for each in account_ids if each not in self.position))
+        known = [self.position[each] for each in account_ids if each in self.position]
+        if not known:
+            raise self._unknown(*unknown)
+        accounts = as_accounts(self.table.take(pa.array(known)), self.manifest)
+        results = [as_scored(account) for account in accounts]
+        return ScoreAnswer(self.manifest["model_version"], self._day(), results, unknown)
 
     def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
         """Return feature rows of a request as the table the model reads, or raise RequestError."""
@@ -119,11 +131,13 @@ class PublishedScores:
     def _day(self) -> date:
         return datetime.fromisoformat(self.manifest["as_of"]).date()
 
-    def _position(self, account_id: str) -> int:
-        if account_id not in self.position:
-            as_of = self.manifest["as_of"]
-            raise UnknownAccount(f"No account '{short(account_id)}' among those scored as of {as_of}.")
-        return self.position[account_id]
+    def _unknown(self, first: str, *others: str) -> UnknownAccount:
+        scored_as_of = f"among those scored as of {self.manifest['as_of']}"
+        if others:
+            return UnknownAccount(
+                f"None of the {1 + len(others):,} account ids is {scored_as_of}; the first is '{short(first)}'."
+            )
+        return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
 
 
 class ScoresReader:

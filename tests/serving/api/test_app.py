@@ -64,6 +64,27 @@ def test_accounts_are_found_by_ids_with_spaces_slashes_and_unicode(client: Clien
     assert answer.json()["account_id"] == httpx.URL(f"http://x/{written}").path[1:]
 
 
+def test_one_unknown_id_costs_its_own_answer_and_not_the_batch(client: Client) -> None:
+    answer = client.post("/v1/score", json={"account_ids": ["zero", "nobody", " A-00042 "]})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert [result["account_id"] for result in told["results"]] == ["zero", "A-00042"]
+    assert told["unknown"] == ["nobody"]
+
+
+def test_results_and_unknown_are_both_there_for_ids_and_only_results_for_rows(
+    client: Client, feature_row: dict[str, Any]
+) -> None:
+    assert client.post("/v1/score", json={"account_ids": ["zero"]}).json()["unknown"] == []
+    assert "unknown" not in client.post("/v1/score", json={"rows": [feature_row]}).json()
+
+
+@pytest.mark.parametrize("url", ["/v1/accounts/%20A-00042%20", "/accounts/%20A-00042%20"])
+def test_blanks_around_the_id_of_an_account_are_ignored(client: Client, url: str) -> None:
+    answer = client.get(url)
+    assert answer.status_code == 200 and "Nordwind Logistik GmbH" in answer.text
+
+
 def test_drivers_are_answered_as_published(client: Client) -> None:
     assert client.get("/v1/drivers").json()["grade"] == "associated"
 

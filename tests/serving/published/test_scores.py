@@ -9,12 +9,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
 from tests.serving.published_by_hand import People
 from undertow.features.errors import NothingPublished, RequestError, UnknownAccount
-from undertow.serving.published.requests import ScoreRequest
+from undertow.serving.published.requests import ScoreRequest, trimmed
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 
 
@@ -65,6 +66,32 @@ def test_scoring_a_known_account_gives_what_was_published(published: PublishedSc
         assert result.contributions.families == pytest.approx(account.contributions.families)
 
 
+def test_an_unknown_id_among_known_ones_is_listed_and_costs_only_its_own_answer(published: PublishedScores) -> None:
+    answer = published.score(ScoreRequest(account_ids=["x", "zero", "y", "x", "A-00042"]))
+    assert [result.account_id for result in answer.results] == ["zero", "A-00042"]
+    assert answer.unknown == ["x", "y"]
+    assert published.score(ScoreRequest(account_ids=["zero"])).unknown == []
+
+
+def test_where_no_id_is_known_all_are_refused(published: PublishedScores) -> None:
+    with pytest.raises(
+        UnknownAccount, match="None of the 2 account ids is among those scored as of 2025.*first is 'x'"
+    ):
+        published.score(ScoreRequest(account_ids=["x", "y", "x"]))
+
+
+def test_ids_are_trimmed_as_the_contract_trims_them(published: PublishedScores) -> None:
+    assert published.account(" A-00042\u00a0").account_id == "A-00042"
+    answer = published.score(ScoreRequest(account_ids=["  zero ", " x "]))
+    assert ([result.account_id for result in answer.results], answer.unknown) == (["zero"], ["x"])
+
+
+def test_blanks_are_those_of_the_contract() -> None:
+    every = "".join(chr(number) for number in range(1, 0x10000) if not 0xD800 <= number < 0xE000)
+    cut = duckdb.sql("SELECT c FROM unnest($1) AS t(c) WHERE trim(c || 'a') = 'a'", params=[list(every)]).fetchall()
+    assert [character for (character,) in cut] == [each for each in every if trimmed(f"{each}a") == "a"] != []
+
+
 def approximately(told: Any) -> Any:
     """Return an answer whose numbers compare within rounding."""
     if isinstance(told, dict):
@@ -80,7 +107,7 @@ def test_scoring_the_rows_of_an_account_gives_the_same_as_its_id(
     rows = [published_features(published.folder, "A-00042")]
     by_id = published.score(ScoreRequest(account_ids=["A-00042"]))
     by_row = published.score(ScoreRequest(rows=rows))
-    assert msgspec.to_builtins(by_row) == approximately(msgspec.to_builtins(by_id))
+    assert msgspec.to_builtins(by_row) | {"unknown": []} == approximately(msgspec.to_builtins(by_id))
     rows[0]["failed_payments_30"] = 0.0
     better = published.score(ScoreRequest(rows=rows)).results[0]
     assert (better.probability["90"] or 0) < (by_id.results[0].probability["90"] or 0)
