@@ -206,8 +206,7 @@ def load_settings(folder: Path) -> Settings:
     path = folder / FILE_NAME
     if not path.exists():
         raise SettingsError(
-            f"No {FILE_NAME} in {folder}. Run `undertow init` there, or name the project's folder "
-            "with --project."
+            f"No {FILE_NAME} in {folder}. Run `undertow init` there, or name the project's folder with --project."
         )
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))

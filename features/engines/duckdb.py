@@ -172,5 +172,7 @@ def one_select(sql: str, context: str) -> str:
     if not ends:
         return sql
     if any(place > ends[0] and place not in ends for place, _ in tokens):
-        raise SettingsError(f"{context}: expected one SELECT, got several statements. Keep the one that yields the rows.")
+        raise SettingsError(
+            f"{context}: expected one SELECT, got several statements. Keep the one that yields the rows."
+        )
     return sql[: ends[0]]

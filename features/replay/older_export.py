@@ -33,7 +33,7 @@ from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import SUMMARY, Progress, Tables, read_version
-from undertow.features.tables import TABLES, Table
+from undertow.features.tables import ALL_TABLES, SUPERSEDED, TABLES, Table
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def _read_kept(folder: Path, selects: str) -> Tables | None:
 
 
 def _has_contract_columns(kept: Tables, name: str) -> bool:
-    if name not in TABLES or not kept.path(name).exists():
+    if name not in ALL_TABLES or not kept.path(name).exists():
         return False
-    names = {column.name for column in TABLES[name].columns}
+    names = {column.name for column in ALL_TABLES[name].columns}
     return names <= set(pq.read_schema(kept.files(name)[0]).names)
 
 
@@ -125,7 +125,7 @@ def against(
     names may be replaced. `elsewhere`: settings with the store in which the older features are built.
     """
     covered = [as_of for as_of in features.as_ofs if as_of <= older.until]
-    then = build_features(elsewhere, older.tables, covered, progress)
+    then = build_features(elsewhere, replace(older.tables, stale=tables.stale), covered, progress)
     comparison = compare("older record", older.name, then.read(), features, covered)
     return comparison, tuple(older_findings(comparison, changed_rows(connection, tables, older)))
 
@@ -136,10 +136,13 @@ def changed_rows(connection: Connection, tables: Tables, older: OlderRecord) -> 
     `connection`: a DuckDB connection in which the tables' names may be replaced.
     """
     changed = {}
-    for name in [name for name in tables.present if name in older.tables.present]:
+    shared = [name for name in tables.present if name in older.tables.present and name in TABLES]
+    for name in shared:
         for temp_table, record in (("then_", older.tables), ("now_", tables)):
-            open_tables(InDuckDB(connection), replace(record, reports=(record.report(name),)))
+            open_tables(InDuckDB(connection), replace(record, reports=(record.report(name),), derived=()))
             recorded = rows_recorded_by(TABLES[name], older.until)
+            if TABLES[name].has_versions:
+                recorded = f"SELECT * FROM ({recorded}) WHERE {SUPERSEDED.name} IS NULL"
             run(connection, f"CREATE OR REPLACE TEMP TABLE {temp_table} AS {recorded}", name)
         changed[name] = _changes(connection, TABLES[name])
     return {name: changes for name, changes in changed.items() if changes}

@@ -39,7 +39,7 @@ def recordings(connection: Connection, tables: Tables) -> list[Recording]:
     `connection`: a DuckDB connection in which the tables are opened under their names.
     """
     open_tables(InDuckDB(connection), tables)
-    per_table = [_recording(connection, TABLES[name]) for name in tables.present]
+    per_table = [_recording(connection, TABLES[name]) for name in tables.present if name in TABLES]
     if "subscriptions" in tables.present:
         per_table.append(_share(connection, "subscriptions", "end_recorded_at", "ended_at"))
     return per_table
@@ -51,7 +51,8 @@ def recording_findings(connection: Connection, tables: Tables, stated: Sequence[
     A changed definition of an event kind is a note. `stated`: the result of `recordings` for the same tables,
     which it left open in `connection`.
     """
-    findings = [finding for name in tables.present for finding in _leaking_times(connection, TABLES[name])]
+    given = [TABLES[name] for name in tables.present if name in TABLES]
+    findings = [finding for table in given for finding in _leaking_times(connection, table)]
     findings += _changed_definitions(connection) if "events" in tables.present else []
     return findings + _unstated_findings([each for each in stated if not each.is_stated and each.rows])
 

@@ -53,7 +53,7 @@ class Source:
     broken: tuple[tuple[str, int, str], ...] = ()
 
     def select(self, is_numbered: bool = False) -> str:
-        """Return the SELECT of all files; with `is_numbered` it has the column FILE_NUMBER, from 0, in order of names."""
+        """Return the SELECT of all files; `is_numbered`: with the column FILE_NUMBER, from 0, in order of names."""
         if is_numbered:
             selects = [f"SELECT *, {number} AS {FILE_NUMBER} FROM ({each})" for number, each in enumerate(self.selects)]
         else:
@@ -73,7 +73,9 @@ def read_source(connection: Connection, name: str, files: list[Path], spill: Pat
         return Source(name, tuple(files), tuple(_select_csv(name, file, is_parallel) for file in files))
     if ending.endswith(PARQUET):
         if len(files) <= MOST_NUMBERED:
-            return Source(name, tuple(files), tuple(f"SELECT * FROM read_parquet({path_literal(file)})" for file in files))
+            return Source(
+                name, tuple(files), tuple(f"SELECT * FROM read_parquet({path_literal(file)})" for file in files)
+            )
         listed = ", ".join(path_literal(file) for file in files)
         return Source(name, (files[0],), (f"SELECT * FROM read_parquet([{listed}], union_by_name = true)",))
     if ending.endswith(JSON):
@@ -88,7 +90,9 @@ def _json_source(connection: Connection, name: str, files: list[Path], spill: Pa
     for _, of_file, _ in looked:
         for key, is_nested in of_file.items():
             keys[key] = keys.get(key, False) or is_nested
-    broken = tuple((str(file), lines, "no valid JSON") for file, (_, _, lines) in zip(files, looked, strict=True) if lines)
+    broken = tuple(
+        (str(file), lines, "no valid JSON") for file, (_, _, lines) in zip(files, looked, strict=True) if lines
+    )
     return Source(name, tuple(files), tuple(select_json(file, keys) for file, _, _ in looked), broken)
 
 

@@ -21,7 +21,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class JsonFile:
-    """A JSON file to read. `layout`: DuckDB's name for how objects are laid out; `path`: a copy without a BOM if need be."""
+    """A JSON file to read. `layout`: DuckDB's name for how objects are laid out; `path`: the file, without a BOM."""
 
     name: str
     path: Path
@@ -43,7 +43,9 @@ def look_at(connection: Connection, name: str, file: Path, spill: Path) -> tuple
     [row] = rows(connection, sql, f"[files] {name}: {file}")
     keys = json.loads(str(row["keys"])) if row["keys"] is not None else {}
     if not isinstance(keys, dict):
-        raise SourceError(f"[files] {name}: {file} must hold JSON objects with named keys; got {str(row['keys'])[:80]}.")
+        raise SourceError(
+            f"[files] {name}: {file} must hold JSON objects with named keys; got {str(row['keys'])[:80]}."
+        )
     return found, {key: isinstance(kind, (dict, list)) for key, kind in keys.items()}, int(str(row["broken"]))
 
 

@@ -81,7 +81,8 @@ def refuse_dirt(tables: Tables, limit: float) -> None:
         lines += [f"  {each.file}: {each.lines:,} lines could not be read, such as {each.example}" for each in broken]
         raise ContractError(
             "Too many rows break their contract (limit: "
-            f"max_quarantine_share = {limit:g} under [data]):\n" + "\n".join(lines)
+            f"max_quarantine_share = {limit:g} under [data]):\n"
+            + "\n".join(lines)
             + "\nRun `undertow check` to see every reason; correct the SELECT, or raise the limit."
         )
     if tables.refusals:
@@ -100,14 +101,16 @@ def _refuse_empty(report: TableReport) -> None:
         )
     if report.read:
         raise ContractError(
-            "events: no row belongs to an account. Add account_id to the SELECT, or a table users with the same user_id."
+            "events: no row belongs to an account. Add account_id to the SELECT, or a table users with the user_id."
         )
 
 
 def _describe(report: TableReport, currency: str) -> str:
     faults = [reason for reason in report.reasons if reason.reason not in NOT_REFUSED]
     worst = max(faults, key=lambda r: r.rows)
-    money = f", {report.refused_mrr:,.0f} {currency} ({report.refused_mrr_share:.0%}) of MRR" if report.refused_mrr else ""
+    money = (
+        f", {report.refused_mrr:,.0f} {currency} ({report.refused_mrr_share:.0%}) of MRR" if report.refused_mrr else ""
+    )
     return (
         f"  {report.table}: {report.refused:,} of {report.read:,} rows "
         f"({report.refused_share:.0%}{money}), most of them: {worst.reason}"
@@ -298,8 +301,8 @@ def _write_derived(connection: Connection, settings: Settings, present: list[str
 
 def _span_notes(spans: dict[str, Span]) -> list[str]:
     notes = [
-        f"{name}: {counted(span.lone, 'row')} a year or more outside all others (from {span.lone_at:%Y-%m-%d}); what lies "
-        "so far out does not set the period."
+        f"{name}: {counted(span.lone, 'row')} a year or more outside all others (from {span.lone_at:%Y-%m-%d}); what "
+        "lies so far out does not set the period."
         for name, span in spans.items()
         if span.lone and span.lone_at
     ]
@@ -333,8 +336,8 @@ def _broken_file(connection: Connection, loading: Loading, file: str, lines: int
 
 
 _REJECTED = """
-SELECT DISTINCT s.file_path AS file, e.line, e.error_type, 'line ' || e.line || ' (' || lower(CAST(e.error_type AS VARCHAR))
-       || '): ' || coalesce(e.csv_line, '') AS text
+SELECT DISTINCT s.file_path AS file, e.line, e.error_type,
+       'line ' || e.line || ' (' || lower(CAST(e.error_type AS VARCHAR)) || '): ' || coalesce(e.csv_line, '') AS text
 FROM reject_errors AS e JOIN reject_scans AS s USING (scan_id, file_id)
 """
 

@@ -97,6 +97,7 @@ class Tables:
     reads; they are kept. `fingerprint`: hash of the kept rows, independent of their order. `currency`: of all amounts.
     `spans`: table -> the days it records. `notes`: what `undertow check` says about the rows; `cautions`: what every
     command says. `refusals`: why the tables cannot be used at all. `derived`: tables that loading computed.
+    `stale`: the tables that end long before the others -> the first midnight after their last row.
     """
 
     folder: Path
@@ -114,6 +115,7 @@ class Tables:
     cautions: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
+    stale: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -121,15 +123,12 @@ class Tables:
         return (*(report.table for report in self.reports), *self.derived)
 
     @property
-    def stale(self) -> dict[str, datetime]:
-        """Return the tables that end long before the others -> the first midnight after their last row."""
-        return {name: span.silent_from for name, span in self.spans.items() if span.is_stale(name, self.until)}
-
-    @property
     def refused_text(self) -> str:
         """Return one line: how many rows of which table were refused, and what they were worth; "" without any."""
         parts = [_refused(report, self.currency) for report in self.reports if report.refused]
-        parts += [f"{count_of(each.lines, 'line')} of the file {each.file} that could not be read" for each in self.broken]
+        parts += [
+            f"{counted(each.lines, 'line')} of the file {each.file} that could not be read" for each in self.broken
+        ]
         return f"Refused: {'; '.join(parts)}." if parts else ""
 
     @property
@@ -205,8 +204,8 @@ def _refused(report: TableReport, currency: str) -> str:
 
 def _stale(name: str, end: datetime, until: datetime) -> str:
     return (
-        f"{name} end on {end - timedelta(days=1):%Y-%m-%d}, {(until - end).days} days before the record does: what they "
-        "measure is unknown after that day, not 0."
+        f"{name} end on {end - timedelta(days=1):%Y-%m-%d}, {(until - end).days} days before the record does: what "
+        "they measure is unknown after that day, not 0."
     )
 
 
@@ -224,6 +223,8 @@ def read_version(folder: Path, since: date | None = None, until: date | None = N
     summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     found = {name: datetime.fromisoformat(summary[name]) for name in ("since", "until")}
     given = {name: datetime(day.year, day.month, day.day) for name, day in (("since", since), ("until", until)) if day}
+    spans = {name: _read_span(span) for name, span in summary["spans"].items()}
+    ends_at = (found | given)["until"]
     return Tables(
         folder=folder,
         fingerprint=summary["fingerprint"],
@@ -236,7 +237,8 @@ def read_version(folder: Path, since: date | None = None, until: date | None = N
         unused=tuple(summary["unused"]),
         unknown_words=tuple((str(c), str(word), int(n)) for c, word, n in summary["unknown_words"]),
         currency=summary["currency"],
-        spans={name: _read_span(span) for name, span in summary["spans"].items()},
+        spans=spans,
+        stale={name: span.silent_from for name, span in spans.items() if span.is_stale(name, ends_at)},
         broken=tuple(BrokenLines(**each) for each in summary["broken"]),
         notes=tuple(summary["notes"]),
         cautions=tuple(summary["cautions"]),

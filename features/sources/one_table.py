@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from undertow.features.engines.duckdb import Connection, literal, one_select, quoted, rows, run, run_watched
 from undertow.features.errors import ContractError, DataError
@@ -120,7 +121,8 @@ def _rated_0_or_1(connection: Connection, table: Table, given: dict[str, str], r
         if of == table.name and rating in given and scale not in given:
             kind = "WHERE lower(trim(CAST(kind AS VARCHAR))) = 'csat'" if of == "surveys" else ""
             value = f"TRY_CAST({reading.text(quoted(rating), given[rating])} AS DOUBLE)"
-            sql = f"SELECT count(v) AS n, min(v) >= 0 AND max(v) <= 1 AS is_so FROM (SELECT {value} AS v FROM staged {kind})"
+            ratings = f"SELECT {value} AS v FROM staged {kind}"
+            sql = f"SELECT count(v) AS n, min(v) >= 0 AND max(v) <= 1 AS is_so FROM ({ratings})"
             [row] = rows(connection, sql, table.name)
             return int(str(row["n"])) if row["is_so"] and int(str(row["n"])) >= FEW_RATINGS else 0
     return 0
@@ -185,7 +187,8 @@ def _name_twins(connection: Connection, table: Table) -> None:
 def _name_twin(connection: Connection, table: Table, reason: str, name: str, other: str, other_name: str) -> None:
     ids = f"SELECT DISTINCT {name} AS id FROM judged WHERE {REASON} = {literal(reason)} AND {name} IS NOT NULL"
     twins = (
-        f"SELECT i.id, min(o.{other_name}) AS twin FROM ({ids}) AS i JOIN (SELECT DISTINCT {other_name} FROM {other}) AS o "
+        f"SELECT i.id, min(o.{other_name}) AS twin FROM ({ids}) AS i "
+        f"JOIN (SELECT DISTINCT {other_name} FROM {other}) AS o "
         f"ON {_plain('i.id')} = {_plain(f'o.{other_name}')} AND i.id <> o.{other_name} GROUP BY i.id"
     )
     run(connection, f"CREATE OR REPLACE TEMP TABLE twins AS {twins}", table.name)
@@ -233,9 +236,9 @@ def _name_clash(loading: Loading, table: Table, clash: Clash) -> None:
     key = table.key[0]
     text = (
         f"{table.name}: {clash.rows:,} rows share their key ({', '.join(table.key)}) with another one and differ in "
-        f"{', '.join(clash.columns)}, such as {clash.examples[0]} and {clash.examples[1]}. If they are different things, "
-        f"put what tells them apart into the key in the SELECT, such as `{key} || '-' || source AS {key}`; if one is the "
-        "newer state of the other, give recorded_at."
+        f"{', '.join(clash.columns)}, such as {clash.examples[0]} and {clash.examples[1]}. If they are different "
+        f"things, put what tells them apart into the key in the SELECT, such as `{key} || '-' || source AS {key}`; if "
+        "one is the newer state of the other, give recorded_at."
     )
     (loading.refusals if clash.rows > FEW_CLASHES * total else loading.cautions).append(text)
 
@@ -248,15 +251,17 @@ def _number_files(loading: Loading, table: Table) -> bool:
     numbered = with_file_number(connection, loading.select(table))
     if numbered is None:
         return False
+    numbers = f"SELECT {FILE_NUMBER}, row_number() OVER () AS {ROW} FROM (\n{numbered}\n)"
     try:
         connection.execute("USE memory.numbered")
-        run(connection, f"CREATE OR REPLACE TEMP TABLE file_numbers AS SELECT {FILE_NUMBER}, row_number() OVER () AS {ROW} "
-                        f"FROM (\n{numbered}\n)", f"table {table.name}")  # fmt: skip
+        run(connection, f"CREATE OR REPLACE TEMP TABLE file_numbers AS {numbers}", f"table {table.name}")
     except DataError:  # the column is ambiguous or out of reach: not a plain selection
         return False
     finally:
         connection.execute("USE memory.main")
-    if _count(connection, "SELECT count(*) AS n FROM file_numbers") != _count(connection, "SELECT count(*) AS n FROM staged"):
+    if _count(connection, "SELECT count(*) AS n FROM file_numbers") != _count(
+        connection, "SELECT count(*) AS n FROM staged"
+    ):
         return False
     for name in ("judged", "repeated", "states"):
         if _count(connection, f"SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = '{name}'"):
@@ -280,7 +285,9 @@ def keep_rows(loading: Loading, table: Table, folder: Path) -> TableReport:
         f"WHERE {REASON} IS NULL ORDER BY {ROW}",
         table.name,
     )
-    if table.name == "events" and _count(connection, f"SELECT count(*) AS n FROM judged WHERE {REASON} = {literal(VISITOR)}"):
+    if table.name == "events" and _count(
+        connection, f"SELECT count(*) AS n FROM judged WHERE {REASON} = {literal(VISITOR)}"
+    ):
         run(connection, f"CREATE TABLE visitors AS SELECT * EXCLUDE ({', '.join(own)}, account_id) FROM judged "
                         f"WHERE {REASON} = {literal(VISITOR)}", table.name)  # fmt: skip
     report = _quarantine(loading, table, folder)
@@ -311,7 +318,7 @@ def _quarantine(loading: Loading, table: Table, folder: Path) -> TableReport:
                        **_worth(loading, table))  # fmt: skip
 
 
-def _worth(loading: Loading, table: Table) -> dict[str, float]:
+def _worth(loading: Loading, table: Table) -> dict[str, Any]:
     """Return the accounts named in refused rows, and the MRR of refused and kept subscriptions that still run."""
     if table.of_account is None:
         return {}

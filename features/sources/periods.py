@@ -49,7 +49,7 @@ def refuse_late_renewals(connection: Connection, since: datetime) -> None:
 
 
 def open_histories(connection: Connection) -> tuple[int, str]:
-    """Return how many periods still run when the next one of the same subscription begins, and one such subscription."""
+    """Return how many periods still run when the next one of their subscription begins, and one such subscription."""
     [row] = rows(connection, _OVERLAPPING, "subscriptions")
     return int(str(row["n"])), str(row["example"])
 

@@ -46,7 +46,11 @@ def run_checks(connection: Connection, settings: Settings) -> list[CheckResult]:
     connection.execute("USE memory.source")
     for name, sql in settings.checks.items():
         where = f"[checks] {name}"
-        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS {one_select(settings.read_sql(sql, where), where)}", where)
+        run(
+            connection,
+            f"CREATE OR REPLACE TEMP TABLE doubt AS {one_select(settings.read_sql(sql, where), where)}",
+            where,
+        )
         columns = [row[0] for row in connection.execute("DESCRIBE doubt").fetchall()]
         of_rows = "max(of_rows)" if "of_rows" in columns else "count(*)"
         shown = "* EXCLUDE (of_rows)" if "of_rows" in columns else "*"

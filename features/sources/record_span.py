@@ -29,9 +29,10 @@ THIN, USUAL_DAYS, ENOUGH_A_DAY = 0.1, 28, 20  # a last day with less than a tent
 class Span:
     """The days on which a table's rows were recorded.
 
-    `first`, `last`: midnights, UTC, without the rows set aside (the ends of subscriptions included). `silent_from`: the midnight after the last day on which
-    anything of the table was recorded, late values included. `months`: "2024-03" -> rows. `lone`: rows set aside, and
-    `lone_at`: the day of the first of them. `longest_gap`: days. `thin`: last days with hardly any rows.
+    `first`, `last`: midnights, UTC, without the rows set aside (the ends of subscriptions included). `silent_from`: the
+    midnight after the last day on which anything of the table was recorded, late values included. `months`: "2024-03"
+    -> rows. `lone`: rows set aside, and `lone_at`: the day of the first of them. `longest_gap`: days. `thin`: last days
+    with hardly any rows.
     """
 
     first: datetime

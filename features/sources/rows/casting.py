@@ -54,6 +54,9 @@ class Reading:
 def cast(table: Table, column: TableColumn, given: dict[str, str], reading: Reading) -> str:
     """Return the value of a column for storage: cast, in its form (words in lower case), far times as null."""
     value = plain_cast(table, column, given, reading)
+    rating = next((name for (of, name), scale in RATINGS.items() if (of, scale) == (table.name, column.name)), None)
+    if rating in given:
+        return f"coalesce({value}, {_scale_of_words(str(rating), given[str(rating)], reading)})"
     if column.name not in given:
         return value
     if column.is_word:
@@ -73,8 +76,7 @@ def plain_cast(table: Table, column: TableColumn, given: dict[str, str], reading
     """
     kind, target = given.get(column.name), SQL_TYPES[column.type]
     if kind is None:
-        rating = next((name for (of, name), scale in RATINGS.items() if (of, scale) == (table.name, column.name)), None)
-        return _scale_of_words(rating, given, reading) if rating in given else f"CAST(NULL AS {target})"
+        return f"CAST(NULL AS {target})"
     name = quoted(column.name)
     if column.type == "text":
         return _id(name, kind) if column.is_id and kind.partition("(")[0] in FRACTIONAL else reading.text(name, kind)
@@ -97,12 +99,11 @@ def readable(table: Table, column: TableColumn, kind: str, reading: Reading) -> 
     return f"CASE lower({text}) {whens} ELSE {text} END"
 
 
-def _scale_of_words(rating: str | None, given: dict[str, str], reading: Reading) -> str:
-    """Return the scale of ratings in words, of a table without a column for the scale: 1 for good and bad, else null."""
-    assert rating is not None
-    if given[rating] not in ("VARCHAR", "JSON"):
-        return "CAST(NULL AS DOUBLE)"
-    return f"CASE WHEN lower({reading.text(quoted(rating), given[rating])}) IN ('good', 'bad') THEN 1.0 END"
+def _scale_of_words(rating: str, kind: str, reading: Reading) -> str:
+    """Return the scale of a rating in words: 1 for good and bad, else null. `kind`: DuckDB type of the rating."""
+    if kind not in ("VARCHAR", "JSON"):
+        return "NULL"
+    return f"CASE WHEN lower({reading.text(quoted(rating), kind)}) IN ('good', 'bad') THEN 1.0 END"
 
 
 def _id(name: str, kind: str) -> str:

@@ -201,16 +201,12 @@ def _reasons(table: Table, latest: datetime, names_account: bool) -> str:
     if table.of_account == "account_id" and not names_account:
         reasons.append(("c.account_id IS NULL", "its user_id belongs to no account at that time"))
     reasons += [_missing_reason(column) for column in table.columns if column.required and not column.is_computed]
-    reasons += [
-        (f"c.{time} IS NOT NULL AND c.{value} IS NULL", f"{value} is missing") for time, value in table.filled
-    ]
+    reasons += [(f"c.{time} IS NOT NULL AND c.{value} IS NULL", f"{value} is missing") for time, value in table.filled]
     if _has_account(table):
         reasons.append(("a.account_id IS NULL", UNKNOWN_ACCOUNT))
     reasons += [_epoch_reason(column) for column in table.given_columns if column.type == "time"]
     reasons += _time_reasons(table, latest)
-    reasons += [
-        (f"c.{later} < c.{earlier}", f"{later} is before {earlier}") for earlier, later in table.ordered
-    ]
+    reasons += [(f"c.{later} < c.{earlier}", f"{later} is before {earlier}") for earlier, later in table.ordered]
     reasons += [
         (f"c.{column.name} < {column.minimum}", f"{column.name} is below {column.minimum:g}")
         for column in table.columns

@@ -96,6 +96,6 @@ def _carried(score: str, scale: str, lowest: str, to: int) -> str:
     return f"1 + {to - 1} * ({score} - {lowest}) / nullif({scale} - {lowest}, 0)"
 
 
-PAYMENT_KIND = f"""CASE WHEN kind IN ({', '.join(literal(kind) for kind in PAYMENT_KINDS[1:])}) THEN kind
-    WHEN kind IN ({', '.join(literal(kind) for kind in DISPUTES)}) THEN 'chargeback'
+PAYMENT_KIND = f"""CASE WHEN kind IN ({", ".join(literal(kind) for kind in PAYMENT_KINDS[1:])}) THEN kind
+    WHEN kind IN ({", ".join(literal(kind) for kind in DISPUTES)}) THEN 'chargeback'
     WHEN amount < 0 THEN 'refund' WHEN amount = 0 THEN 'zero' ELSE 'attempt' END"""

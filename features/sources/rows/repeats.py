@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from undertow.features.engines.duckdb import Connection, literal, quoted, rows, run
-from undertow.features.sources.rows.contract import REASON, ROW
 from undertow.features.sources.files import FILE_NUMBER
+from undertow.features.sources.rows.contract import REASON, ROW
 from undertow.features.tables import SUPERSEDED, Table, TableColumn
 
 REPEATED = "repeated row, equal in every column (kept once)"
@@ -84,8 +84,8 @@ def _settle_states(connection: Connection, table: Table, compared: list[str], is
     moved = [f"CASE WHEN count(DISTINCT {quoted(name)}) {by_key} > 1 THEN {literal(name)} END" for name in fixed]
     if not table.has_versions and table.name != "accounts":  # rows of these tables are facts, and never change
         conflicting = [
-            f"CASE WHEN count(DISTINCT {quoted(name)}) {by_key} + CAST(count({quoted(name)}) {by_key} < count(*) {by_key} "
-            f"AND count({quoted(name)}) {by_key} > 0 AS INT) > 1 THEN {literal(name)} END"
+            f"CASE WHEN count(DISTINCT {quoted(name)}) {by_key} + CAST(count({quoted(name)}) {by_key} < "
+            f"count(*) {by_key} AND count({quoted(name)}) {by_key} > 0 AS INT) > 1 THEN {literal(name)} END"
             for name in (*plain, *late)
         ]
     late_times = [quoted(name) for name in late if _type(table, name) == "time"]

@@ -65,7 +65,7 @@ def test_ravenstack_tables_hold_what_the_files_hold(loaded: Loaded) -> None:
     tables = loaded("ravenstack")[1]
     assert {report.table: (report.read, report.kept) for report in tables.reports} == {
         "accounts": (500, 500),
-        "events": (25_000 + 7_731, 15_376),  # uses, and errors among them
+        "events": (25_000 + 7_731, 15_383),  # uses, and errors among them
         "tickets": (2_000, 2_000 - 1_077),
         "subscriptions": (5_000, 5_000),
     }

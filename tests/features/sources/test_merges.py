@@ -16,6 +16,7 @@ from undertow.features.settings import Settings
 from undertow.features.snapshots import open_tables, take_population
 from undertow.features.sources.load import read_tables
 from undertow.features.sources.loaded import Tables
+from undertow.features.sources.rows.contract import VISITOR
 from undertow.training.examples.outcomes import observe_outcomes
 
 NOW = datetime(2024, 6, 15, 12)
@@ -106,7 +107,7 @@ def test_who_was_in_no_account_at_that_time_is_quarantined(read: Read) -> None:
     events = met("", "01-01 23:59:59", "03-01", user_id="u") + met("", "02-10", user_id="stranger") + met("", "02-11")
     world = read(users=[joined("u", "a", "01-02", "03-01")], events=events)
     assert errors_at(world, APRIL) == {}
-    assert reasons(world, "events") == {"account_id is missing": 4}
+    assert reasons(world, "events") == {VISITOR: 3, "account_id is missing": 1}
 
 
 def test_who_was_in_two_accounts_at_once_is_quarantined(read: Read) -> None:

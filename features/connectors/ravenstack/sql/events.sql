@@ -1,5 +1,6 @@
--- A usage row is one use of one feature, and one error event where it counted errors.
-SELECT 'used ' || u.usage_id AS event_id,
+-- A usage row is one use of one feature, and one error event where it counted errors. Some usage ids are given twice,
+-- for different subscriptions.
+SELECT 'used ' || u.usage_id || ' ' || u.subscription_id AS event_id,
        s.account_id,
        u.usage_date AS occurred_at,
        'feature_used' AS kind,
@@ -9,7 +10,7 @@ SELECT 'used ' || u.usage_id AS event_id,
 FROM ravenstack_feature_usage AS u
 LEFT JOIN ravenstack_subscriptions AS s ON s.subscription_id = u.subscription_id
 UNION ALL BY NAME
-SELECT 'error ' || u.usage_id AS event_id,
+SELECT 'error ' || u.usage_id || ' ' || u.subscription_id AS event_id,
        s.account_id,
        u.usage_date AS occurred_at,
        'error' AS kind,
