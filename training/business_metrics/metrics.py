@@ -74,7 +74,8 @@ class FlatValue:
 class Metric:
     """One business metric.
 
-    `table`: what it is counted in. `formula`, `source`: what is computed and whose definition it is.
+    `table`: what it is counted in. `also`: other tables that it needs. `formula`, `source`: what is computed
+    and whose definition it is.
     `minimum`: cases under which it is suppressed. `settles`: days after the month's end before it
     can be judged, or "grace_days". `unrecorded`: the value that it takes where what it counts is not
     recorded at all; it is left out then. `panel`: where a picture draws it. `note`: printed below.
@@ -93,6 +94,7 @@ class Metric:
     settles: int | Literal["grace_days"] = 0
     unrecorded: float | None = None
     note: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def on_platforms(self) -> bool:
@@ -332,6 +334,14 @@ USAGE = (
            _share("count_if(converted)", "count(*)", "visits"),
            "visits with a conversion / visits", "common web analytics, session conversion", "Conversion",
            unrecorded=0),
+    Metric("paid_conversion", "Users not paying yet who became paying customers in 30 days", "usage", "share", "events",
+           _share("count_if(converted)", "count(*)", "not_paying"),
+           "users of whom an account began to pay within 30 days after their first event of the month / users with an "
+           "event in the month who belonged to no paying account at the first; users without any account count too",
+           "visitors and free users to paying customers, with an equal wait for every month", "Paid conversion",
+           settles=30, also=("subscriptions",),
+           note="paid_conversion counts users (an account where an event names no user); visitors without a user_id "
+           "are not seen."),
 )  # fmt: skip
 
 CARDS: dict[str, Metric] = {card.name: card for card in (*MONEY, *CHURN, *CX, *UX, *USAGE)}

@@ -158,8 +158,9 @@ def whole_months(since: datetime, until: datetime) -> list[Month]:
 def _left_out(cards: Iterable[Metric], present: Sequence[str], by: By | None) -> dict[str, str]:
     left_out = {}
     for card in cards:
-        if card.table not in present:
-            left_out[card.name] = f"it needs the {card.table} table; give it a source under [tables]"
+        missing = [table for table in (card.table, *card.also) if table not in present]
+        if missing:
+            left_out[card.name] = f"it needs the {missing[0]} table; give it a source under [tables]"
         elif by == "platform" and not card.on_platforms:
             left_out[card.name] = "it is measured on accounts and not on platforms"
     return left_out
@@ -179,11 +180,11 @@ def _groups(connection: Connection, measurements: Measurements, by: By | None, t
     """Return every segment, or every platform that occurs; "" alone without `by`."""
     if by is None:
         return ("",)
+    measured = {group for _, _, group in measurements}  # users without an account have no segment
     if by == "platform":
-        return tuple(sorted({group for _, _, group in measurements}))
-    sql = f"SELECT DISTINCT {GROUP['segment']} AS grp FROM accounts AS a ORDER BY grp"
-    segments = rows(connection, sql, "segments")
-    return tuple(str(row["grp"]) for row in segments)
+        return tuple(sorted(measured))
+    sql = f"SELECT DISTINCT {GROUP['segment']} AS grp FROM accounts AS a"
+    return tuple(sorted(measured | {str(row["grp"]) for row in rows(connection, sql, "segments")}))
 
 
 def _notes(cards: Sequence[Metric], lines: Iterable[Sequence[Number]], by: By | None) -> Iterable[str]:

@@ -23,7 +23,7 @@ from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, rows, run
 from undertow.features.settings import Churn, Engine
 from undertow.features.sources.loaded import Tables
-from undertow.features.tables import ALL_TABLES
+from undertow.features.tables import ALL_TABLES, SQL_TYPES
 from undertow.training.business_metrics.metrics import FlatValue, Metric, Quantile, Rate, Total, choose
 from undertow.training.examples.outcomes import make_spells
 
@@ -106,11 +106,38 @@ RELATIONS = {
         FROM known_events WHERE session_id IS NOT NULL
           AND occurred_at >= {before}
         GROUP BY account_id, session_id HAVING min(occurred_at) >= {first} AND min(occurred_at) < {last}""",
+    "not_paying": """
+        WITH seen AS (
+            SELECT coalesce('user ' || user_id, 'account ' || account_id) AS person, account_id, occurred_at, platform
+            FROM known_events WHERE {is_kept}
+            UNION ALL SELECT 'user ' || user_id, NULL, occurred_at, platform FROM known_visitors
+        ),
+        belongs AS (
+            SELECT person, account_id, min(occurred_at) AS since, NULL AS until FROM seen WHERE account_id IS NOT NULL
+            GROUP BY person, account_id
+            UNION ALL SELECT 'user ' || user_id, account_id, joined_at, left_at FROM known_users WHERE {is_kept}
+        ),
+        firsts AS (
+            SELECT date_trunc('month', occurred_at) AS month, person, min(occurred_at) AS at,
+                   arg_min(platform, occurred_at) AS platform
+            FROM seen WHERE occurred_at >= {first} AND occurred_at < {last} AND person IS NOT NULL
+            GROUP BY month, person
+        ),
+        spells_of AS (
+            SELECT f.*, b.account_id, b.since, coalesce(s.started_at > f.at, false)
+                       AND s.started_at <= f.at + INTERVAL 30 DAY AS begins,
+                   b.since <= f.at AND coalesce(b.until > f.at, true)
+                       AND s.started_at <= f.at AND coalesce(s.ended_at > f.at, true) AS pays
+            FROM firsts AS f LEFT JOIN belongs AS b USING (person) LEFT JOIN spells AS s USING (account_id)
+        )
+        SELECT month, coalesce(arg_min(account_id, (NOT begins, since, account_id)), person) AS account_id,
+               any_value(platform) AS platform, bool_or(begins) AS converted
+        FROM spells_of GROUP BY month, person HAVING NOT coalesce(bool_or(pays), false)""",
 }
+READS_SPELLS = ("paid_spells", "not_paying")
 
 # Its rows are also those of the account it went into, from their beginning.
-MERGED_AWAY = """
-    WHERE r.account_id NOT IN (
+NOT_MERGED = """account_id NOT IN (
         SELECT account_id FROM merges WHERE greatest(merged_at, recorded_at) < {until} AND account_id <> merged_into)"""
 
 
@@ -131,18 +158,25 @@ def make_relations(
         "last": _moment(months[-1].ends),
         "until": _moment(tables.until),
     }
+    span["is_kept"] = NOT_MERGED.format(**span) if "merges" in tables.present else "true"
     group = GROUP[by] if by else "''"
-    joined = "JOIN accounts AS a USING (account_id)" if by == "segment" else ""
-    kept = MERGED_AWAY.format(**span) if "merges" in tables.present else ""
-    for table in ("events", "subscriptions", "surveys", "tickets"):
-        if table in tables.present:
-            known = known_rows(table, [column.name for column in ALL_TABLES[table].columns], tables.until)
-            run(connection, f"CREATE TEMP VIEW known_{table} AS {known}", table)
-    for name in sorted({_measure_of(card).rows for card in _with_parts(cards)}):
-        if name == "paid_spells":
-            make_spells(InDuckDB(connection), churn, tables, tables.until)
-        select = f"SELECT r.*, {group} AS grp FROM ({RELATIONS[name].format(**span)}) AS r {joined} {kept}"
-        run(connection, f"CREATE TEMP VIEW {name} AS {select}", name)
+    joined = "LEFT JOIN accounts AS a USING (account_id)" if by == "segment" else ""
+    for table in ("events", "subscriptions", "surveys", "tickets", "users", "visitors"):
+        run(connection, f"CREATE TEMP VIEW known_{table} AS {_known(table, tables)}", table)
+    names = sorted({_measure_of(card).rows for card in _with_parts(cards)})
+    if not {*names}.isdisjoint(READS_SPELLS):
+        make_spells(InDuckDB(connection), churn, tables, tables.until)
+    for name in names:
+        select = f"SELECT r.*, {group} AS grp FROM ({RELATIONS[name].format(**span)}) AS r {joined}"
+        run(connection, f"CREATE TEMP VIEW {name} AS {select} WHERE {span['is_kept']}", name)
+
+
+def _known(table: str, tables: Tables) -> str:
+    """Return the SELECT of a table's rows as known at the end of the record; of no row where the table is absent."""
+    columns = ALL_TABLES[table].columns
+    if table in tables.present:
+        return known_rows(table, [column.name for column in columns], tables.until)
+    return f"SELECT {', '.join(f'CAST(NULL AS {SQL_TYPES[each.type]}) AS {each.name}' for each in columns)} WHERE false"
 
 
 def _moment(time: datetime) -> str:

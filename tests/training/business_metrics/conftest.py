@@ -27,7 +27,7 @@ def metrics_of(tmp_path: Path) -> MetricsOf:
         toml: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> BusinessMetrics:
-        met = {str(row["account_id"]) for rows in world.values() for row in rows}
+        met = {str(row["account_id"]) for rows in world.values() for row in rows if "account_id" in row}
         accounts = {name: {"account_id": name, "created_at": SINCE} for name in sorted(met)}
         accounts |= {row["account_id"]: row for row in world.get("accounts", ())}
         given = {**world, "accounts": list(accounts.values())}

@@ -73,6 +73,18 @@ MOVING: list[Row] = [
     *crowd(4, "comes", mrr=70, start=NOON),
     paid("returns", 90, end=datetime(2024, 1, 20)), paid("returns", 60, start=NOON),
 ]  # fmt: skip
+# Free users in March: 30 of whom 3 begin to pay within 30 days; 20 visitors of whom 2 join an account that does.
+FREE: dict[str, list[Row]] = {
+    "events": [row | {"user_id": f"u{i}", "platform": "web"} for i, row in enumerate(events(30, "login"))],
+    "visitors": [{"event_id": f"v{i}", "user_id": f"v{i}", "occurred_at": NOON, "kind": "page_view", "platform": "ios"}
+                 for i in range(20)],
+    "users": [{"account_id": f"new{i}", "user_id": f"v{i}", "joined_at": NOON + 60 * DAY} for i in range(3)],
+    "subscriptions": [
+        *(paid(f"a{i}", start=NOON + TICK) for i in range(2)), paid("a2", start=NOON + 30 * DAY),
+        paid("a3", start=NOON + 30 * DAY + TICK), paid("a4", mrr=0, start=NOON + DAY),
+        *(paid(f"new{i}", start=NOON + 9 * DAY) for i in range(2)), paid("new2", start=NOON + 40 * DAY),
+    ],
+}  # fmt: skip
 SHOWN = {"name": "banner"}
 TICKETS = [ticket(i, resolved_at=NOON + (1 if i < 20 else 3) * HOUR) for i in range(40)]
 REOPENED = [

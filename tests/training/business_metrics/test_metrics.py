@@ -7,6 +7,7 @@ import pytest
 from tests.training.business_metrics.rows import (
     APRIL,
     DAY,
+    FREE,
     HOUR,
     MARCH,
     MOVING,
@@ -50,6 +51,7 @@ BY_HAND: list[tuple[str, World, float, int]] = [
     ("click_through_rate", {"events": events(40, "impression", **SHOWN) + events(10, "click", **SHOWN)
                             + events(99, "click", name="menu")}, 10 / 40, 40),
     ("conversion_rate", {"events": visits(40, "login") + visits(10, "conversion", "conversion")}, 10 / 40, 40),
+    ("paid_conversion", FREE, 5 / 50, 50),
     ("nps", {"surveys": answers("nps", None, 9, 10, 7, 6) + answers("nps", 10, 10, 9, 8, 0)
              + answers("ces", 10, 10)}, 100 * (4 - 2) / 8, 80),
     ("csat", {"surveys": answers("csat", None, 5, 4, 3, 1) + answers("csat", 7, 7, 6, 5, 4)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.training.business_metrics.rows import (
     APRIL,
     DAY,
+    FREE,
     HOUR,
     MARCH,
     MOVING,
@@ -35,7 +36,7 @@ from tests.training.business_metrics.rows import (
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
-from undertow.training.business_metrics.monthly import business_numbers
+from undertow.training.business_metrics.monthly import BusinessMetrics, business_numbers
 
 EDGES: list[tuple[str, Callable[[datetime], World]]] = [
     ("load_time_p75", lambda at: {"events": events(40, "page_view", at, duration_ms=1)}),
@@ -167,6 +168,79 @@ def test_who_never_paid_is_in_no_churn_denominator(metrics_of: MetricsOf) -> Non
     assert march(found, "logo_churn_stripe").value == 10 / 50
 
 
+def converted(found: BusinessMetrics, group: str = "") -> tuple[float, int]:
+    """The converted users and all that did not pay yet, in March."""
+    number = march(found, "paid_conversion", group)
+    return round((number.value or 0) * number.n), number.n
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (SINCE, None, (0, 0)),  # paying at the first event: not one of them
+        (NOON, None, (0, 0)),
+        (NOON + TICK, None, (40, 40)),
+        (NOON + 30 * DAY, None, (40, 40)),
+        (NOON + 30 * DAY + TICK, None, (0, 40)),
+        (SINCE, NOON, (0, 40)),  # no longer paying
+        (SINCE, NOON + TICK, (0, 0)),
+    ],
+)
+def test_a_conversion_is_a_first_payment_within_30_days_of_the_first_event_of_the_month(
+    metrics_of: MetricsOf, start: datetime, end: datetime | None, expected: tuple[int, int]
+) -> None:
+    logins = [row | {"user_id": row["account_id"]} for row in events(40, "login") + events(40, "login", NOON + DAY)]
+    others = [{"account_id": "free", "user_id": f"x{i}", "occurred_at": NOON, "kind": "login"} for i in range(30)]
+    world = {"events": logins + others, "subscriptions": [paid(f"a{i}", start=start, end=end) for i in range(40)]}
+    assert converted(metrics_of(world, "paid_conversion")) == (expected[0], expected[1] + 30)
+
+
+def test_a_user_is_counted_once_and_an_account_where_no_user_is_named(metrics_of: MetricsOf) -> None:
+    together = [row | {"account_id": "a", "user_id": f"u{i % 35}"} for i, row in enumerate(events(70, "login"))]
+    unnamed = [row for row in events(10, "login") for _ in range(3)]
+    world = {"events": together + unnamed, "subscriptions": [paid("a", start=NOON + DAY), paid("a3", start=NOON + DAY)]}
+    assert converted(metrics_of(world, "paid_conversion")) == (35 + 1, 35 + 10)
+
+
+def test_a_user_belongs_to_an_account_while_a_member_of_it_or_once_seen_in_it(metrics_of: MetricsOf) -> None:
+    """40 visitors: 10 members of a paying account, 10 no longer, 10 not yet, 10 seen in it before."""
+    visitors = [{"event_id": f"v{i}", "user_id": f"v{i}", "occurred_at": NOON, "kind": "login"} for i in range(40)]
+    memberships = [(SINCE, None), (SINCE, NOON), (NOON + TICK, None)]
+    users = [
+        {"account_id": "pays", "user_id": f"v{i}", "joined_at": memberships[i // 10][0],
+         "left_at": memberships[i // 10][1]}
+        for i in range(30)
+    ]  # fmt: skip
+    before = [
+        {"account_id": "pays", "user_id": f"v{i}", "occurred_at": MARCH - DAY, "kind": "login"} for i in range(30, 40)
+    ]
+    more = [row | {"user_id": f"more{i}"} for i, row in enumerate(events(20, "login"))]
+    world = {"visitors": visitors, "users": users, "events": before + more, "subscriptions": [paid("pays")]}
+    assert converted(metrics_of(world, "paid_conversion")) == (0, 10 + 10 + 20)
+
+
+def test_conversions_wait_for_30_days_and_need_subscriptions(metrics_of: MetricsOf) -> None:
+    for days, settled in ((30, True), (29, False)):
+        number = march(metrics_of(FREE, "paid_conversion", until=APRIL + days * DAY), "paid_conversion")
+        assert (number.status != "not yet settled") == settled
+    found = metrics_of({"events": FREE["events"], "surveys": answers("nps", 10, 9)}, "paid_conversion", "nps")
+    assert found.left_out["paid_conversion"].startswith("it needs the subscriptions table")
+
+
+def test_conversions_by_segment_and_by_platform(metrics_of: MetricsOf) -> None:
+    """Whoever has no account has no segment; whoever joins one has that of the account."""
+    many = [{**row, "event_id": f"x{i}", "user_id": f"x{i}"} for i, row in enumerate(FREE["visitors"] * 2)]
+    accounts = [{"account_id": name, "created_at": SINCE, "segment": "small"}
+                for name in (*(f"a{i}" for i in range(30)), "new0", "new1", "new2")]  # fmt: skip
+    world = {**FREE, "visitors": FREE["visitors"] + many, "accounts": accounts}
+    found = metrics_of(world, "paid_conversion", by="segment")
+    assert found.groups == ("no segment", "small")
+    assert converted(found, "small") == (5, 33)
+    assert converted(found, "no segment") == (0, 17 + 40)
+    found = metrics_of(world, "paid_conversion", by="platform")
+    assert (converted(found, "web"), converted(found, "ios")) == ((3, 30), (2, 60))
+
+
 days = st.integers(0, 181)
 periods = st.builds(
     lambda account, mrr, start, length: paid(
@@ -229,3 +303,19 @@ def test_an_account_that_was_merged_counts_as_the_one_it_went_into(
     assert {number.value for number in found.line("logo_churn")[:4]} == {0}
     assert {number.n for number in found.line("logo_churn")} == {41}
     assert (march(found, "page_views_per_visit").value, march(found, "page_views_per_visit").n) == (1, 42)
+
+
+def test_a_free_account_that_was_merged_is_counted_once(project: Callable[..., Settings]) -> None:
+    names = ("kept", "gone", *map(str, range(40)))
+    files = {
+        "accounts.csv": [{"account_id": name, "created_at": "2023-12-01"} for name in (*names, "pays")],
+        "subscriptions.csv": [{"account_id": "pays", "subscription_id": "s", "started_at": "2023-12-01", "mrr": 10}],
+        "events.csv": [
+            {"account_id": name, "kind": "login", "occurred_at": "2024-03-05", "user_id": user}
+            for name, user in (*((name, "") for name in names), ("gone", "someone"))
+        ],
+        "merges.csv": [{"account_id": "gone", "merged_into": "kept", "merged_at": "2024-04-10"}],
+    }
+    made = project(files, "[data]\nsince = 2024-01-01\nuntil = 2024-06-15\n")
+    found = business_numbers(made, load_tables(made, datetime(2024, 7, 1)), ("paid_conversion",))
+    assert converted(found) == (0, 41 + 1)
