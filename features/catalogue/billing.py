@@ -1,4 +1,4 @@
-"""Billing features: MRR and subscriptions, renewals, payments, invoices, refunds and chargebacks."""
+"""Billing features: MRR and its announced changes, renewals, payments, invoices, refunds and chargebacks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from undertow.features.catalogue.language import Combination, Rows, named, rows_
 subscriptions = rows_of("subscriptions")
 active = subscriptions.still("ended_at")
 mrr = active.sum("mrr")
+planned = rows_of("planned_changes").still("takes_effect_at")
+ends, pauses, starts = (planned.where(kind=kind) for kind in ("end", "pause", "start"))
 payments = rows_of("payments")
 attempts = payments.where(kind="attempt")
 failed_payments = attempts.where(succeeded=False)
@@ -48,6 +50,23 @@ BILLING = (
             null_means="no term is stated"),
     Feature("days_to_renewal", "Days to the next renewal", family="billing", level="relationship", unit="days",
             measure=active.days_until("renews_at", every_months="term_months"), null_means="no renewal date is known"),
+    Feature("mrr_ending", "Monthly recurring revenue announced to end", family="billing", level="relationship",
+            unit="money/month", measure=ends.sum("mrr"), good="low"),
+    Feature("mrr_pausing", "Monthly recurring revenue announced to pause", family="billing", level="relationship",
+            unit="money/month", measure=pauses.sum("mrr")),
+    Feature("mrr_starting", "Monthly recurring revenue announced to start", family="billing", level="relationship",
+            unit="money/month", measure=starts.sum("mrr"), good="high"),
+    Feature("days_to_announced_end", "Days to the next announced end of a subscription", family="billing",
+            level="relationship", unit="days", measure=ends.days_until("takes_effect_at"),
+            null_means="no end is announced"),
+    Feature("days_to_last_announced_end", "Days to the last announced end of a subscription", family="billing",
+            level="relationship", unit="days", measure=ends.days_until_last("takes_effect_at"),
+            null_means="no end is announced"),
+    Feature("days_to_announced_pause", "Days to the next announced pause", family="billing", level="relationship",
+            unit="days", measure=pauses.days_until("takes_effect_at"), null_means="no pause is announced"),
+    Feature("days_to_announced_start", "Days to the next announced start of a subscription", family="billing",
+            level="relationship", unit="days", measure=starts.days_until("takes_effect_at"),
+            null_means="no start is announced"),
     Feature("days_since_plan_change", "Days since the plan or its price changed, or since it began",
             family="billing", level="relationship", unit="days", measure=active.days_since_last(),
             null_means="no running subscription"),

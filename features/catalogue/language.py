@@ -23,7 +23,7 @@ Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "al
 STATES: tuple[Operator, ...] = ("not yet", "already", "open")  # operators that depend on as_of
 Statistic = Literal[
     "count", "sum", "mean", "quantile", "distinct", "distinct days", "days since last",
-    "days since first", "days until", "hours between", "latest", "largest", "days since largest",
+    "days since first", "days until", "days until last", "hours between", "latest", "largest", "days since largest",
     "most per", "days since most per", "done elsewhere",
 ]  # fmt: skip
 
@@ -170,6 +170,10 @@ class Rows:
         moved forward by it (a month is 365.25 / 12 days).
         """
         return Measure(self, "days until", column, until=every_months)
+
+    def days_until_last(self, column: str) -> Measure:
+        """Return days from as_of to the last time at or after it in `column`; null when none."""
+        return Measure(self, "days until last", column)
 
     def latest(self, column: str) -> Measure:
         """Return the newest non-null value of a column; null when there is none."""

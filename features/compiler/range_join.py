@@ -160,7 +160,8 @@ def _hours(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
     return exp.Div(this=exp.Avg(this=only(seconds(_of(measure), column(measure.until)))), expression=number(3600))
 
 
-def _days_until(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
+def _seconds_ahead(measure: Measure, end: exp.Expr) -> exp.Expr:
+    """Return the seconds from the end of the window to a row's time at or after it; null where there is none."""
     ahead = exp.Case().when(exp.GTE(this=_of(measure), expression=end.copy()), seconds(end.copy(), _of(measure)))
     if measure.until is not None:
         months = column(measure.until)
@@ -168,7 +169,7 @@ def _days_until(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
         past = exp.Mod(this=exp.paren(seconds(_of(measure), end.copy())), expression=exp.paren(period))
         recurs = exp.GT(this=months.copy(), expression=number(0))
         ahead = ahead.when(recurs, exp.Sub(this=period.copy(), expression=past))
-    return in_days(exp.Min(this=only(ahead)))
+    return ahead
 
 
 _STATISTICS: dict[str, Callable[[Measure, Only, exp.Expr], exp.Expr]] = {
@@ -184,7 +185,8 @@ _STATISTICS: dict[str, Callable[[Measure, Only, exp.Expr], exp.Expr]] = {
     "days since largest": lambda m, only, end: in_days(
         seconds(hook("NEWEST_VALUE", only(where_known(_of(m), _clock(m))), only(_of(m))), end.copy())
     ),
-    "days until": _days_until,
+    "days until": lambda m, only, end: in_days(exp.Min(this=only(_seconds_ahead(m, end)))),
+    "days until last": lambda m, only, end: in_days(exp.Max(this=only(_seconds_ahead(m, end)))),
     "hours between": _hours,
     "latest": lambda m, only, end: hook("NEWEST_VALUE", only(_of(m)), _clock(m)),
 }

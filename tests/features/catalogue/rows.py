@@ -159,6 +159,16 @@ def subscription(began: float | datetime, ended: float | datetime | None = None,
     return {"started_at": _at(began), "ended_at": None if ended is None else _at(ended), "mrr": 0, **more}
 
 
+def planned(*rows: Row) -> Rows:
+    """Return announced changes as the table of planned changes."""
+    return {"planned_changes": rows}
+
+
+def announced(kind: str, when: float, takes_effect: float | datetime, mrr: float = 10, **more: object) -> Row:
+    """Return a change of MRR that was announced, and takes effect, so many days ago; below 0: after AS_OF."""
+    return {"kind": kind, "announced_at": ago(when), "takes_effect_at": _at(takes_effect), "mrr": mrr, **more}
+
+
 def invoices(*rows: Row) -> Rows:
     """Return invoices as their table."""
     return {"invoices": rows}

@@ -183,6 +183,12 @@ IN_TIME: Mapping[str, Row] = {
     "subscriptions": {"started_at": AS_OF - timedelta(days=5), "mrr": 50.0},
     "invoices": {"issued_at": AS_OF - timedelta(days=5), "due_at": AS_OF - timedelta(days=2), "amount": 9.0},
     "payments": {"attempted_at": AS_OF - timedelta(days=5), "succeeded": False, "kind": "attempt"},
+    "planned_changes": {
+        "announced_at": AS_OF - timedelta(days=5),
+        "takes_effect_at": AS_OF + timedelta(days=5),
+        "kind": "end",
+        "mrr": 9.0,
+    },
 }
 LATE = [
     (table.name, column.name)
