@@ -24,11 +24,12 @@ def current(root: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3) -> Path:
+def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3, make_current: bool = True) -> Path:
     """Publish a new version atomically: write a hidden folder, rename it to `root/name`, then switch the pointer.
 
     `write`: fills the folder that it is given. `keep`: how many versions are kept, the new one included, so that
-    running readers can finish.
+    running readers can finish; the published one is always kept. `make_current`: whether to switch the pointer; else
+    the version lies complete beside the published one.
     """
     root.mkdir(parents=True, exist_ok=True)
     remove_unfinished(root)
@@ -43,7 +44,8 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3)
     if final.exists():
         shutil.rmtree(final)
     unfinished.rename(final)
-    replace_text(root / POINTER, name)
+    if make_current:
+        replace_text(root / POINTER, name)
     _remove_old_versions(root, final, keep)
     return final
 
@@ -70,8 +72,10 @@ def _remove_old_versions(root: Path, newest: Path, keep: int) -> None:
     others = [folder for folder in root.iterdir() if folder.is_dir() and folder != newest]
     finished = [folder for folder in others if not folder.name.startswith(".")]
     finished.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    published = current(root)
     for folder in finished[keep - 1 :]:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder != published:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_running(process: int) -> bool:

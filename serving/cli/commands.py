@@ -230,20 +230,28 @@ def score(
     bulk: Annotated[
         bool, typer.Option("--bulk", help="Write churn probabilities only, as Parquet; for millions of accounts.")
     ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish the list even where the published one has a later as_of.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Score every paying account with the champion (current best) model and publish the list atomically.
 
-    Default as_of: the end of the recorded rows.
+    Default as_of: the end of the recorded rows. A list of an earlier day than the published one is written beside it.
     """
     from undertow.serving.jobs.bulk import BulkReport, score_in_bulk
     from undertow.serving.jobs.score import ScoreReport
     from undertow.serving.jobs.score import score as score_accounts
 
+    if bulk and publish:
+        raise typer.BadParameter("--publish does not go with --bulk, which writes no list.")
     settings = load_settings(project)
     report: ScoreReport | BulkReport
     with console.progress() as report_progress:
-        report = (score_in_bulk if bulk else score_accounts)(settings, _now(), as_of, report_progress)
+        if bulk:
+            report = score_in_bulk(settings, _now(), as_of, report_progress)
+        else:
+            report = score_accounts(settings, _now(), as_of, report_progress, replace_newer=publish)
     if isinstance(report, BulkReport) and not json:
         print_list.print_bulk(report)
     elif json:

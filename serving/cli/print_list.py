@@ -24,7 +24,7 @@ def print_bulk(report: BulkReport) -> None:
 
 
 def print_score(report: ScoreReport, currency: str) -> None:
-    """Print the size and value at risk of a published list, its notes and its folder."""
+    """Print the size and value at risk of a scored list, its notes, its folder, and whether it was published."""
     out.print(
         f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
         f"{report.value_at_risk:,.0f} {currency} at risk over 12 months.",
@@ -32,7 +32,12 @@ def print_score(report: ScoreReport, currency: str) -> None:
     )
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True)
-    out.print(f"Published in {report.folder}.", soft_wrap=True)
+    if report.published:
+        out.print(f"Published in {report.folder}.", soft_wrap=True)
+    else:
+        out.print(f"Written to {report.folder} and not published: the published list of {report.published_as_of} is "
+                  "newer and stays. `undertow score --publish` with the same --as-of replaces it.",
+                  soft_wrap=True)  # fmt: skip
 
 
 def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:

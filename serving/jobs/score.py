@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.errors import ModelRefusal
-from undertow.features.publishing import publish
+from undertow.features.publishing import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
+from undertow.serving.published.scores import MANIFEST
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.drivers.associated import drivers
@@ -27,7 +28,10 @@ BATCH = 500  # accounts scored at once, so that progress can be shown
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """The result of one scoring run; `value_at_risk`: the sum over accounts, money over 12 months."""
+    """The result of one scoring run; `value_at_risk`: the sum over accounts, money over 12 months.
+
+    `published`: whether readers see this list; else the list of `published_as_of` (a day), which is newer, stays.
+    """
 
     run_id: str
     folder: Path
@@ -36,6 +40,8 @@ class ScoreReport:
     value_at_risk: float
     model_version: str
     notes: tuple[str, ...]
+    published: bool
+    published_as_of: str
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain JSON values."""
@@ -47,11 +53,13 @@ def score(
     now: datetime,
     as_of: datetime | None = None,
     progress: Progress | None = None,
+    replace_newer: bool = False,
 ) -> ScoreReport:
     """Score every account at risk at `as_of` (the end of the rows, unless given) and publish the list.
 
     Raises ModelRefusal while there is no champion, or where nobody is at risk. Readers see the old list until the
-    new one is complete.
+    new one is complete. Where the published list has a later as_of, the new one is written beside it and not
+    published, unless `replace_newer`.
     """
     ready = prepare(settings, now, as_of, progress)
     bundle, as_of = ready.bundle, ready.as_of
@@ -68,9 +76,20 @@ def score(
     def write(folder: Path) -> None:
         _write_run(folder, table, feature_columns(bundle, rows), overview, manifest, bundle)
 
-    folder = publish(settings.store_path("scores"), run_id, write)
+    root, day = settings.store_path("scores"), f"{as_of:%Y-%m-%d}"
+    newest = day if replace_newer else max(day, _published_as_of(root))
+    folder = publish(root, run_id, write, make_current=newest == day)
     at_risk = float(scores.value_at_risk.sum())
-    return ScoreReport(run_id, folder, as_of, rows.num_rows, at_risk, ready.version, notes)
+    return ScoreReport(run_id, folder, as_of, rows.num_rows, at_risk, ready.version, notes, newest == day, newest)
+
+
+def _published_as_of(root: Path) -> str:
+    """Return the as_of (a day) of the published list, or an empty text where there is none that can be read."""
+    folder = current(root)
+    try:
+        return "" if folder is None else str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["as_of"])[:10]
+    except (FileNotFoundError, ValueError, KeyError):
+        return ""
 
 
 def _in_batches(bundle: Bundle, rows: pa.Table, progress: Progress | None) -> Scores:
@@ -90,7 +109,8 @@ def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
     age = (as_of - datetime.fromisoformat(bundle.trained_until)).days
     learned = f"The model learned from outcomes up to {bundle.trained_until}"
     notes.append(
-        f"{learned}, {age} days before this as_of." if age >= 0
+        f"{learned}, {age} days before this as_of."
+        if age >= 0
         else f"{learned}: it may have seen what came after this as_of, so this list is no forecast."
     )
     return tuple(notes)
@@ -127,6 +147,6 @@ def _write_run(
     pq.write_table(table, folder / "scores.parquet")
     pq.write_table(features, folder / "features.parquet")
     bundle.save(folder / "bundle")
-    for name, content in (("drivers.json", overview), ("manifest.json", manifest)):
+    for name, content in (("drivers.json", overview), (MANIFEST, manifest)):
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / name).write_text(text, encoding="utf-8")

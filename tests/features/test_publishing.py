@@ -94,6 +94,22 @@ def test_three_versions_are_kept_the_newest_ones(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["v2", "v3", "v4"]
 
 
+def test_a_version_can_be_written_beside_the_published_one(tmp_path: Path) -> None:
+    old = publish(tmp_path, "v1", _writes("old"))
+    beside = publish(tmp_path, "v0", _writes("beside"), make_current=False)
+    assert current(tmp_path) == old
+    assert (beside / "text").read_text() == "beside"
+
+
+def test_the_published_version_is_kept_however_old_it_is(tmp_path: Path) -> None:
+    published = publish(tmp_path, "v9", _writes("published"))
+    os.utime(published, (0, 0))
+    for number in range(4):
+        publish(tmp_path, f"v{number}", _writes("beside"), keep=3, make_current=False)
+    assert current(tmp_path) == published
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 4
+
+
 def test_a_version_published_again_replaces_itself(tmp_path: Path) -> None:
     publish(tmp_path, "v1", _writes("first"))
     again = publish(tmp_path, "v1", _writes("second"))

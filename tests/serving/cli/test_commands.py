@@ -44,6 +44,7 @@ def test_help_of_a_command_shows_an_example(command: str) -> None:
         ("at-risk", "--cause", "boredom"),
         ("at-risk", "--format", "xml"),
         ("score", "--as-of", "2024-13-01"),
+        ("score", "--bulk", "--publish"),
         ("serve", "--port", "70000"),
     ],
 )
@@ -133,6 +134,18 @@ def test_score_as_json_says_what_was_published(demo: tuple[str, Result]) -> None
     found = json_of("score", "--project", demo[0], "--json")
     assert (Path(found["folder"]) / "scores.parquet").exists()
     assert found["accounts"] == json_of("drivers", "--project", demo[0], "--json")["accounts"]
+
+
+def test_score_of_a_past_day_says_that_the_newer_list_stays_and_how_to_replace_it(demo: tuple[str, Result]) -> None:
+    words = ("score", "--project", demo[0], "--as-of", "2023-12-01")
+    published = json_of("score", "--project", demo[0], "--json")
+    shown = undertow(*words).stdout
+    assert (
+        f"not published: the published list of {published['as_of']} is newer and stays. `undertow score --pu" in shown
+    )
+    assert json_of(*words, "--json")["published"] is False
+    assert json_of(*words, "--publish", "--json")["published"] is True
+    assert "Published in " in undertow("score", "--project", demo[0]).stdout
 
 
 @pytest.mark.parametrize("command", ["at-risk", "drivers"])

@@ -62,17 +62,47 @@ def test_the_manifest_and_the_drivers_speak_of_the_same_run(report: ScoreReport)
 def test_the_report_is_plain_json(report: ScoreReport) -> None:
     told = json.loads(json.dumps(report.as_json(), allow_nan=False))
     assert (told["as_of"], told["folder"]) == ("2024-07-01", str(report.folder))
+    assert (told["published"], told["published_as_of"]) == (True, "2024-07-01")
 
 
 # --- when, and for whom ------------------------------------------------------------------------
 
 
-def test_another_day_can_be_scored_and_is_published_next(copied: Settings, table: pa.Table) -> None:
+def test_a_list_of_a_past_day_is_written_beside_the_newer_one_which_stays(
+    copied: Settings, report: ScoreReport, table: pa.Table
+) -> None:
     found = score(copied, NOW, datetime(2024, 2, 1))
-    published = ScoresReader(copied.store_path()).latest()
-    assert published.folder == found.folder
-    assert set(published.table["as_of"].to_pylist()) == {datetime(2024, 2, 1)}
-    assert set(published.table["account_id"].to_pylist()) != set(table["account_id"].to_pylist())
+    assert (found.published, found.published_as_of) == (False, "2024-07-01")
+    assert ScoresReader(copied.store_path()).latest().manifest["run_id"] == report.run_id
+    beside = PublishedScores.open(found.folder)
+    assert_whole(beside, found.accounts)
+    assert set(beside.table["as_of"].to_pylist()) == {datetime(2024, 2, 1)}
+    assert set(beside.table["account_id"].to_pylist()) != set(table["account_id"].to_pylist())
+
+
+def test_a_list_of_a_past_day_replaces_the_newer_one_where_that_is_asked(copied: Settings) -> None:
+    found = score(copied, NOW, datetime(2024, 2, 1), replace_newer=True)
+    assert (found.published, found.published_as_of) == (True, "2024-02-01")
+    assert ScoresReader(copied.store_path()).latest().folder == found.folder
+
+
+def test_a_list_of_the_same_or_a_later_day_is_published(copied: Settings) -> None:
+    score(copied, NOW, datetime(2024, 2, 1), replace_newer=True)
+    for day in (datetime(2024, 2, 1), datetime(2024, 3, 1)):
+        found = score(copied, NOW + timedelta(hours=1), day)
+        assert found.published and ScoresReader(copied.store_path()).latest().folder == found.folder
+
+
+def test_however_many_past_days_are_scored_the_published_list_stays(copied: Settings, report: ScoreReport) -> None:
+    for hour in range(4):
+        score(copied, NOW + timedelta(hours=hour), datetime(2024, 2, 1))
+    assert_whole(ScoresReader(copied.store_path()).latest(), report.accounts)
+    assert len([path for path in copied.store_path("scores").iterdir() if path.is_dir()]) == 4
+
+
+def test_a_published_list_without_a_manifest_is_replaced(copied: Settings, report: ScoreReport) -> None:
+    (copied.store_path("scores") / report.run_id / "manifest.json").unlink()
+    assert score(copied, NOW, datetime(2024, 2, 1)).published
 
 
 def test_a_day_the_model_has_learned_from_is_said_to_be_no_forecast(copied: Settings) -> None:

@@ -75,7 +75,7 @@ def test_an_unknown_id_among_known_ones_is_listed_and_costs_only_its_own_answer(
 
 def test_where_no_id_is_known_all_are_refused(published: PublishedScores) -> None:
     with pytest.raises(
-        UnknownAccount, match="None of the 2 account ids is among those scored as of 2025.*first is 'x'"
+        UnknownAccount, match=r"None of the 2 account ids is among those scored as of 2025.*first is 'x'"
     ):
         published.score(ScoreRequest(account_ids=["x", "y", "x"]))
 
