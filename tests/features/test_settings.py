@@ -64,7 +64,7 @@ def test_a_select_comes_from_its_file_the_settings_or_the_file_of_that_name(
     project: Project, tmp_path: Path
 ) -> None:
     settings = project(
-        {"accounts.csv": "account_id\n", "users.sql": "SELECT 2;\n"},
+        {"accounts.csv": "account_id\n", "users.sql": "SELECT 2\n"},
         toml="[tables]\nevents = 'SELECT 1'\nusers = 'users.sql'",
     )
     assert settings.select("events") == "SELECT 1"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.features.simulator.written import TABLES
 from undertow.features.simulator import WORLDS, World, observe, run, simulate
 from undertow.features.simulator.leaks import PLANTED, as_exported, older_day
 from undertow.features.simulator.state import INVOLUNTARY, VOLUNTARY
-from undertow.features.tables import TABLES
 
 
 def _auroc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.features.simulator.small_world import SMALL
+from tests.features.simulator.written import TABLES
 from undertow.features.errors import SettingsError
 from undertow.features.simulator import Parameters, World, event_months, observe, run, simulate, write_truth
-from undertow.features.tables import TABLES
 
 
 def test_the_same_seed_writes_the_same_bytes(small: Path, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from tests.features.simulator.written import TABLES
 from undertow.features.simulator import World, event_months, observe
 from undertow.features.simulator.state import ACCEPTED, INVOLUNTARY, STAYED, VOLUNTARY
-from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.features.tables import EVENT_KINDS
 
 
 @pytest.fixture(scope="module")
