@@ -44,8 +44,12 @@ def progress() -> Iterator[ProgressCallback]:
 
 
 def print_json(content: object) -> None:
-    """Print plain JSON to standard output."""
-    out.print_json(json.dumps(content, allow_nan=False, default=str))
+    """Print JSON to standard output: coloured on a terminal, plain for a program, whatever FORCE_COLOR says."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    if sys.stdout.isatty():
+        out.print_json(text)
+    else:
+        sys.stdout.write(f"{text}\n")
 
 
 def new_table(*headers: str, right: Sequence[int] = ()) -> Table:

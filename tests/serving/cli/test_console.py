@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import date
 
 import pytest
+from typer.testing import Result
 
 from undertow.serving.cli.console import new_table, print_json, progress, show
 
@@ -15,6 +19,15 @@ def test_json_has_no_nan_and_days_as_text(capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out) == {"as_of": "2024-03-01", "share": 0.5, "name": "[b]bold[/b]"}
     with pytest.raises(ValueError, match="not JSON compliant"):
         print_json({"share": float("nan")})
+
+
+@pytest.mark.parametrize("words", ["check --json", "metrics --format json", "drivers --json", "at-risk --format json"])
+def test_standard_output_holds_json_alone_also_where_colours_are_forced(demo: tuple[str, Result], words: str) -> None:
+    command = [sys.executable, "-c", "from undertow.serving.cli.commands import app; app()", *words.split()]
+    environment = {**os.environ, "FORCE_COLOR": "1"}
+    done = subprocess.run([*command, "--project", demo[0]], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout, parse_constant=pytest.fail)
 
 
 def test_a_table_folds_long_texts_and_cuts_off_none(capsys: pytest.CaptureFixture[str]) -> None:
