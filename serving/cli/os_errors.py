@@ -22,7 +22,8 @@ SENTENCES = {
     f"and run the command again, {OTHER_STORE}.",
     errno.EMFILE: "{path} cannot be opened: too many files are open. Raise the limit, for example with "
     "`ulimit -n 4096`, and run the command again.",
-    errno.EACCES: "{path} cannot be opened: permission is missing. Ask its owner for access, or name another path.",
+    errno.EACCES: "{path} cannot be opened: permission is missing. Ask its owner for access, or work on a copy of "
+    "your own.",
     errno.ENOTDIR: "{path} is a file, and a folder is expected there. Move the file away, or name another folder.",
     errno.EISDIR: "{path} is a folder, and a file is expected there. Move the folder away, or name another file.",
     errno.ENOENT: "{path} does not exist. Check the path, and that nothing removes files while the command runs.",

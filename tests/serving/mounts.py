@@ -1,7 +1,8 @@
-"""Commands run with mounts of their own: a folder that is read-only, or a disk of one megabyte."""
+"""Commands run with mounts or rights of their own: a read-only folder, a disk of one megabyte, no rights of root."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -26,6 +27,16 @@ def in_mounts(mount: str, command: list[str]) -> list[str]:
     """Return the command that runs `command` with a mount that no other process sees; skips where none can be made."""
     _skip_without_mounts()
     return ["unshare", "-m", "sh", "-c", f'{mount} && exec "$@"', "sh", *command]
+
+
+def as_anyone(command: list[str]) -> list[str]:
+    """Return the command that runs `command` so that permissions hold, for root too; skips where they cannot."""
+    if os.getuid() != 0:
+        return command
+    if shutil.which("setpriv") is None:
+        pytest.skip("permissions do not hold for root, and setpriv is not installed")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}", *command]
 
 
 @cache

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import Result
 
 from tests.serving.cli.typed import undertow
-from tests.serving.mounts import in_mounts, read_only, tiny_disk
+from tests.serving.mounts import as_anyone, in_mounts, read_only, tiny_disk
 from undertow.features.connectors import write_project
 from undertow.features.errors import SourceError
 from undertow.serving.cli.os_errors import explain
@@ -27,7 +27,12 @@ UNDERTOW = [sys.executable, "-c", "from undertow.serving.cli.commands import app
 
 def refused_in(mount: str, *words: str) -> str:
     """Return the sentence with which a command ends under a mount of its own."""
-    done = subprocess.run(in_mounts(mount, [*UNDERTOW, *words]), capture_output=True, text=True, timeout=120)
+    return refused(in_mounts(mount, [*UNDERTOW, *words]))
+
+
+def refused(command: list[str]) -> str:
+    """Return the sentence with which a command ends."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     said = [line for line in done.stderr.splitlines() if line.strip()][-1]
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
     assert said.startswith("undertow: ") and "Traceback" not in done.stderr
@@ -49,6 +54,15 @@ def test_on_a_read_only_disk_a_command_says_so_and_what_to_do(project: Path, com
     said = refused_in(read_only(project), command, "--project", str(project))
     assert f"{project / 'store'}/" in said
     assert "cannot be written: its file system is read-only. Work on a copy of the project" in said
+
+
+def test_a_store_of_another_owner_is_read_and_not_written(project: Path) -> None:
+    subprocess.run(["chmod", "-R", "a-w", str(project)], check=True)
+    said = refused(as_anyone([*UNDERTOW, "score", "--project", str(project)]))
+    assert f"{project / 'store'}/" in said
+    assert "cannot be opened: permission is missing. Ask its owner for access, or work on a copy of your own." in said
+    shown = subprocess.run(as_anyone([*UNDERTOW, "at-risk", "--project", str(project)]), capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr) == (0, "")
 
 
 def test_a_database_that_cannot_be_written_is_named_with_what_to_do(project: Path) -> None:
