@@ -36,7 +36,7 @@ from undertow.features.sources.merges import create_heirs, create_known_accounts
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows
 from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused
-from undertow.features.sources.record_span import Span, first_day, last_day, spans_of
+from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
 from undertow.features.tables import TABLES, Table
 
 FORMAT = 4  # of the stored tables; those of another format are loaded again
@@ -205,7 +205,7 @@ def _load_table(
         convert(connection, table, report_currency, loading.gives("rates"))
     if table.name == LAST:
         live = [name for name in TABLES if name != LAST and loading.gives(name)]
-        refuse_late_renewals(connection, _since(settings, spans_of(connection, live, now)))
+        refuse_late_renewals(connection, written_since(spans_of(connection, live, now)) or EARLIEST)
     report = keep_rows(loading, table, folder)
     if table.name == LAST:
         _finish_subscriptions(loading, folder)

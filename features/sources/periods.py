@@ -42,7 +42,7 @@ def refuse_late_renewals(connection: Connection, since: datetime) -> None:
     """Mark the rows of `judged` whose renewal lies after one term, so that they are quarantined.
 
     A mapping of today's objects over the past has such rows: its `renews_at` is known only of who was renewed since.
-    A row that began before `since`, the first recorded day, may have been written at any time up to it.
+    A row that began before `since`, when the tables began to be written, may have been written at any time up to it.
     """
     sql = f"UPDATE judged SET {REASON} = {literal(RENEWAL_TOO_LATE)} WHERE {_LATE}"
     run(connection, sql.format(since=f"{since:%Y-%m-%d %H:%M:%S}"), "subscriptions")
@@ -77,7 +77,7 @@ WHERE known_at < takes_effect_at AND mrr > 0 AND coalesce(ended_at > started_at,
 """
 
 _LATE = f"""{REASON} IS NULL AND term_months > 0 AND renews_at >
-    greatest(started_at, TIMESTAMP '{{since}}') + to_seconds(term_months * 30.4375 * 86400) + INTERVAL 2 DAY"""
+    greatest(started_at, recorded_at, TIMESTAMP '{{since}}') + to_seconds(term_months * 30.4375 * 86400) + INTERVAL 2 DAY"""
 
 _OVERLAPPING = """
 SELECT count(*) AS n, min(subscription_id) AS example FROM (

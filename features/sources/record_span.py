@@ -100,6 +100,15 @@ def first_day(spans: Mapping[str, Span]) -> datetime | None:
     return min(live or [span.first for name, span in spans.items() if name == "subscriptions"], default=None)
 
 
+def written_since(spans: Mapping[str, Span]) -> datetime | None:
+    """Return the day from which all tables that are written every day were written; None without any.
+
+    A few rows that were dated back into one table do not move it, as they move the first recorded day.
+    """
+    continuous = [span.first for name, span in spans.items() if name in CONTINUOUS]
+    return max(continuous or [span.first for name, span in spans.items() if name in WRITTEN_LIVE], default=None)
+
+
 def last_day(spans: Iterable[Span], now: datetime) -> datetime:
     """Return the first midnight after the last recorded row, never later than today's midnight.
 

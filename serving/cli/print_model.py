@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from undertow.features.sources.loaded import counted
 from undertow.serving.cli.console import ROOM, new_table, out, show
 from undertow.serving.formatting import short
 from undertow.training.evaluation.intervals import Estimate
@@ -19,7 +20,7 @@ from undertow.training.evaluation.performance import METRICS, SAID, Result
 from undertow.training.leakage.auroc import Auroc, bands_of
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
-    from undertow.features.replay.replay import Comparison
+    from undertow.features.replay.replay import Comparison, Finding
     from undertow.training.evaluation.report import TrainReport
     from undertow.training.leakage.audit import AuditReport
 
@@ -87,8 +88,18 @@ def print_audit(report: AuditReport) -> None:
     for finding in report.findings:
         severity = (f"{finding.severity:<9}", _SEVERITY_STYLE[finding.severity])
         out.print(Text.assemble(severity, (finding.culprit, "bold"), f": {finding.text}"), soft_wrap=True)
-    if not report.failures:
-        out.print("No leakage found by the checks that ran.", soft_wrap=True)
+    out.print(verdict_text(report.findings), soft_wrap=True)
+
+
+def verdict_text(findings: Sequence[Finding]) -> str:
+    """Return the last line of an audit: how many checks failed and how many warn, or that none does."""
+    failures = sum(finding.severity == "failure" for finding in findings)
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    if failures:
+        return f"Leakage: {counted(failures, 'finding')} above fail the audit."
+    if warnings:
+        return f"No check failed; {counted(warnings, 'warning')} above."
+    return "No leakage found by the checks that ran."
 
 
 _SEVERITY_STYLE = {"failure": "bold red", "warning": "yellow", "note": "dim"}

@@ -6,7 +6,8 @@ Columns without leakage, measured on simulated worlds: AUROC up to .63 with a lo
 (2,000 accounts), up to .79 with one of .71 (300 accounts); in the last week before leaving up to
 .93 with a lower bound of .89. From this the rules, all on lower bounds so that noise raises no alarm:
 
-- within the headline horizon, one column alone above .80: failure;
+- within the headline horizon, one column alone above .80: failure; an AUROC above .80 whose lower bound is not: a
+  warning (too few accounts left to tell);
 - above .95 among those who leave in the last week: a warning (a true sign may come so late);
   among those who leave later: failure;
 - above .75 in every band of days to churn, the furthest included: failure. What is written when an
@@ -15,7 +16,8 @@ Columns without leakage, measured on simulated worlds: AUROC up to .63 with a lo
   leaving, or one value (or being filled at all) that practically only leavers have: failure;
 - one column with more than half of a model's split gain, among at least 20 columns: failure.
 
-Days to a renewal are no leakage and may predict strongly, since a term binds: for them failures are warnings.
+A value below .20 predicts as well as one above .80, in the other direction, and counts alike. A column that may
+honestly predict so well (days to a renewal, where a term binds) is named under [audit] accepted.
 Every AUROC compares accounts with the same as_of only, so that no calendar trend counts as a signal.
 """
 
@@ -28,8 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertow.features.catalogue.cards import Column
-from undertow.features.catalogue.language import measures
-from undertow.features.replay.replay import Finding, Severity
+from undertow.features.replay.replay import Finding
 from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.split import Examples
 from undertow.training.leakage.auroc import Auroc, as_of_numbers, auroc, bands_of, halves, rates_elsewhere, views
@@ -53,7 +54,6 @@ class ColumnSignal:
     view: str
     headline: Auroc | None
     bands: tuple[Auroc | None, ...]
-    is_clock: bool = False
 
     @property
     def strength(self) -> float:
@@ -73,12 +73,11 @@ def column_signals(examples: Examples, columns: Iterable[Column], headline: int)
     signals = []
     for column in columns:
         values = matured.rows[column.name]
-        is_clock = any(measure.statistic == "days until" for measure in measures(column.feature.measure))
         for view, score, keep in views(values):
             if not keep.any() or np.ptp(score[keep]) == 0:
                 continue
             aurocs = [groups.auroc(view, score, keep & (band | ~groups.left), band) for band in groups.bands]
-            signals.append(ColumnSignal(column.name, view, aurocs[0], tuple(aurocs[1:]), is_clock))
+            signals.append(ColumnSignal(column.name, view, aurocs[0], tuple(aurocs[1:])))
     return sorted(signals, key=lambda signal: -signal.strength)
 
 
@@ -97,26 +96,28 @@ def signal_findings(signals: Sequence[ColumnSignal], headline: int) -> list[Find
 def _judge(signal: ColumnSignal, headline: int) -> Iterator[Finding]:
     """Yield at most one failure, the clearest, and a warning for the last week."""
     bands = bands_of(headline)
-    severity: Severity = "warning" if signal.is_clock else "failure"
     name, auroc = source_of(signal.column), signal.headline
     far = [(band, one) for band, one in zip(bands, signal.bands, strict=True) if band[0] and one]
     perfect = next(((band, one) for band, one in far if one.strength > PERFECT), None)
     what = f"{_what(signal)} alone predicts"
     if auroc and signal.strength > STRONG:
         text = f"who leaves within {headline} days with AUROC {auroc.text}: above {STRONG:.2f}, it was probably filled "
-        yield Finding(severity, CHECK, name, f"{what} {text}in after the customer left.")
+        yield Finding("failure", CHECK, name, f"{what} {text}in after the customer left.")
     elif perfect:
         (start, end), one = perfect
         text = f"who leaves in {start} to {end} days almost perfectly: AUROC {one.text}."
-        yield Finding(severity, CHECK, name, f"{what} {text}")
+        yield Finding("failure", CHECK, name, f"{what} {text}")
     elif _is_flat(signal):
         known = [(band, one) for band, one in zip(bands, signal.bands, strict=True) if one]
         each = ", ".join(f"{start}-{end} days {one.text}" for (start, end), one in known)
         text = f"leaving far ahead as well as leaving at once: {each}. Behaviour fades with distance; an end state "
-        yield Finding(severity, CHECK, name, f"{what} {text}does not.")
+        yield Finding("failure", CHECK, name, f"{what} {text}does not.")
     elif signal.bands[0] and signal.bands[0].strength > PERFECT:
         text = f"who leaves within the week almost perfectly: AUROC {signal.bands[0].text}. A sign that comes too "
         yield Finding("warning", CHECK, name, f"{what} {text}late, or one written at leaving.")
+    elif auroc and auroc.left >= FEW_CHURNERS and max(auroc.value, 1 - auroc.value) > STRONG:
+        text = f"who leaves within {headline} days with AUROC {auroc.text}: it may be leakage, but too few accounts "
+        yield Finding("warning", CHECK, name, f"{what} {text}left to tell.")
 
 
 def _is_flat(signal: ColumnSignal) -> bool:

@@ -9,12 +9,12 @@ import duckdb
 import pandas as pd
 import pytest
 
+from tests.features.simulator.written import TABLES
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import rows_of
 from undertow.features.connectors import write_project
 from undertow.features.replay.replay import rows_recorded_by
-from undertow.features.tables import TABLES
 
 EXPORTED = pd.Timestamp("2024-03-02")  # when the older export was taken; it covers the snapshot of 2024-03-01
 SNAPSHOTS = "\n[snapshots]\ndates = [2023-06-01, 2023-09-01, 2023-12-01, 2024-01-01, 2024-02-01, 2024-03-01]\n"

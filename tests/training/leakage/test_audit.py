@@ -15,12 +15,15 @@ import pytest
 
 from tests.training.leakage.planted import EXPORTED, World, accounts_that_left, as_exported, make_project, write_world
 from undertow.features import tables
+from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.connectors import write_project
-from undertow.features.errors import LeakFound, SourceError
+from undertow.features.errors import ContractError, LeakFound, SourceError
+from undertow.features.replay.replay import Finding
 from undertow.features.settings import load_settings
 from undertow.features.simulator import simulate
-from undertow.features.tables import TABLES
-from undertow.training.leakage.audit import audit, refuse_leaks
+from undertow.features.sources.load import load_tables
+from undertow.features.tables import ALL_TABLES, TABLES
+from undertow.training.leakage.audit import accept, audit, refuse_leaks
 
 NOW = datetime(2024, 7, 2, 4)
 
@@ -57,7 +60,7 @@ def audited(tmp_path: Path, few_cards: None) -> Callable[..., Audited]:
 def _audited(folder: Path, older: Path | None = None, snapshots: int = 2) -> Audited:
     report = audit(load_settings(folder), NOW, older, snapshots)
     try:
-        refuse_leaks(report)
+        refuse_leaks(report.findings)
     except LeakFound as error:
         refusal = str(error)
     else:
@@ -165,7 +168,8 @@ def test_a_resolution_that_is_used_early_is_found(
         replace(column, known_from=None, planned=True) if column.name == "resolved_at" else column
         for column in tables.TICKETS.columns
     )
-    monkeypatch.setitem(TABLES, "tickets", replace(tables.TICKETS, columns=columns))
+    for contracts in (TABLES, ALL_TABLES):
+        monkeypatch.setitem(contracts, "tickets", replace(tables.TICKETS, columns=columns))
     found = audited(planted)
     assert found.refusal
     assert found.culprits("replay") == ["time_to_fix"]
@@ -258,3 +262,37 @@ def test_an_older_export_that_is_newer_is_refused(planted: World, tmp_path: Path
     write_world(planted, tmp_path / "newer")
     with pytest.raises(SourceError, match="after the project's own"):
         _audited(tmp_path, tmp_path / "newer")
+
+
+# --- renewals of today over the past, and columns that are accepted ---------------------------------------
+
+
+def _present_only(world: World, terms: bool) -> World:
+    """Write the renewal that a billing system shows today over the whole past, as an export of present objects does."""
+    subscriptions = world["subscriptions"]
+    begun = pd.to_datetime(subscriptions["started_at"])
+    last = pd.to_datetime(subscriptions["ended_at"]).fillna(pd.Timestamp("2024-07-01"))
+    periods = np.floor((last - begun).dt.days / 30.4375) + 1
+    subscriptions["renews_at"] = (begun + pd.to_timedelta(periods * 30.4375, unit="D")).astype("datetime64[us]")
+    subscriptions["term_months"] = 1.0 if terms else None
+    return world
+
+
+def test_renewals_after_the_first_term_are_refused(planted: World, tmp_path: Path) -> None:
+    make_project(_present_only(planted, terms=True), tmp_path)
+    with pytest.raises(ContractError, match="renews_at is later than one term after the row began"):
+        load_tables(load_settings(tmp_path), NOW)
+
+
+def test_renewals_that_no_term_contradicts_fail_the_audit(planted: World, audited: Callable[..., Audited]) -> None:
+    found = audited(_present_only(planted, terms=False))
+    assert "days_to_renewal" in found.refusal
+    assert "[audit] accepted" in found.refusal
+
+
+def test_an_accepted_column_is_a_note() -> None:
+    columns = make_catalogue(["accounts", "subscriptions", "planned_changes"]).columns
+    failures = [Finding("failure", "statistics", name, "knows") for name in ("mrr_change_90", "term_months")]
+    [accepted, refused] = accept(failures, ["mrr"], columns)
+    assert (accepted.severity, refused.severity) == ("note", "failure")
+    assert accepted.text == "knows (accepted under [audit])"

@@ -49,11 +49,18 @@ def test_a_column_filled_for_leavers_only_is_named(examples: Callable[..., Examp
     assert levels(found, column("note")) == {"note": "failure"}
 
 
-def test_days_to_renewal_are_only_warned_of(examples: Callable[..., Examples]) -> None:
+def test_days_to_renewal_are_judged_like_any_column(examples: Callable[..., Examples]) -> None:
     rng = np.random.default_rng(8)
     days = churn_days(rng)
     renewal = np.where(np.isnan(days), 400.0, days + 1)
-    assert levels(examples(days, renewal=renewal), column("renewal", clock=True)) == {"renewal": "warning"}
+    assert levels(examples(days, renewal=renewal), column("renewal", clock=True)) == {"renewal": "failure"}
+
+
+@pytest.mark.parametrize(("value", "level"), [(0.84, "warning"), (0.16, "warning"), (0.79, None)])
+def test_a_strong_column_of_few_leavers_is_warned_of(value: float, level: str | None) -> None:
+    """Its lower bound is below .80, so it is no failure."""
+    signal = ColumnSignal("c", "value", Auroc(value, value - 0.1, value + 0.1, 30), (None, None, None))
+    assert [one.severity for one in signal_findings([signal], HEADLINE)] == ([level] if level else [])
 
 
 @pytest.mark.parametrize("seed", range(20))
