@@ -165,6 +165,7 @@ def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) ->
         console.print_json(built.as_json())
     else:
         print_data.print_features(built)
+    console.print_warnings(tables.warnings, aside=json)
 
 
 def _png(path: Path | None) -> Path | None:
@@ -200,6 +201,7 @@ def metrics(
     match format:
         case Format.csv:
             sys.stdout.write(print_metrics.metrics_csv(numbers))
+            console.print_warnings(tables.warnings, aside=True)
         case Format.json:
             console.print_json(numbers.as_json())
         case Format.table:
@@ -257,7 +259,7 @@ def score(
     elif json:
         console.print_json(report.as_json())
     elif isinstance(report, ScoreReport):
-        print_list.print_score(report, settings.value.currency)
+        print_list.print_score(report)
 
 
 @app.command(name="at-risk", epilog="Example: undertow at-risk --owner 'Mira Holt' --limit 20 --format csv > list.csv")
@@ -279,9 +281,11 @@ def at_risk(
     match format:
         case Format.csv:
             sys.stdout.write(as_csv(selection.rows))
+            console.print_warnings(published.manifest.get("warnings", ()), aside=True)
         case Format.json:
             listed = msgspec.json.encode(as_accounts(selection.rows, published.manifest))
             sys.stdout.write(msgspec.json.format(listed, indent=2).decode() + "\n")
+            console.print_warnings(published.manifest.get("warnings", ()), aside=True)
         case Format.table:
             print_list.print_at_risk(selection.rows, published.manifest, selection.total)
 
@@ -293,8 +297,9 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
     published = ScoresReader(load_settings(project).store_path()).latest()
     if json:
         console.print_json(published.drivers)
+        console.print_warnings(published.manifest.get("warnings", ()), aside=True)
     else:
-        print_list.print_drivers(published.drivers)
+        print_list.print_drivers(published.drivers, published.manifest)
 
 
 @app.command(epilog="Example: undertow audit --against ../export-of-march")
@@ -323,8 +328,9 @@ def audit(
     if json:
         console.print_json(report.as_json())
     else:
+        console.print_warnings(report.warnings)
         print_model.print_audit(report)
-    refuse_leaks(report)
+    refuse_leaks(report.findings)
 
 
 @app.command(epilog="Example: undertow serve --port 3000")

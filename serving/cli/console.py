@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -64,3 +64,9 @@ def show(table: Table) -> None:
     """Print a table and a blank line."""
     out.print(table)
     out.print()
+
+
+def print_warnings(warnings: Iterable[str], aside: bool = False) -> None:
+    """Print a line per warning about the rows behind the numbers; `aside`: on standard error, beside CSV or JSON."""
+    for text in warnings:
+        (err if aside else out).print(f"! {text}", soft_wrap=True, markup=False)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from undertow.serving.cli.console import new_table, out, show
+from undertow.serving.cli.console import new_table, out, print_warnings, show
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.serving.jobs.bulk import BulkReport
@@ -21,13 +21,14 @@ def print_bulk(report: BulkReport) -> None:
     folder = report.folder / f"as_of={report.as_of:%Y-%m-%d}"
     out.print(f"Wrote the probabilities of {report.accounts:,} accounts by {report.model_version} to {folder}.",
               soft_wrap=True)  # fmt: skip
+    print_warnings(report.warnings)
 
 
-def print_score(report: ScoreReport, currency: str) -> None:
+def print_score(report: ScoreReport) -> None:
     """Print the size and value at risk of a scored list, its notes, its folder, and whether it was published."""
     out.print(
         f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
-        f"{report.value_at_risk:,.0f} {currency} at risk over 12 months.",
+        f"{report.value_at_risk:,.0f} {report.currency} at risk over 12 months.",
         soft_wrap=True,
     )
     for note in report.notes:
@@ -58,6 +59,7 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
     out.print()
     out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by {currency} at risk over "
               f"{manifest['value_months']} months ({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
+    print_warnings(manifest.get("warnings", ()))
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -68,7 +70,7 @@ def _below(text: str, style: str = "") -> None:
     out.print(Padding(Text(text, style=style), (0, 0, 0, 2)))
 
 
-def print_drivers(overview: dict[str, Any]) -> None:
+def print_drivers(overview: dict[str, Any], manifest: dict[str, Any]) -> None:
     """Print the drivers of the scores over all accounts, then by segment, with their grade."""
     table = new_table("Family", "Moves a score by", "Pushes up or down", "First for", "Mostly through", right=(1, 2, 3))
     for family in overview["families"]:
@@ -92,6 +94,7 @@ def print_drivers(overview: dict[str, Any]) -> None:
     show(segments)
     out.print(f"Points are percentage points of the chance of leaving in {overview['horizon']} days, as of "
               f"{overview['as_of']}. {overview['note']}", soft_wrap=True)  # fmt: skip
+    print_warnings(manifest.get("warnings", ()))
 
 
 def _reason(reason: dict[str, Any]) -> str:

@@ -29,12 +29,16 @@ BATCH = 10_000  # rows
 
 @dataclass(frozen=True)
 class BulkReport:
-    """What was written: `folder`/as_of=<day>/ holds account_id and p_<horizon> for `accounts` accounts."""
+    """What was written: `folder`/as_of=<day>/ holds account_id and p_<horizon> for `accounts` accounts.
+
+    `warnings`: what every command says about the rows, such as how many were refused.
+    """
 
     folder: Path
     as_of: datetime
     accounts: int
     model_version: str
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain JSON values."""
@@ -43,6 +47,7 @@ class BulkReport:
             "as_of": f"{self.as_of:%Y-%m-%d}",
             "accounts": self.accounts,
             "model_version": self.model_version,
+            "warnings": self.warnings,
         }
 
 
@@ -65,7 +70,7 @@ def score_in_bulk(
 
     folder = _publish(root, ready.features.path(ready.as_of).name, write)
     accounts = sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
-    return BulkReport(root, ready.as_of, accounts, ready.version)
+    return BulkReport(root, ready.as_of, accounts, ready.version, ready.tables.warnings)
 
 
 def _publish(root: Path, name: str, write: Callable[[Path], None]) -> Path:

@@ -44,5 +44,14 @@ def prepare(
     chosen = as_of or tables.until
     features = build_features(settings, tables, [chosen], progress)
     champion.bundle.refuse_other_features(features.catalogue.columns)
+    _refuse_other_currency(champion.bundle, tables)
     version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
     return Prepared(champion, version, tables, chosen, features)
+
+
+def _refuse_other_currency(bundle: Bundle, tables: Tables) -> None:
+    if bundle.value.currency not in ("", tables.currency):
+        raise ModelRefusal(
+            f"The champion was trained on amounts in {bundle.value.currency}, and the rows are now in "
+            f"{tables.currency}. Run `undertow train`, or correct the currency."
+        )

@@ -38,6 +38,7 @@ class ScoreReport:
     as_of: datetime
     accounts: int
     value_at_risk: float
+    currency: str
     model_version: str
     notes: tuple[str, ...]
     published: bool
@@ -68,8 +69,8 @@ def score(
         raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account has MRR above 0 then.")
     scores = _in_batches(bundle, rows, progress)
     run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
-    table = scores_table(settings.value.currency, ready.tables, bundle, rows, scores, ready.version)
-    notes = _notes(bundle, rows, as_of)
+    table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, ready.version)
+    notes = (*ready.tables.warnings, *_notes(bundle, rows, as_of))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
     overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
 
@@ -79,8 +80,18 @@ def score(
     root, day = settings.store_path("scores"), f"{as_of:%Y-%m-%d}"
     newest = day if replace_newer else max(day, _published_as_of(root))
     folder = publish(root, run_id, write, make_current=newest == day)
-    at_risk = float(scores.value_at_risk.sum())
-    return ScoreReport(run_id, folder, as_of, rows.num_rows, at_risk, ready.version, notes, newest == day, newest)
+    return ScoreReport(
+        run_id=run_id,
+        folder=folder,
+        as_of=as_of,
+        accounts=rows.num_rows,
+        value_at_risk=float(scores.value_at_risk.sum()),
+        currency=ready.tables.currency,
+        model_version=ready.version,
+        notes=notes,
+        published=newest == day,
+        published_as_of=newest,
+    )
 
 
 def _published_as_of(root: Path) -> str:
@@ -129,10 +140,11 @@ def _manifest(
         "accounts": accounts,
         "horizons": ready.bundle.ends,
         "headline": ready.bundle.headline,
-        "currency": settings.value.currency,
+        "currency": ready.tables.currency,
         "value_months": settings.value.months,
         "families": FAMILIES,
         "notes": list(notes),
+        "warnings": list(ready.tables.warnings),
     }
 
 

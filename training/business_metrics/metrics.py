@@ -266,10 +266,10 @@ CX = (
     ),
     Metric(
         "reopen_rate", "Resolved tickets reopened within 14 days", "cx", "share", "tickets",
-        Rate("resolutions", "count_if(reopened)", "count(*)", interval="wilson"),
+        Rate("resolutions", "count_if(reopened)", "count_if(records_reopening)", interval="wilson"),
         formula="resolved and reopened after it, no later than 14 days / resolved",
         source="Zendesk, reopens over solved tickets, with an equal wait for every month", panel="Reopened tickets",
-        settles=14, unrecorded=0,
+        settles=14,
     ),
 )  # fmt: skip
 

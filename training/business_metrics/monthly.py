@@ -134,8 +134,8 @@ def business_numbers(
         for card in cards
         for group in groups
     }
-    notes = tuple(_notes(cards, lines.values(), by))
-    currency = settings.value.currency
+    notes = (*tables.warnings, *_notes(cards, lines.values(), by))
+    currency = tables.currency
     left_out = dict(sorted(left_out.items()))
     return BusinessMetrics(tuple(cards), tuple(spans), by, groups, currency, lines, left_out, notes)
 

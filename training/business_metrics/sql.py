@@ -88,7 +88,8 @@ RELATIONS = {
         WHERE first_response_at >= {first} AND first_response_at < {last}""",
     "resolutions": """
         SELECT date_trunc('month', resolved_at) AS month, account_id, opened_at, resolved_at,
-               coalesce(reopened_at > resolved_at AND reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened
+               coalesce(reopened_at > resolved_at AND reopened_at <= resolved_at + INTERVAL 14 DAY, false) AS reopened,
+               EXISTS (SELECT 1 FROM known_tickets WHERE reopened_at IS NOT NULL) AS records_reopening
         FROM known_tickets
         WHERE resolved_at >= {first} AND resolved_at < {last}""",
     "open_tickets": f"""

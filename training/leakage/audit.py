@@ -38,7 +38,10 @@ SEVERITIES = ("failure", "warning", "note")
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What the audit compared, its findings (failures first), and the numbers behind them."""
+    """What the audit compared, its findings (failures first), and the numbers behind them.
+
+    `warnings`: what every command says about the rows, such as how many were refused.
+    """
 
     headline: int
     comparisons: tuple[Comparison, ...]
@@ -46,6 +49,7 @@ class AuditReport:
     recordings: tuple[Recording, ...]
     column_signals: tuple[ColumnSignal, ...]
     model: ModelAlarm | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -56,6 +60,7 @@ class AuditReport:
         """Return plain JSON values."""
         return {
             "clean": not self.failures,
+            "warnings": self.warnings,
             "findings": [finding.as_json() for finding in self.findings],
             "comparisons": [comparison.as_json() for comparison in self.comparisons],
             "headline": self.headline,
@@ -100,6 +105,7 @@ def audit(
         recordings=tuple(recorded),
         column_signals=tuple(signals),
         model=model,
+        warnings=tables.warnings,
     )
 
 

@@ -178,12 +178,16 @@ def test_a_metric_without_its_table_is_left_out_with_the_table_to_give(metrics_o
         ("conversion_rate", {"events": visits(40, "page_view")}),
         ("click_through_rate", {"events": events(40, "impression", **SHOWN) + events(40, "click", name="menu")}),
         ("task_success_rate", {"events": events(40, "task_started")}),
-        ("reopen_rate", {"tickets": TICKETS}),
     ],
 )
 def test_what_is_never_recorded_is_no_perfect_number(metrics_of: MetricsOf, metric: str, world: World) -> None:
     found = metrics_of({**world, "subscriptions": MOVING}, metric, "mrr")
     assert "does not occur" in found.left_out[metric]
+
+
+def test_tickets_that_never_reopen_are_no_record_of_reopening(metrics_of: MetricsOf) -> None:
+    found = metrics_of({"tickets": TICKETS, "subscriptions": MOVING}, "reopen_rate", "mrr")
+    assert found.left_out["reopen_rate"].startswith("no row of these months")
 
 
 def test_where_nothing_that_was_asked_can_be_told_it_is_refused(metrics_of: MetricsOf) -> None:
