@@ -23,8 +23,9 @@ from undertow.training.evaluation.gate import Verdict, decide, first_champion
 from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.evaluation.performance import FEW_CHURNERS, Result, evaluate
 from undertow.training.evaluation.plots import calibration_plot, lift_plot
-from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics
+from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics, notices_said
 from undertow.training.examples.encoding import ModelColumn, fit_columns
+from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
 
@@ -53,22 +54,23 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     tables = load_tables(settings, now, progress)
     dates = choose_dates(settings, tables)
     features = build_features(settings, tables, dates.every, progress)
-    learn, held_out = _split_by_time(settings, tables, features, dates)
+    examples = _split_by_time(settings, tables, features, dates)
+    learn, held_out, notices = _leave_out_notices(*examples)
     _refuse_thin(learn, settings.training.min_churners)
     columns = fit_columns(features.catalogue.columns, learn.rows)
     ends = served_ends(learn, settings.training.horizons)
     baselines = fit_baselines(learn, columns, _matured_ends(held_out, ends))
     with registry.start_run() as run_id:
-        bundle = _fit(settings, dates, learn, columns, ends, run_id[:8], report_progress)
+        bundle = _fit(settings, dates, learn, columns, ends, notices, run_id[:8], report_progress)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
         results = _evaluate_all(predicted, baselines, resamples, report_progress)
         verdict = _against_champion(registry, features, bundle, predicted, resamples)
         by_segment = _evaluate_segments(predicted, bundle.headline, resamples)
-        notes = caveats(settings.training.horizons, learn, held_out, results, bundle)
+        notes = (*caveats(settings.training.horizons, learn, held_out, results, bundle), *notices_said(*notices))
         report_progress("recording", 0.0)
         number = registry.register(bundle)
-        counts = count(learn, held_out)
+        counts = count(learn, held_out, *notices)
         report = TrainReport(
             run_id, bundle.version, number, verdict, dates, counts, results, by_segment, notes
         )
@@ -95,6 +97,18 @@ def _split_by_time(
     return learn, held_out
 
 
+def _leave_out_notices(learn: Examples, held_out: Examples) -> tuple[Examples, Examples, tuple[Notices, Notices]]:
+    """Return the examples of accounts that had not given notice, and what became of the notices in each part.
+
+    Where few accounts leave when all of their MRR is announced to end, it is the end of a term: nothing is left out.
+    """
+    (to_learn, given), (to_judge, given_at_test) = split_notices(learn), split_notices(held_out)
+    notices = count_notices(given), count_notices(given_at_test)
+    if notices[0].probability < IS_NOTICE:
+        return learn, held_out, notices
+    return to_learn, to_judge, notices
+
+
 def _refuse_thin(learn: Examples, needed: int) -> None:
     churners = learn.churners()
     if churners < needed:
@@ -115,6 +129,7 @@ def _fit(
     learn: Examples,
     columns: tuple[ModelColumn, ...],
     ends: tuple[int, ...],
+    notices: tuple[Notices, Notices],
     version: str,
     report_progress: Progress,
 ) -> Bundle:
@@ -135,6 +150,7 @@ def _fit(
         causes=causes,
         typical=typical_values(learn.rows, columns),
         value=settings.value,
+        notice_probability=notices[0].probability,
     )
 
 

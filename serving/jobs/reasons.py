@@ -12,16 +12,23 @@ import numpy as np
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.serving.formatting import measured
+from undertow.serving.jobs.announcements import Notice, notice_of
 from undertow.serving.published.answers import Evidence, Reason
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.notice import NOTICE
 from undertow.training.bundle.scores import Scores
+from undertow.training.examples.announced import ANNOUNCED
 from undertow.training.examples.encoding import ModelColumn
 
 MOST_FAMILIES = 2
 MOST_EVIDENCE = 2
 STANDS_OUT = 0.1  # of the typical value
 MIN_CONTRIBUTION = 0.002  # probability points below which a family is not a reason
-CARD_OF_COVARIATE = {"period_renewals": "days_to_renewal", "period_days_to_renewal": "days_to_renewal"}
+CARD_OF_COVARIATE = {
+    "period_renewals": "days_to_renewal",
+    "period_days_to_renewal": "days_to_renewal",
+    "notice": "mrr_ending",
+}
 PREFERRED_WINDOW = 30  # days; the window that evidence shows, where a card has it
 
 
@@ -31,15 +38,22 @@ def reason_text(reason: Reason) -> str:
 
 
 def reasons_of(bundle: Bundle, scores: Scores, row: int, values: Mapping[str, object]) -> tuple[Reason, ...]:
-    """Return the reasons of one account; `values`: its features, column -> value."""
+    """Return the reasons of one account; `values`: its features, column -> value.
+
+    Where the account has given notice, that is the first reason.
+    """
     by_family = scores.probability_by_family[row]
     ranked = [FAMILIES[position] for position in np.argsort(-by_family)]
+    notice = notice_of(values, bundle.notice_probability)
+    if notice:
+        ranked.sort(key=lambda family: family != "billing")
     reasons = []
     for family in ranked:
         contribution = float(by_family[FAMILIES.index(family)])
-        if family == "profile" or contribution < MIN_CONTRIBUTION:
+        gave_notice = notice if family == "billing" else None
+        if family == "profile" or (contribution < MIN_CONTRIBUTION and not gave_notice):
             continue
-        evidence = _evidence(bundle, scores.probability_by_feature[row], family, values)
+        evidence = _evidence(bundle, scores.probability_by_feature[row], family, values, gave_notice)
         if evidence:
             agreement = float(np.mean(scores.first_family[row] == FAMILIES.index(family)))
             reasons.append(Reason(family, contribution, agreement, list(evidence)))
@@ -47,13 +61,20 @@ def reasons_of(bundle: Bundle, scores: Scores, row: int, values: Mapping[str, ob
 
 
 def _evidence(
-    bundle: Bundle, contributions: np.ndarray, family: str, values: Mapping[str, object]
+    bundle: Bundle, contributions: np.ndarray, family: str, values: Mapping[str, object], notice: Notice | None
 ) -> tuple[Evidence, ...]:
-    """Return evidence from the cards of a family that raise the score most, one column per card."""
+    """Return evidence from the cards of a family that raise the score most, one column per card; a notice first."""
     cards = _by_card(bundle, contributions, family)
     raising = sorted((card for card in cards if cards[card] > 0), key=lambda card: -cards[card])
-    shown = [_evidence_of_card(bundle, card, values) for card in raising]
+    shown = [_evidence_of_card(bundle, card, values) for card in raising if not (notice and card in ANNOUNCED)]
+    if notice:
+        shown.insert(0, _evidence_of_notice(notice, values))
     return tuple(evidence for evidence in shown if evidence is not None)[:MOST_EVIDENCE]
+
+
+def _evidence_of_notice(notice: Notice, values: Mapping[str, object]) -> Evidence:
+    _, _, sentence = NOTICE
+    return Evidence("mrr_ending", sentence, "money/month", _number(values.get("mrr_ending")), None, None, notice.text)
 
 
 def _by_card(bundle: Bundle, contributions: np.ndarray, family: str) -> dict[str, float]:

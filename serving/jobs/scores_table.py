@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.sources.loaded import Tables
+from undertow.serving.jobs.announcements import announced_texts
 from undertow.serving.jobs.reasons import reason_text, reasons_of
 from undertow.serving.published.answers import Reason
 from undertow.training.bundle.bundle import Bundle
@@ -64,6 +65,7 @@ def scores_table(
         "currency": [currency] * rows.num_rows,
         "tenure_days": rows["tenure_days"],
         "renews_at": pa.array(renews, pa.timestamp("us")),
+        "announced": pa.array(announced_texts(rows, bundle.notice_probability), pa.string()),
         "cause": [CAUSES[int(which)] for which in likelier],
         **_probabilities(bundle, scores),
         "clv": scores.clv,

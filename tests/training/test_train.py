@@ -79,17 +79,23 @@ def test_a_second_run_on_the_same_data_does_not_replace_the_champion(copied: Set
 # --- pure noise, and too little ----------------------------------------------------------------
 
 
-def lives(accounts: int, rate: float, until: int, random: np.random.Generator) -> tuple[Rows, Rows, Rows]:
-    """Accounts, subscriptions and logins of lives that end by chance alone, `rate` a day, whatever happens."""
+def lives(
+    accounts: int, rate: float, until: int, random: np.random.Generator, notice_days: int = 0
+) -> tuple[Rows, Rows, Rows]:
+    """Accounts, subscriptions and logins of lives that end by chance alone, `rate` a day, whatever happens.
+
+    Every second leaver gives notice `notice_days` ahead.
+    """
     who, paid, logins = Rows(), Rows(), Rows()
     for number in range(accounts):
         start = int(random.integers(0, until - 60))
         end = start + max(1, int(random.exponential(1 / rate)))
-        left = _day(end) if end < until else ""
+        told = max(start, end - notice_days * (number % 2))
+        left = _day(end) if told < until else ""
         segment = str(random.choice(["large", "small"]))
         who.append({"account_id": f"a{number}", "created_at": _day(start), "segment": segment})
         paid.append({"subscription_id": number, "account_id": f"a{number}", "started_at": _day(start), "ended_at": left,
-                     "end_recorded_at": left, "mrr": int(random.integers(10, 500))})  # fmt: skip
+                     "end_recorded_at": _day(told) if left else "", "mrr": int(random.integers(10, 500))})  # fmt: skip
         for day in np.flatnonzero(random.uniform(size=min(end, until) - start) < random.uniform(0.05, 0.4)):
             logins.append({"account_id": f"a{number}", "occurred_at": _day(start + int(day)), "kind": "login"})
     return who, paid, logins
@@ -105,20 +111,30 @@ def world_of(project: Project, lived: tuple[Rows, Rows, Rows], toml: str) -> Set
     return project(dict(zip(files, lived, strict=True)), f"{toml}\n[training]\n{small}\n")
 
 
-@pytest.fixture
-def noise(project: Project, world: Settings) -> Settings:
-    """A project in which nothing foretells anything; its MLflow database is a migrated one, to save time."""
+@pytest.fixture(params=[(0, 3), (45, 6)], ids=["no notice", "notice"])
+def noise(request: pytest.FixtureRequest, project: Project, world: Settings) -> tuple[Settings, int]:
+    """A project in which nothing but a notice foretells anything, and the days of notice.
+
+    Its MLflow database is a migrated one, to save time.
+    """
+    notice_days, seed = request.param
     dates = [f"2023-{month:02d}-01" for month in range(4, 13)]
     toml = f"[data]\nuntil = 2024-04-15\n[snapshots]\ndates = [{', '.join(dates)}]"
-    settings = world_of(project, lives(900, 1 / 400, 520, np.random.default_rng(3)), toml)
+    settings = world_of(project, lives(900, 1 / 400, 520, np.random.default_rng(seed), notice_days), toml)
     settings.store_path().mkdir()
     shutil.copy(world.store_path("mlflow.db"), settings.store_path("mlflow.db"))
-    return settings
+    return settings, notice_days
 
 
-def test_from_pure_noise_nothing_is_learned(noise: Settings) -> None:
-    """An observation date that depends on the outcome would give an AUROC of 0.77 here."""
-    report = train(noise, NOW)
+def test_from_pure_noise_nothing_is_learned(noise: tuple[Settings, int]) -> None:
+    """An observation date that depends on the outcome would give an AUROC of 0.77 here, and so would notices."""
+    settings, notice_days = noise
+    report = train(settings, NOW)
+    learned, champion = report.learned, open_registry(settings).champion()
+    assert champion is not None and champion.bundle.notice_probability == 1.0
+    assert (learned["train_notices"] > 20 and learned["test_notices"] > 10) == (notice_days > 0)
+    assert learned["test_notices_left"] == learned["test_notices_matured"] == learned["test_notices"]
+    assert any("had given notice at the test as_of" in note for note in report.notes) == (notice_days > 0)
     [result] = [result for result in report.results if (result.model, result.horizon) == (MODEL, 90)]
     auroc, calibration = result.metrics["auroc"], result.metrics["calibration"]
     assert result.churners > 50

@@ -83,15 +83,19 @@ def member_contributions(
     return members
 
 
-def first_families(members: np.ndarray, baseline: np.ndarray, families: tuple[Family, ...]) -> np.ndarray:
+def first_families(
+    members: np.ndarray, baseline: np.ndarray, families: tuple[Family, ...], by_notice: np.ndarray
+) -> np.ndarray:
     """Return the family that raises the probability most, as index in FAMILIES, shape (n, members of the bag).
 
-    `families`: the family of each of the J columns. Profile is never first.
+    `families`: the family of each of the J columns. `by_notice`: (n,), what a notice adds to billing. Profile is
+    never first.
     """
     firsts = []
     for member in members:
         shares = along_path(baseline, member, curves.probability, curves.probability_gradient)
         grouped = by_group(shares, families, FAMILIES)
+        grouped[:, FAMILIES.index("billing")] += by_notice
         grouped[:, FAMILIES.index("profile")] = -np.inf
         firsts.append(grouped.argmax(axis=1))
     return np.stack(firsts, axis=1)

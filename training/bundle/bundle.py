@@ -20,15 +20,18 @@ from undertow.features.catalogue.cards import FAMILIES, Column, Family, definiti
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
 from undertow.training.bundle.attribution import along_path, by_group, first_families, member_contributions
+from undertow.training.bundle.notice import NOTICE, causes_with_notice, raised_by_notice
 from undertow.training.bundle.scores import Scores
 from undertow.training.churn import curves
 from undertow.training.churn.cause_model import CauseModel
+from undertow.training.examples.announced import announced
 from undertow.training.examples.encoding import ModelColumn, encode, unseen
-from undertow.training.examples.person_periods import COVARIATES, covariates, known_ahead, numbers, with_covariates
+from undertow.training.examples.person_periods import COVARIATES, covariates, known_ahead, with_covariates
+from undertow.training.value.planned import leaves_on, planned_mrr
 from undertow.training.value.subscription import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Bundle:
     causes: tuple[CauseModel, ...]
     typical: dict[str, dict[str, float]]  # segment ("" for all) -> column -> median in training
     value: Value
+    notice_probability: float = 1.0  # of leaving, once all MRR is announced to end
 
     # --- what is in it ---
 
@@ -54,13 +58,13 @@ class Bundle:
 
     @property
     def contribution_names(self) -> tuple[str, ...]:
-        """Return the J names behind contributions: the columns, then the period's covariates."""
-        return (*(column.name for column in self.columns), *(name for name, _, _ in COVARIATES))
+        """Return the J names behind contributions: the columns, the period's covariates, and the notice."""
+        return (*(column.name for column in self.columns), *(name for name, _, _ in (*COVARIATES, NOTICE)))
 
     @property
     def contribution_families(self) -> tuple[Family, ...]:
         """Return the family of each of `contribution_names`."""
-        return (*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES))
+        return (*(column.family for column in self.columns), *(family for _, family, _ in (*COVARIATES, NOTICE)))
 
     def changed(self, columns: Iterable[Column]) -> list[str]:
         """Return the feature cards that were removed or redefined since the model was trained."""
@@ -101,7 +105,7 @@ class Bundle:
 
     def probability(self, rows: pa.Table) -> np.ndarray:
         """Return P(churn within each horizon), shape (n, H), without contributions (much faster)."""
-        return 1.0 - curves.survival(self.log_odds(rows))
+        return self._with_notice(1.0 - curves.survival(self.log_odds(rows)), rows)
 
     def score(self, rows: pa.Table) -> Scores:
         """Score rows that hold `as_of` (timestamp) and every one of `columns`.
@@ -114,21 +118,37 @@ class Bundle:
             raise RequestError(f"Rows lack the columns {', '.join(missing[:5])}; give null where unknown.")
         log_odds = self.log_odds(rows)
         stays = curves.survival(log_odds)
-        by_cause = curves.incidence(log_odds)
-        mrr = np.nan_to_num(numbers(rows, "mrr"))
-        clv = lifetime_value(stays, self.ends, mrr, self.value)
-        kept = value_if_kept(mrr, self.value)
+        served = self._with_notice(1.0 - stays, rows)
+        clv, kept = self._values(stays, rows)
+        at_headline = self.ends.index(self.headline)
         return Scores(
-            probability=1.0 - stays,
-            by_cause=by_cause,
+            probability=served,
+            by_cause=causes_with_notice(curves.incidence(log_odds), served),
             clv=clv,
             clv_if_kept=kept,
             value_at_risk=kept - clv,
-            **self._contributions(rows),
+            **self._contributions(rows, 1.0 - stays[:, at_headline], served[:, at_headline]),
         )
 
-    def _contributions(self, rows: pa.Table) -> dict[str, Any]:
-        """Return contributions at the headline horizon, in probability and in log-odds: fields of `Scores`."""
+    def _with_notice(self, probability: np.ndarray, rows: pa.Table) -> np.ndarray:
+        return raised_by_notice(probability, announced(rows), self.notice_probability, self.ends)
+
+    def _values(self, stays: np.ndarray, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+        """Return CLV and the value of an account that stays, shape (n,) each.
+
+        An announced end, downgrade or pause lowers CLV alone, so that value at risk is what it costs; an announced
+        upgrade raises both.
+        """
+        known = announced(rows)
+        planned = planned_mrr(known, self.notice_probability, self.value.months)
+        clv = lifetime_value(stays, self.ends, planned, self.value, leaves_on(known))
+        return clv, value_if_kept(np.maximum(planned, known.mrr[:, None]), self.value)
+
+    def _contributions(self, rows: pa.Table, forecast: np.ndarray, served: np.ndarray) -> dict[str, Any]:
+        """Return contributions at the headline horizon, in probability and in log-odds: fields of `Scores`.
+
+        `forecast`, `served`: the probability without and with what a notice adds, shape (n,).
+        """
         ends = tuple(end for end in self.ends if end <= self.headline)
         families = self.contribution_families
         baseline = np.array([model.baseline[: len(ends)] for model in self.causes]).T
@@ -136,8 +156,11 @@ class Bundle:
             self.causes, self._period_matrix(rows, ends), baseline, self.contribution_names.index("period")
         )
         bag = members.mean(axis=0)
+        by_notice, in_log_odds = served - forecast, curves.logit(served) - curves.logit(forecast)
         probability = along_path(baseline, bag, curves.probability, curves.probability_gradient)
+        probability = np.column_stack([probability, by_notice])
         log_odds = along_path(baseline, bag, curves.log_odds_of_probability, curves.log_odds_gradient)
+        log_odds = np.column_stack([log_odds, in_log_odds])
         start = curves.probability(baseline[None])
         return {
             "baseline_probability": float(start[0]),
@@ -145,7 +168,7 @@ class Bundle:
             "probability_by_feature": probability,
             "probability_by_family": by_group(probability, families, FAMILIES),
             "log_odds_by_family": by_group(log_odds, families, FAMILIES),
-            "first_family": first_families(members, baseline, families),
+            "first_family": first_families(members, baseline, families[:-1], by_notice),
         }
 
     def _period_matrix(self, rows: pa.Table, ends: tuple[int, ...]) -> np.ndarray:
@@ -167,6 +190,7 @@ class Bundle:
             "causes": [model.save(folder) for model in self.causes],
             "typical": self.typical,
             "value": self.value.model_dump(mode="json"),
+            "notice_probability": self.notice_probability,
         }
         text = json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -189,6 +213,7 @@ class Bundle:
             causes=tuple(CauseModel.load(folder, cause) for cause in read["causes"]),
             typical=read["typical"],
             value=Value(**read["value"]),
+            notice_probability=read["notice_probability"],
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.notice import NOTICE
 from undertow.training.bundle.scores import Scores
 from undertow.training.examples.person_periods import COVARIATES
 
@@ -56,7 +57,7 @@ def _family(bundle: Bundle, scores: Scores, family: str) -> dict[str, object]:
 
 def _top_features(bundle: Bundle, scores: Scores, family: str) -> list[dict[str, object]]:
     sentences = {column.name: column.sentence for column in bundle.columns}
-    sentences |= {name: sentence for name, _, sentence in COVARIATES}
+    sentences |= {name: sentence for name, _, sentence in (*COVARIATES, NOTICE)}
     size = np.abs(scores.probability_by_feature).mean(axis=0) if len(scores.probability) else np.zeros(0)
     named = zip(bundle.contribution_names, bundle.contribution_families, size, strict=False)
     mine = sorted(((float(s), name) for name, of, s in named if of == family and s > 0), reverse=True)

@@ -9,6 +9,7 @@ import numpy as np
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
+from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
 from undertow.training.examples.split import Dates, Examples
 
 MODEL = "undertow hazard"
@@ -46,14 +47,18 @@ class TrainReport:
         }
 
 
-def count(learn: Examples, held_out: Examples) -> dict[str, int]:
-    """Return the numbers of snapshots, accounts and churners in training and in the held-out test."""
+def count(learn: Examples, held_out: Examples, learned: Notices, tested: Notices) -> dict[str, int]:
+    """Return the numbers of snapshots, accounts, churners and notices in training and in the held-out test."""
     return {
         "train_snapshots": len(learn),
         "train_accounts": len(np.unique(learn.accounts)),
         "train_churners": learn.churners(),
         "test_snapshots": len(held_out),
         "test_churners": held_out.churners(),
+        "train_notices": learned.given,
+        "test_notices": tested.given,
+        "test_notices_matured": tested.matured,
+        "test_notices_left": tested.left,
     }
 
 
@@ -76,6 +81,22 @@ def caveats(
     if MODEL in by_model:
         notes += _warnings(by_model)
     return tuple(notes)
+
+
+def notices_said(learned: Notices, tested: Notices) -> tuple[str, ...]:
+    """Return what became of accounts that had given notice, in training and at the test; nothing without any."""
+    if not learned.given + tested.given:
+        return ()
+    share = f"{learned.left} of {learned.matured} notices in training that could be followed"
+    if learned.probability < IS_NOTICE:
+        return (f"Announced ends are taken for ends of terms, and no account is left out: only {share} left.",)
+    probability = f"taken to leave with a probability of {learned.probability:.2f}"
+    return (
+        f"An account of which all MRR is announced to end is {probability}: {share} left by {LATE_DAYS} days after "
+        f"the end{'' if learned.matured >= FEW_NOTICES else f', too few to say otherwise (from {FEW_NOTICES} on)'}.",
+        f"{tested.given} accounts had given notice at the test as_of. That they leave is known, so they are not "
+        f"judged: {tested.left} of the {tested.matured} that could be followed left as announced.",
+    )
 
 
 def _warnings(by_model: dict[str, Result]) -> list[str]:

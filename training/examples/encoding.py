@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.catalogue.cards import Column, Family, Level, Unit, definition_id
+from undertow.training.examples.announced import ANNOUNCED
 
-ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months")  # periods and value need them
+# periods, value and notices are computed from them
+ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months", *ANNOUNCED)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
     """Return the columns that vary in `rows`, with the categories found there.
 
     A column that is constant or always null carries no information and is left out, except those
-    from which periods and value are computed.
+    from which periods, value and notices are computed.
     """
     fitted_columns = []
     for column in columns:

@@ -1,7 +1,7 @@
 """Customer lifetime value of a subscription over 12 months, from the same survival curve as the churn scores.
 
 CLV = sum over months m = 1..12 of S(m) x MRR x margin x (1 + d)^(-m/12): remaining value over a stated horizon, in
-money, with churn counted once.
+money, with churn counted once. Where changes of MRR were announced, each month has the MRR that is then paid.
 """
 
 from __future__ import annotations
@@ -12,34 +12,52 @@ from undertow.features.settings import Value
 from undertow.training.examples.person_periods import DAYS_A_MONTH
 
 
-def monthly_survival(survival: np.ndarray, ends: tuple[int, ...], months: int) -> np.ndarray:
-    """Return P(still a customer after month m), shape (n, months), from survival, shape (n, K), at `ends` days.
+def survival_at(survival: np.ndarray, ends: tuple[int, ...], days: np.ndarray) -> np.ndarray:
+    """Return P(still a customer after so many days), shape (n, D), for `days` of that shape.
 
-    Inside a period, and beyond the last, the hazard is constant.
+    `survival`: shape (n, K), at `ends` days. Inside a period, and beyond the last, the hazard is constant.
     """
-    days = np.arange(1, months + 1) * DAYS_A_MONTH
     grid = np.array((0, *ends), dtype=float)
     logs = np.concatenate([np.zeros((len(survival), 1)), np.log(np.maximum(survival, 1e-12))], axis=1)
     right = np.clip(np.searchsorted(grid, days), 1, len(ends))
     left = right - 1
     share = (days - grid[left]) / (grid[right] - grid[left])
-    return np.exp(logs[:, left] + share * (logs[:, right] - logs[:, left]))
+    before, after = (np.take_along_axis(logs, position, axis=1) for position in (left, right))
+    return np.asarray(np.exp(before + share * (after - before)))
 
 
-def lifetime_value(survival: np.ndarray, ends: tuple[int, ...], mrr: np.ndarray, settings: Value) -> np.ndarray:
-    """Return CLV, shape (n,), in money over `settings.months`; `survival`: (n, K) at `ends` days; `mrr`: (n,).
+def lifetime_value(
+    survival: np.ndarray, ends: tuple[int, ...], mrr: np.ndarray, settings: Value, leaves_on: np.ndarray | None = None
+) -> np.ndarray:
+    """Return CLV, shape (n,), in money over `settings.months`.
+
+    `survival`: (n, K) at `ends` days. `mrr`: (n,), or (n, months) where announced changes give each month its own.
+    `leaves_on`: (n,), the day on which MRR is announced to end, NaN for none; the month that holds it counts what
+    is paid up to that day, by P(still a customer on it).
 
     >>> year = Value(months=12, margin=0.8, discount_rate=0.0)
     >>> lifetime_value(np.array([[1.0]]), (360,), np.array([100.0]), year).round(6).tolist()  # 12 x 100 x 0.8
     [960.0]
     """
-    stays = monthly_survival(survival, ends, settings.months)
-    return mrr * (stays * _discounted_margin(settings)).sum(axis=1)
+    edges = np.arange(settings.months + 1) * DAYS_A_MONTH
+    days = np.broadcast_to(edges[1:], (len(survival), settings.months))
+    if leaves_on is not None:
+        leaves = leaves_on[:, None]
+        days = np.where((edges[:-1] < leaves) & (leaves < edges[1:]), leaves, days)
+    stays = survival_at(survival, ends, days)
+    return np.asarray((_per_month(mrr) * stays * _discounted_margin(settings)).sum(axis=1))
 
 
 def value_if_kept(mrr: np.ndarray, settings: Value) -> np.ndarray:
-    """Return the value, shape (n,), of accounts that are certain to stay for `settings.months`."""
-    return mrr * _discounted_margin(settings).sum()
+    """Return the value, shape (n,), of accounts that are certain to stay for `settings.months`.
+
+    `mrr`: (n,), or (n, months).
+    """
+    return np.asarray((_per_month(mrr) * _discounted_margin(settings)).sum(axis=1))
+
+
+def _per_month(mrr: np.ndarray) -> np.ndarray:
+    return mrr[:, None] if mrr.ndim == 1 else mrr
 
 
 def discount_factors(settings: Value) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from undertow.training.bundle.scores import Scores
 from undertow.training.examples.encoding import ModelColumn
 
 TYPICAL = {"error_rate_30": 0.02, "error_rate_7": 0.02, "tickets_open": 1.0, "visits_30": 10.0, "mrr": 200.0,
-           "days_to_renewal": 180.0, "crashes_30": 0.0}  # fmt: skip
+           "days_to_renewal": 180.0, "crashes_30": 0.0, "mrr_ending": 0.0}  # fmt: skip
 
 
 def column(name: str, card: str, family: Any, unit: Any, good: str | None = "low", **more: Any) -> ModelColumn:
@@ -38,6 +39,7 @@ COLUMNS = (
     column("visits_30", "visits", "usage", "count", good="high", window=30),
     column("mrr", "mrr", "billing", "money/month", good=None),
     column("days_to_renewal", "days_to_renewal", "billing", "days", good=None),
+    column("mrr_ending", "mrr_ending", "billing", "money/month"),
     column("tenure_days", "tenure_days", "profile", "days", good=None),
 )
 BUNDLE = Bundle(
@@ -74,6 +76,31 @@ def said(contributions: Mapping[str, float], **values: float | None) -> list[str
 def test_profile_is_never_shown_however_much_it_raises_the_score() -> None:
     found = reasons({"tenure_days": 0.3, "period_tenure_days": 0.2, "tickets_open": 0.01})
     assert [reason.family for reason in found] == ["cx"]
+
+
+GAVE_NOTICE: dict[str, object] = {
+    "mrr_ending": 90.0, "days_to_announced_end": 19.0, "days_to_last_announced_end": 19.0,
+    "as_of": datetime(2025, 4, 1),
+}  # fmt: skip
+
+
+def test_a_notice_is_the_first_reason_however_much_others_raise_the_score() -> None:
+    found = reasons({"notice": 0.01, "mrr": 0.005, "error_rate_30": 0.3}, **GAVE_NOTICE)
+    assert [reason.family for reason in found] == ["billing", "ux"]
+    evidence = found[0].evidence[0]
+    assert (evidence.feature, evidence.value, evidence.unit) == ("mrr_ending", 90.0, "money/month")
+    assert reason_text(found[0]).startswith("billing: gave notice: all of its MRR ends on 2025-04-20; mrr, told: ")
+
+
+def test_a_notice_for_a_day_after_the_headline_is_a_reason_too() -> None:
+    later = {**GAVE_NOTICE, "days_to_announced_end": 200.0, "days_to_last_announced_end": 200.0}
+    [reason] = reasons({"mrr": -0.02}, **later)
+    assert reason_text(reason) == "billing: gave notice: all of its MRR ends on 2025-10-18"
+
+
+def test_the_end_of_a_part_of_mrr_is_no_notice() -> None:
+    found = reasons({"error_rate_30": 0.3}, **{**GAVE_NOTICE, "mrr_ending": 50.0})
+    assert [reason.family for reason in found] == ["ux"]
 
 
 def test_at_most_two_families_are_shown_the_strongest_first() -> None:

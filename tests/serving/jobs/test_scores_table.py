@@ -13,9 +13,10 @@ import pytest
 
 from tests.serving.published_by_hand import AS_OF, PEOPLE, feature_rows
 from tests.tables_by_hand import write_tables
+from tests.trained_world import NOW
 from undertow.features.catalogue.cards import FAMILIES
 from undertow.features.settings import Settings
-from undertow.serving.jobs.score import ScoreReport
+from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.jobs.scores_table import scores_table
 from undertow.training.bundle.bundle import Bundle
 
@@ -86,6 +87,36 @@ def test_facts_are_those_of_the_accounts(simulated: Path, table: pa.Table) -> No
     accounts = {row["account_id"]: row for row in rows}
     for row in table.select(["account_id", "name", "segment", "country", "owner"]).to_pylist():
         assert row == {name: accounts[row["account_id"]].get(name) for name in row}
+
+
+def test_in_a_world_without_announcements_nothing_is_announced(table: pa.Table) -> None:
+    assert set(table["announced"].to_pylist()) == {None}
+
+
+def test_an_account_that_gave_notice_is_listed_with_the_days_it_still_pays(
+    copied: Settings, report: ScoreReport, table: pa.Table
+) -> None:
+    """One account announced three days before as_of that it leaves nine days after it."""
+    account, as_of, end = table["account_id"][0].as_py(), report.as_of, report.as_of + timedelta(days=9)
+    path = copied.folder / "data" / "subscriptions.parquet"
+    subscriptions = pq.read_table(path)
+    rows = subscriptions.to_pylist()
+    for row in rows:
+        if row["account_id"] == account and (row["ended_at"] is None or row["ended_at"] > as_of):
+            row |= {"ended_at": end, "end_recorded_at": as_of - timedelta(days=3)}
+    pq.write_table(pa.Table.from_pylist(rows, schema=subscriptions.schema), path)
+    again = pq.read_table(score(copied, NOW).folder / "scores.parquet").to_pylist()
+    [gone] = [row for row in again if row["account_id"] == account]
+    assert gone["announced"] == f"gave notice for {end:%Y-%m-%d}"
+    assert gone["reason_1"].startswith(f"billing: gave notice: all of its MRR ends on {end:%Y-%m-%d}")
+    assert gone["p_30"] > 0.999 and gone["cause"] == "voluntary"
+    days = gone["mrr"] * 0.8 * 9 / (365.25 / 12)
+    assert 0.9 * days < gone["clv"] < days
+    assert gone["value_at_risk"] > 0.9 * gone["clv_if_kept"]
+    before = {row["account_id"]: row for row in table.to_pylist()}
+    others = [row for row in again if row["account_id"] != account]
+    assert len(others) == len(before) - 1
+    assert all(row["p_30"] == before[row["account_id"]]["p_30"] and row["announced"] is None for row in others)
 
 
 def test_renewals_lie_ahead_of_as_of(report: ScoreReport, table: pa.Table) -> None:

@@ -71,7 +71,7 @@ def test_the_strongest_features_stand_behind_a_family(bundle: Bundle, shares: np
     billing = [i for i, family in enumerate(bundle.contribution_families) if family == "billing"]
     shares[:, billing] = np.arange(1, len(billing) + 1) / 1000
     top = by_name(drivers(bundle, scores_of(bundle, shares), SEGMENTS, "2025-01-31"))["billing"]["top_features"]
-    assert next(feature["feature"] for feature in top) == "period_days_to_renewal"
+    assert next(feature["feature"] for feature in top) == "notice"
     sizes = [feature["mean_absolute_contribution"] for feature in top]
     assert sizes == sorted(sizes, reverse=True)
     assert len(top) == min(TOP_FEATURES, len(billing))

@@ -6,13 +6,31 @@ import json
 
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS
-from undertow.training.evaluation.report import TrainReport
+from undertow.training.evaluation.report import TrainReport, notices_said
+from undertow.training.examples.notices import Notices
 
 
 def test_the_report_is_json_without_nan(report: TrainReport) -> None:
     told = json.loads(json.dumps(report.as_json(), allow_nan=False))
     assert told["learned"]["train_churners"] >= 20
     assert len(told["results"]) == len(report.results)
+
+
+def test_nothing_is_said_of_notices_where_there_are_none(report: TrainReport) -> None:
+    assert notices_said(Notices(0, 0, 0), Notices(0, 0, 0)) == ()
+    assert not any("notice" in note for note in report.notes)
+
+
+def test_what_became_of_notices_is_said() -> None:
+    learned, tested = notices_said(Notices(50, 40, 38), Notices(12, 11, 10))
+    assert "taken to leave with a probability of 0.95: 38 of 40 notices in training" in learned
+    assert tested.startswith("12 accounts had given notice at the test as_of.") and "10 of the 11" in tested
+    assert "too few to say otherwise (from 20 on)" in notices_said(Notices(5, 4, 1), Notices(0, 0, 0))[0]
+
+
+def test_announced_ends_that_few_leave_at_are_ends_of_terms() -> None:
+    [note] = notices_said(Notices(400, 400, 40), Notices(90, 90, 9))
+    assert note.startswith("Announced ends are taken for ends of terms") and "40 of 400 notices" in note
 
 
 def test_what_cannot_be_told_is_null_in_json(report: TrainReport) -> None:

@@ -11,8 +11,9 @@ from undertow.features.catalogue.choose import make_catalogue
 from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
 
 NAMES = ("segment", "country", "seats", *ALWAYS)
+PRESENT = ("accounts", "subscriptions", "planned_changes")
 COLUMNS: tuple[Column, ...] = tuple(
-    column for column in make_catalogue(("accounts", "subscriptions")).columns if column.name in NAMES
+    column for column in make_catalogue(PRESENT).columns if column.name in NAMES
 )
 
 

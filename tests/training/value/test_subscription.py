@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from undertow.features.settings import Value
 from undertow.training.examples.person_periods import DAYS_A_MONTH
-from undertow.training.value.subscription import lifetime_value, monthly_survival, value_if_kept
+from undertow.training.value.subscription import lifetime_value, survival_at, value_if_kept
 
 ENDS = (30, 60, 90, 180, 360)
 MONTHS = np.arange(1, 13)
@@ -33,7 +33,7 @@ def test_a_flat_hazard_is_a_geometric_sum_whatever_the_grid(ends: tuple[int, ...
 
 def test_inside_a_period_the_hazard_is_constant() -> None:
     survival = np.array([[0.9, 0.9, 0.9, 0.45, 0.45]])
-    found = monthly_survival(survival, ENDS, 12)[0]
+    found = survival_at(survival, ENDS, MONTHS[None] * DAYS_A_MONTH)[0]
     assert found[0] == pytest.approx(0.9)
     assert found[3] == pytest.approx(0.9 * 0.5 ** ((4 * DAYS_A_MONTH - 90) / 90))
     assert found[-1] == pytest.approx(0.45)
