@@ -74,7 +74,10 @@ class Reason(msgspec.Struct):
 
 
 class Account(msgspec.Struct):
-    """One account as published. Money over `clv.months`; `mrr` per month."""
+    """One account as published. Money over `clv.months`; `mrr` per month.
+
+    `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20".
+    """
 
     account_id: str
     name: str | None
@@ -86,6 +89,7 @@ class Account(msgspec.Struct):
     currency: str
     tenure_days: float | None
     renews_at: datetime | None
+    announced: str | None
     cause: str
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]

@@ -72,6 +72,7 @@ def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
             "account_id": person[0], "name": person[1], "as_of": AS_OF, "segment": person[3], "country": "DE",
             "owner": person[2], "mrr": person[8], "currency": "EUR", "tenure_days": rows["tenure_days"][i].as_py(),
             "renews_at": None if i % 3 == 2 else AS_OF + timedelta(days=20 + 30 * i),
+            "announced": "down to 2,000 from 2025-03-01" if person[0] == "kunde 7/b" else None,
             "cause": ("voluntary", "involuntary")[int(scores.by_cause[i, 2].argmax())],
             **{f"p_{h}": scores.probability[i, k] for k, h in enumerate(ENDS)},
             **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
@@ -164,7 +165,7 @@ def _schema() -> pa.Schema:
     return pa.schema([
         ("account_id", text), ("name", text), ("as_of", pa.timestamp("us")), ("segment", text), ("country", text),
         ("owner", text), ("mrr", number), ("currency", text), ("tenure_days", number),
-        ("renews_at", pa.timestamp("us")), ("cause", text),
+        ("renews_at", pa.timestamp("us")), ("announced", text), ("cause", text),
         *((f"p_{h}", number) for h in ENDS),
         *((f"p_voluntary_{h}", number) for h in ENDS),
         *((f"p_involuntary_{h}", number) for h in ENDS),

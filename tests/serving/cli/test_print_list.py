@@ -42,6 +42,15 @@ def test_the_list_as_a_table_names_accounts_reasons_and_totals(tiny: str) -> Non
     assert "2 of 6 accounts, as of 2025-01-31" in shown
 
 
+def test_what_an_account_announced_is_listed_in_every_format(tiny: str) -> None:
+    announced = {account["account_id"]: account["announced"] for account in listed(tiny)}
+    assert announced.pop("kunde 7/b") == "down to 2,000 from 2025-03-01"
+    assert set(announced.values()) == {None}
+    assert "down to 2,000 from 2025-03-01 · kunde 7/b" in undertow("at-risk", "--project", tiny).stdout
+    rows = csv.DictReader(io.StringIO(undertow("at-risk", "--project", tiny, "--format", "csv").stdout))
+    assert sorted(row["announced"] for row in rows) == [*[""] * 5, "down to 2,000 from 2025-03-01"]
+
+
 def test_names_are_no_markup(publish_scores: Callable[..., Path], people: Any, tmp_path: Path) -> None:
     publish_scores(tmp_path / "store", people=(("m", "[b]x[/b]", *people[1][2:]),))
     (tmp_path / FILE_NAME).write_text("", encoding="utf-8")

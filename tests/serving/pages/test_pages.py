@@ -54,6 +54,12 @@ def test_each_account_is_listed_with_its_money_chance_reason_and_link(client: Cl
     assert "20 Feb 2025" in read
 
 
+@pytest.mark.parametrize("url", ["/", "/accounts/kunde%207%2Fb"])
+def test_what_an_account_announced_is_shown(client: Client, url: str) -> None:
+    assert client.get(url).text.count("down to 2,000 from 2025-03-01") == 1
+    assert "Announced" not in client.get("/accounts/A-00042").text
+
+
 def test_drivers_are_said_to_be_associated_not_causes(client: Client) -> None:
     assert "Associated, not causes" in words(client.get("/").text)
 
