@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 from undertow.features.build import FeatureTable, build_features
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
-from undertow.features.settings import Settings
+from undertow.features.replay.replay import Finding
+from undertow.features.settings import Settings, Value
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle
@@ -27,6 +29,7 @@ from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveat
 from undertow.training.examples.encoding import ModelColumn, fit_columns
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
+from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
 
 
@@ -47,7 +50,8 @@ class HeldOutPredictions:
 def train(settings: Settings, now: datetime, progress: Progress | None = None) -> TrainReport:
     """Train on the past, evaluate on a held-out later as_of, and record everything in MLflow.
 
-    Raises ModelRefusal, naming what is missing, where no usable model follows from the data.
+    A model is not made champion where one column predicts churn as only leakage does. Raises ModelRefusal, naming what
+    is missing, where no usable model follows from the data.
     """
     report_progress = progress or (lambda what, share: None)
     registry = open_registry(settings)
@@ -57,22 +61,25 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     examples = _split_by_time(settings, tables, features, dates)
     learn, held_out, notices = _leave_out_notices(*examples)
     _refuse_thin(learn, settings.training.min_churners)
+    findings = quick_audit(settings, features, learn)
     columns = fit_columns(features.catalogue.columns, learn.rows)
     ends = served_ends(learn, settings.training.horizons)
     baselines = fit_baselines(learn, columns, _matured_ends(held_out, ends))
     with registry.start_run() as run_id:
-        bundle = _fit(settings, dates, learn, columns, ends, notices, run_id[:8], report_progress)
+        value = settings.value.model_copy(update={"currency": tables.currency})
+        bundle = _fit(settings, value, dates, learn, columns, ends, notices, run_id[:8], report_progress)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
         results = _evaluate_all(predicted, baselines, resamples, report_progress)
-        verdict = _against_champion(registry, features, bundle, predicted, resamples)
+        verdict = _unless_leaky(_against_champion(registry, features, bundle, predicted, resamples), findings)
         by_segment = _evaluate_segments(predicted, bundle.headline, resamples)
-        notes = (*caveats(settings.training.horizons, learn, held_out, results, bundle), *notices_said(*notices))
+        notes = (*tables.warnings, *caveats(settings.training.horizons, learn, held_out, results, bundle),
+                 *notices_said(*notices))  # fmt: skip
         report_progress("recording", 0.0)
         number = registry.register(bundle)
         counts = count(learn, held_out, *notices)
         report = TrainReport(
-            run_id, bundle.version, number, verdict, dates, counts, results, by_segment, notes
+            run_id, bundle.version, number, verdict, dates, counts, results, by_segment, notes, tuple(findings)
         )
         _record(settings.public(), tables, features, bundle, baselines, predicted, report)
     if verdict.promoted:
@@ -125,6 +132,7 @@ def _matured_ends(held_out: Examples, ends: tuple[int, ...]) -> tuple[int, ...]:
 
 def _fit(
     settings: Settings,
+    value: Value,
     dates: Dates,
     learn: Examples,
     columns: tuple[ModelColumn, ...],
@@ -149,7 +157,7 @@ def _fit(
         columns=columns,
         causes=causes,
         typical=typical_values(learn.rows, columns),
-        value=settings.value,
+        value=value,
         notice_probability=notices[0].probability,
     )
 
@@ -205,6 +213,15 @@ def _against_champion(
     return decide(p, theirs, _labels(matured, bundle.headline), resamples)
 
 
+def _unless_leaky(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
+    """Return the verdict, or a refusal to promote where the quick part of the audit failed."""
+    culprits = list(dict.fromkeys(finding.culprit for finding in findings if finding.severity == "failure"))
+    if not culprits:
+        return verdict
+    names = ", ".join(culprits)
+    return Verdict(False, f"It is no champion: {names} alone predicts churn as only leakage does.", verdict.gain)
+
+
 def _labels(examples: Examples, horizon: int) -> HeldOutLabels:
     return HeldOutLabels(examples.outcomes.churned(horizon), examples.accounts)
 
@@ -230,11 +247,21 @@ def _record(
                     "catalogue": features.catalogue.id,
                     "trained_until": bundle.trained_until,
                     "verdict": report.verdict.text,
+                    "refused": tables.refused_text or "Refused: nothing.",
+                    "audit": "; ".join(f"{each.severity}: {each.culprit}" for each in report.findings) or "no finding",
                 },
-                metrics=named_metrics(report.results),
+                metrics=named_metrics(report.results) | _refused_metrics(tables),
                 files=_plots(Path(folder), bundle.headline, baselines, predicted),
             )
         )
+
+
+def _refused_metrics(tables: Tables) -> dict[str, float]:
+    """Return how many rows were refused, and the MRR of the refused subscriptions that still run."""
+    return {
+        "refused_rows": float(sum(report.refused for report in tables.reports)),
+        "refused_mrr": sum(report.refused_mrr for report in tables.reports),
+    }
 
 
 def _plots(

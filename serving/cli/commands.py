@@ -212,6 +212,7 @@ def metrics(
 @_refusing
 def train(project: Project = HERE, json: Json = False) -> None:
     """Train the churn model, evaluate it on a held-out later period, and register it in MLflow."""
+    from undertow.training.leakage.audit import refuse_leaks
     from undertow.training.train import train as train_model
 
     settings = load_settings(project)
@@ -222,6 +223,7 @@ def train(project: Project = HERE, json: Json = False) -> None:
     else:
         print_model.print_training(report)
         print_model.print_mlflow_command(settings.store_path("mlflow.db"))
+    refuse_leaks(report.findings)
 
 
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")

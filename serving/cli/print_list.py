@@ -52,7 +52,8 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
         renews = f"{row['renews_at']:%Y-%m-%d}" if row["renews_at"] else "-"
         numbers = f"{row['mrr']:>12,.0f}{row[f'p_{headline}']:>17.0%}{row['value_at_risk']:>11,.0f}  {renews}"
         out.print(f"[bold]{escape(f'{name[:wide]:<{wide}}')}[/]{numbers}", highlight=False)
-        beside = (row.get("announced"), row["account_id"], row["owner"], row["segment"], f"the likelier cause is {row['cause']}")
+        cause = f"the likelier cause is {row['cause']}"
+        beside = (row.get("announced"), row["account_id"], row["owner"], row["segment"], cause)
         _below(" · ".join(text for text in beside if text), "dim")
         for reason in row["reasons"]:
             _below(_reason(reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ def print_training(report: TrainReport) -> None:
         show(segments_table(report.by_segment))
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True)
+    _print_findings([finding for finding in report.findings if finding.severity != "note"])
     out.print(f"{report.verdict.text} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
 
 
@@ -85,10 +86,15 @@ def print_audit(report: AuditReport) -> None:
     if report.model and report.model.gains:
         gains = ", ".join(f"{name} {share:.0%}" for name, share in report.model.gains[:3])
         out.print(f"Split gain of {report.model.model}: {gains}.\n", soft_wrap=True, markup=False)
-    for finding in report.findings:
+    _print_findings(report.findings)
+    out.print(verdict_text(report.findings), soft_wrap=True)
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
+    """Print each finding of the leakage checks: its severity, its culprit and what was found."""
+    for finding in findings:
         severity = (f"{finding.severity:<9}", _SEVERITY_STYLE[finding.severity])
         out.print(Text.assemble(severity, (finding.culprit, "bold"), f": {finding.text}"), soft_wrap=True)
-    out.print(verdict_text(report.findings), soft_wrap=True)
 
 
 def verdict_text(findings: Sequence[Finding]) -> str:

@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.trained_world import NOW
@@ -74,6 +76,31 @@ def test_a_second_run_on_the_same_data_does_not_replace_the_champion(copied: Set
     assert [r.metrics["auroc"] for r in again.results] == [r.metrics["auroc"] for r in report.results]
     champion = open_registry(copied).champion()
     assert champion is not None and champion.number == report.number
+
+
+# --- leakage -----------------------------------------------------------------------------------
+
+
+def _with_a_tombstone(settings: Settings) -> Settings:
+    """Add a column to accounts that was filled in when a customer left."""
+    path = settings.folder / "data" / "accounts.parquet"
+    accounts, ends = pd.read_parquet(path), pd.read_parquet(path.with_name("subscriptions.parquet"))
+    left = ends[ends["end_reason"].isin(["cancelled", "payment_failed"])]["account_id"]
+    accounts["closed_reason"] = np.where(accounts["account_id"].isin(left), "price", None)
+    accounts.to_parquet(path, index=False)
+    return settings
+
+
+def test_a_model_on_a_column_that_leaks_is_no_champion(copied: Settings, report: TrainReport) -> None:
+    leaky = train(_with_a_tombstone(copied), NOW)
+    assert not leaky.verdict.promoted
+    assert leaky.verdict.text.startswith("It is no champion: accounts.closed_reason")
+    assert {each.culprit for each in leaky.findings if each.severity == "failure"} == {"accounts.closed_reason"}
+    champion = open_registry(copied).champion()
+    assert champion is not None and champion.number == report.number
+    run = mlflow.get_run(leaky.run_id)
+    assert "failure: accounts.closed_reason" in run.data.tags["audit"]
+    assert run.data.tags["refused"].startswith("Refused: ") and run.data.metrics["refused_rows"] > 0
 
 
 # --- pure noise, and too little ----------------------------------------------------------------

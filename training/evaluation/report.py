@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from undertow.features.replay.replay import Finding
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
@@ -29,6 +30,7 @@ class TrainReport:
     results: tuple[Result, ...]
     by_segment: dict[str, Result]
     notes: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values; a number that cannot be computed is null."""
@@ -44,6 +46,7 @@ class TrainReport:
             "results": [_plain(result) for result in self.results],
             "by_segment": {name: _plain(result) for name, result in self.by_segment.items()},
             "notes": self.notes,
+            "audit": [finding.as_json() for finding in self.findings],
         }
 
 
