@@ -77,7 +77,8 @@ WHERE known_at < takes_effect_at AND mrr > 0 AND coalesce(ended_at > started_at,
 """
 
 _LATE = f"""{REASON} IS NULL AND term_months > 0 AND renews_at >
-    greatest(started_at, recorded_at, TIMESTAMP '{{since}}') + to_seconds(term_months * 30.4375 * 86400) + INTERVAL 2 DAY"""
+    greatest(started_at, recorded_at, TIMESTAMP '{{since}}') + to_seconds(term_months * 30.4375 * 86400)
+    + INTERVAL 2 DAY"""
 
 _OVERLAPPING = """
 SELECT count(*) AS n, min(subscription_id) AS example FROM (

@@ -66,7 +66,8 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for name, checkout in releases.items():
                 seconds[name].append(_read(project, checkout))
-    results = "\n".join(f"{name}: {median(each):.1f} CPU seconds for {events:,} events" for name, each in seconds.items())
+    lines = [f"{name}: {median(each):.1f} CPU seconds for {events:,} events" for name, each in seconds.items()]
+    results = "\n".join(lines)
     if arguments.beside:
         results += f"\nratio: {median(seconds['this release']) / median(seconds['the other']):.2f}"
     print(results)
