@@ -7,7 +7,7 @@ DuckDB is the default; it also reads the sources and checks the data contract. Q
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from threading import Event, Thread
@@ -77,7 +77,7 @@ def open_duckdb(limits: Engine, spill: Path) -> Iterator[Connection]:
 
 def _set_limits(connection: Connection, limits: Engine, spill: Path) -> None:
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar_print = false")  # it would be printed into the output of --json
+    _set_progress(connection, "enable_progress_bar_print = false")  # it would be printed into the output of --json
     connection.execute(f"SET threads = {limits.threads}")
     connection.execute(f"SET temp_directory = {literal(str(spill))}")
     try:
@@ -119,15 +119,21 @@ def run_watched(connection: Connection, sql: str, context: str, progress: Callab
                 progress(share)
 
     watcher = Thread(target=watch, daemon=True)
-    connection.execute("SET enable_progress_bar = true")
+    _set_progress(connection, "enable_progress_bar = true")
     watcher.start()
     try:
         run(connection, sql, context)
     finally:
         done.set()
         watcher.join()
-        connection.execute("SET enable_progress_bar = false")
+        _set_progress(connection, "enable_progress_bar = false")
     progress(1.0)
+
+
+def _set_progress(connection: Connection, setting: str) -> None:
+    """Change a setting of DuckDB's progress bar; a notebook without ipywidgets has none to change."""
+    with suppress(duckdb.InvalidInputException):
+        connection.execute(f"SET {setting}")
 
 
 def rows(connection: Connection, sql: str, context: str) -> list[dict[str, object]]:
