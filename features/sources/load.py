@@ -205,7 +205,9 @@ def _load_table(
         convert(connection, table, report_currency, loading.gives("rates"))
     if table.name == LAST:
         live = [name for name in TABLES if name != LAST and loading.gives(name)]
-        refuse_late_renewals(connection, written_since(spans_of(connection, live, now)) or EARLIEST)
+        began = written_since(spans_of(connection, live, now))
+        if began is not None:  # otherwise nothing says by when an imported row may have been written
+            refuse_late_renewals(connection, began)
     report = keep_rows(loading, table, folder)
     if table.name == LAST:
         _finish_subscriptions(loading, folder)

@@ -101,6 +101,12 @@ def test_a_row_from_before_the_record_may_hold_the_renewal_after_it_began(load: 
     assert load([{**row, "started_at": "2024-01-10", "renews_at": "2025-03-10"}]).report("subscriptions").kept == 0
 
 
+def test_without_other_tables_nothing_says_when_a_renewal_was_written(project: Project) -> None:
+    rows = [period("s", "2024-03-01", term_months=1, renews_at="2024-06-20")]
+    tables = read_tables(project({"accounts.csv": ACCOUNTS, "subscriptions.csv": rows}), NOW)
+    assert tables.report("subscriptions").kept == 1
+
+
 def test_changes_recorded_ahead_are_listed(load: Load) -> None:
     rows = [
         period("ends", "2024-03-01", "2024-07-20", end_recorded_at="2024-05-10"),
