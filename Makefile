@@ -65,6 +65,7 @@ yardsticks: setup ## the model against worlds with known ground truth; half an h
 
 bench: $(VENV)/spark ## features against other ways to compute them; then how long an answer takes, on what make demo published
 	$(BIN)/python -m tests.benchmarks.features --events 1e6 1e7
+	$(BIN)/python -m tests.benchmarks.loading --events 1e7
 	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
 
 docs: setup ## one page of all features, build/features.html

@@ -336,8 +336,9 @@ USAGE = (
            unrecorded=0),
     Metric("paid_conversion", "Users not paying yet who became paying customers in 30 days", "usage", "share", "events",
            _share("count_if(converted)", "count(*)", "not_paying"),
-           "users of whom an account began to pay within 30 days after their first event of the month / users with an "
-           "event in the month who belonged to no paying account at the first; users without any account count too",
+           "users of whom an account began to pay within 30 days of their first event of the month / users with an "
+           "event in the month who belonged to no account that paid before the day of the first; users without any "
+           "account count too",
            "visitors and free users to paying customers, with an equal wait for every month", "Paid conversion",
            settles=30, also=("subscriptions",),
            note="paid_conversion counts users (an account where an event names no user); visitors without a user_id "

@@ -125,10 +125,10 @@ RELATIONS = {
             GROUP BY month, person
         ),
         spells_of AS (
-            SELECT f.*, b.account_id, b.since, coalesce(s.started_at > f.at, false)
+            SELECT f.*, b.account_id, b.since, coalesce(s.started_at >= date_trunc('day', f.at), false)
                        AND s.started_at <= f.at + INTERVAL 30 DAY AS begins,
                    b.since <= f.at AND coalesce(b.until > f.at, true)
-                       AND s.started_at <= f.at AND coalesce(s.ended_at > f.at, true) AS pays
+                       AND s.started_at < date_trunc('day', f.at) AND coalesce(s.ended_at > f.at, true) AS pays
             FROM firsts AS f LEFT JOIN belongs AS b USING (person) LEFT JOIN spells AS s USING (account_id)
         )
         SELECT month, coalesce(arg_min(account_id, (NOT begins, since, account_id)), person) AS account_id,

@@ -178,7 +178,8 @@ def converted(found: BusinessMetrics, group: str = "") -> tuple[float, int]:
     ("start", "end", "expected"),
     [
         (SINCE, None, (0, 0)),  # paying at the first event: not one of them
-        (NOON, None, (0, 0)),
+        (NOON.replace(hour=0) - TICK, None, (0, 0)),  # nor who began to pay before that day
+        (NOON.replace(hour=0), None, (40, 40)),  # a source may write the day alone
         (NOON + TICK, None, (40, 40)),
         (NOON + 30 * DAY, None, (40, 40)),
         (NOON + 30 * DAY + TICK, None, (0, 40)),
