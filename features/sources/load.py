@@ -199,7 +199,7 @@ def _load_table(
 ) -> TableReport:
     """Check every row of one table against its contract; write the kept rows and the quarantined ones."""
     connection, settings = loading.connection, loading.settings
-    judge_table(loading, table, progress)
+    in_order = judge_table(loading, table, progress)
     report_currency = settings.currency.report.upper()
     if report_currency:
         convert(connection, table, report_currency, loading.gives("rates"))
@@ -208,7 +208,7 @@ def _load_table(
         began = written_since(spans_of(connection, live, now))
         if began is not None:  # otherwise nothing says by when an imported row may have been written
             refuse_late_renewals(connection, began)
-    report = keep_rows(loading, table, folder)
+    report = keep_rows(loading, table, folder, in_order)
     if table.name == LAST:
         _finish_subscriptions(loading, folder)
     if table.name == "users":  # as given, before rows are repeated for surviving accounts

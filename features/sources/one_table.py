@@ -69,8 +69,11 @@ class Loading:
         return any(re.search(rf"\b{re.escape(name.lower())}\b", select) for name in several)
 
 
-def judge_table(loading: Loading, table: Table, progress: Callable[[float], None]) -> None:
-    """Create the table `judged`: every row of the source, cast, with REASON where it is not kept; and `staged`."""
+def judge_table(loading: Loading, table: Table, progress: Callable[[float], None]) -> bool:
+    """Create the table `judged`: every row of the source, cast, with REASON where it is not kept; and `staged`.
+
+    Returns whether its rows are still in the order of the source.
+    """
     given = _stage(loading, table, lambda share: progress(0.4 * share))
     refuse_reserved(table, given)
     if table.name == "merges" and "account_id" in given:
@@ -84,7 +87,7 @@ def judge_table(loading: Loading, table: Table, progress: Callable[[float], None
     run_watched(loading.connection, f"CREATE TABLE judged AS {select}", f"table {table.name}",
                 lambda share: progress(0.4 + 0.4 * share))  # fmt: skip
     _name_twins(loading.connection, table)
-    _settle(loading, table, keyed)
+    return _settle(loading, table, keyed)
 
 
 def _stage(loading: Loading, table: Table, progress: Callable[[float], None]) -> dict[str, str]:
@@ -211,17 +214,21 @@ _TABLE_EXISTS = "SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'm
 # --- repeated rows -----------------------------------------------------------------------------------
 
 
-def _settle(loading: Loading, table: Table, keyed: bool) -> None:
-    """Settle rows that share a key; of rows without a key, count those once that overlapping files both hold."""
+def _settle(loading: Loading, table: Table, keyed: bool) -> bool:
+    """Settle rows that share a key; of rows without a key, count those once that overlapping files both hold.
+
+    Returns whether the rows are still in the order of the source.
+    """
     if keyed:
-        clash = settle_repeats(loading.connection, table, lambda: _number_files(loading, table))
-        if clash:
-            _name_clash(loading, table, clash)
-        return
+        settled = settle_repeats(loading.connection, table, lambda: _number_files(loading, table))
+        if settled.clash:
+            _name_clash(loading, table, settled.clash)
+        return not settled.is_moved
     if not table.invents_key:
-        return
+        return True
     same = identical_rows(loading.connection, table)
-    if same and loading.reads_several_files(table) and _number_files(loading, table):
+    is_numbered = same > 0 and loading.reads_several_files(table) and _number_files(loading, table)
+    if is_numbered:
         mark_overlap(loading.connection, table)
         same = identical_rows(loading.connection, table)
     if same:
@@ -229,6 +236,7 @@ def _settle(loading: Loading, table: Table, keyed: bool) -> None:
             f"{table.name}: {counted(same, 'row')} equal to another one in every column. Without {table.key[0]} all of "
             "them count; give it if a row may come twice."
         )
+    return not is_numbered
 
 
 def _name_clash(loading: Loading, table: Table, clash: Clash) -> None:
@@ -275,14 +283,17 @@ def _number_files(loading: Loading, table: Table) -> bool:
 # --- keeping and quarantining ------------------------------------------------------------------------
 
 
-def keep_rows(loading: Loading, table: Table, folder: Path) -> TableReport:
-    """Create the table of the kept rows, write the others to quarantine, and drop `staged` and `judged`."""
+def keep_rows(loading: Loading, table: Table, folder: Path, in_order: bool) -> TableReport:
+    """Create the table of the kept rows, write the others to quarantine, and drop `staged` and `judged`.
+
+    `in_order`: the rows of `judged` are in the order of the source, in which they are kept.
+    """
     connection = loading.connection
     own = [name for name in (REASON, ROW, FILE_NUMBER) if _has_column(connection, name)]
     run(
         connection,
         f"CREATE TABLE {table.name} AS SELECT * EXCLUDE ({', '.join(own)}) FROM judged "
-        f"WHERE {REASON} IS NULL ORDER BY {ROW}",
+        f"WHERE {REASON} IS NULL{'' if in_order else f' ORDER BY {ROW}'}",
         table.name,
     )
     if table.name == "events" and _count(

@@ -33,26 +33,34 @@ class Clash:
     examples: tuple[str, str]
 
 
-def settle_repeats(connection: Connection, table: Table, number_files: Callable[[], bool]) -> Clash | None:
+@dataclass(frozen=True)
+class Settled:
+    """What became of the rows that share a key: the clash among them, if any; whether rows of `judged` were moved."""
+
+    clash: Clash | None = None
+    is_moved: bool = False
+
+
+def settle_repeats(connection: Connection, table: Table, number_files: Callable[[], bool]) -> Settled:
     """Settle the rows of the table `judged` that share a key: mark those that do not count, and date the states.
 
     `number_files`: adds the column FILE_NUMBER to `judged`, and returns whether that was possible; it is called
-    only where the order of the files could decide. Returns the clash, or None where all rows could be settled.
+    only where the order of the files could decide.
     """
     key = _listed(table.key)
     run(connection, f"CREATE OR REPLACE TEMP TABLE repeated AS {_REPEATED.format(key=key)}", table.name)
     if not _count(connection, "repeated"):
-        return None
+        return Settled()
     compared = [column for column in _columns(connection) if column not in NOT_COMPARED]
     run(connection, _RETRIES.format(key=key, compared=_listed(compared), order=_first(table)), table.name)
     if not _count(connection, "states"):
-        run(connection, "CREATE OR REPLACE TEMP TABLE settled AS FROM states", table.name)
-        _apply(connection, table)
-        return None
+        return Settled()
     is_numbered = (table.has_versions or table.name == "accounts") and number_files()
     _settle_states(connection, table, compared, is_numbered)
-    _apply(connection, table)
-    return _clash(connection, table)
+    columns = _listed([*_columns(connection), ROW, REASON])
+    run(connection, f"DELETE FROM judged WHERE {ROW} IN (SELECT {ROW} FROM states)", table.name)
+    run(connection, f"INSERT INTO judged BY NAME SELECT {columns} FROM settled", table.name)
+    return Settled(_clash(connection, table), is_moved=True)
 
 
 def mark_overlap(connection: Connection, table: Table) -> None:
@@ -108,14 +116,6 @@ def _settle_states(connection: Connection, table: Table, compared: list[str], is
         ),
         table.name,
     )  # fmt: skip
-
-
-def _apply(connection: Connection, table: Table) -> None:
-    """Replace the repeated rows of `judged` by the settled ones."""
-    run(connection, f"DELETE FROM judged WHERE {ROW} IN (SELECT {ROW} FROM repeated)", table.name)
-    columns = _listed([*_columns(connection), ROW, REASON])
-    for name in ("retries", "settled"):
-        run(connection, f"INSERT INTO judged BY NAME SELECT {columns} FROM {name}", table.name)
 
 
 def _clash(connection: Connection, table: Table) -> Clash | None:
@@ -180,15 +180,12 @@ SELECT * FROM judged WHERE {REASON} IS NULL AND ({{key}}) IN (
 """
 
 _RETRIES = f"""
-CREATE OR REPLACE TEMP TABLE numbered AS SELECT *,
-    row_number() OVER (PARTITION BY {{compared}} ORDER BY {{order}}) AS copy_,
-FROM repeated;
-CREATE OR REPLACE TEMP TABLE retries AS
-SELECT * EXCLUDE (copy_) REPLACE ({literal(REPEATED)} AS {REASON}) FROM numbered WHERE copy_ > 1;
+CREATE OR REPLACE TEMP TABLE numbered AS
+SELECT *, row_number() OVER (PARTITION BY {{compared}} ORDER BY {{order}}) AS copy_ FROM repeated;
+UPDATE judged SET {REASON} = {literal(REPEATED)} WHERE {ROW} IN (SELECT {ROW} FROM numbered WHERE copy_ > 1);
 CREATE OR REPLACE TEMP TABLE singles AS SELECT * EXCLUDE (copy_) FROM numbered WHERE copy_ = 1;
 CREATE OR REPLACE TEMP TABLE states AS
-SELECT * FROM singles WHERE ({{key}}) IN (SELECT ({{key}}) FROM singles GROUP BY {{key}} HAVING count(*) > 1);
-INSERT INTO retries SELECT * FROM singles WHERE {ROW} NOT IN (SELECT {ROW} FROM states)
+SELECT * FROM singles WHERE ({{key}}) IN (SELECT ({{key}}) FROM singles GROUP BY {{key}} HAVING count(*) > 1)
 """
 
 # Per row: the columns that differ within its key or recording time, and its place in the order of the states.
