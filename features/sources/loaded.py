@@ -133,7 +133,7 @@ class Tables:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what every command that prints numbers says about the rows behind them."""
+        """Return the warnings about the rows that every command prints beside its numbers."""
         stale = tuple(_stale(name, end, self.until) for name, end in self.stale.items())
         refused = [f"{self.refused_text} `undertow check` shows why."] if self.refused_text else []
         return (*refused, *stale, *self.cautions)

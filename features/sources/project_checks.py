@@ -1,4 +1,4 @@
-"""Data checks across rows: the project's own [checks], words that no feature knows, and unused files."""
+"""Data checks across rows: the project's own [checks], words that no feature reads, and unused files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KNOWN_WORDS = {  # (table, column, rows it holds for) -> words that features kno
 
 
 def unknown_words(connection: Connection, present: list[str]) -> list[tuple[str, str, int]]:
-    """Return (column, word, rows), most frequent first, of the words that no feature knows; their rows are kept."""
+    """Return (column, word, rows), most frequent first, of the words that no feature reads; their rows are kept."""
     found: list[tuple[str, str, int]] = []
     for (table, column, where), words in KNOWN_WORDS.items():
         if table in present:
