@@ -98,7 +98,7 @@ def make_spells(database: Database, churn: Churn, tables: Tables, known_at: date
 
     Periods closer than `grace_days` are one spell. `cause` is null while the spell runs, and "neutral" where it
     ended for a reason that is not churn. Periods of length 0 are none, and neither is a first spell of which every
-    payment attempt failed: whoever never paid cannot churn.
+    payment attempt failed, if it began when payments were recorded already: whoever never paid cannot churn.
     """
     grace = f"INTERVAL {churn.grace_days} DAY"
     payments = _NO_PAYMENTS
@@ -162,7 +162,7 @@ never_paid AS (
     SELECT e.account_id, e.spell FROM ended AS e
     JOIN attempts AS p ON p.account_id = e.account_id AND p.attempted_at >= e.started_at - INTERVAL 1 DAY
         AND coalesce(p.attempted_at <= e.ended_at, true)
-    WHERE e.spell = 1
+    WHERE e.spell = 1 AND e.started_at >= (SELECT min(attempted_at) FROM attempts) - INTERVAL 1 DAY
     GROUP BY e.account_id, e.spell HAVING NOT bool_or(p.succeeded)
 ),
 last_payments AS (

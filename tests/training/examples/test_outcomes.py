@@ -166,6 +166,11 @@ def test_a_first_spell_of_which_every_payment_failed_is_none(
     assert (found.gone, found.churn_days) == ((True, None) if never_paid else (False, 40))
 
 
+def test_a_spell_from_before_payments_were_recorded_may_have_been_paid(futures: Futures) -> None:
+    found = futures([paid("a", -100, 40)], payments=attempts((38, False)))["a"]
+    assert (found.gone, found.churn_days, found.cause) == (False, 40, "involuntary")
+
+
 def test_a_spell_that_runs_and_was_never_paid_is_none_either(futures: Futures) -> None:
     assert futures([paid("a", -5)], payments=attempts((-5, False), (200, False)))["a"].gone
     assert not futures([paid("a", -5)], payments=attempts((-5, False), (200, True)))["a"].gone
