@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.features.sources.rows_by_hand import ACCOUNTS, GOOD
+from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import read_tables
 from undertow.features.sources.loaded import Tables
@@ -108,6 +109,12 @@ def test_many_ratings_of_only_0_and_1_are_bad_and_good(load: Load) -> None:
     assert "tickets: all 40 ratings are 0 or 1 and state no scale: read as bad (0) and good (1)." in tables.notes
     few, _, tables = load("tickets", [rated(n, 1) for n in range(5)])
     assert {row["csat"] for row in few} == {1}
+
+
+def test_surveys_without_a_kind_are_refused_by_the_name_of_the_column(load: Load) -> None:
+    answers = [{**GOOD["surveys"], "survey_id": n, "score": n % 2} for n in range(30)]
+    with pytest.raises(ContractError, match="table surveys needs the column kind"):
+        load("surveys", [{name: value for name, value in row.items() if name != "kind"} for row in answers])
 
 
 def test_a_negative_web_vital_is_refused_and_other_values_may_be_negative(load: Load) -> None:
