@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -121,17 +122,19 @@ def _describe(report: TableReport, currency: str) -> str:
 
 
 def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Progress | None) -> None:
-    (folder / "quarantine").mkdir()
     try:
         _read_all(settings, now, folder, progress, is_parallel=True)
     except DataError as error:
         if QUOTED_LINE_BREAKS not in str(error):
             raise
+        for written in folder.iterdir():  # of the tables read before the one that cannot be read in parallel
+            shutil.rmtree(written) if written.is_dir() else written.unlink()
         _read_all(settings, now, folder, progress, is_parallel=False)
 
 
 def _read_all(settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_parallel: bool) -> None:
     """Read every source, and write the kept rows, the quarantined ones and the summary into `folder`."""
+    (folder / "quarantine").mkdir()
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
         sources = _open_sources(connection, settings, Path(copies), is_parallel)

@@ -44,7 +44,7 @@ def progress() -> Iterator[ProgressCallback]:
 
 
 def print_json(content: object) -> None:
-    """Print JSON to standard output: coloured on a terminal, plain for a program, whatever FORCE_COLOR says."""
+    """Print JSON to standard output: coloured on a terminal, plain for a program, also where FORCE_COLOR is set."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     if sys.stdout.isatty():
         out.print_json(text)

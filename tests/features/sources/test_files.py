@@ -140,6 +140,13 @@ def test_a_quoted_line_break_in_a_file_with_short_lines_is_read(project: Project
     assert pq.read_table(tables.path("accounts"))["name"].to_pylist() == ["Ada\nand Co", "bo"]
 
 
+def test_tables_read_before_a_quoted_line_break_are_read_again(project: Project) -> None:
+    text = 'ticket_id,account_id,opened_at,topic\nt1,ada,2024-03-01,"a\nb"\nt2,ada,2024-03-01\n'
+    events = "account_id,occurred_at,kind\nada,2024-03-01,error\nada,2024-04-01,error\n"
+    tables = load_tables(project({"accounts.csv": ACCOUNTS, "events.csv": events, "tickets.csv": text}), NOW)
+    assert {report.table: report.kept for report in tables.reports} == {"accounts": 2, "events": 2, "tickets": 2}
+
+
 def test_a_delimiter_inside_quotes_is_none(project: Project) -> None:
     text = 'account_id;created_at;"tags (a, b, c, d)"\nada;2024-01-05;"x"\n'
     tables = load_tables(project({"accounts.csv": text}), NOW)
