@@ -1,4 +1,4 @@
-"""The input tables and their data contracts: nine tables, the list of merged accounts, and exchange rates.
+"""The input tables and their data contracts: ten tables, the list of merged accounts, and exchange rates.
 
 All times are UTC. Point-in-time rule: a row counts at an as_of only if it had happened *and* was
 recorded before it; a late-known column (`known_from`) counts only from the time named there.
@@ -303,6 +303,25 @@ PAYMENTS = Table(
     has_versions=True,
 )
 
+# `expires_at`: the first moment at which the card is no longer valid, 00:00 UTC on the first day of the month after the
+# printed one: a card that reads 05/27 expires at 2027-06-01. A new expiry date is a newer state of the row.
+CARDS = Table(
+    "cards",
+    "a payment card on file",
+    ("card_id",),
+    "added_at",
+    (
+        ACCOUNT,
+        _key("card_id"),
+        _time("added_at", required=True),
+        _recorded("added_at"),
+        _time("expires_at", planned=True),
+        _late("removed_at"),
+    ),
+    ordered=(("added_at", "removed_at"),),
+    has_versions=True,
+)
+
 CONTACTS = Table(
     "contacts",
     "a retention contact",
@@ -372,6 +391,7 @@ TABLES: dict[str, Table] = {
         SUBSCRIPTIONS,
         INVOICES,
         PAYMENTS,
+        CARDS,
         CONTACTS,
         RATES,
     )

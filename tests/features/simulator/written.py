@@ -1,4 +1,4 @@
-"""The tables and columns that a simulated world has: all inputs but exchange rates, and no optional column of money."""
+"""The tables and columns that a simulated world has: all but exchange rates, cards and optional amounts of money."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def _as_written(table: Table) -> Table:
     return replace(table, columns=columns, has_versions=False)
 
 
-TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name != "rates"}
+TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name not in ("rates", "cards")}

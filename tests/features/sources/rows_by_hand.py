@@ -17,5 +17,6 @@ GOOD: dict[str, Row] = {
     "subscriptions": {"account_id": "ada", "subscription_id": "s1", "started_at": "2024-03-01", "mrr": 50},
     "invoices": {"account_id": "ada", "invoice_id": "i1", "issued_at": "2024-03-01", "amount": 50},
     "payments": {"account_id": "ada", "attempted_at": "2024-03-01", "succeeded": "true"},
+    "cards": {"account_id": "ada", "card_id": "c1", "added_at": "2024-03-01", "expires_at": "2027-06-01"},
     "contacts": {"account_id": "ada", "contacted_at": "2024-03-01"},
 }

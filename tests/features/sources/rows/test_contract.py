@@ -86,6 +86,8 @@ def test_a_table_with_one_good_row_keeps_it(judge: Judge, table: str) -> None:
         ("surveys", {"score": ""}, "score is missing"),
         ("invoices", {"due_at": "2024-02-01"}, "due_at is before issued_at"),
         ("payments", {"succeeded": "perhaps"}, "succeeded is not true or false"),
+        ("cards", {"removed_at": "2024-02-29"}, "removed_at is before added_at"),
+        ("cards", {"expires_at": "05/27"}, "expires_at is not a time"),
         ("contacts", {"cost": "-0.01"}, "cost is below 0"),
     ],
 )  # fmt: skip
@@ -106,6 +108,7 @@ def _other_key(table: str) -> Row:
         "tickets": "ticket_id",
         "subscriptions": "subscription_id",
         "invoices": "invoice_id",
+        "cards": "card_id",
     }
     return {named[table]: "another"} if table in named else {}
 

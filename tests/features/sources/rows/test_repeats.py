@@ -66,6 +66,16 @@ def test_a_state_that_arrives_in_pieces_is_one_row(keep: Kept) -> None:
         assert reasons == {EARLIER: 1}
 
 
+def test_a_card_whose_expiry_is_written_anew_has_the_old_one_until_then(keep: Kept) -> None:
+    states = [GOOD["cards"], {**GOOD["cards"], "recorded_at": "2024-05-20", "expires_at": "2030-06-01"}]
+    kept, reasons, _ = keep("cards", states)
+    assert [(row["expires_at"], row["recorded_at"], row["superseded_at"]) for row in kept] == [
+        (datetime(2027, 6, 1), datetime(2024, 3, 1), datetime(2024, 5, 20)),
+        (datetime(2030, 6, 1), datetime(2024, 5, 20), None),
+    ]
+    assert reasons == {}
+
+
 def test_of_states_with_a_recording_time_each_counts_until_the_next(keep: Kept) -> None:
     states = [
         {**TICKET, "recorded_at": "2024-03-08", "priority": "high"},
