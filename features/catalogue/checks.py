@@ -7,13 +7,17 @@ from dataclasses import replace
 
 from undertow.features.catalogue.cards import FAMILIES, LEVELS, OWN_DAYS, WINDOWS, Feature
 from undertow.features.catalogue.language import (
+    FADING,
     KINDS,
     Combination,
     Condition,
+    Deviation,
+    Exposure,
     Expression,
     Measure,
     Named,
     Ratio,
+    Shrunk,
     columns_read,
     measures,
 )
@@ -43,7 +47,10 @@ def _resolved(expression: Expression, cards: dict[str, Feature], path: tuple[str
             return Ratio(_resolved(over, cards, path), _resolved(under, cards, path))
         case Combination(terms):
             return replace(expression, terms=tuple((w, _resolved(term, cards, path)) for w, term in terms))
-        case Measure():
+        case Shrunk(over, under, toward):
+            over, under, toward = (_resolved(each, cards, path) for each in (over, under, toward))
+            return Shrunk(over, under, toward, expression.strength)
+        case Measure() | Deviation() | Exposure():
             return expression
 
 
@@ -55,7 +62,9 @@ def _at_as_of(expression: Expression) -> Expression:
             return Ratio(_at_as_of(over), _at_as_of(under))
         case Combination(terms):
             return replace(expression, terms=tuple((w, _at_as_of(term)) for w, term in terms))
-        case Named():
+        case Shrunk(over, under, toward):
+            return Shrunk(_at_as_of(over), _at_as_of(under), _at_as_of(toward), expression.strength)
+        case Named() | Deviation() | Exposure():
             return expression
 
 
@@ -72,6 +81,7 @@ def check_features(features: Iterable[Feature]) -> None:
     for feature in resolve(cards):
         for measure in measures(feature.measure):
             _check_measure(feature, measure)
+        _check_fading(feature)
 
 
 def _check_card(feature: Feature) -> None:
@@ -90,6 +100,23 @@ def _check_card(feature: Feature) -> None:
         if days is not None and days not in WINDOWS:
             known = ", ".join(map(str, WINDOWS))
             raise DefinitionError(f"{feature.name}: unknown window {days!r}; windows are {known} days")
+
+
+def _check_fading(feature: Feature) -> None:
+    """Refuse a fading measure of another statistic, and one whose window another part of the card would set."""
+    fading = [measure for measure in measures(feature.measure) if measure.half_life is not None]
+    for measure in fading:
+        if measure.statistic not in FADING or not (isinstance(measure.half_life, int) and measure.half_life > 0):
+            raise DefinitionError(
+                f"{feature.name}: {measure.statistic} cannot fade with a half-life of {measure.half_life!r} days; "
+                f"{', '.join(FADING)} can, with a whole number of days above 0."
+            )
+        if measure.is_ever or measure.days_earlier:
+            raise DefinitionError(f"{feature.name}: a fading measure covers three years; remove ever() or earlier().")
+    if fading and (feature.windows or feature.trend or feature.own or feature.change):
+        raise DefinitionError(
+            f"{feature.name}: a fading measure has no windows, trend, own or change; compare two half-lives instead."
+        )
 
 
 def _check_measure(feature: Feature, measure: Measure) -> None:

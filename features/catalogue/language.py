@@ -24,8 +24,10 @@ STATES: tuple[Operator, ...] = ("not yet", "already", "open")  # operators that 
 Statistic = Literal[
     "count", "sum", "mean", "quantile", "distinct", "distinct days", "days since last",
     "days since first", "days until", "days until last", "hours between", "latest", "largest", "days since largest",
-    "most per", "days since most per", "done elsewhere",
+    "most per", "days since most per", "done elsewhere", "days observed",
 ]  # fmt: skip
+FADING: tuple[Statistic, ...] = ("count", "sum", "mean", "days observed")  # statistics that may weigh rows by age
+FADING_DAYS = 1095  # rows older than three years do not count in a fading measure
 
 ZERO_WHEN_NOTHING = ("count", "sum", "distinct", "distinct days", "most per", "done elsewhere")
 KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS, "payments": PAYMENT_KINDS, "planned_changes": PLANNED_KINDS}
@@ -203,7 +205,7 @@ class _Arithmetic:
 
     @property
     def _expression(self) -> Expression:
-        assert isinstance(self, Measure | Ratio | Combination | Named)
+        assert isinstance(self, Measure | Ratio | Combination | Shrunk | Deviation | Exposure | Named)
         return self
 
 
@@ -212,7 +214,8 @@ class Measure(_Arithmetic):
     """One statistic of rows, such as a count or a mean, with the parameters of the statistic.
 
     `is_ever`: over all history, whatever the card's window. `days_earlier`: computed as of so many
-    days before as_of.
+    days before as_of. `half_life`: days after which a row counts half, over the last three years whatever the
+    card's window; None: every row of the window counts 1. `of_all`: over the rows of all accounts.
     """
 
     rows: Rows
@@ -222,6 +225,8 @@ class Measure(_Arithmetic):
     share: float | None = None
     is_ever: bool = False
     days_earlier: int = 0
+    half_life: int | None = None
+    of_all: bool = False
 
     def ever(self) -> Measure:
         """Return the measure over all history up to as_of, whatever the card's window, such as the seats now."""
@@ -230,6 +235,32 @@ class Measure(_Arithmetic):
     def earlier(self, days: int) -> Measure:
         """Return the measure as of so many days before as_of."""
         return replace(self, days_earlier=days)
+
+    def fading(self, half_life: int) -> Measure:
+        """Return the measure with each row weighed by 2^(-age / half_life), age and half_life in days.
+
+        A count becomes a sum of weights, a mean a weighted mean. Rows of the last three years count.
+        """
+        return replace(self, half_life=half_life)
+
+    def of_all_accounts(self) -> Measure:
+        """Return the measure over the rows of all accounts that were known at as_of."""
+        return replace(self, of_all=True)
+
+    def per_day(self) -> Ratio:
+        """Return a fading count or sum per day of observation, weighed alike.
+
+        An account that is new, or a record that began lately, has fewer days; without this its rates would look low.
+        """
+        return Ratio(self, self.days_observed)
+
+    @property
+    def days_observed(self) -> Measure:
+        """Return the days that the account could be observed in this table, weighed as the measure weighs its rows.
+
+        They begin when the account was created or with the table's first row, whichever is later.
+        """
+        return Measure(rows_of(self.rows.table), "days observed", half_life=self.half_life)
 
 
 @dataclass(frozen=True)
@@ -254,13 +285,56 @@ class Combination(_Arithmetic):
 
 
 @dataclass(frozen=True)
+class Shrunk(_Arithmetic):
+    """A share or mean of few rows, pulled toward another one: (over + strength x toward) / (under + strength).
+
+    `strength`: how many rows `toward` is worth. Null where one of the expressions is null.
+    """
+
+    over: Expression
+    under: Expression
+    toward: Expression
+    strength: float
+
+
+@dataclass(frozen=True)
+class Deviation(_Arithmetic):
+    """The pace of the last days against the account's own usual pace, as the log of their ratio.
+
+    ln((recent + prior) / (expected + prior)), expected = usual x (days observed of recent / those of usual).
+    `recent`, `usual`: the same fading count with a short and a long half-life. `prior`: rows that both are given in
+    addition, so that few rows say little: about 1 / the variance of the log pace between days.
+    """
+
+    recent: Measure
+    usual: Measure
+    prior: float
+
+
+@dataclass(frozen=True)
+class Exposure(_Arithmetic):
+    """What all accounts met on the platforms, pages or tasks that this account uses, weighed by its own use of them.
+
+    sum over values v of share(v) x rate(v): `rate`, over the rows of all accounts with v in the columns `by`;
+    share(v): the account's share of `use` with v, pulled toward the share of all accounts by `strength` rows.
+    `over`, `under`: fading counts or sums, rate = over / under. Null where no account has a rate.
+    """
+
+    over: Measure
+    under: Measure
+    by: tuple[str, ...]
+    use: Measure
+    strength: float
+
+
+@dataclass(frozen=True)
 class Named(_Arithmetic):
     """A reference to another card's measure by the card's name; a card without windows is computed at as_of."""
 
     feature: str
 
 
-Expression = Measure | Ratio | Combination | Named
+Expression = Measure | Ratio | Combination | Shrunk | Deviation | Exposure | Named
 
 
 def named(feature: str) -> Named:
@@ -277,6 +351,12 @@ def measures(expression: Expression) -> tuple[Measure, ...]:
             return measures(over) + measures(under)
         case Combination(terms):
             return tuple(measure for _, term in terms for measure in measures(term))
+        case Shrunk(over, under, toward):
+            return measures(over) + measures(under) + measures(toward)
+        case Deviation(recent, usual):
+            return (recent, usual, recent.days_observed, usual.days_observed)
+        case Exposure(over, under, use=use):
+            return (over, under, use)
         case Named():
             return ()
 
@@ -289,8 +369,8 @@ def is_amount(expression: Expression) -> bool:
     (True, False)
     """
     match expression:
-        case Measure(statistic=statistic):
-            return statistic in ("count", "sum")
+        case Measure(statistic=statistic, half_life=half_life):
+            return statistic in ("count", "sum") and half_life is None
         case Combination(terms, constant):
             return constant == 0 and all(is_amount(term) for _, term in terms)
         case _:

@@ -100,6 +100,16 @@ def in_days(duration: exp.Expr) -> exp.Expr:
     return exp.Div(this=duration, expression=number(SECONDS_PER_DAY))
 
 
+def power(exponent: exp.Expr) -> exp.Expr:
+    """Return 2 to the power of `exponent`."""
+    return exp.Pow(this=number(2.0), expression=exponent)
+
+
+def log_ratio(over: exp.Expr, under: exp.Expr) -> exp.Expr:
+    """Return the natural logarithm of over / under; both must be above 0."""
+    return exp.Sub(this=exp.Ln(this=over), expression=exp.Ln(this=under))
+
+
 def days_before(timestamp: exp.Expr, days: int) -> exp.Expr:
     """Return the timestamp so many days earlier."""
     if not days:

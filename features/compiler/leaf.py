@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from undertow.features.catalogue.language import ZERO_WHEN_NOTHING, Condition, Measure
-from undertow.features.compiler.dialects import column, number
+from undertow.features.catalogue.language import FADING_DAYS, ZERO_WHEN_NOTHING, Condition, Measure
+from undertow.features.compiler.dialects import SECONDS_PER_DAY, column, number, power, seconds
 
 USUAL_SCALE = 5  # the highest possible survey score where scale_max is null
 
@@ -34,7 +34,13 @@ class Leaf:
 def leaf_of(measure: Measure, days: int | None, shift: int) -> Leaf:
     """Return the leaf of a measure over a window of `days` (None: all history) that ends `shift` days before as_of."""
     plain = replace(measure, is_ever=False, days_earlier=0)
-    return Leaf(plain, None if measure.is_ever else days, shift + measure.days_earlier)
+    reach = FADING_DAYS if measure.half_life else days
+    return Leaf(plain, None if measure.is_ever else reach, shift + measure.days_earlier)
+
+
+def weight(half_life: int, time: exp.Expr, at: exp.Expr) -> exp.Expr:
+    """Return 2^(-age / half_life) as SQL, the weight of a row whose age is the days from `time` to `at`."""
+    return power(exp.Div(this=exp.Neg(this=seconds(time, at)), expression=number(float(SECONDS_PER_DAY * half_life))))
 
 
 def row_filters(conditions: tuple[Condition, ...], end: exp.Expr) -> list[exp.Expr]:

@@ -7,25 +7,42 @@ Both follow the point-in-time rule: a row counts only if it had happened and was
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import log
 
 import pyarrow as pa
 from sqlglot import exp
 
 from undertow.features.catalogue.cards import OWN_DAYS, Column
-from undertow.features.catalogue.language import Combination, Expression, Measure, Named, Ratio, is_amount, rows_of
+from undertow.features.catalogue.language import (
+    FADING_DAYS,
+    Combination,
+    Deviation,
+    Exposure,
+    Expression,
+    Measure,
+    Named,
+    Ratio,
+    Shrunk,
+    is_amount,
+    rows_of,
+)
 from undertow.features.compiler.dialects import column as col
-from undertow.features.compiler.dialects import double, equal, hook, number, over, print_sql, relation
+from undertow.features.compiler.dialects import double, equal, hook, log_ratio, number, over, power, print_sql, relation
+from undertow.features.compiler.exposure import ExposureScan, exposure_scan
 from undertow.features.compiler.leaf import Leaf, leaf_of
 from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_scan
 from undertow.features.compiler.slot_plan import slot_scan, steps_of, timelines
 from undertow.features.compiler.slot_rows import SlotScan
+from undertow.features.compiler.timeline import Timeline
 from undertow.features.engines.database import Database
 
 Scan = RangeScan | SlotScan
+Query = tuple[str, exp.Select]
 SEGMENT = rows_of("accounts").latest("segment")
+TENURE = rows_of("accounts").days_since_first().ever()
 PEERS = "segment of peers"
 
 
@@ -91,13 +108,12 @@ def plan_features(
     if compared:
         values.append(exp.alias_(leaves.value(leaf_of(SEGMENT, None, 0)), PEERS, quoted=True))
     query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(relation(snapshots, "s"))
-    slot_scans = {scan: names for scan, names in leaves.scans.items() if isinstance(scan, SlotScan)}
-    by_name = timelines(slot_scans, as_ofs or ())
+    by_name = timelines(leaves.slot_scans, as_ofs or ())
     steps: list[QueryStep] = []
-    for scan, names in leaves.scans.items():
-        queries = steps_of(scan, names, by_name[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(names)
-        steps += [QueryStep(name, step, name == scan.name) for name, step in queries]
-        query = query.join(exp.to_table(scan.name), on=equal(SNAPSHOT, scan.name, "s"), join_type="left", copy=False)
+    for queries, joined in leaves.queries(by_name):
+        steps += [QueryStep(name, step, name in joined) for name, step in queries]
+        for name, keys in joined.items():
+            query = query.join(exp.to_table(name), on=equal(keys, name, "s"), join_type="left", copy=False)
     if compared:
         steps.append(QueryStep("alone", query, False))
         query = _against_peers(wanted)
@@ -111,6 +127,9 @@ def _reach(leaves: _Leaves) -> dict[str, int | None]:
         days = scan.reach if isinstance(scan, SlotScan) else scan.lookback
         so_far = reach.get(scan.table, 0)
         reach[scan.table] = None if days is None or so_far is None else max(so_far, days)
+    for exposures in leaves.exposures:
+        so_far = reach.get(exposures.table, 0)
+        reach[exposures.table] = None if so_far is None else max(so_far, FADING_DAYS)
     return reach
 
 
@@ -119,11 +138,12 @@ def _reach(leaves: _Leaves) -> dict[str, int | None]:
 
 @dataclass
 class _Leaves:
-    """The distinct leaves and the names of their columns, grouped by the scan that computes them."""
+    """The distinct leaves and exposures, and the names of their columns, grouped by the scan that computes them."""
 
     has_slots: bool
     snapshots: str
     scans: dict[Scan, dict[Leaf, str]] = field(default_factory=dict)
+    exposures: dict[ExposureScan, dict[Exposure, str]] = field(default_factory=dict)
 
     def value(self, leaf: Leaf) -> exp.Expr:
         """Return a reference to the leaf's column, adding the leaf if it is new."""
@@ -131,6 +151,38 @@ class _Leaves:
         names = self.scans.setdefault(scan, {})
         reference = col(names.setdefault(leaf, f"m{len(names)}"), scan.name)
         return exp.Coalesce(this=reference, expressions=[number(0)]) if leaf.is_zero_when_nothing else reference
+
+    def exposure(self, exposure: Exposure) -> exp.Expr:
+        """Return the value of an exposure, adding it if it is new."""
+        scan = exposure_scan(exposure, self.snapshots)
+        names = self.exposures.setdefault(scan, {})
+        return scan.value(exposure, names.setdefault(exposure, f"e{len(names)}"))
+
+    @property
+    def slot_scans(self) -> dict[SlotScan, dict[Leaf, str]]:
+        """Return the slot scans and their leaves, those behind exposures included."""
+        scans = {scan: names for scan, names in self.scans.items() if isinstance(scan, SlotScan)}
+        for each, exposures in self.exposures.items():
+            if self._by_slots(each, exposures):
+                over_all_days = {leaf_of(exposure.use, None, 0): "" for exposure in exposures}
+                scans[each.slot_scan] = scans.get(each.slot_scan, {}) | over_all_days
+        return scans
+
+    def queries(self, timelines: dict[str, Timeline]) -> Iterator[tuple[list[Query], dict[str, tuple[str, ...]]]]:
+        """Yield, per scan, its named queries, and those of them that are joined, with the columns to join on."""
+        for scan, names in self.scans.items():
+            if isinstance(scan, SlotScan):
+                yield steps_of(scan, names, timelines[scan.timeline]), {scan.name: scan.keys}
+            else:
+                yield scan.steps(names), {scan.name: scan.keys}
+        for each, exposures in self.exposures.items():
+            joined = {each.name: SNAPSHOT, each.of_all: ("as_of",)}
+            by_slots = self._by_slots(each, exposures)
+            timeline = timelines[each.slot_scan.timeline] if by_slots else None
+            yield each.slot_steps(exposures, timeline) if timeline else each.range_steps(exposures), joined
+
+    def _by_slots(self, scan: ExposureScan, exposures: dict[Exposure, str]) -> bool:
+        return self.has_slots and scan.is_settled(exposures)
 
 
 # --- a feature column computed from its leaves -----------------------------------------------
@@ -166,12 +218,22 @@ def _scaled(column: Column, before: exp.Expr) -> exp.Expr:
 
 def _value(expression: Expression, days: int | None, shift: int, leaves: _Leaves) -> exp.Expr:
     match expression:
+        case Measure(statistic="days observed"):
+            return _days_observed(expression, leaves)
         case Measure():
             return leaves.value(leaf_of(expression, days, shift))
         case Ratio(upper, lower):
             return over(exp.paren(_value(upper, days, shift, leaves)), exp.paren(_value(lower, days, shift, leaves)))
         case Combination(terms, constant, lowest):
             return _combined([(w, _value(term, days, shift, leaves)) for w, term in terms], constant, lowest)
+        case Shrunk(upper, lower, toward, strength):
+            over_, under, usual = (_value(each, days, shift, leaves) for each in (upper, lower, toward))
+            return _shrunk(over_, under, usual, number(float(strength)))
+        case Deviation(recent, usual, prior):
+            parts = (recent, usual, recent.days_observed, usual.days_observed)
+            return _deviation([_value(each, days, shift, leaves) for each in parts], prior)
+        case Exposure():
+            return leaves.exposure(expression)
         case Named(name):
             raise AssertionError(f"the reference to the card {name} was not resolved")
 
@@ -185,6 +247,29 @@ def _combined(terms: list[tuple[float, exp.Expr]], constant: float, lowest: floa
         return total
     below = exp.LT(this=exp.paren(total), expression=number(lowest))
     return exp.Case().when(below, double(number(lowest))).else_(total.copy())
+
+
+def _days_observed(measure: Measure, leaves: _Leaves) -> exp.Expr:
+    """Return the weighed days since the account was created or the table's first row: the integral of 2^(-t / h)."""
+    assert measure.half_life is not None
+    first_row = replace(measure.rows.days_since_first(), of_all=True)
+    record = exp.Coalesce(this=leaves.value(leaf_of(first_row, FADING_DAYS, 0)), expressions=[number(0.0)])
+    days = exp.Least(this=leaves.value(leaf_of(TENURE, None, 0)), expressions=[record])
+    weight = power(exp.Div(this=exp.Neg(this=days), expression=number(float(measure.half_life))))
+    whole = number(measure.half_life / log(2.0))
+    return exp.Mul(this=whole, expression=exp.paren(exp.Sub(this=number(1.0), expression=weight)))
+
+
+def _shrunk(upper: exp.Expr, lower: exp.Expr, toward: exp.Expr, strength: exp.Expr) -> exp.Expr:
+    pulled = exp.Add(this=exp.paren(upper), expression=exp.Mul(this=strength, expression=exp.paren(toward)))
+    return over(exp.paren(pulled), exp.paren(exp.Add(this=exp.paren(lower), expression=strength.copy())))
+
+
+def _deviation(parts: list[exp.Expr], prior: float) -> exp.Expr:
+    recent, usual, recent_days, usual_days = parts
+    expected = exp.Mul(this=exp.paren(usual), expression=over(exp.paren(recent_days), exp.paren(usual_days)))
+    both = [exp.Add(this=exp.paren(each), expression=number(float(prior))) for each in (recent, expected)]
+    return log_ratio(*both)
 
 
 # --- peers -----------------------------------------------------------------------------------

@@ -22,12 +22,13 @@ from undertow.features.compiler.dialects import (
     hook,
     in_days,
     number,
+    over,
     relation,
     seconds,
     when,
     where_known,
 )
-from undertow.features.compiler.leaf import Leaf, row_filters
+from undertow.features.compiler.leaf import Leaf, row_filters, weight
 from undertow.features.compiler.point_in_time import is_known, known_value
 from undertow.features.tables import ALL_TABLES
 
@@ -40,21 +41,29 @@ NESTED = ("most per", "days since most per", "done elsewhere")
 class RangeScan:
     """One join of a table to the snapshots, as far back as `lookback` days (None: all history).
 
-    `each`: the column by whose values rows are aggregated first, or None.
+    `each`: the column by whose values rows are aggregated first, or None. `of_all`: the rows of all accounts are
+    joined to each as_of, instead of those of its own account to each snapshot.
     """
 
     table: str
     lookback: int | None
     each: str | None
     snapshots: str
+    of_all: bool = False
 
     @property
     def name(self) -> str:
         """Return the name of the query that yields its leaves."""
-        return "_".join(filter(None, [self.table, str(self.lookback or "ever"), self.each and f"each_{self.each}"]))
+        each, of_all = self.each and f"each_{self.each}", "of_all" if self.of_all else None
+        return "_".join(filter(None, [self.table, str(self.lookback or "ever"), each, of_all]))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the columns that identify a row of its result."""
+        return ("as_of",) if self.of_all else SNAPSHOT
 
     def steps(self, leaves: dict[Leaf, str]) -> list[tuple[str, exp.Select]]:
-        """Return the named queries of the scan; the last, `name`, yields (account_id, as_of, one column per leaf)."""
+        """Return the named queries of the scan; the last, `name`, yields its keys and one column per leaf."""
         if self.each is None:
             return [(f"{self.name}_rows", self._known_rows(leaves)), (self.name, self._aggregates(leaves))]
         return [
@@ -64,22 +73,15 @@ class RangeScan:
         ]
 
     def _known_rows(self, leaves: dict[Leaf, str]) -> exp.Select:
-        """Join the table to the snapshots, keeping only rows and values that were known before as_of."""
-        table = ALL_TABLES[self.table]
-        as_of = column("as_of", "s")
-        names = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)))
-        wanted: list[exp.Expr] = [column("account_id", "s"), as_of.copy()]
-        wanted += [exp.alias_(known_value(table, name, "r", as_of), name, quoted=True) for name in names]
-        conditions = [equal(("account_id",), "r", "s"), *is_known(table, "r", as_of)]
-        if self.lookback is not None:
-            earliest = days_before(as_of, self.lookback)
-            conditions.append(exp.GTE(this=column(table.happened_at, "r"), expression=earliest))
-        query = exp.select(*wanted).from_(relation(self.snapshots, "s"))
-        return query.join(relation(self.table, "r"), on=exp.and_(*conditions))
+        names = set().union(*(columns_read(leaf.measure) for leaf in leaves))
+        if self.of_all:
+            return known_rows_of_all(self.table, names, self.snapshots, self.lookback)
+        query = _joined_known_rows(self.table, names, self.lookback, equal(("account_id",), "r", "s"))
+        return query.select(column("account_id", "s"), copy=False).from_(relation(self.snapshots, "s"), copy=False)
 
     def _aggregates(self, leaves: dict[Leaf, str]) -> exp.Select:
-        wanted = [exp.alias_(_aggregate(leaf), name, quoted=True) for leaf, name in leaves.items()]
-        return _grouped(f"{self.name}_rows", SNAPSHOT, wanted)
+        wanted = [exp.alias_(aggregate(leaf), name, quoted=True) for leaf, name in leaves.items()]
+        return grouped(f"{self.name}_rows", self.keys, wanted)
 
     def _per_value(self, leaves: dict[Leaf, str]) -> exp.Select:
         """Aggregate the rows per value of `each`: their number, the newest time, or the parts of "done elsewhere"."""
@@ -92,21 +94,43 @@ class RangeScan:
             if leaf.measure.statistic == "done elsewhere":
                 parts = _done_elsewhere_parts(leaf.measure, only)
             wanted += [exp.alias_(part, f"{name}_{suffix}", quoted=True) for suffix, part in parts.items()]
-        query = _grouped(f"{self.name}_rows", (*SNAPSHOT, self.each), wanted)
+        query = grouped(f"{self.name}_rows", (*SNAPSHOT, self.each), wanted)
         return query.where(exp.Not(this=exp.Is(this=column(self.each), expression=exp.Null())))
 
     def _over_values(self, leaves: dict[Leaf, str]) -> exp.Select:
         wanted = [exp.alias_(_over_values(leaf, name), name, quoted=True) for leaf, name in leaves.items()]
-        return _grouped(f"{self.name}_seen", SNAPSHOT, wanted)
+        return grouped(f"{self.name}_seen", SNAPSHOT, wanted)
 
 
 def range_scan(leaf: Leaf, snapshots: str) -> RangeScan:
     """Return the range scan that computes a leaf."""
     rows = leaf.measure.rows
     each = leaf.measure.column if leaf.measure.statistic in NESTED else None
+    of_all = leaf.measure.of_all
     if leaf.reach is None or rows.clock != ALL_TABLES[rows.table].happened_at:
-        return RangeScan(rows.table, None, each, snapshots)
-    return RangeScan(rows.table, round_up(leaf.reach), each, snapshots)
+        return RangeScan(rows.table, None, each, snapshots, of_all)
+    return RangeScan(rows.table, round_up(leaf.reach), each, snapshots, of_all)
+
+
+def known_rows_of_all(table: str, names: set[str], snapshots: str, lookback: int | None) -> exp.Select:
+    """Return the query of the rows of all accounts that were known before each as_of of the snapshots.
+
+    It yields account_id, as_of and the columns `names`, null where their value was not yet known.
+    """
+    as_ofs = exp.select("as_of").distinct().from_(snapshots).subquery("s")
+    query = _joined_known_rows(table, names, lookback)
+    return query.select(column("account_id", "r"), copy=False).from_(as_ofs, copy=False)
+
+
+def _joined_known_rows(table: str, names: set[str], lookback: int | None, *conditions: exp.Expr) -> exp.Select:
+    """Return the query, still without FROM, that joins a table (r) to as_ofs (s) by the point-in-time rule."""
+    rules, as_of = ALL_TABLES[table], column("as_of", "s")
+    wanted = [exp.alias_(known_value(rules, name, "r", as_of), name, quoted=True) for name in sorted(names)]
+    known = [*conditions, *is_known(rules, "r", as_of)]
+    if lookback is not None:
+        earliest = days_before(as_of, lookback)
+        known.append(exp.GTE(this=column(rules.happened_at, "r"), expression=earliest))
+    return exp.select(as_of.copy(), *wanted).join(relation(table, "r"), on=exp.and_(*known))
 
 
 def round_up(days: int) -> int:
@@ -118,7 +142,8 @@ def round_up(days: int) -> int:
     return next((step for step in (90, 365, 1095) if days <= step), days)
 
 
-def _grouped(source: str, keys: tuple[str, ...], wanted: list[exp.Expr]) -> exp.Select:
+def grouped(source: str, keys: tuple[str, ...], wanted: list[exp.Expr]) -> exp.Select:
+    """Return the query that groups a relation by its columns `keys` and selects these and `wanted`."""
     by = [column(key) for key in keys]
     return exp.select(*[key.copy() for key in by], *wanted).from_(source).group_by(*by)
 
@@ -142,8 +167,23 @@ def _only(leaf: Leaf) -> Only:
     return lambda value: when(condition.copy(), value)
 
 
-def _aggregate(leaf: Leaf) -> exp.Expr:
+def aggregate(leaf: Leaf) -> exp.Expr:
+    """Return a leaf as one SQL aggregate over rows that were known at as_of."""
+    if leaf.measure.half_life is not None:
+        return _fading(leaf, weight(leaf.measure.half_life, _clock(leaf.measure), _end(leaf)))
     return _STATISTICS[leaf.measure.statistic](leaf.measure, _only(leaf), _end(leaf))
+
+
+def _fading(leaf: Leaf, weight: exp.Expr) -> exp.Expr:
+    """Return a sum of weights, a weighted sum or a weighted mean."""
+    only = _only(leaf)
+    if leaf.measure.statistic == "count":
+        return exp.Sum(this=only(weight))
+    value = _of(leaf.measure)
+    total: exp.Expr = exp.Sum(this=only(exp.Mul(this=weight, expression=value)))
+    if leaf.measure.statistic == "sum":
+        return total
+    return over(total, exp.Sum(this=only(where_known(value.copy(), weight.copy()))))
 
 
 def _of(measure: Measure) -> exp.Expr:

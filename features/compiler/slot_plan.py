@@ -38,13 +38,15 @@ def slot_scan(leaf: Leaf) -> SlotScan | None:
     """Return the slot scan that computes a leaf, or None where only the range join can."""
     measure, rows = leaf.measure, leaf.measure.rows
     kind = _kind(leaf)
-    if kind is None or leaf.reach is None or not _is_settled(measure, ALL_TABLES[rows.table]):
+    if kind is None or leaf.reach is None or not is_settled(measure, ALL_TABLES[rows.table]):
         return None
     each = measure.column if kind == "each" else None
     return SlotScan(rows.table, rows.clock, round_up(leaf.reach), kind, each)
 
 
 def _kind(leaf: Leaf) -> str | None:
+    if leaf.measure.of_all:
+        return "of all" if leaf.measure.statistic in SUMS else None
     if leaf.measure.statistic == "days since last" and leaf.shift == 0 and (leaf.days or 0) > USUAL_REACH:
         return "newest"
     if leaf.measure.statistic == "distinct days" and (leaf.days or 0) > 2 * BITS:
@@ -52,7 +54,7 @@ def _kind(leaf: Leaf) -> str | None:
     return _KINDS.get(leaf.measure.statistic)
 
 
-def _is_settled(measure: Measure, table: Table) -> bool:
+def is_settled(measure: Measure, table: Table) -> bool:
     """Return whether a row, once known, does not change any more for this measure."""
     known_with_clock = {measure.rows.clock, known_from(table, measure.rows.clock)}
     late = {known_from(table, name) for name in columns_read(measure)} - {None}
@@ -78,6 +80,7 @@ _KINDS = {
 }
 _STEPS: dict[str, Callable[[SlotScan, dict[Leaf, str], Timeline], list[tuple[str, exp.Select]]]] = {
     "sums": sum_queries,
+    "of all": sum_queries,
     "values": quantile_queries,
     "each": value_queries,
     "newest": newest_queries,

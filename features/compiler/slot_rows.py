@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from undertow.features.compiler.dialects import column, day, number, relation, when
+from undertow.features.compiler.dialects import column, day, number, power, relation, when
 from undertow.features.compiler.leaf import Leaf, row_filters
 from undertow.features.compiler.point_in_time import known_at, timestamp
 from undertow.features.compiler.timeline import Timeline
@@ -20,8 +20,9 @@ SNAPSHOT = ("account_id", "as_of")
 class SlotScan:
     """One pass over a table for leaves of one kind.
 
-    `kind`: "sums" merges partial results, "values" takes quantiles of the values themselves, "each" aggregates
-    per value of the column `each` first, "newest" keeps the newest time without any window.
+    `kind`: "sums" merges partial results, "of all" does so over the rows of all accounts, "values" takes quantiles
+    of the values themselves, "each" aggregates per value of the column `each` first, "newest" keeps the newest time
+    without any window.
     """
 
     table: str
@@ -34,7 +35,12 @@ class SlotScan:
     def name(self) -> str:
         """Return the name of the query that yields its leaves."""
         each = self.each and f"each_{self.each}"
-        return "_".join(filter(None, [self.table, self.clock, str(self.reach), self.kind, each]))
+        return "_".join(filter(None, [self.table, self.clock, str(self.reach), self.kind.replace(" ", "_"), each]))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the columns that identify a row of its result."""
+        return ("as_of",) if self.kind == "of all" else SNAPSHOT
 
     @property
     def timeline(self) -> str:
@@ -85,9 +91,7 @@ def counts_at(table: str) -> list[exp.Expr]:
     conditions: list[exp.Expr] = [exp.GTE(this=column("number", "m"), expression=column("known", "p"))]
     if ALL_TABLES[table].has_versions:
         never = exp.Is(this=column("gone", "p"), expression=exp.Null())
-        conditions.append(
-            exp.paren(exp.or_(never, exp.LT(this=column("number", "m"), expression=column("gone", "p"))))
-        )
+        conditions.append(exp.paren(exp.or_(never, exp.LT(this=column("number", "m"), expression=column("gone", "p")))))
     return conditions
 
 
@@ -122,7 +126,11 @@ def meets_any(leaves: Iterable[Leaf]) -> list[exp.Expr]:
 
 
 def value_inside(timeline: Timeline, leaf: Leaf, value: exp.Expr) -> exp.Expr:
-    """Return the value in slots inside the leaf's window, null in others."""
+    """Return the value in slots inside the leaf's window, weighed by the slot's age if it fades; null in others."""
+    half_life = leaf.measure.half_life
+    if half_life is not None:
+        age = exp.Div(this=exp.Neg(this=column("age", "m")), expression=number(float(half_life)))
+        value = exp.Mul(this=value, expression=power(age))
     bands = timeline.bands(leaf)
     limits: list[exp.Expr] = []
     if bands.start > 0:

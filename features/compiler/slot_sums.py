@@ -19,7 +19,7 @@ from undertow.features.compiler.dialects import (
     seconds,
     where_known,
 )
-from undertow.features.compiler.leaf import Leaf
+from undertow.features.compiler.leaf import Leaf, weight
 from undertow.features.compiler.slot_rows import (
     NamedColumns,
     RowFilter,
@@ -119,21 +119,51 @@ SUMS: dict[str, Steps] = {
 }
 
 
+def _weight(measure: Measure) -> exp.Expr:
+    """Return the weight of a row at the end of its slot."""
+    assert measure.half_life is not None
+    return weight(measure.half_life, clock(measure), column("slot_end", "d"))
+
+
+def _weighed(measure: Measure) -> exp.Expr:
+    return exp.Mul(this=_weight(measure), expression=_of(measure))
+
+
+FADING_SUMS: dict[str, Steps] = {
+    "count": Steps(lambda m, only: [only.over(exp.Sum(this=_weight(m)))], _sum_all),
+    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_weighed(m)))], _sum_all),
+    "mean": Steps(
+        lambda m, only: [
+            only.over(exp.Sum(this=_weighed(m))),
+            only.over(exp.Sum(this=where_known(_of(m), _weight(m)))),
+        ],
+        _sum_all,
+        lambda merged, end: over(*merged),
+    ),
+}
+
+
+def steps_of_sum(measure: Measure) -> Steps:
+    """Return the three steps of a statistic that can be merged."""
+    return (SUMS if measure.half_life is None else FADING_SUMS)[measure.statistic]
+
+
 def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the queries of a scan of kind "sums": partial results per slot, then their merge per as_of."""
+    """Return the queries of a scan of kind "sums" or "of all": partial results per slot, then their merge per as_of."""
     partials = NamedColumns("p")
     merged = []
     for leaf, name in leaves.items():
-        steps = SUMS[leaf.measure.statistic]
+        steps = steps_of_sum(leaf.measure)
         names = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
         inside = [value_inside(timeline, leaf, column(partial, "p")) for partial in names]
         value = steps.finish(steps.merges(inside), days_before(column("as_of", "m"), leaf.shift))
         merged.append(exp.alias_(value, name, quoted=True))
-    part = _partial(scan, timeline, partials.selected)
-    keys = key_columns(("account_id", "p"), ("as_of", "m"))
+    account = "account_id" in scan.keys
+    part = _partial(scan, timeline, partials.selected, account)
+    keys = key_columns(*[("account_id", "p")] * account, ("as_of", "m"))
     return [(f"{scan.name}_part", part), (scan.name, merge_slots(scan, timeline, f"{scan.name}_part", keys, merged))]
 
 
-def _partial(scan: SlotScan, timeline: Timeline, wanted: list[exp.Expr]) -> exp.Select:
-    keys = key_columns(("account_id", "r"), ("slot", "d"))
+def _partial(scan: SlotScan, timeline: Timeline, wanted: list[exp.Expr], per_account: bool) -> exp.Select:
+    keys = key_columns(*[("account_id", "r")] * per_account, ("slot", "d"))
     return group_rows(rows_in_slots(scan, timeline, [*keys, *wanted]), scan, timeline, keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -40,12 +41,12 @@ class Timeline:
 
     @property
     def days(self) -> str:
-        """Return the name of the table of days (day, slot, number, low, high)."""
+        """Return the name of the table of days (day, slot, slot_end, number, low, high)."""
         return f"days_{self.name}"
 
     @property
     def slots(self) -> str:
-        """Return the name of the table of slots (slot, as_of, number, band)."""
+        """Return the name of the table of slots (slot, as_of, number, band, age)."""
         return f"slots_{self.name}"
 
     @property
@@ -63,17 +64,20 @@ class Timeline:
 
         Days: `number`: index, from 0, of the first as_of after the day; a row recorded on that day is known at
         that as_of and all later ones. `low` and `high`: the day as one bit, different for 126 consecutive days.
-        Slots: one row per slot and as_of with a window that contains it; `number`: index of the as_of.
+        Slots: one row per slot and as_of with a window that contains it; `number`: index of the as_of; `age`: days
+        from the slot's end to the as_of.
         """
         return {self.days: self._days(), self.slots: self._slots()}
 
     def _days(self) -> pa.Table:
         edges = self.edges
         days = [edges[0] + number * DAY for number in range((edges[-1] - edges[0]).days)]
+        slots = [bisect_right(edges, day) - 1 for day in days]
         return pa.table(
             {
                 "day": pa.array([day.date() for day in days], pa.date32()),
-                "slot": pa.array([bisect_right(edges, day) - 1 for day in days], pa.int32()),
+                "slot": pa.array(slots, pa.int32()),
+                "slot_end": pa.array([edges[slot + 1] for slot in slots], pa.timestamp("us")),
                 "number": pa.array([bisect_right(self.as_ofs, day) for day in days], pa.int32()),
                 "low": pa.array([_bit(day, 0) for day in days], pa.int64()),
                 "high": pa.array([_bit(day, 1) for day in days], pa.int64()),
@@ -81,15 +85,16 @@ class Timeline:
         )
 
     def _slots(self) -> pa.Table:
-        starts = self.edges[:-1]
+        edges = self.edges
         rows = [
-            (slot, as_of, number, bisect_right(self.offsets, (as_of - start - DAY).days) - 1)
+            (slot, as_of, number, bisect_right(self.offsets, (as_of - start - DAY).days) - 1, (as_of - end).days)
             for number, as_of in enumerate(self.as_ofs)
-            for slot, start in enumerate(starts)
+            for slot, (start, end) in enumerate(pairwise(edges))
             if as_of - self.offsets[-1] * DAY <= start < as_of
         ]
-        columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-        types = {"slot": pa.int32(), "as_of": pa.timestamp("us"), "number": pa.int32(), "band": pa.int32()}
+        types = {"slot": pa.int32(), "as_of": pa.timestamp("us"), "number": pa.int32(), "band": pa.int32(),
+                 "age": pa.int32()}  # fmt: skip
+        columns = list(zip(*rows, strict=True)) or [() for _ in types]
         return pa.table({name: pa.array(values, of) for (name, of), values in zip(types.items(), columns, strict=True)})
 
 

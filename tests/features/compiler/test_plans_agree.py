@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.catalogue.choose import make_catalogue
-from undertow.features.catalogue.language import measures, rows_of
+from undertow.features.catalogue.language import Deviation, Exposure, Shrunk, measures, rows_of
 from undertow.features.tables import ALL_TABLES, EVENT_KINDS, PAYMENT_KINDS, PLANNED_KINDS, Table, TableColumn
 
 events, tickets, invoices = rows_of("events"), rows_of("tickets"), rows_of("invoices")
@@ -50,6 +50,25 @@ CARDS = [
     Feature(f"x_{name}", "Beyond", "ux", "interaction", "score", measure, windows=(7, 30), trend=30)
     for name, measure in MEASURES.items()
 ]
+views = events.where(kind="page_view")
+mix = events.count().fading(60)
+FADING = {
+    "count": failures.count().fading(7),
+    "sum": failures.sum("value").fading(30),
+    "mean": failures.mean("value").fading(21),
+    "pace": failures.count().fading(21).per_day(),
+    "share": failures.count().fading(7) / events.count().fading(7),
+    "deviation": Deviation(failures.count().fading(7), failures.count().fading(180), 1.0),
+    "shrunk": Shrunk(failures.count().fading(7), events.count().fading(7), failures.count() / events.count(), 5.0),
+    "of_all": failures.count().fading(7).of_all_accounts() / events.count().fading(7).of_all_accounts(),
+    "exposure": Exposure(failures.count().fading(7), events.count().fading(7), ("platform",), mix, 20.0),
+    "exposure_sum": Exposure(views.sum("duration_ms").fading(14), views.known("duration_ms").count().fading(14),
+                             ("platform",), mix, 2.0),
+    "exposure_page": Exposure(failures.count().fading(7), events.count().fading(7), ("platform", "name"), mix, 20.0),
+    "exposure_late": Exposure(tickets.where(priority="high").count().fading(7), tickets.still("resolved_at").count()
+                              .fading(7), ("priority",), tickets.count().fading(60), 3.0),
+}  # fmt: skip
+CARDS += [Feature(f"z_{name}", "Beyond", "ux", "interaction", "score", measure) for name, measure in FADING.items()]
 CARDS += [
     Feature("y_last", "Beyond", "ux", "interaction", "days", failures.days_since_last(), lookback=100, change=30),
     Feature("y_days", "Beyond", "ux", "interaction", "days", failures.distinct_days(), windows=(90, 180), trend=90),
@@ -149,7 +168,8 @@ def _value(chance: Random, table: Table, column: TableColumn, as_ofs: tuple[date
 def _is_exact(column: Column) -> bool:
     """Say whether no rounding can tell the plans apart: nothing but counts, times and single values is read."""
     added_up = ("sum", "mean", "hours between")
-    return column.against != "own" and all(m.statistic not in added_up for m in measures(column.feature.measure))
+    read = measures(column.feature.measure)
+    return column.against != "own" and all(m.statistic not in added_up and m.half_life is None for m in read)
 
 
 def _assert_same(slots: Mapping[str, object], joined: Mapping[str, object], where: str) -> None:

@@ -1,0 +1,172 @@
+"""What all accounts met where an account is active: the rate per platform, page or task, weighed by its own use.
+
+    rows -> (account, value, as_of): the account's own use of each value
+         -> (value, as_of):          the rate that all accounts met there, and their use of it
+         -> (account, as_of):        the sum of its use times the rate, and of its use
+         -> (as_of):                 the same for all accounts together, toward which the account's mean is pulled
+
+Both query plans end in the same three queries; they differ in how the sums per value and as_of are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from undertow.features.catalogue.language import FADING_DAYS, Exposure, Measure, columns_read
+from undertow.features.compiler.dialects import column, equal, number, over, relation, where_known
+from undertow.features.compiler.leaf import Leaf, leaf_of
+from undertow.features.compiler.range_join import aggregate, grouped, known_rows_of_all, round_up
+from undertow.features.compiler.slot_plan import is_settled
+from undertow.features.compiler.slot_rows import (
+    SNAPSHOT,
+    NamedColumns,
+    RowFilter,
+    SlotScan,
+    group_rows,
+    key_columns,
+    merge_slots,
+    rows_in_slots,
+    value_inside,
+)
+from undertow.features.compiler.slot_sums import steps_of_sum
+from undertow.features.compiler.timeline import Timeline
+from undertow.features.tables import ALL_TABLES
+
+Step = tuple[str, exp.Select]
+
+
+@dataclass(frozen=True)
+class ExposureScan:
+    """The exposures over the rows of one table, per value of the columns `by`."""
+
+    table: str
+    clock: str
+    by: tuple[str, ...]
+    snapshots: str
+
+    @property
+    def name(self) -> str:
+        """Return the name of the query that yields (account_id, as_of), with the columns <name>_met, <name>_used."""
+        return "_".join((self.table, self.clock, "exposure", *self.by))
+
+    @property
+    def of_all(self) -> str:
+        """Return the name of the query that yields (as_of), with one column per exposure: that of all accounts."""
+        return f"{self.name}_of_all"
+
+    @property
+    def slot_scan(self) -> SlotScan:
+        """Return the slot scan with whose slots its sums are computed."""
+        return SlotScan(self.table, self.clock, round_up(FADING_DAYS), "sums")
+
+    def value(self, exposure: Exposure, name: str) -> exp.Expr:
+        """Return an exposure as SQL, from the columns of the two queries."""
+        met, used = (
+            exp.Coalesce(this=column(f"{name}_{part}", self.name), expressions=[number(0.0)])
+            for part in ("met", "used")
+        )
+        usual, strength = column(name, self.of_all), number(float(exposure.strength))
+        pulled = exp.Add(this=met, expression=exp.Mul(this=strength, expression=usual))
+        return over(exp.paren(pulled), exp.paren(exp.Add(this=used, expression=strength.copy())))
+
+    def is_settled(self, exposures: Iterable[Exposure]) -> bool:
+        """Return whether the slot plan can compute these exposures: no row changes once it is known."""
+        return all(is_settled(measure, ALL_TABLES[self.table]) for measure in _measures(exposures))
+
+    def slot_steps(self, exposures: dict[Exposure, str], timeline: Timeline) -> list[Step]:
+        """Return the named queries by the slot plan."""
+        scan, sums = self.slot_scan, _Sums(exposures)
+        keys = key_columns(("account_id", "r"), ("slot", "d"), *[(name, "r") for name in self.by])
+        partials = NamedColumns("p")
+        parts = {leaf: self._partials(leaf, partials) for leaf in sums.leaves}
+        part = rows_in_slots(scan, timeline, [*keys, *partials.selected]).where(*self._has_values("r"))
+        part = group_rows(part, scan, timeline, keys)
+        summed = {
+            leaf: steps_of_sum(leaf.measure).finish(
+                [exp.Sum(this=value_inside(timeline, leaf, column(name, "p"))) for name in parts[leaf]],
+                column("as_of", "m"),
+            )
+            for leaf in sums.leaves
+        }
+        merged = [exp.alias_(summed[leaf], name, quoted=True) for leaf, name in sums.leaves.items()]
+        owned = [exp.alias_(summed[leaf].copy(), name, quoted=True) for leaf, name in sums.uses.items()]
+        by = [(name, "p") for name in self.by]
+        source = f"{self.name}_part"
+        return [
+            (source, part),
+            (f"{self.name}_rates", merge_slots(scan, timeline, source, key_columns(("as_of", "m"), *by), merged)),
+            (f"{self.name}_own", merge_slots(scan, timeline, source,
+                                             key_columns(("account_id", "p"), ("as_of", "m"), *by), owned)),
+            *self._last_steps(exposures, sums),
+        ]  # fmt: skip
+
+    def range_steps(self, exposures: dict[Exposure, str]) -> list[Step]:
+        """Return the named queries by the range join."""
+        sums, source = _Sums(exposures), f"{self.name}_rows"
+        names = set(self.by).union(*(columns_read(measure) for measure in _measures(exposures)))
+        known = known_rows_of_all(self.table, names, self.snapshots, FADING_DAYS)
+        has_values = exp.and_(*self._has_values())
+        merged = [exp.alias_(aggregate(leaf), name, quoted=True) for leaf, name in sums.leaves.items()]
+        owned = [exp.alias_(aggregate(leaf), name, quoted=True) for leaf, name in sums.uses.items()]
+        return [
+            (source, known),
+            (f"{self.name}_rates", grouped(source, ("as_of", *self.by), merged).where(has_values)),
+            (f"{self.name}_own", grouped(source, (*SNAPSHOT, *self.by), owned).where(has_values.copy())),
+            *self._last_steps(exposures, sums),
+        ]
+
+    def _partials(self, leaf: Leaf, partials: NamedColumns) -> list[str]:
+        return [partials.add(partial) for partial in steps_of_sum(leaf.measure).partials(leaf.measure, RowFilter(leaf))]
+
+    def _has_values(self, of: str | None = None) -> list[exp.Expr]:
+        return [exp.Not(this=exp.Is(this=column(name, of), expression=exp.Null())) for name in self.by]
+
+    def _last_steps(self, exposures: dict[Exposure, str], sums: _Sums) -> list[Step]:
+        """Return the queries that weigh the rates: by the use of all accounts, and by the account's own."""
+        usual: list[exp.Expr] = []
+        own: list[exp.Expr] = []
+        for exposure, name in exposures.items():
+            rate = over(sums.column(exposure.over, "v"), sums.column(exposure.under, "v"))
+            met, used = _met(rate, sums.column(exposure.use, "v"))
+            usual.append(exp.alias_(over(met, used), name, quoted=True))
+            for part, total in zip(("met", "used"), _met(rate, sums.column(exposure.use, "o")), strict=True):
+                own.append(exp.alias_(total, f"{name}_{part}", quoted=True))
+        rates = relation(f"{self.name}_rates", "v")
+        of_all = exp.select(column("as_of", "v"), *usual).from_(rates).group_by(column("as_of", "v"))
+        keys = key_columns(("account_id", "o"), ("as_of", "o"))
+        met_by = exp.select(*keys, *own).from_(relation(f"{self.name}_own", "o"))
+        met_by = met_by.join(rates.copy(), on=equal(("as_of", *self.by), "v", "o")).group_by(*keys)
+        return [(self.of_all, of_all), (self.name, met_by)]
+
+
+def exposure_scan(exposure: Exposure, snapshots: str) -> ExposureScan:
+    """Return the scan that computes an exposure."""
+    rows = exposure.use.rows
+    return ExposureScan(rows.table, rows.clock, exposure.by, snapshots)
+
+
+def _met(rate: exp.Expr, use: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
+    """Return the sum of use times rate, and the sum of use, over the values that have a rate."""
+    used = where_known(rate.copy(), use)
+    return exp.Sum(this=exp.Mul(this=used, expression=exp.paren(rate.copy()))), exp.Sum(this=used.copy())
+
+
+def _measures(exposures: Iterable[Exposure]) -> tuple[Measure, ...]:
+    every = [measure for each in exposures for measure in (each.over, each.under, each.use)]
+    return tuple(dict.fromkeys(every))
+
+
+class _Sums:
+    """The fading sums that exposures need per value: of all accounts (`leaves`), and of the account (`uses`)."""
+
+    def __init__(self, exposures: Iterable[Exposure]) -> None:
+        chosen = list(exposures)
+        self.leaves = {leaf_of(m, None, 0): f"s{number}" for number, m in enumerate(_measures(chosen))}
+        self.uses = {leaf: name for leaf, name in self.leaves.items() if leaf.measure in {e.use for e in chosen}}
+
+    def column(self, measure: Measure, of: str) -> exp.Expr:
+        """Return a reference to the sum of a measure."""
+        return column(self.leaves[leaf_of(measure, None, 0)], of)
