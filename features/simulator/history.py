@@ -139,7 +139,10 @@ def run(p: Parameters, seed: int, progress: Callable[[float], None] | None = Non
 
 
 def stream(seed: int, *names: int) -> Generator:
-    """Return a random generator that depends only on the seed and the given numbers."""
+    """Return a random generator that depends only on the seed and the given numbers.
+
+    Whatever is drawn per account is drawn for all accounts, so that one account's number never depends on others.
+    """
     return np.random.default_rng([seed, *names])
 
 
@@ -191,9 +194,7 @@ def _arrive(p: Parameters, static: Static, state: State, day: int, rng: Generato
     active[arriving], stint_start[arriving] = True, day
     renews_on[arriving] = months_later(p.first_day, stint_start[arriving], static.term[arriving])
     satisfaction = np.where(returns, static.mean_satisfaction, state.satisfaction)
-    return replace(
-        state, active=active, stint_start=stint_start, renews_on=renews_on, satisfaction=satisfaction
-    )
+    return replace(state, active=active, stint_start=stint_start, renews_on=renews_on, satisfaction=satisfaction)
 
 
 def _leave(state: State, hazards: Hazards, day: int, rng: Generator) -> tuple[State, Codes]:
@@ -206,17 +207,23 @@ def _leave(state: State, hazards: Hazards, day: int, rng: Generator) -> tuple[St
 
 
 def _merge(p: Parameters, state: State, rng: Generator) -> tuple[State, Ints]:
-    """Merge a few accounts into others, which take over their seats and MRR; return the surviving account of each."""
-    heir = np.full(len(state.active), -1)
-    eligible = np.flatnonzero(state.active & (state.dunning_day == 0))
-    count = min(rng.poisson(p.merge_rate * len(eligible)), len(eligible) // 2)
-    if count == 0:
+    """Merge a few accounts into others, which take over their seats and MRR; return the surviving account of each.
+
+    Every account draws whether it merges today and into which one; both must be active, and in no dunning.
+    """
+    n = len(state.active)
+    heir, draws, drawn = np.full(n, -1), rng.random(n), rng.integers(0, n, n)
+    eligible = state.active & (state.dunning_day == 0)
+    merges = eligible & (draws < p.merge_rate)
+    merges &= eligible[drawn] & ~merges[drawn]
+    merged = np.flatnonzero(merges)
+    if len(merged) == 0:
         return state, heir
-    merged, heirs = rng.choice(eligible, (2, count), replace=False)
-    heir[merged] = heirs
+    heir[merged] = drawn[merged]
     seats, mrr = state.seats.copy(), state.mrr.copy()
-    seats[heirs] += seats[merged]
-    mrr[heirs] = np.round(mrr[heirs] + mrr[merged], 2)
+    np.add.at(seats, heir[merged], seats[merged])
+    np.add.at(mrr, heir[merged], mrr[merged])
+    mrr[heir[merged]] = np.round(mrr[heir[merged]], 2)
     return replace(_end_subscriptions(state, merged, LONG_AGO), seats=seats, mrr=mrr), heir
 
 

@@ -53,7 +53,7 @@ class Parameters:
     discount_share: float = 0.15  # share of accounts that signed up for 10-30 % less, until the price changes
     gross_margin: float = 0.8  # share of MRR that is earned; usual for hosted software
     annual_share: float = 0.3  # share of small accounts on 12-month terms; large ones more
-    merge_rate: float = 1e-5  # two accounts become one: 4 of 1,000 per year
+    merge_rate: float = 1.5e-5  # an account goes into one drawn from all, if that is active: 4 of 1,000 per year
 
     # Satisfaction S: reverts to the account's own mean, minus the current pressure
     satisfaction_mean_sd: float = 0.55  # sd of the accounts' own means
@@ -148,9 +148,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         if self.accounts < 1 or self.months < 1:
-            raise SettingsError(
-                f"A world needs at least 1 account and 1 month; got {self.accounts} and {self.months}."
-            )
+            raise SettingsError(f"A world needs at least 1 account and 1 month; got {self.accounts} and {self.months}.")
         outside = [shock for shock in self.shocks if not 0 <= shock.day < self.days]
         if outside or sum(shock.share for shock in self.shocks) > 1.0:
             raise SettingsError(

@@ -42,9 +42,7 @@ class Moment:
             "as_of": timestamps(self.world.parameters, as_of),
         }
 
-    def futures(
-        self, horizons: Sequence[int], months: int = 0, paths: int = PATHS, seed: int = 0
-    ) -> Futures:
+    def futures(self, horizons: Sequence[int], months: int = 0, paths: int = PATHS, seed: int = 0) -> Futures:
         """Simulate the futures of all accounts at risk."""
         return look_ahead(self.world, self.day, self.at_risk, horizons, months=months, paths=paths, seed=seed)
 

@@ -4,8 +4,8 @@ Latent variables are satisfaction S and engagement E (both about -2 to 2). Error
 prices move S, S moves E, E moves usage, and all of them move the hazards. `step` draws no exits: `history`
 draws them, and `branches` integrates the hazards instead.
 
-Every step draws the same number of random numbers whatever a lever changes, so two branches with one seed
-differ only by the lever (common random numbers).
+Every step draws the same numbers for every row, whatever a lever or an exit changes, so two branches with one seed
+differ only by the lever, and two histories only by what was planted (common random numbers).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.random import Generator
 
+from undertow.features.simulator.draws import Draws
 from undertow.features.simulator.parameters import Parameters, PlantedCause, Shock
 from undertow.features.simulator.population import months_later
 from undertow.features.simulator.releases import ReleaseEffects
@@ -97,7 +98,7 @@ def apply_shock(state: State, shock: Shock, hit: Flags) -> State:
 def _incident_errors(p: Parameters, state: State, rng: Generator) -> Floats:
     """Return the extra errors per page view from incidents: old ones decay, new ones hit single accounts."""
     n = len(state.trouble)
-    hit = rng.integers(0, n, rng.binomial(n, p.incident_rate))
+    hit = rng.integers(0, n, rng.binomial(n, p.incident_rate))  # as many whatever the state
     trouble = state.trouble * (1.0 - p.incident_healing)
     trouble[hit] += rng.exponential(p.incident_error, len(hit))
     return np.minimum(trouble, 0.3)
@@ -118,6 +119,7 @@ def _update_satisfaction(
 
 def _bill(p: Parameters, static: Static, state: State, day: int, rng: Generator) -> tuple[State, Flags, Flags]:
     """Bill and renew the subscriptions that are due; raise some prices and change some numbers of seats."""
+    keys = rng.integers(0, 1 << 64, len(state.active), np.uint64)
     billed = state.active & (state.renews_on == day)
     due = np.flatnonzero(billed)
     if len(due) == 0:
@@ -127,23 +129,22 @@ def _bill(p: Parameters, static: Static, state: State, day: int, rng: Generator)
     renews_on[due] = months_later(p.first_day, renews_on[due], static.term[due])
 
     old_price = day - np.maximum(price_rise_on[due], state.stint_start[due]) > 330
-    rises = old_price & (rng.random(len(due)) < p.price_rise)
+    draw = Draws(keys[due])
+    rises = old_price & (draw.uniform("price rises") < p.price_rise)
     price_rise_on[due] = np.where(rises, day, price_rise_on[due])
-    seats[due] = _new_seats(p, static.term[due], seats[due], s[due], rng)
-    factor = np.where(rises, 1.0 + rng.uniform(0.04, 0.15, len(due)), 1.0)
+    seats[due] = _new_seats(p, static.term[due], seats[due], s[due], draw)
+    factor = np.where(rises, draw.uniform("price factor", 1.04, 1.15), 1.0)
     mrr[due] = np.round(mrr[due] * factor * seats[due] / state.seats[due], 2)
     s[due] -= p.price_blow * rises
-    after = replace(
-        state, seats=seats, mrr=mrr, renews_on=renews_on, price_rise_on=price_rise_on, satisfaction=s
-    )
+    after = replace(state, seats=seats, mrr=mrr, renews_on=renews_on, price_rise_on=price_rise_on, satisfaction=s)
     return after, billed, mrr != state.mrr
 
 
-def _new_seats(p: Parameters, term: Ints, seats: Ints, satisfaction: Floats, rng: Generator) -> Ints:
+def _new_seats(p: Parameters, term: Ints, seats: Ints, satisfaction: Floats, draw: Draws) -> Ints:
     """Return the seats after billing: a few accounts grow or shrink by about a fifth; satisfied ones grow."""
-    changes = rng.random(len(seats)) < p.seat_change * np.where(term == 12, 6, 1)
-    grows = rng.random(len(seats)) < logistic(0.3 + 0.9 * satisfaction)
-    size = np.maximum(1, np.round(seats * rng.uniform(0.08, 0.3, len(seats)))).astype(np.int64)
+    changes = draw.uniform("seats change") < p.seat_change * np.where(term == 12, 6, 1)
+    grows = draw.uniform("seats grow") < logistic(0.3 + 0.9 * satisfaction)
+    size = np.maximum(1, np.round(seats * draw.uniform("seats by", 0.08, 0.3))).astype(np.int64)
     return np.where(changes, np.clip(seats + np.where(grows, size, -size), 1, 300), seats)
 
 

@@ -14,12 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from undertow.features.simulator.history import World
 from undertow.features.simulator.parameters import Parameters
-from undertow.features.simulator.state import Ints
+from undertow.features.simulator.state import Floats, Ints
 
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
@@ -84,20 +83,20 @@ def timestamps(p: Parameters, micros: Ints) -> pa.Array:
     return pa.array(micros + first * (micros != NEVER), mask=micros == NEVER).cast(pa.timestamp("us"))
 
 
-def pick(rng: Generator, n: int, *weights: float) -> Ints:
-    """Draw n codes with the given weights."""
+def pick(uniform: Floats, *weights: float) -> Ints:
+    """Return codes with the given weights, from numbers uniform in [0, 1)."""
     share = np.cumsum(weights) / np.sum(weights)
-    return np.searchsorted(share, rng.random(n), side="right").astype(np.int64)
+    return np.searchsorted(share, uniform, side="right").astype(np.int64)
 
 
-def at(day: NDArray[Any], rng: Generator, hours: tuple[float, float]) -> Ints:
-    """Draw a time on each day between two hours of the day."""
-    return day.astype(np.int64) * DAY + later(rng, len(day), hours)
+def at(day: NDArray[Any], hours: Floats) -> Ints:
+    """Return the times, in microseconds, at these hours of these days."""
+    return day.astype(np.int64) * DAY + in_micros(hours)
 
 
-def later(rng: Generator, n: int, hours: tuple[float, float]) -> Ints:
-    """Draw n durations, in microseconds, uniformly between two numbers of hours."""
-    return (rng.uniform(*hours, n) * HOUR).astype(np.int64)
+def in_micros(hours: Floats) -> Ints:
+    """Return hours in microseconds."""
+    return (hours * HOUR).astype(np.int64)
 
 
 def known_before(world: World, micros: Ints) -> Ints:

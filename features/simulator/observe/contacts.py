@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from numpy.random import Generator
 
+from undertow.features.simulator.draws import draws
 from undertow.features.simulator.history import World
 from undertow.features.simulator.observe.columns import account_ids, at, numbered, timestamps, words
 from undertow.features.simulator.state import ACCEPTED, CONTROL
 
 
-def contacts(world: World, rng: Generator) -> pa.Table:
+def contacts(world: World) -> pa.Table:
     """Return one row per retention contact: called or held back as control, and whether the offer was accepted."""
     rows = world.journal.take(np.flatnonzero(world.journal.called))
-    called = timestamps(world.parameters, at(rows.day, rng, (9.0, 17.0)))
+    hour = draws(world.seed, "contact", rows.account, rows.day).uniform("hour", 9.0, 17.0)
+    called = timestamps(world.parameters, at(rows.day, hour))
     treated = rows.called != CONTROL
     return pa.table(
         {

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.random import Generator
 
-from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.draws import Draws, joined_draws
+from undertow.features.simulator.history import World
 from undertow.features.simulator.observe.columns import (
     DAY,
     SECOND,
@@ -34,13 +34,14 @@ from undertow.features.simulator.state import Floats, Ints
 
 @dataclass(frozen=True)
 class _Log:
-    """Event rows without ids, and the time at which each was recorded, in microseconds."""
+    """Event rows without ids, the time at which each was recorded, in microseconds, and the draws of each."""
 
     rows: pa.Table
     recorded: Ints
+    draws: Draws
 
     def take(self, indices: Ints) -> _Log:
-        return _Log(self.rows.take(pa.array(indices)), self.recorded[indices])
+        return _Log(self.rows.take(pa.array(indices)), self.recorded[indices], self.draws.take(indices))
 
 
 def event_months(world: World) -> Iterator[pa.Table]:
@@ -52,32 +53,36 @@ def event_months(world: World) -> Iterator[pa.Table]:
     waiting: _Log | None = None
     sessions_before = events_before = 0
     for number, month in enumerate(world.months()):
-        rng = stream(world.seed, 13, number)
-        s = draw_sessions(world, people, number, month, rng)
-        log = _joined(_log(world, s, sessions_before, rng), waiting)
+        s = draw_sessions(world, people, number, month)
+        log = _joined(_log(world, s, sessions_before), waiting)
         sessions_before += len(s)
-        log = _joined(log, _monitor_log(world, number, rng))
+        log = _joined(log, _Log(*monitor(world, number)))
         order = np.argsort(log.recorded, kind="stable")
         due = log.recorded[order] < p.month_start(number + 1) * DAY
         waiting = log.take(order[~due])
-        rows = log.take(order[due]).rows
-        ids = numbered("E-", events_before + np.arange(rows.num_rows), 8)
-        events_before += rows.num_rows
-        yield with_faulty_rows(world, rows.add_column(1, "event_id", ids), number, rng)
+        log = log.take(order[due])
+        ids = numbered("E-", events_before + np.arange(len(log.recorded)), 8)
+        events_before += len(log.recorded)
+        yield with_faulty_rows(world, log.rows.add_column(1, "event_id", ids), number, log.draws)
 
 
 def _joined(log: _Log, more: _Log | None) -> _Log:
     if more is None:
         return log
-    return _Log(pa.concat_tables([log.rows, more.rows]), np.concatenate([log.recorded, more.recorded]))
+    return _Log(
+        pa.concat_tables([log.rows, more.rows]),
+        np.concatenate([log.recorded, more.recorded]),
+        joined_draws([log.draws, more.draws]),
+    )
 
 
-def _log(world: World, s: Sessions, sessions_before: int, rng: Generator) -> _Log:
+def _log(world: World, s: Sessions, sessions_before: int) -> _Log:
     """Return the recorded events of a month's sessions, without those lost while the collector was down."""
-    kinds = draw_events(s, rng)
+    kinds = draw_events(s)
+    draws = joined_draws([k.draws.then(number) for number, k in enumerate(kinds)])
     session = np.concatenate([k.session for k in kinds])
     occurred = s.begin[session] + (np.concatenate([k.offset for k in kinds]) * SECOND).astype(np.int64)
-    recorded_at = recorded(world.parameters, s, session, occurred, rng)
+    recorded_at = recorded(world.parameters, s, session, occurred, draws)
     duration = _numbers([k.duration_ms for k in kinds], kinds)
     kind, name = _texts(kinds)
     in_load_ms = (
@@ -99,28 +104,19 @@ def _log(world: World, s: Sessions, sessions_before: int, rng: Generator) -> _Lo
             "definition": same(len(session), "v1"),
         }
     )
-    return _Log(rows, recorded_at).take(np.flatnonzero(~outage(world.parameters, occurred)))
-
-
-def _monitor_log(world: World, number: int, rng: Generator) -> _Log:
-    rows, recorded_at = monitor(world, number, rng)
-    return _Log(rows, recorded_at)
+    return _Log(rows, recorded_at, draws).take(np.flatnonzero(~outage(world.parameters, occurred)))
 
 
 def _texts(kinds: list[EventsOfKind]) -> tuple[pa.Array, pa.Array]:
     """Return the kind and name columns of all events."""
     kind = [same(len(k.session), k.kind) for k in kinds]
-    name = [
-        pa.nulls(len(k.session), pa.string()) if k.name is None else words(k.name, k.names) for k in kinds
-    ]
+    name = [pa.nulls(len(k.session), pa.string()) if k.name is None else words(k.name, k.names) for k in kinds]
     return pa.concat_arrays(kind), pa.concat_arrays(name)
 
 
 def _numbers(parts: list[Floats | None], kinds: list[EventsOfKind]) -> Floats:
     """Return a column of numbers over all kinds, NaN for kinds without a measurement."""
-    filled = [
-        np.full(len(k.session), np.nan) if part is None else part for part, k in zip(parts, kinds, strict=True)
-    ]
+    filled = [np.full(len(k.session), np.nan) if part is None else part for part, k in zip(parts, kinds, strict=True)]
     return np.concatenate(filled)
 
 

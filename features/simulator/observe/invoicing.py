@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.random import Generator
 
+from undertow.features.simulator.draws import draws
 from undertow.features.simulator.history import World
 from undertow.features.simulator.observe.columns import (
     DAY,
@@ -17,8 +17,8 @@ from undertow.features.simulator.observe.columns import (
     SECOND,
     account_ids,
     at,
+    in_micros,
     known_before,
-    later,
     numbered,
     same,
     timestamps,
@@ -47,13 +47,13 @@ class _Periods:
     renews_on: Ints
 
 
-def subscriptions(world: World, rng: Generator) -> pa.Table:
+def subscriptions(world: World) -> pa.Table:
     """Return one row per subscription period: a time on one plan at one price."""
     p, static, periods = world.parameters, world.static, _periods(world)
     account, n = periods.account, len(periods.account)
     clock = static.clock[account] * SECOND
     started = periods.begun * DAY + clock
-    ended, end_recorded, reason = _ends(world, periods, clock, rng)
+    ended, end_recorded, reason = _ends(world, periods, clock)
     ended = np.where(end_recorded == NEVER, NEVER, ended)
     discount = np.where(periods.first, static.discount[account], 0.0)
     return pa.table(
@@ -106,24 +106,27 @@ def _periods(world: World) -> _Periods:
     )
 
 
-def _ends(world: World, periods: _Periods, clock: Ints, rng: Generator) -> tuple[Ints, Ints, Ints]:
+def _ends(world: World, periods: _Periods, clock: Ints) -> tuple[Ints, Ints, Ints]:
     """Return when each period ended, when the end was recorded (NEVER: not yet), and the code of its reason."""
-    j, account, n = world.journal, periods.account, len(periods.account)
+    j, account = world.journal, periods.account
+    draw = draws(world.seed, "subscription", account, periods.day)
     changed = next_row(j, j.repriced & j.present, account, periods.day)
     lost = next_row(j, j.left != STAYED, account, periods.day - 1)
     changes = (changed >= 0) & ((lost < 0) | (changed <= lost))
     cause = j.left[lost]
-    left_at = np.where(cause == MERGED, j.day[lost] * DAY + 12 * HOUR, at(j.day[lost], rng, (20.5, 23.9)))
+    left_at = np.where(
+        cause == MERGED, j.day[lost] * DAY + 12 * HOUR, at(j.day[lost], draw.uniform("hour", 20.5, 23.9))
+    )
     ended = np.where(lost >= 0, left_at, NEVER)
     ended = np.where(changes, j.day[changed] * DAY + clock, ended)
     cancelled = (ended != NEVER) & ~changes & (cause != MERGED)
-    late = cancelled & (rng.random(n) < world.parameters.late_cancellations)
-    end_recorded = known_before(world, np.where(late, ended + later(rng, n, (24.0, 144.0)), ended))
+    late = cancelled & (draw.uniform("late") < world.parameters.late_cancellations)
+    end_recorded = known_before(world, np.where(late, ended + in_micros(draw.uniform("wait", 24.0, 144.0)), ended))
     codes = np.array([CHANGED, 1, 2, 3])  # STAYED, VOLUNTARY, INVOLUNTARY, MERGED
     return ended, end_recorded, np.where(changes, CHANGED, codes[cause])
 
 
-def invoices_and_payments(world: World, rng: Generator) -> dict[str, pa.Table]:
+def invoices_and_payments(world: World) -> dict[str, pa.Table]:
     """Return the tables of invoices and payments: one invoice per signup, return and renewal."""
     p, static, j = world.parameters, world.static, world.journal
     rows = np.flatnonzero((j.billed | j.arrived) & j.present)
@@ -134,7 +137,8 @@ def invoices_and_payments(world: World, rng: Generator) -> dict[str, pa.Table]:
     recovered = j.recovered | (j.last_try & (j.left == STAYED))
     recovered_row = next_row(j, recovered, account, day)
     recovered_at = np.where(failed & (recovered_row >= 0), j.day[recovered_row] * DAY + 10 * HOUR, NEVER)
-    transfer = (rng.lognormal(2.3 - 0.25 * j.satisfaction[rows], 0.5) * DAY).astype(np.int64)
+    days = draws(world.seed, "transfer", account, day).lognormal("days", 2.3 - 0.25 * j.satisfaction[rows], 0.5)
+    transfer = (days * DAY).astype(np.int64)
     prompt = issued + np.where(static.by_invoice[account], transfer, 60 * SECOND)
     paid = known_before(world, np.where(failed, recovered_at, prompt))
     invoices = pa.table(

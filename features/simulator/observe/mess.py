@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.random import Generator
 
-from undertow.features.simulator.history import World
+from undertow.features.simulator.draws import Draws, draws
+from undertow.features.simulator.history import World, stream
 from undertow.features.simulator.observe.columns import (
     DAY,
     HOUR,
@@ -28,11 +28,14 @@ LATE_ON_WEB, LATE_ON_APPS = 0.25, 1.94  # relative to the share of all events; p
 NOBODY = "A-99999"  # an unknown account: in no list of accounts
 
 
-def recorded(p: Parameters, s: Sessions, session: Ints, occurred: Ints, rng: Generator) -> Ints:
-    """Return when each event was recorded, in microseconds: minutes later, or days later with its whole session."""
-    late = rng.random(len(s)) < p.late_share * np.where(on_apps(s), LATE_ON_APPS, LATE_ON_WEB)
-    wait = np.where(late, rng.uniform(*LATE_DAYS, len(s)) * DAY + HOUR, 0.0).astype(np.int64)
-    minutes = rng.lognormal(np.log(4.0), 1.2, len(session))
+def recorded(p: Parameters, s: Sessions, session: Ints, occurred: Ints, draw: Draws) -> Ints:
+    """Return when each event was recorded, in microseconds: minutes later, or days later with its whole session.
+
+    `session`, `occurred` and `draw`: the session, the time and the draws of each event.
+    """
+    late = s.draws.uniform("late") < p.late_share * np.where(on_apps(s), LATE_ON_APPS, LATE_ON_WEB)
+    wait = np.where(late, s.draws.uniform("wait", *LATE_DAYS) * DAY + HOUR, 0.0).astype(np.int64)
+    minutes = draw.lognormal("minutes", np.log(4.0), 1.2)
     sent = np.where(late[session], s.begin[session] + wait[session], occurred)
     return np.asarray(sent + (minutes * 60 * SECOND).astype(np.int64))
 
@@ -59,8 +62,8 @@ def renamed(p: Parameters, occurred: Ints) -> Flags:
     return occurred >= renamed_on(p) * DAY
 
 
-def monitor(world: World, number: int, rng: Generator) -> tuple[pa.Table, Ints]:
-    """Return the page views of the uptime monitor (a bot) in a month, and when they were recorded, in microseconds.
+def monitor(world: World, number: int) -> tuple[pa.Table, Ints, Draws]:
+    """Return the page views of the uptime monitor (a bot) in a month, when they were recorded, and their draws.
 
     It is listed as an account, pays nothing and visits at fixed intervals, day and night.
     """
@@ -71,8 +74,9 @@ def monitor(world: World, number: int, rng: Generator) -> tuple[pa.Table, Ints]:
     occurred = occurred[~outage(p, occurred)]
     n, account = len(occurred), np.full(len(occurred), bot(world))
     session = numbered("S-M", occurred // DAY, 5)
-    recorded_at = occurred + rng.integers(SECOND, 5 * SECOND, n)
-    load = pa.array(np.round(800.0 + rng.exponential(100.0, n)))
+    draw = draws(world.seed, "monitor", occurred)
+    recorded_at = occurred + draw.integers("wait", SECOND, 5 * SECOND)
+    load = pa.array(np.round(800.0 + draw.exponential("load", 100.0)))
     rows = pa.table(
         {
             "account_id": account_ids(account),
@@ -89,13 +93,17 @@ def monitor(world: World, number: int, rng: Generator) -> tuple[pa.Table, Ints]:
             "definition": same(n, "v1"),
         }
     )
-    return rows, recorded_at
+    return rows, recorded_at, draw
 
 
-def with_faulty_rows(world: World, rows: pa.Table, number: int, rng: Generator) -> pa.Table:
-    """Add duplicates, and a few invalid rows: an unknown account, a time in 1970, a negative duration."""
-    p, n = world.parameters, rows.num_rows
-    duplicates = rows.take(pa.array(np.sort(rng.integers(0, max(n, 1), int(n * p.double_share)))))
+def with_faulty_rows(world: World, rows: pa.Table, number: int, draw: Draws) -> pa.Table:
+    """Add duplicates, and a few invalid rows: an unknown account, a time in 1970, a negative duration.
+
+    `draw`: the draws of each row. Rows are sent twice each by its own chance; the invalid ones are as many as the month
+    is long, and copies of rows drawn from all of it.
+    """
+    p, n, rng = world.parameters, rows.num_rows, stream(world.seed, 12, number)
+    duplicates = rows.take(pa.array(np.flatnonzero(draw.uniform("sent twice") < p.double_share)))
     count = int(n > 0) * 3 * (1 + int(n * p.strange_share / 3))
     invalid = rows.take(pa.array(rng.integers(0, max(n, 1), count)))
     fault = np.arange(count) % 3

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import Generator
 
-from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.draws import draws
+from undertow.features.simulator.history import World
 from undertow.features.simulator.observe.columns import (
     DAY,
     HOUR,
@@ -81,9 +82,9 @@ def accounts(world: World, rng: Generator) -> pa.Table:
             "created_at": timestamps(p, created_at),
             "name": pc.if_else(pa.array(customer), name, BOT_NAME),
             "segment": words(segment, SEGMENTS),
-            "country": words(pick(rng, n, 5, 3, 2, 2, 2, 1, 1, 3), COUNTRIES),
+            "country": words(pick(rng.random(n), 5, 3, 2, 2, 2, 1, 1, 3), COUNTRIES),
             "owner": words(np.where(customer, rng.integers(0, len(OWNERS), n), -1), OWNERS),
-            "acquisition": words(np.where(customer, pick(rng, n, 4, 3, 2, 1), -1), ACQUISITION),
+            "acquisition": words(np.where(customer, pick(rng.random(n), 4, 3, 2, 1), -1), ACQUISITION),
         }
     )
 
@@ -104,20 +105,21 @@ def merges(world: World) -> pa.Table:
 
 def draw_people(world: World) -> People:
     """Draw the users of each account and when they join and leave; user 0 joins first and never leaves."""
-    rng, j = stream(world.seed, 10), world.journal
+    j = world.journal
     count = world.frozen[0].seats.copy()
     np.maximum.at(count, j.account, j.seats)
     first = np.concatenate([[0], np.cumsum(count)])
     account = np.repeat(np.arange(len(count)), count)
     number = np.arange(first[-1]) - first[account]
-    wait = np.where(number == 0, 0.0, rng.exponential(60.0, len(account)))
+    draw = draws(world.seed, "user", account, number)
+    wait = np.where(number == 0, 0.0, draw.exponential("joins", 60.0))
     joined = created(world)[account] + (wait * DAY).astype(np.int64)
-    stay = (rng.exponential(700.0, len(account)) * DAY).astype(np.int64)
+    stay = (draw.exponential("leaves", 700.0) * DAY).astype(np.int64)
     left = np.where((number == 0) | (stay > 2000 * DAY), NEVER, joined + stay)
     return People(first, account, number, joined, left)
 
 
-def users(world: World, people: People, rng: Generator) -> pa.Table:
+def users(world: World, people: People) -> pa.Table:
     """Return the users table: users who joined while their account was active; they stay listed after it churned."""
     p, j = world.parameters, world.journal
     end = np.full(p.accounts, p.days)
@@ -128,7 +130,7 @@ def users(world: World, people: People, rng: Generator) -> pa.Table:
     keep = people.joined < active_until
     account, number, joined = people.account[keep], people.number[keep], people.joined[keep]
     left = np.where(people.left[keep] < active_until[keep], people.left[keep], NEVER)
-    role = np.where(number == 0, 0, 1 + pick(rng, len(number), 8, 2))
+    role = np.where(number == 0, 0, 1 + pick(draws(world.seed, "role", account, number).uniform("role"), 8, 2))
     return pa.table(
         {
             "account_id": account_ids(account),

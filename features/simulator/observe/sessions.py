@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 
-from undertow.features.simulator.history import Day, World
+from undertow.features.simulator.draws import Draws, draws, poisson
+from undertow.features.simulator.history import Day, World, stream
 from undertow.features.simulator.observe.columns import NEVER, at
 from undertow.features.simulator.observe.people import People
 from undertow.features.simulator.parameters import Parameters
@@ -27,6 +27,7 @@ class Sessions:
     `page_load`: the same, added by broken releases per page, shape (n_sessions, len(PAGES)).
     """
 
+    draws: Draws  # depend on the account, the day, and the number of the session on that day
     account: Ints
     platform: Ints
     user: Ints
@@ -45,10 +46,11 @@ class Sessions:
 
 @dataclass(frozen=True)
 class EventsOfKind:
-    """Events of one kind: the session of each, seconds since its begin, and the measurements."""
+    """Events of one kind: the session and the draws of each, seconds since its begin, and the measurements."""
 
     kind: str
     session: Ints
+    draws: Draws
     offset: Floats
     names: tuple[str, ...] = ()
     name: Ints | None = None  # index into names
@@ -67,21 +69,23 @@ def session_rates(p: Parameters, base: Floats, first_day: int, month: Day) -> Fl
     return np.asarray(np.minimum(rate * busy[:, None], p.session_cap) * month.present)
 
 
-def draw_sessions(world: World, people: People, number: int, month: Day, rng: Generator) -> Sessions:
+def draw_sessions(world: World, people: People, number: int, month: Day) -> Sessions:
     """Draw the recorded sessions of one month."""
     p, static, first_day = world.parameters, world.static, world.parameters.month_start(number)
-    counts = rng.poisson(session_rates(p, static.session_base, first_day, month))
+    rates = session_rates(p, static.session_base, first_day, month)
+    counts = poisson(stream(world.seed, 13, number).random(rates.shape), rates)
     row, account = np.nonzero(counts)
-    times = counts[row, account]
-    row, account = np.repeat(row, times), np.repeat(account, times)
+    used, draw = _counted(draws(world.seed, "session", account, first_day + row), counts[row, account])
+    row, account = row[used], account[used]
     cumulative = np.cumsum(static.mix, axis=1)[account]
-    platform = np.minimum((rng.random((len(account), 1)) > cumulative).sum(axis=1), 2)
-    begin = at(first_day + row, rng, (7.0, 19.0))
+    platform = np.minimum((draw.uniform("platform")[:, None] > cumulative).sum(axis=1), 2)
+    begin = at(first_day + row, draw.uniform("hour", 7.0, 19.0))
     page_errors, page_load = paint_pages(world.releases, (first_day, first_day + len(month.present)))
     return Sessions(
+        draws=draw,
         account=account,
         platform=platform,
-        user=_choose_users(people, account, month.lived.seats[row, account], begin, rng),
+        user=_choose_users(people, account, month.lived.seats[row, account], begin, draw),
         begin=begin,
         errors=p.error_factor * (static.quiet_errors[account] + month.lived.trouble[row, account]),
         load=static.quiet_load[account],
@@ -93,60 +97,67 @@ def draw_sessions(world: World, people: People, number: int, month: Day, rng: Ge
     )
 
 
-def _choose_users(people: People, account: Ints, seats: Ints, begin: Ints, rng: Generator) -> Ints:
+def _choose_users(people: People, account: Ints, seats: Ints, begin: Ints, draw: Draws) -> Ints:
     """Choose the user of each session, low numbers most often; user 0 replaces users who are not members then."""
-    number = (seats * rng.random(len(account)) ** 2).astype(np.int64)
+    number = (seats * draw.uniform("user") ** 2).astype(np.int64)
     row = people.first[account] + number
     absent = (people.joined[row] > begin) | ((people.left[row] != NEVER) & (people.left[row] <= begin))
     return np.where(absent, 0, number)
 
 
-def draw_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+def draw_events(s: Sessions) -> list[EventsOfKind]:
     """Draw all events of the sessions, by kind."""
-    return [*_page_events(s, rng), *_task_events(s, rng), *_other_events(s, rng)]
+    return [*_page_events(s), *_task_events(s), *_other_events(s)]
 
 
-def _poisson_sessions(rng: Generator, expected: Floats | float, n: int) -> Ints:
-    """Return session numbers, each repeated by a Poisson draw with its expected count."""
-    return np.repeat(np.arange(n), rng.poisson(expected, n))
+def _counted(draw: Draws, counts: Ints) -> tuple[Ints, Draws]:
+    """Return, per event, its row (each repeated `counts` times) and draws of its own."""
+    row = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return row, draw.take(row).then(np.arange(len(row)) - first[row])
 
 
-def _draw_offsets(rng: Generator, session: Ints) -> Floats:
+def _poisson_events(s: Sessions, name: str, expected: Floats | float) -> tuple[Ints, Draws]:
+    """Return the session and the draws of each event, a Poisson number of events per session."""
+    return _counted(s.draws, s.draws.poisson(name, expected))
+
+
+def _draw_offsets(draw: Draws) -> Floats:
     """Draw the time of events, in seconds since the begin of the session: mostly a few minutes, at most 25."""
-    return np.minimum(5.0 + rng.exponential(100.0, len(session)), 1500.0)
+    return np.minimum(5.0 + draw.exponential("offset", 100.0), 1500.0)
 
 
-def _page_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+def _page_events(s: Sessions) -> list[EventsOfKind]:
     """Draw page views with their errors, crashes and web vitals; and rage and dead clicks."""
-    n = len(s)
-    view = np.repeat(np.arange(n), 1 + rng.poisson(1.9 * np.exp(0.25 * s.engagement)))
-    name, offset = rng.integers(0, len(PAGES), len(view)), _draw_offsets(rng, view)
-    load = (s.load[view] + s.page_load[view, name]) * 1000 * rng.lognormal(-0.12, 0.5, len(view))
+    view, draw = _counted(s.draws, 1 + s.draws.poisson("views", 1.9 * np.exp(0.25 * s.engagement)))
+    name, offset = draw.integers("page", 0, len(PAGES)), _draw_offsets(draw)
+    load = (s.load[view] + s.page_load[view, name]) * 1000 * draw.lognormal("load", -0.12, 0.5)
     error_share = np.minimum(s.errors[view] + s.page_errors[view, name], WORST_PAGE)
-    error = np.flatnonzero(rng.random(len(view)) < error_share)
-    crash = error[rng.random(len(error)) < 0.03]
-    vital = np.flatnonzero(rng.random(len(view)) < 0.2)
-    lcp = load[vital] * rng.lognormal(0.4, 0.2, len(vital))
+    error = np.flatnonzero(draw.uniform("error") < error_share)
+    crash = error[draw.take(error).uniform("crash") < 0.03]
+    vital = np.flatnonzero(draw.uniform("vital") < 0.2)
+    lcp = load[vital] * draw.take(vital).lognormal("paint", 0.4, 0.2)
     return [
-        EventsOfKind("page_view", view, offset, PAGES, name, np.round(load)),
-        EventsOfKind("error", view[error], offset[error] + 1.0, PAGES, name[error]),
-        EventsOfKind("crash", view[crash], offset[crash] + 2.0, PAGES, name[crash]),
-        EventsOfKind("web_vital", view[vital], offset[vital] + 3.0, ("LCP",),
+        EventsOfKind("page_view", view, draw, offset, PAGES, name, np.round(load)),
+        EventsOfKind("error", view[error], draw.take(error), offset[error] + 1.0, PAGES, name[error]),
+        EventsOfKind("crash", view[crash], draw.take(crash), offset[crash] + 2.0, PAGES, name[crash]),
+        EventsOfKind("web_vital", view[vital], draw.take(vital), offset[vital] + 3.0, ("LCP",),
                  np.zeros(len(vital), np.int64), value=np.round(lcp)),
-        *_frustration_clicks(s, rng),
+        *_frustration_clicks(s),
     ]  # fmt: skip
 
 
-def _frustration_clicks(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+def _frustration_clicks(s: Sessions) -> list[EventsOfKind]:
     """Draw rage clicks, more of them with errors and slow pages, and dead clicks at a constant rate."""
-    n, errors = len(s), _mean_errors(s)
     slow = np.maximum(0.0, s.load + s.page_load.mean(axis=1) - 1.5)
-    rage = _poisson_sessions(rng, np.minimum(0.03 + 0.8 * errors + 0.03 * slow, 0.6), n)
-    dead = _poisson_sessions(rng, 0.02, n)
-    return [
-        EventsOfKind("rage_click", rage, _draw_offsets(rng, rage), PAGES, rng.integers(0, 6, len(rage))),
-        EventsOfKind("dead_click", dead, _draw_offsets(rng, dead), PAGES, rng.integers(0, 6, len(dead))),
-    ]
+    expected = np.minimum(0.03 + 0.8 * _mean_errors(s) + 0.03 * slow, 0.6)
+    return [_clicks(s, "rage_click", expected), _clicks(s, "dead_click", 0.02)]
+
+
+def _clicks(s: Sessions, kind: str, expected: Floats | float) -> EventsOfKind:
+    """Draw clicks on pages, a Poisson number per session."""
+    session, draw = _poisson_events(s, kind, expected)
+    return EventsOfKind(kind, session, draw, _draw_offsets(draw), PAGES, draw.integers("page", 0, len(PAGES)))
 
 
 def _mean_errors(s: Sessions) -> Floats:
@@ -154,42 +165,44 @@ def _mean_errors(s: Sessions) -> Floats:
     return np.minimum(s.errors + s.page_errors.mean(axis=1), 0.6)
 
 
-def _task_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+def _task_events(s: Sessions) -> list[EventsOfKind]:
     """Draw tasks started, and for most of them their completion or failure."""
-    started = _poisson_sessions(rng, 0.4, len(s))
-    n, offset, errors = len(started), _draw_offsets(rng, started), _mean_errors(s)[started]
-    name = rng.integers(0, len(TASKS), n)
+    started, draw = _poisson_events(s, "tasks", 0.4)
+    offset, errors = _draw_offsets(draw), _mean_errors(s)[started]
+    name = draw.integers("task", 0, len(TASKS))
     difficulty = 0.35 * s.complexity[started] + 8.0 * errors
-    succeeds = rng.random(n) < logistic(2.3 - difficulty + 0.2 * s.satisfaction[started])
-    abandoned = rng.random(n) < 0.06
+    succeeds = draw.uniform("succeeds") < logistic(2.3 - difficulty + 0.2 * s.satisfaction[started])
+    abandoned = draw.uniform("abandoned") < 0.06
     slow = (s.load + s.page_load.mean(axis=1))[started] - 1.1
-    seconds = 50.0 * np.exp(0.25 * s.complexity[started] + 0.15 * slow) * rng.lognormal(0.0, 0.5, n)
+    seconds = 50.0 * np.exp(0.25 * s.complexity[started] + 0.15 * slow) * draw.lognormal("seconds", 0.0, 0.5)
     done, failed = np.flatnonzero(succeeds & ~abandoned), np.flatnonzero(~succeeds & ~abandoned)
     return [
-        EventsOfKind("task_started", started, offset, TASKS, name),
-        EventsOfKind("task_completed", started[done], offset[done] + seconds[done], TASKS, name[done],
+        EventsOfKind("task_started", started, draw, offset, TASKS, name),
+        EventsOfKind("task_completed", started[done], draw.take(done), offset[done] + seconds[done], TASKS, name[done],
                  np.round(seconds[done] * 1000)),
-        EventsOfKind("task_failed", started[failed], offset[failed] + seconds[failed], TASKS, name[failed]),
+        EventsOfKind("task_failed", started[failed], draw.take(failed), offset[failed] + seconds[failed], TASKS,
+                 name[failed]),
     ]  # fmt: skip
 
 
-def _other_events(s: Sessions, rng: Generator) -> list[EventsOfKind]:
+def _other_events(s: Sessions) -> list[EventsOfKind]:
     """Draw clicks, banner impressions and clicks, features used, logins and conversions."""
-    n = len(s)
-    click, banner = _poisson_sessions(rng, 1.1, n), _poisson_sessions(rng, 0.3, n)
-    banner_click = banner[rng.random(len(banner)) < logistic(-2.0 + 0.5 * s.engagement[banner])]
-    used = _poisson_sessions(rng, 0.6 * np.exp(0.4 * s.engagement), n)
+    banner, of_banner = _poisson_events(s, "banners", 0.3)
+    clicked = np.flatnonzero(of_banner.uniform("clicked") < logistic(-2.0 + 0.5 * s.engagement[banner]))
+    used, of_use = _poisson_events(s, "features", 0.6 * np.exp(0.4 * s.engagement))
     breadth = np.clip(3.0 + 2.0 * s.engagement[used], 1.0, 8.0)
-    login = np.flatnonzero(rng.random(n) < 0.6)
-    conversion = _poisson_sessions(rng, 0.03 * np.exp(0.5 * s.satisfaction), n)
+    login = np.flatnonzero(s.draws.uniform("login") < 0.6)
+    conversion, of_conversion = _poisson_events(s, "conversions", 0.03 * np.exp(0.5 * s.satisfaction))
+    at_banner, at_click = np.full(len(banner), 20.0), np.full(len(clicked), 24.0)
     return [
-        EventsOfKind("click", click, _draw_offsets(rng, click), PAGES, rng.integers(0, 6, len(click))),
-        EventsOfKind("impression", banner, np.full(len(banner), 20.0), ("banner",), _zeros(banner)),
-        EventsOfKind("click", banner_click, np.full(len(banner_click), 24.0), ("banner",), _zeros(banner_click)),
-        EventsOfKind("feature_used", used, _draw_offsets(rng, used), PRODUCT_FEATURES,
-                 (breadth * rng.random(len(used))).astype(np.int64)),
-        EventsOfKind("login", login, np.zeros(len(login))),
-        EventsOfKind("conversion", conversion, _draw_offsets(rng, conversion), ("add_on",), _zeros(conversion)),
+        _clicks(s, "click", 1.1),
+        EventsOfKind("impression", banner, of_banner, at_banner, ("banner",), _zeros(banner)),
+        EventsOfKind("click", banner[clicked], of_banner.take(clicked), at_click, ("banner",), _zeros(clicked)),
+        EventsOfKind("feature_used", used, of_use, _draw_offsets(of_use), PRODUCT_FEATURES,
+                 (breadth * of_use.uniform("feature")).astype(np.int64)),
+        EventsOfKind("login", login, s.draws.take(login), np.zeros(len(login))),
+        EventsOfKind("conversion", conversion, of_conversion, _draw_offsets(of_conversion), ("add_on",),
+                 _zeros(conversion)),
     ]  # fmt: skip
 
 
