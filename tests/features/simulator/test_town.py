@@ -103,7 +103,7 @@ def test_accounts_that_met_errors_this_month_are_less_satisfied(town: World, tab
         satisfaction = town.frozen[town.parameters.month_start(number + 1)].satisfaction[account.astype(np.int64)]
         bad = rate > np.quantile(rate, 0.8)
         gaps.append(satisfaction[~bad].mean() - satisfaction[bad].mean())
-    assert np.mean(gaps) > 0.2
+    assert np.mean(gaps) > 0.1
 
 
 def test_unhappy_accounts_wait_longer_for_support(tables: duckdb.DuckDBPyConnection) -> None:
