@@ -1,4 +1,4 @@
-"""The input tables and their data contracts: ten tables, the list of merged accounts, and exchange rates.
+"""The input tables and their data contracts: ten tables, merged accounts, list prices, exchange rates.
 
 All times are UTC. Point-in-time rule: a row counts at an as_of only if it had happened *and* was
 recorded before it; a late-known column (`known_from`) counts only from the time named there.
@@ -353,6 +353,24 @@ RATES = Table(
     of_account=None,
 )
 
+# One price per plan and day, in any unit and currency that the plan keeps: only ratios of prices are used, so that
+# they are never converted. A price that is valid later than today needs `announced_at`.
+LIST_PRICES = Table(
+    "list_prices",
+    "the list price of a plan, from a day on",
+    ("plan", "valid_from"),
+    "announced_at",
+    (
+        _text("plan", required=True),
+        _time("announced_at", required=True, default="valid_from"),
+        _recorded("announced_at"),
+        _time("valid_from", required=True, planned=True),
+        _number("price", required=True, minimum=0),
+        _word("currency"),
+    ),
+    of_account=None,
+)
+
 PLANNED_CHANGES = Table(
     "planned_changes",
     "a change of MRR that was recorded before it takes effect: an announced end, pause or start of a subscription",
@@ -366,6 +384,23 @@ PLANNED_CHANGES = Table(
         _time("takes_effect_at", required=True, planned=True),
         _word("kind", required=True),
         _money("mrr", required=True, minimum=0),
+    ),
+    has_versions=True,
+)
+
+# `ratio`: new by old list price of the subscription's plan, above 0; 1.1 is a rise of 10 %.
+PRICE_STEPS = Table(
+    "price_steps",
+    "a change of the list price of a plan that takes effect while a paid subscription to it runs",
+    ("subscription_id", "takes_effect_at"),
+    "announced_at",
+    (
+        ACCOUNT,
+        _key("subscription_id"),
+        _time("announced_at", required=True),
+        _recorded("announced_at"),
+        _time("takes_effect_at", required=True, planned=True),
+        _number("ratio", required=True, minimum=0),
     ),
     has_versions=True,
 )
@@ -394,9 +429,11 @@ TABLES: dict[str, Table] = {
         CARDS,
         CONTACTS,
         RATES,
+        LIST_PRICES,
     )
 }
-DERIVED: dict[str, Table] = {table.name: table for table in (PLANNED_CHANGES, VISITORS)}  # computed by loading
+# computed by loading
+DERIVED: dict[str, Table] = {table.name: table for table in (PLANNED_CHANGES, PRICE_STEPS, VISITORS)}
 ALL_TABLES: dict[str, Table] = TABLES | DERIVED
 
 EVENT_KINDS = (

@@ -150,7 +150,8 @@ def changed_rows(connection: Connection, tables: Tables, older: OlderRecord) -> 
 
 def _changes(connection: Connection, table: Table) -> list[str]:
     key = f"concat_ws(' ', {', '.join(quoted(name) for name in table.key)})"
-    same = " AND ".join(f"t.{quoted(name)} = n.{quoted(name)}" for name in dict.fromkeys((*table.key, "account_id")))
+    account = ("account_id",) * (table.of_account is not None)
+    same = " AND ".join(f"t.{quoted(name)} = n.{quoted(name)}" for name in dict.fromkeys((*table.key, *account)))
     shared = [name for name in _column_names(connection, "then_") if name in _column_names(connection, "now_")]
     if table.invents_key and _has_invented_keys(connection, table):
         return _changes_without_key(connection, [name for name in shared if name not in table.key])

@@ -31,7 +31,8 @@ Severity = Literal["failure", "warning", "note"]
 
 # The audit must not rely on the contract that it checks: these two lists repeat it independently.
 SET_AHEAD = (("invoices", "due_at"), ("subscriptions", "renews_at"), ("subscriptions", "ended_at"),
-             ("cards", "expires_at"), ("planned_changes", "takes_effect_at"))  # fmt: skip
+             ("cards", "expires_at"), ("list_prices", "valid_from"), ("planned_changes", "takes_effect_at"),
+             ("price_steps", "takes_effect_at"))  # fmt: skip
 LATE_VALUES = {
     ("tickets", "csat"): "csat_at",
     ("surveys", "score"): "responded_at",

@@ -36,6 +36,7 @@ from undertow.features.sources.loaded import (
 from undertow.features.sources.merges import create_heirs, create_known_accounts, follow_merges
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows
 from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
+from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
 from undertow.features.tables import TABLES, Table
@@ -267,7 +268,7 @@ def _write_rows(connection: Connection, name: str, happened_at: str, folder: Pat
 def _summary(loading: Loading, reports: list[TableReport], now: datetime, folder: Path) -> dict[str, object]:
     connection, settings = loading.connection, loading.settings
     present = [report.table for report in reports]
-    derived = _write_derived(connection, settings, present, folder)
+    derived = _write_derived(loading, present, folder)
     spans = spans_of(connection, present, now)
     currency, refusal = choose_currency(settings, stated_currencies(connection, present))
     refusals = [*loading.refusals, *([refusal] if refusal else [])]
@@ -291,12 +292,20 @@ def _summary(loading: Loading, reports: list[TableReport], now: datetime, folder
     }
 
 
-def _write_derived(connection: Connection, settings: Settings, present: list[str], folder: Path) -> list[str]:
+def _write_derived(loading: Loading, present: list[str], folder: Path) -> list[str]:
     """Write the tables that follow from the given ones, and return their names."""
-    derived = []
+    connection, derived = loading.connection, []
     if LAST in present:
-        list_planned_changes(connection, settings.churn)
+        list_planned_changes(connection, loading.settings.churn)
         derived.append("planned_changes")
+    if LAST in present and "list_prices" in present:
+        list_price_steps(connection)
+        derived.append("price_steps")
+        strange, example = plans_without_subscription(connection)
+        if strange:
+            loading.notes.append(
+                f"list_prices: {counted(strange, 'plan')} of no subscription, such as {example} (spelled otherwise?)."
+            )
     if _exists(connection, "visitors"):
         derived.append("visitors")
     for name in derived:

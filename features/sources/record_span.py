@@ -152,6 +152,7 @@ def _midnight(day: object) -> datetime:
 
 
 def spans_of(connection: Connection, present: Iterable[str], now: datetime) -> dict[str, Span]:
-    """Return table -> span of the loaded tables that have rows."""
-    found = {name: table_span(connection, TABLES[name], now) for name in present if name != "rates"}
+    """Return table -> span of the loaded tables that have rows; tables of no account, such as rates, have none."""
+    of_accounts = [TABLES[name] for name in present if TABLES[name].of_account is not None]
+    found = {table.name: table_span(connection, table, now) for table in of_accounts}
     return {name: span for name, span in found.items() if span is not None}

@@ -18,6 +18,7 @@ from undertow.features.errors import SourceError
 from undertow.features.replay.older_export import (
     OlderRecord,
     against,
+    changed_rows,
     exported_record,
     kept_records,
     moved_files,
@@ -58,6 +59,26 @@ def test_a_segment_that_was_overwritten_is_named(project: Project, files: dict[s
     _, [said] = _compare_with(project, {**files, "accounts.csv": accounts}, files, tmp_path)
     assert said.culprit == "accounts.segment"
     assert "bo at 2024-02-01: small then, gone now" in said.text
+
+
+def test_a_list_price_that_was_back_dated_is_among_the_changed_rows(
+    project: Project, files: dict[str, list[Row]], tmp_path: Path
+) -> None:
+    """The table belongs to no account; the price of February has been in it only since March."""
+    then: dict[str, list[Row]] = {
+        **files,
+        "list_prices.csv": [{"plan": "pro", "valid_from": "2024-01-01", "price": 20}],
+    }
+    later: Row = {"plan": "pro", "valid_from": "2024-02-10", "price": 22}
+    settings = project({**then, "list_prices.csv": [*then["list_prices.csv"], later]})
+    tables = load_tables(settings, NOW)
+    folder = write_older(settings, then, project, tmp_path / "older")
+    with temporary_store(settings) as elsewhere:
+        older = exported_record(settings, elsewhere, folder, tables, NOW)
+        with open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+            changed = changed_rows(connection, tables, older)
+    [back_dated] = changed["list_prices"]
+    assert back_dated.startswith("1 row, such as pro 2024-02-10 00:00:00: each is missing in the older record")
 
 
 def test_an_event_without_a_key_of_its_own_is_compared_whole(

@@ -1,4 +1,4 @@
-"""The tables and columns that a simulated world has: all but exchange rates, cards and optional amounts of money."""
+"""The tables and columns that a simulated world has: no exchange rates, cards, list prices, optional money."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def _as_written(table: Table) -> Table:
     return replace(table, columns=columns, has_versions=False)
 
 
-TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name not in ("rates", "cards")}
+TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name not in ("rates", "cards", "list_prices")}
