@@ -65,6 +65,8 @@ class Journal(PersonRows):
     reopened: Flags
     called: Codes
     chosen: Flags
+    champion: Ints
+    champion_left: Flags
     arrived: Flags  # signed up or returned
     left: Codes  # STAYED, VOLUNTARY, INVOLUNTARY or MERGED
     heir: Ints  # the account into which it was merged, or -1
@@ -256,6 +258,7 @@ def _journal_rows(static: Static, day_number: int, day: Day) -> Journal:
     due = day_number % np.array(SURVEY_DAYS) == static.survey_turn
     asked = ((due << np.arange(len(SURVEY_DAYS))).sum(axis=1) * here).astype(np.int8)
     has_event = lived.billed | lived.recovered | lived.last_try | lived.repriced | lived.opened | lived.resolved
+    has_event |= lived.champion_left
     has_event = (has_event & here) | (lived.called > 0) | day.arrived | (day.left > 0) | (asked > 0)
     account = np.flatnonzero(has_event)
     kept = {f.name: getattr(lived, f.name)[account] for f in fields(Lived) if f.name != "trouble"}

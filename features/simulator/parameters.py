@@ -15,7 +15,7 @@ class PlantedCause(StrEnum):
     """A cause of churn that can be planted, to test whether the reasons for a score name it."""
 
     card = "card"  # the card expires: every billing from that day on fails
-    habit = "habit"  # the most active user leaves: engagement falls and stays low
+    habit = "habit"  # the most active user leaves, and most of the use with it, until a successor has taken over
     tickets = "tickets"  # thirty times the usual rate of tickets
     release = "release"  # a release breaks a page on one platform for a month
 
@@ -69,6 +69,9 @@ class Parameters:
     engagement_pull: float = 0.05  # per day: usage adapts faster than satisfaction
     engagement_follows: float = 0.7  # E gained per S
     engagement_noise: float = 0.12  # per day
+    champion_loss: float = 0.0006  # per day: the most active user leaves; 20 % per year, as jobs are left
+    champion_weight: float = 1.2  # E lost when it leaves, mean of an exponential: a few notice nothing, a few lose most
+    champion_halving: float = 150.0  # days until a successor has made good half of the loss
     session_rate: float = 0.115  # recorded sessions per day for four seats; the tracker samples
     session_cap: float = 2.0  # recorded sessions per day at most, so that files stay small
     session_engagement: float = 0.9  # log sessions gained per E
@@ -99,9 +102,9 @@ class Parameters:
     seat_change: float = 0.06  # probability per billing that the number of seats changes (annual 6x)
 
     # Voluntary churn: daily logits
-    monthly_base: float = -7.85
+    monthly_base: float = -7.92
     monthly_window: float = 1.5  # added in the four days before a monthly renewal
-    annual_base: float = -11.5  # hardly any churn outside the window
+    annual_base: float = -11.58  # hardly any churn outside the window
     annual_window: float = 7.0  # added in the fourteen days before an annual renewal
     hazard_satisfaction: float = -0.95  # per S
     hazard_misery: float = 0.6  # per S below -0.8, in addition

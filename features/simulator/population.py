@@ -58,11 +58,15 @@ def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: 
     price_rise_on = -rng.integers(30, 500, n)
     price = p.seat_price * seats**0.98 * rng.lognormal(0.0, 0.25, n) * (1.0 - static.discount)
     risk = p.card_failure * rng.lognormal(-(p.card_spread**2) / 2, p.card_spread, n)
+    missed = _missed(p, static, rng)
     return State(
         active=static.signup_day < 0,
         satisfaction=satisfaction,
-        engagement=habit + p.engagement_follows * satisfaction,
+        engagement=habit - missed + p.engagement_follows * satisfaction,
         habit=habit,
+        missed=missed,
+        champion=np.zeros(n, np.int64),
+        champion_since=np.full(n, LONG_AGO),
         seats=seats,
         mrr=np.round(price, 2),
         stint_start=static.signup_day,
@@ -77,6 +81,13 @@ def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: 
         ticket_age=np.full(n, -1),
         offer_on=np.full(n, LONG_AGO),
     )
+
+
+def _missed(p: Parameters, static: Static, rng: Generator) -> Floats:
+    """Return the engagement still missed from the last most active user who left before day 0."""
+    ago = rng.exponential(1.0 / p.champion_loss, p.accounts) if p.champion_loss else np.full(p.accounts, np.inf)
+    left = p.champion_weight * rng.exponential(1.0, p.accounts) * np.exp2(-ago / p.champion_halving)
+    return np.where(ago < -static.signup_day, left, 0.0)
 
 
 def _first_renewal(p: Parameters, static: Static) -> Ints:

@@ -71,6 +71,9 @@ class State(PersonRows):
     satisfaction: Floats
     engagement: Floats
     habit: Floats  # the engagement to which the account reverts
+    missed: Floats  # engagement missed since the most active user left, until a successor has made it good
+    champion: Ints  # number of the most active user, which is how many have left before
+    champion_since: Ints  # day on which it followed another one, or LONG_AGO
     seats: Ints
     mrr: Floats  # EUR per month while active
     stint_start: Ints  # day on which the present (or last) subscription began
@@ -96,6 +99,8 @@ class Lived(PersonRows):
     mrr: Floats
     renews_on: Ints
     trouble: Floats
+    champion: Ints  # number of the most active user
+    champion_left: Flags  # its predecessor left in the morning
     billed: Flags
     card_failed: Flags
     recovered: Flags

@@ -35,6 +35,8 @@ from undertow.features.simulator.state import (
 )
 
 MOST_TICKETS = 2.5  # log of the largest factor on the ticket rate of quiet weeks
+HABIT_LOST = 2.5  # engagement lost when a planted shock makes the most active user leave
+MOST_MISSED = 4.0  # engagement lost at most when the most active user leaves
 STORM = 30.0  # factor on the ticket rate of quiet weeks after a planted shock of tickets
 
 
@@ -55,6 +57,7 @@ def step(
     """
     extra_error, extra_load = release_effects.felt(day, static.mix)
     state = replace(state, trouble=_incident_errors(p, state, rng))
+    state = _lose_champions(p, state, day, rng)
     errors = p.error_factor * (static.quiet_errors + state.trouble + extra_error)
     load = np.maximum(static.quiet_load + extra_load + p.load_shift, 0.2)
     state = _update_satisfaction(p, static, state, rng, errors, load)
@@ -69,6 +72,8 @@ def step(
         mrr=state.mrr,
         renews_on=state.renews_on,
         trouble=state.trouble,
+        champion=state.champion,
+        champion_left=state.champion_since == day,
         billed=billed,
         card_failed=card_failed,
         recovered=recovered,
@@ -88,8 +93,8 @@ def apply_shock(state: State, shock: Shock, hit: Flags) -> State:
     if shock.kind == PlantedCause.card:
         return replace(state, card_risk=np.where(hit, 1.0, state.card_risk))
     if shock.kind == PlantedCause.habit:
-        lost = np.where(hit, 2.5, 0.0)
-        return replace(state, habit=state.habit - lost, engagement=state.engagement - lost)
+        who = np.flatnonzero(hit & state.active)
+        return _without_champion(state, who, np.full(len(who), HABIT_LOST), shock.day)
     if shock.kind == PlantedCause.tickets:
         return replace(state, ticket_base=np.where(hit, STORM * state.ticket_base, state.ticket_base))
     return state
@@ -104,6 +109,28 @@ def _incident_errors(p: Parameters, state: State, rng: Generator) -> Floats:
     return np.minimum(trouble, 0.3)
 
 
+def _lose_champions(p: Parameters, state: State, day: int, rng: Generator) -> State:
+    """Let a few of the most active users leave, and successors make good a part of earlier losses."""
+    draws = rng.random(len(state.active), dtype=np.float32)
+    state = replace(state, missed=state.missed * 0.5 ** (1.0 / p.champion_halving))
+    who = np.flatnonzero((draws < p.champion_loss) & state.active & (state.champion_since < day))
+    if len(who) == 0:
+        return state
+    lost = -p.champion_weight * np.log1p(-draws[who].astype(np.float64) / p.champion_loss)
+    return _without_champion(state, who, np.minimum(lost, MOST_MISSED), day)
+
+
+def _without_champion(state: State, who: Ints, lost: Floats, day: int) -> State:
+    """Return the state after the most active users of some accounts left: engagement falls at once by `lost`."""
+    missed, engagement = state.missed.copy(), state.engagement.copy()
+    champion, since = state.champion.copy(), state.champion_since.copy()
+    missed[who] += lost
+    engagement[who] -= lost
+    champion[who] += 1
+    since[who] = day
+    return replace(state, missed=missed, engagement=engagement, champion=champion, champion_since=since)
+
+
 def _update_satisfaction(
     p: Parameters, static: Static, state: State, rng: Generator, errors: Floats, load: Floats
 ) -> State:
@@ -113,7 +140,8 @@ def _update_satisfaction(
     pressure += p.ticket_weight * (state.ticket_age > 4)
     s, e = state.satisfaction, state.engagement
     s = s + p.satisfaction_pull * (static.mean_satisfaction - pressure - s) + p.satisfaction_noise * noise[0]
-    e = e + p.engagement_pull * (state.habit + p.engagement_follows * s - e) + p.engagement_noise * noise[1]
+    usual = state.habit - state.missed + p.engagement_follows * s
+    e = e + p.engagement_pull * (usual - e) + p.engagement_noise * noise[1]
     return replace(state, satisfaction=s, engagement=e)
 
 

@@ -17,6 +17,7 @@ from undertow.features.simulator.observe.columns import (
     NEVER,
     SECOND,
     account_ids,
+    at,
     pick,
     timestamps,
     user_ids,
@@ -104,10 +105,16 @@ def merges(world: World) -> pa.Table:
 
 
 def draw_people(world: World) -> People:
-    """Draw the users of each account and when they join and leave; user 0 joins first and never leaves."""
+    """Draw the users of each account and when they join and leave.
+
+    User 0 joins first and is the most active one until it leaves, then user 1, and so on. A successor has joined by
+    the morning on which its predecessor leaves, and stays until it leaves in its turn; others come and go by chance.
+    """
     j = world.journal
-    count = world.frozen[0].seats.copy()
+    count, followed = world.frozen[0].seats.copy(), np.zeros(world.parameters.accounts, np.int64)
     np.maximum.at(count, j.account, j.seats)
+    np.maximum.at(followed, j.account, j.champion)
+    count += followed
     first = np.concatenate([[0], np.cumsum(count)])
     account = np.repeat(np.arange(len(count)), count)
     number = np.arange(first[-1]) - first[account]
@@ -115,7 +122,11 @@ def draw_people(world: World) -> People:
     wait = np.where(number == 0, 0.0, draw.exponential("joins", 60.0))
     joined = created(world)[account] + (wait * DAY).astype(np.int64)
     stay = (draw.exponential("leaves", 700.0) * DAY).astype(np.int64)
-    left = np.where((number == 0) | (stay > 2000 * DAY), NEVER, joined + stay)
+    left = np.where((number <= followed[account]) | (stay > 2000 * DAY), NEVER, joined + stay)
+    rows = j.take(np.flatnonzero(j.champion_left & j.present))
+    successor = first[rows.account] + rows.champion
+    left[successor - 1] = at(rows.day, draw.take(successor - 1).uniform("morning", 6.0, 7.0))
+    joined[successor] = np.minimum(joined[successor], left[successor - 1])
     return People(first, account, number, joined, left)
 
 

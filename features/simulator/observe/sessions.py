@@ -12,7 +12,7 @@ from undertow.features.simulator.observe.columns import NEVER, at
 from undertow.features.simulator.observe.people import People
 from undertow.features.simulator.parameters import Parameters
 from undertow.features.simulator.releases import PAGES, paint_pages
-from undertow.features.simulator.state import Flags, Floats, Ints, logistic
+from undertow.features.simulator.state import Flags, Floats, Ints, Lived, logistic
 
 TASKS = ("create_report", "import_data", "invite_teammate", "export_file")
 PRODUCT_FEATURES = ("filters", "exports", "api", "alerts", "comments", "templates", "sharing", "calendar")
@@ -85,7 +85,7 @@ def draw_sessions(world: World, people: People, number: int, month: Day) -> Sess
         draws=draw,
         account=account,
         platform=platform,
-        user=_choose_users(people, account, month.lived.seats[row, account], begin, draw),
+        user=_choose_users(people, account, month.lived, row, begin, draw),
         begin=begin,
         errors=p.error_factor * (static.quiet_errors[account] + month.lived.trouble[row, account]),
         load=static.quiet_load[account],
@@ -97,12 +97,16 @@ def draw_sessions(world: World, people: People, number: int, month: Day) -> Sess
     )
 
 
-def _choose_users(people: People, account: Ints, seats: Ints, begin: Ints, draw: Draws) -> Ints:
-    """Choose the user of each session, low numbers most often; user 0 replaces users who are not members then."""
-    number = (seats * draw.uniform("user") ** 2).astype(np.int64)
+def _choose_users(people: People, account: Ints, lived: Lived, day: Ints, begin: Ints, draw: Draws) -> Ints:
+    """Choose the user of each session, low numbers most often, from the most active one of the day upwards.
+
+    The most active user replaces users who are not members then. `day`: row of `lived`.
+    """
+    champion = lived.champion[day, account]
+    number = champion + (lived.seats[day, account] * draw.uniform("user") ** 2).astype(np.int64)
     row = people.first[account] + number
     absent = (people.joined[row] > begin) | ((people.left[row] != NEVER) & (people.left[row] <= begin))
-    return np.where(absent, 0, number)
+    return np.where(absent, champion, number)
 
 
 def draw_events(s: Sessions) -> list[EventsOfKind]:

@@ -44,7 +44,7 @@ def _survey(world: World, kind: str) -> pa.Table:
     return pa.table(
         {
             "account_id": account_ids(rows.account),
-            "user_id": user_ids(rows.account, np.zeros(n, np.int64)),
+            "user_id": user_ids(rows.account, rows.champion),
             "asked_at": timestamps(p, asked_at),
             "responded_at": timestamps(p, np.where(answers, responded_at, NEVER)),
             "recorded_at": timestamps(p, asked_at),

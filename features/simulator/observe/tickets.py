@@ -47,7 +47,7 @@ def tickets(world: World) -> pa.Table:
         {
             "account_id": account_ids(account),
             "ticket_id": numbered("T-", np.arange(n), 6),
-            "user_id": user_ids(account, np.zeros(n, np.int64)),
+            "user_id": user_ids(account, j.champion[row]),
             "opened_at": timestamps(p, opened),
             "recorded_at": timestamps(p, opened),
             "priority": words(pick(draw.uniform("priority"), 3, 5, 2), ("low", "normal", "high")),

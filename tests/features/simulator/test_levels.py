@@ -20,10 +20,11 @@ MONTHS = 24
 TABLES = """
 CREATE TABLE span AS SELECT date_trunc('month', quantile_disc(occurred_at, 0.001)) AS first, first + INTERVAL {months}
   MONTH AS last FROM raw_events WHERE occurred_at > TIMESTAMP '2000-01-01';
-CREATE TABLE events AS SELECT DISTINCT ON (event_id) account_id, session_id, occurred_at, kind, name, value,
+CREATE TABLE events AS SELECT DISTINCT ON (event_id) account_id, user_id, session_id, occurred_at, kind, name, value,
   {duration} AS ms FROM raw_events, span WHERE occurred_at >= first AND occurred_at < last
   AND account_id IN (SELECT account_id FROM subscriptions) AND coalesce(duration_ms, 0) >= 0;
-CREATE TABLE sessions AS SELECT session_id, any_value(account_id) AS account_id, min(occurred_at) AS began,
+CREATE TABLE sessions AS SELECT session_id, any_value(account_id) AS account_id, any_value(user_id) AS user_id,
+  min(occurred_at) AS began,
   count(*) FILTER (kind = 'page_view') AS views, count(*) FILTER (kind = 'error') AS errors,
   count(*) FILTER (kind = 'crash') AS crashes, count(*) FILTER (kind = 'rage_click') AS rages,
   count(*) FILTER (kind = 'conversion') AS conversions, count(*) FILTER (kind = 'task_started') AS started,
@@ -184,6 +185,24 @@ def test_a_level_is_as_published(company: Company, sentence: str) -> None:
 def test_contracts_are_lost_at_published_rates(company: Company, term: int, least: float, most: float) -> None:
     query = f"SELECT count(*) FILTER (left_us), sum(days) FROM exposure WHERE term_months = {term}"
     assert least <= _yearly(*_row(company, query)) <= most
+
+
+# BLS, Employee Tenure: 22 % of employees (2024) and 24 % (2022) had come within a year, so about as many had left.
+# Sturdy, as told by ChurnZero, 2023: half of the accounts whose champion leaves churn within 12 months.
+def test_the_most_active_user_leaves_as_often_as_a_job_is_left(company: Company) -> None:
+    # The user with most visits in a quarter of a year, three or more, among those still there at its end: do they
+    # leave in the quarter after it?
+    query = (
+        "WITH used AS (SELECT account_id, user_id, date_trunc('quarter', began) + INTERVAL 3 MONTH AS day, count(*) "
+        "AS n FROM sessions GROUP BY ALL), first AS (SELECT account_id, user_id, day, left_at FROM used JOIN users "
+        "USING (account_id, user_id) WHERE n >= 3 AND (left_at IS NULL OR left_at >= day) QUALIFY row_number() OVER "
+        "(PARTITION BY account_id, day ORDER BY n DESC, user_id) = 1), lived AS (SELECT f.*, epoch(least(day + "
+        "INTERVAL 3 MONTH, last, coalesce(left_at, last), coalesce(ended, last)) - day) / 86400 AS days FROM first f, "
+        "span JOIN LATERAL (SELECT max(coalesce(ended_at, last)) AS ended FROM subscriptions s WHERE s.account_id = "
+        "f.account_id) ON true) SELECT count(*) FILTER (left_at < day + INTERVAL 3 MONTH), sum(days) FROM lived "
+        "WHERE days > 0"
+    )
+    assert 0.15 <= _yearly(*_row(company, query)) <= 0.30, _row(company, query)
 
 
 def test_new_accounts_keep_coming_until_the_last_month(company: Company) -> None:
