@@ -388,7 +388,7 @@ PLANNED_CHANGES = Table(
     has_versions=True,
 )
 
-# `ratio`: new by old list price of the subscription's plan, above 0; 1.1 is a rise of 10 %.
+# `rise`: the new list price of the subscription's plan divided by the old one, minus 1; a cut is below 0.
 PRICE_STEPS = Table(
     "price_steps",
     "a change of the list price of a plan that takes effect while a paid subscription to it runs",
@@ -400,7 +400,7 @@ PRICE_STEPS = Table(
         _time("announced_at", required=True),
         _recorded("announced_at"),
         _time("takes_effect_at", required=True, planned=True),
-        _number("ratio", required=True, minimum=0),
+        _number("rise", required=True, minimum=-1),
     ),
     has_versions=True,
 )

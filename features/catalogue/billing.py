@@ -1,4 +1,4 @@
-"""Billing features: MRR and its announced changes, renewals, payments, invoices, refunds and chargebacks."""
+"""Billing features: plan, MRR and its announced changes, list prices, renewals, cards, payments, invoices, refunds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ active = subscriptions.still("ended_at")
 mrr = active.sum("mrr")
 planned = rows_of("planned_changes").still("takes_effect_at")
 ends, pauses, starts = (planned.where(kind=kind) for kind in ("end", "pause", "start"))
+price_steps = rows_of("price_steps")
+steps_ahead = price_steps.still("takes_effect_at")
+cards_on_file = rows_of("cards").still("removed_at")
+dated_cards = cards_on_file.known("expires_at")
+valid_cards = cards_on_file.still("expires_at")  # a card without a date is taken for valid
 payments = rows_of("payments")
 attempts = payments.where(kind="attempt")
 failed_payments = attempts.where(succeeded=False)
@@ -28,6 +33,9 @@ def _size(rows: Rows) -> Combination:
 
 
 BILLING = (
+    Feature("plan", "Plan of the paid subscription; the newest where several run", family="billing",
+            level="relationship", unit="text", measure=active.above(mrr=0).latest("plan"),
+            null_means="no plan is stated"),
     Feature("mrr", "Monthly recurring revenue", family="billing", level="relationship", unit="money/month",
             measure=mrr, change=90),
     Feature("mrr_expansion", "Monthly recurring revenue gained over 90 days", family="billing",
@@ -67,9 +75,25 @@ BILLING = (
     Feature("days_to_announced_start", "Days to the next announced start of a subscription", family="billing",
             level="relationship", unit="days", measure=starts.days_until("takes_effect_at"),
             null_means="no start is announced"),
+    Feature("list_price_rise", "Rise of list prices that took effect, added up over subscriptions", family="billing",
+            level="relationship", unit="share", measure=price_steps.timed_by("takes_effect_at").sum("rise"),
+            windows=(90,), good="low"),
+    Feature("days_to_list_price_step", "Days to the next announced change of a list price", family="billing",
+            level="relationship", unit="days", measure=steps_ahead.days_until("takes_effect_at"),
+            null_means="no change of a list price is announced"),
+    Feature("list_price_step_ahead", "Largest rise of a list price that is announced and not yet in effect",
+            family="billing", level="relationship", unit="share", measure=steps_ahead.largest("rise"),
+            null_means="no change of a list price is announced", good="low"),
     Feature("days_since_plan_change", "Days since the plan or its price changed, or since it began",
             family="billing", level="relationship", unit="days", measure=active.days_since_last(),
             null_means="no running subscription"),
+    Feature("days_to_card_expiry", "Days until the last valid payment card on file expires", family="billing",
+            level="journey", unit="days", measure=cards_on_file.days_until_last("expires_at"),
+            null_means="no card on file has an expiry date ahead", good="high"),
+    Feature("card_expired", "Whether every payment card on file has expired (1) or not (0)", family="billing",
+            level="journey", unit="share",
+            measure=(dated_cards.count() / dated_cards.count() - valid_cards.count()).at_least(0),
+            null_means="no card on file states when it expires", good="low"),
     Feature("failed_payments", "Payment attempts that failed", family="billing", level="journey", unit="count",
             measure=failed_payments.count(), windows=(7, 30, 90), trend=30, good="low"),
     Feature("failed_payment_share", "Payment attempts that failed, of all", family="billing", level="journey",

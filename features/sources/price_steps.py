@@ -31,7 +31,7 @@ def plans_without_subscription(connection: Connection) -> tuple[int, str]:
 _STEPS = """
 WITH prices AS (SELECT *, greatest(announced_at, recorded_at) AS known_at FROM list_prices),
 changes AS (
-    SELECT old.plan, new.valid_from, new.announced_at, new.price / old.price AS ratio,
+    SELECT old.plan, new.valid_from, new.announced_at, new.price / old.price - 1 AS rise,
            greatest(old.known_at, new.known_at) AS known_at, min(between_.known_at) AS gone_at
     FROM prices AS old
     JOIN prices AS new ON new.plan = old.plan AND new.valid_from > old.valid_from
@@ -43,7 +43,7 @@ changes AS (
 steps AS (
     SELECT s.account_id, s.subscription_id, c.announced_at,
            greatest(c.known_at, s.started_at, s.recorded_at) AS recorded_at,
-           c.valid_from AS takes_effect_at, c.ratio,
+           c.valid_from AS takes_effect_at, c.rise,
            least(c.gone_at, s.superseded_at, CASE WHEN s.ended_at < c.valid_from THEN s.end_recorded_at END)
                AS superseded_at
     FROM subscriptions AS s JOIN changes AS c ON c.plan = s.plan AND c.valid_from > s.started_at

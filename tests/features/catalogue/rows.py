@@ -169,6 +169,26 @@ def announced(kind: str, when: float, takes_effect: float | datetime, mrr: float
     return {"kind": kind, "announced_at": ago(when), "takes_effect_at": _at(takes_effect), "mrr": mrr, **more}
 
 
+def list_price_steps(*rows: Row) -> Rows:
+    """Return steps of list prices as their table."""
+    return {"price_steps": rows}
+
+
+def list_price_step(rise: float, announced: float, takes_effect: float | datetime, **more: object) -> Row:
+    """Return a step that was announced, and takes effect, so many days ago; below 0: after AS_OF."""
+    return {"rise": rise, "announced_at": ago(announced), "takes_effect_at": _at(takes_effect), **more}
+
+
+def cards(*rows: Row) -> Rows:
+    """Return payment cards as their table."""
+    return {"cards": rows}
+
+
+def card(added: float, expires: float | datetime | None, **more: object) -> Row:
+    """Return a card added so many days ago, that expires so many days ago; below 0: after AS_OF."""
+    return {"added_at": ago(added), "expires_at": None if expires is None else _at(expires), **more}
+
+
 def invoices(*rows: Row) -> Rows:
     """Return invoices as their table."""
     return {"invoices": rows}

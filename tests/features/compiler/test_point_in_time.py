@@ -183,6 +183,12 @@ IN_TIME: Mapping[str, Row] = {
     "subscriptions": {"started_at": AS_OF - timedelta(days=5), "mrr": 50.0},
     "invoices": {"issued_at": AS_OF - timedelta(days=5), "due_at": AS_OF - timedelta(days=2), "amount": 9.0},
     "payments": {"attempted_at": AS_OF - timedelta(days=5), "succeeded": False, "kind": "attempt"},
+    "cards": {"added_at": AS_OF - timedelta(days=5), "expires_at": AS_OF + timedelta(days=60)},
+    "price_steps": {
+        "announced_at": AS_OF - timedelta(days=5),
+        "takes_effect_at": AS_OF - timedelta(days=2),
+        "rise": 0.1,
+    },
     "planned_changes": {
         "announced_at": AS_OF - timedelta(days=5),
         "takes_effect_at": AS_OF + timedelta(days=5),

@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tests.features.replay.small_record import AS_OFS, CARDS, GivenFeatures, Row
+from tests.features.replay.small_record import AS_OFS, CARDS, NOW, GivenFeatures, Project, Row
 from tests.tables_by_hand import as_arrow
-from undertow.features.build import FeatureTable
+from undertow.features.build import FeatureTable, build_features
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.replay.replay import (
     LATE_VALUES,
@@ -24,6 +24,7 @@ from undertow.features.replay.replay import (
     sample_as_ofs,
 )
 from undertow.features.settings import Settings
+from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ALL_TABLES, TABLES
 
@@ -97,6 +98,34 @@ def test_replay_of_honest_features_is_all_equal(built: tuple[Settings, Tables, F
     assert (found.differing, found.lost, found.gained) == ((), (), ())
     assert replay_findings(found) == []
     assert not list(settings.store_path().glob(".audit-*"))
+
+
+def test_replay_of_cards_and_list_prices_is_all_equal(project: Project, files: dict[str, list[Row]]) -> None:
+    """Ada's card is written anew, Bo's is removed; a rise is announced ahead, and a price recorded after it."""
+    cards: list[Row] = [
+        {"account_id": "ada", "card_id": "c1", "added_at": "2024-01-02", "expires_at": "2024-03-01"},
+        {"account_id": "ada", "card_id": "c1", "added_at": "2024-01-02", "expires_at": "2028-03-01",
+         "recorded_at": "2024-03-20"},
+        {"account_id": "bo", "card_id": "c2", "added_at": "2024-01-12", "expires_at": "2024-07-01",
+         "removed_at": "2024-03-15"},
+    ]  # fmt: skip
+    prices: list[Row] = [
+        {"plan": "pro", "valid_from": "2023-01-01", "price": 20},
+        {"plan": "pro", "valid_from": "2024-03-10", "price": 25, "announced_at": "2024-02-10"},
+        {"plan": "pro", "valid_from": "2024-02-05", "price": 22, "recorded_at": "2024-04-15"},
+    ]
+    subscriptions = [{**row, "plan": "pro"} for row in files["subscriptions.csv"]]
+    given = {**files, "cards.csv": cards, "list_prices.csv": prices, "subscriptions.csv": subscriptions}
+    settings = project(given)
+    tables = load_tables(settings, NOW)
+    features = build_features(settings, tables, AS_OFS)
+    ada = {row["as_of"]: row for row in features.read().to_pylist() if row["account_id"] == "ada"}
+    assert [ada[day]["card_expired"] for day in AS_OFS] == [0, 0, 0, 0]
+    assert [ada[day]["days_to_card_expiry"] for day in AS_OFS[:2]] == [29, 0]
+    assert [ada[day]["list_price_step_ahead"] for day in AS_OFS] == [None, pytest.approx(0.25), None, None]
+    rises = [0, 0, 25 / 20 - 1, (22 / 20 - 1) + (25 / 22 - 1)]
+    assert [ada[day]["list_price_rise_90"] for day in AS_OFS] == pytest.approx(rises)
+    assert replay(settings, tables, features, AS_OFS).differing == ()
 
 
 def test_replay_finds_features_that_were_built_from_later_rows(built: tuple[Settings, Tables, FeatureTable]) -> None:

@@ -16,4 +16,5 @@ def _as_written(table: Table) -> Table:
     return replace(table, columns=columns, has_versions=False)
 
 
-TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name not in ("rates", "cards", "list_prices")}
+NO_TABLES = ("rates", "cards", "list_prices")
+TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name not in NO_TABLES}

@@ -58,7 +58,7 @@ def test_a_rise_concerns_each_paid_subscription_to_the_plan(load: Load) -> None:
             "announced_at": datetime(2024, 4, 1),
             "recorded_at": datetime(2024, 4, 1),
             "takes_effect_at": datetime(2024, 5, 1),
-            "ratio": pytest.approx(22 / 20),
+            "rise": pytest.approx(0.1),
             "superseded_at": None,
         }
     ]
@@ -107,20 +107,20 @@ def test_a_step_is_known_once_the_last_of_its_rows_is(
 def test_each_price_is_compared_with_the_one_before_it(load: Load) -> None:
     cut = {"plan": "pro", "valid_from": "2024-06-01", "price": 11}
     found = steps(load([cut, OLD, RISE], [period()]))
-    assert [step["ratio"] for step in found] == [pytest.approx(1.1), pytest.approx(0.5)]
+    assert [step["rise"] for step in found] == [pytest.approx(22 / 20 - 1), pytest.approx(11 / 22 - 1)]
 
 
 def test_a_price_between_that_is_recorded_later_divides_the_step_from_then_on(load: Load) -> None:
     between = {"plan": "pro", "valid_from": "2024-03-01", "price": 21, "recorded_at": "2024-05-20"}
     found = {
-        (step["takes_effect_at"], step["recorded_at"]): (step["ratio"], step["superseded_at"])
+        (step["takes_effect_at"], step["recorded_at"]): (step["rise"], step["superseded_at"])
         for step in steps(load([OLD, between, RISE], [period()]))
     }
     march, may, recorded = datetime(2024, 3, 1), datetime(2024, 5, 1), datetime(2024, 5, 20)
     assert found == {
-        (may, datetime(2024, 4, 1)): (pytest.approx(22 / 20), recorded),
-        (march, recorded): (pytest.approx(21 / 20), None),
-        (may, recorded): (pytest.approx(22 / 21), None),
+        (may, datetime(2024, 4, 1)): (pytest.approx(22 / 20 - 1), recorded),
+        (march, recorded): (pytest.approx(21 / 20 - 1), None),
+        (may, recorded): (pytest.approx(22 / 21 - 1), None),
     }
 
 
@@ -189,7 +189,7 @@ def known_steps(given: Mapping[str, Sequence[Row]], as_of: datetime, recorded_by
                 connection.execute(f"CREATE OR REPLACE TABLE {name} AS {rows_recorded_by(TABLES[name], recorded_by)}")
         list_price_steps(connection)
         found = connection.execute(
-            "SELECT subscription_id, announced_at, takes_effect_at, ratio, recorded_at FROM price_steps WHERE "
+            "SELECT subscription_id, announced_at, takes_effect_at, rise, recorded_at FROM price_steps WHERE "
             "announced_at < $1 AND recorded_at < $1 AND coalesce(superseded_at >= $1, true)", [as_of]
         ).fetchall()  # fmt: skip
         assert len(set(found)) == len(found)
