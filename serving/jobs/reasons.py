@@ -27,6 +27,10 @@ MIN_CONTRIBUTION = 0.002  # probability points below which a family is not a rea
 CARD_OF_COVARIATE = {
     "period_renewals": "days_to_renewal",
     "period_days_to_renewal": "days_to_renewal",
+    "period_card_expires": "days_to_card_expiry",
+    "period_in_dunning": "in_dunning",
+    "period_dunning_days": "days_since_failed_payment",
+    "period_list_price_rise": "list_price_step_ahead",
     "notice": "mrr_ending",
 }
 PREFERRED_WINDOW = 30  # days; the window that evidence shows, where a card has it

@@ -31,7 +31,7 @@ from undertow.training.value.planned import leaves_on, planned_mrr
 from undertow.training.value.subscription import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from undertow.features.catalogue.cards import Column, Family, Level, Unit, definition_id
 from undertow.training.examples.announced import ANNOUNCED
+from undertow.training.examples.person_periods import KNOWN_OF_BILLING
 
-# periods, value and notices are computed from them
-ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months", *ANNOUNCED)
+# periods, value and notices are computed from them, as far as the project's catalogue has them
+ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months", *KNOWN_OF_BILLING, *ANNOUNCED)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Person-period rows: each snapshot once per future period, with covariates already fixed at as_of.
 
 The grid is coarse on purpose (0-30-60-90-180-360 days): a fine one drowns the short horizons in
-late rows. Covariates of a period are facts already fixed at as_of: the tenure at its start,
-whether a renewal falls inside, the month of the year.
+late rows. Covariates of a period are facts already fixed at as_of: the tenure at its start, the month of the year,
+whether a renewal, the expiry of the payment card or an announced list price falls inside. They are computed from
+feature rows alone, so that a row sent to the API gets the same score as one of the published list.
 """
 
 from __future__ import annotations
@@ -22,6 +23,19 @@ COVARIATES: tuple[tuple[str, Family, str], ...] = (
     ("period_month", "profile", "Month of the year in the middle of the period"),
     ("period_renewals", "billing", "Renewals that fall in the period"),
     ("period_days_to_renewal", "billing", "Days from the start of the period to the next renewal"),
+    ("period_card_expires", "billing", "Whether the card on file expires before the period ends (1) or not (0)"),
+    ("period_in_dunning", "billing", "Whether the payment attempt before the period failed (1) or not (0)"),
+    ("period_dunning_days", "billing", "Days since that failed attempt, before the first period only"),
+    ("period_list_price_rise", "billing", "Rise of the list price that takes effect in the period"),
+)
+# columns that covariates are computed from where the feature rows have them
+KNOWN_OF_BILLING = (
+    "days_to_card_expiry",
+    "card_expired",
+    "in_dunning",
+    "days_since_failed_payment",
+    "days_to_list_price_step",
+    "list_price_step_ahead",
 )
 
 
@@ -30,22 +44,40 @@ class KnownAhead:
     """Facts about the future that are already fixed at as_of; float, shape (n,), NaN where unknown.
 
     `tenure_days`, `days_to_renewal`, `term_months`: of the account at as_of. `month`: of as_of, 1 to 12.
+    `days_to_card_expiry`: 0 or more, until the last valid card on file expires. `card_expired`: 1 where every card on
+    file has expired, else 0. `in_dunning`: 1 where the last payment attempt failed, else 0.
+    `days_since_failed_payment`: since the last attempt that failed. `days_to_list_price_step`: to the next announced
+    change of a list price. `list_price_step_ahead`: the largest announced rise, 0.1 for 10 %; 0 where the rows have
+    the column and no change is announced.
     """
 
     tenure_days: np.ndarray
     days_to_renewal: np.ndarray
     term_months: np.ndarray
     month: np.ndarray
+    days_to_card_expiry: np.ndarray
+    card_expired: np.ndarray
+    in_dunning: np.ndarray
+    days_since_failed_payment: np.ndarray
+    days_to_list_price_step: np.ndarray
+    list_price_step_ahead: np.ndarray
 
 
 def known_ahead(rows: pa.Table) -> KnownAhead:
-    """Return the facts about the future that feature rows hold."""
+    """Return the facts about the future that feature rows hold; rows may lack the columns KNOWN_OF_BILLING."""
     as_of = rows["as_of"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[M]")
+    of_billing = {
+        name: numbers(rows, name) if name in rows.column_names else np.full(rows.num_rows, np.nan)
+        for name in KNOWN_OF_BILLING
+    }
+    if "list_price_step_ahead" in rows.column_names:  # null: no change is announced
+        of_billing["list_price_step_ahead"] = np.nan_to_num(of_billing["list_price_step_ahead"])
     return KnownAhead(
         tenure_days=numbers(rows, "tenure_days"),
         days_to_renewal=numbers(rows, "days_to_renewal"),
         term_months=numbers(rows, "term_months"),
         month=as_of.astype(int) % 12 + 1.0,
+        **of_billing,
     )
 
 
@@ -75,6 +107,9 @@ def covariates(known: KnownAhead, ends: tuple[int, ...], season: bool) -> np.nda
         values[:, k, 2] = month if season else np.nan
         values[:, k, 3] = _renewals_before(known, end) - _renewals_before(known, start)
         values[:, k, 4] = _days_to_next(known, start)
+        values[:, k, 5] = _card_expires_before(known, end)
+        values[:, k, 6:8] = _dunning(known, is_first=k == 0)
+        values[:, k, 8] = _list_price_rise(known, start, end)
     return values
 
 
@@ -121,3 +156,30 @@ def _days_to_next(known: KnownAhead, start: int) -> np.ndarray:
     term = known.term_months * DAYS_A_MONTH
     passed = np.where(term > 0, np.mod(first - start, np.where(term > 0, term, 1.0)), np.nan)
     return np.where(first >= start, first - start, passed)
+
+
+def _card_expires_before(known: KnownAhead, end: int) -> np.ndarray:
+    """Return 1 where every dated card on file has expired by as_of, or the last one does before day `end`; else 0.
+
+    NaN where no card on file has a date, or a card without one is taken for valid.
+    """
+    ahead = np.where(known.days_to_card_expiry < end, 1.0, 0.0)
+    ahead = np.where(np.isnan(known.days_to_card_expiry), np.nan, ahead)
+    return np.where(known.card_expired == 1, 1.0, ahead)
+
+
+def _dunning(known: KnownAhead, is_first: bool) -> np.ndarray:
+    """Return whether a period begins in dunning, and the days since the last failed attempt then; shape (n, 2).
+
+    What comes of the attempts that follow as_of is not known: later periods do not begin in dunning. NaN where there
+    was no attempt, and for the days where there is no dunning.
+    """
+    in_dunning = known.in_dunning if is_first else 0.0 * known.in_dunning
+    days = np.where(in_dunning == 1, known.days_since_failed_payment, np.nan)
+    return np.column_stack([in_dunning, days])
+
+
+def _list_price_rise(known: KnownAhead, start: int, end: int) -> np.ndarray:
+    """Return the rise of the list price that takes effect in `[start, end)`, 0 without one; NaN without list prices."""
+    day, rise = known.days_to_list_price_step, known.list_price_step_ahead
+    return np.where((day >= start) & (day < end), rise, 0.0 * rise)

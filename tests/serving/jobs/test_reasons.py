@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.choose import FEATURES
 from undertow.features.settings import Value
-from undertow.serving.jobs.reasons import reason_text, reasons_of
+from undertow.serving.jobs.reasons import CARD_OF_COVARIATE, reason_text, reasons_of
 from undertow.serving.published.answers import Reason
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.examples.encoding import ModelColumn
+from undertow.training.examples.person_periods import COVARIATES
 
 TYPICAL = {"error_rate_30": 0.02, "error_rate_7": 0.02, "tickets_open": 1.0, "visits_30": 10.0, "mrr": 200.0,
            "days_to_renewal": 180.0, "crashes_30": 0.0, "mrr_ending": 0.0}  # fmt: skip
@@ -189,6 +191,12 @@ def test_a_card_that_lowers_the_score_is_no_evidence() -> None:
 def test_renewals_of_a_period_are_told_as_days_to_renewal() -> None:
     [reason] = reasons({"period_renewals": 0.03, "period_days_to_renewal": 0.01})
     assert reason.evidence[0].said == "days_to_renewal, told: 12 days (typical: 180 days)"
+
+
+def test_every_billing_covariate_of_a_period_has_a_feature_to_show() -> None:
+    of_billing = {name for name, family, _ in COVARIATES if family == "billing"}
+    assert of_billing < set(CARD_OF_COVARIATE)
+    assert set(CARD_OF_COVARIATE.values()) <= {feature.name for feature in FEATURES}
 
 
 def test_agreement_is_the_share_of_the_bag_that_put_the_family_first() -> None:

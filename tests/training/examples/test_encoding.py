@@ -9,12 +9,11 @@ import pytest
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, fit_columns, unseen
+from undertow.training.examples.person_periods import KNOWN_OF_BILLING
 
-NAMES = ("segment", "country", "seats", *ALWAYS)
-PRESENT = ("accounts", "subscriptions", "planned_changes")
-COLUMNS: tuple[Column, ...] = tuple(
-    column for column in make_catalogue(PRESENT).columns if column.name in NAMES
-)
+NAMES = ("segment", "country", "seats", *KNOWN_OF_BILLING, *ALWAYS)
+PRESENT = ("accounts", "subscriptions", "planned_changes", "price_steps", "cards", "payments")
+COLUMNS: tuple[Column, ...] = tuple(column for column in make_catalogue(PRESENT).columns if column.name in NAMES)
 
 
 def table(**columns: list[object]) -> pa.Table:
@@ -29,6 +28,16 @@ def fitted(**columns: list[object]) -> dict[str, ModelColumn]:
 
 def test_constant_columns_are_left_out_but_for_those_that_value_needs() -> None:
     assert set(fitted()) == set(ALWAYS)
+
+
+def test_what_covariates_of_periods_are_computed_from_is_kept_though_constant() -> None:
+    assert set(KNOWN_OF_BILLING) <= set(fitted())
+
+
+def test_columns_that_the_project_lacks_are_not_asked_for() -> None:
+    columns = tuple(column for column in COLUMNS if column.feature.tables != {"cards"})
+    names = {column.name for column in fit_columns(columns, table())}
+    assert names == set(ALWAYS) - {"days_to_card_expiry", "card_expired"}
 
 
 def test_columns_that_are_null_throughout_are_left_out() -> None:

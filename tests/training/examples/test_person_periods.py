@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from undertow.training.examples.person_periods import (
     COVARIATES,
     DAYS_A_MONTH,
+    KNOWN_OF_BILLING,
     KnownAhead,
     churned_in,
     covariates,
     entered,
+    known_ahead,
     with_covariates,
 )
 
 ENDS = (30, 60, 90, 180)
 RENEWALS, TO_RENEWAL, MONTH, TENURE = 3, 4, 2, 1  # positions in COVARIATES
+CARD, IN_DUNNING, DUNNING_DAYS, PRICE = 5, 6, 7, 8
 NEVER = np.nan
 
 
-def known(renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, month: float = 1.0) -> KnownAhead:
-    return KnownAhead(*(np.array([value]) for value in (tenure, renewal, term, month)))
+def known(
+    renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, month: float = 1.0, **of_billing: float
+) -> KnownAhead:
+    given = dict.fromkeys(KNOWN_OF_BILLING, NEVER) | of_billing
+    return KnownAhead(
+        *(np.array([value]) for value in (tenure, renewal, term, month)),
+        **{name: np.array([value]) for name, value in given.items()},
+    )
+
+
+def of_periods(position: int, **of_billing: float) -> list[float]:
+    """The covariate at a position, in each period."""
+    return covariates(known(**of_billing), ENDS, season=True)[0, :, position].tolist()
+
+
+def rows(**columns: list[float | None]) -> pa.Table:
+    """Two accounts at 1 March."""
+    usual = {name: [1.0, 1.0] for name in ("tenure_days", "days_to_renewal", "term_months")}
+    return pa.table({"as_of": [datetime(2024, 3, 1)] * 2, **usual, **columns})
 
 
 def entry(followed: float, left: float = NEVER) -> list[bool]:
@@ -139,8 +162,73 @@ def test_without_two_years_of_history_the_month_is_not_told() -> None:
     assert np.isnan(covariates(known(), ENDS, season=False)[:, :, MONTH]).all()
 
 
+@pytest.mark.parametrize(
+    ("days", "expired", "expires"),
+    [
+        (45.0, 0.0, [0, 1, 1, 1]),  # in the second period, and on file as an expired card after it
+        (30.0, 0.0, [0, 1, 1, 1]),  # the first moment of the second period
+        (29.9, 0.0, [1, 1, 1, 1]),
+        (0.0, 0.0, [1, 1, 1, 1]),
+        (180.0, 0.0, [0, 0, 0, 0]),
+        (NEVER, 1.0, [1, 1, 1, 1]),
+        (NEVER, 0.0, [NEVER] * 4),  # a card without a date
+        (NEVER, NEVER, [NEVER] * 4),
+        (45.0, NEVER, [0, 1, 1, 1]),  # rows without the column card_expired
+    ],
+)
+def test_a_card_has_expired_in_every_period_that_ends_after_its_last_day(
+    days: float, expired: float, expires: list[float]
+) -> None:
+    found = of_periods(CARD, days_to_card_expiry=days, card_expired=expired)
+    assert found == pytest.approx(expires, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("in_dunning", "first", "days"),
+    [
+        (1.0, [1, 0, 0, 0], [4, NEVER, NEVER, NEVER]),
+        (0.0, [0, 0, 0, 0], [NEVER] * 4),  # 4 days ago an attempt failed, and a later one went through
+        (NEVER, [NEVER] * 4, [NEVER] * 4),
+    ],
+)
+def test_only_the_first_period_begins_in_dunning(in_dunning: float, first: list[float], days: list[float]) -> None:
+    known_then = {"in_dunning": in_dunning, "days_since_failed_payment": 4.0}
+    assert of_periods(IN_DUNNING, **known_then) == pytest.approx(first, nan_ok=True)
+    assert of_periods(DUNNING_DAYS, **known_then) == pytest.approx(days, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("day", "rise", "rises"),
+    [
+        (45.0, 0.1, [0, 0.1, 0, 0]),
+        (60.0, -0.2, [0, 0, -0.2, 0]),
+        (180.0, 0.1, [0, 0, 0, 0]),
+        (NEVER, 0.0, [0, 0, 0, 0]),
+        (NEVER, NEVER, [NEVER] * 4),
+    ],
+)
+def test_a_list_price_rises_in_the_period_in_which_the_step_takes_effect(
+    day: float, rise: float, rises: list[float]
+) -> None:
+    found = of_periods(PRICE, days_to_list_price_step=day, list_price_step_ahead=rise)
+    assert found == pytest.approx(rises, nan_ok=True)
+
+
+def test_without_their_columns_nothing_is_known_of_cards_dunning_and_list_prices() -> None:
+    found = covariates(known_ahead(rows()), ENDS, season=True)
+    assert found.shape == (2, 4, len(COVARIATES))
+    assert np.isnan(found[:, :, [CARD, IN_DUNNING, DUNNING_DAYS, PRICE]]).all()
+    assert not np.isnan(found[:, :, RENEWALS]).any()
+
+
+def test_a_project_with_list_prices_and_no_announced_step_has_no_rise_ahead() -> None:
+    given = rows(days_to_list_price_step=[None, 70.0], list_price_step_ahead=[None, 0.1])
+    found = covariates(known_ahead(given), ENDS, season=True)[:, :, PRICE]
+    assert found.tolist() == [[0, 0, 0, 0], [0, 0, 0.1, 0]]
+
+
 def test_rows_go_snapshot_by_snapshot_and_period_by_period() -> None:
-    two = KnownAhead(np.array([1.0, 2.0]), np.full(2, NEVER), np.full(2, NEVER), np.full(2, 3.0))
+    two = known_ahead(rows(tenure_days=[1.0, 2.0]))
     found = with_covariates(np.array([[7.0], [8.0]]), covariates(two, ENDS, season=True))
     assert found.shape == (8, 1 + len(COVARIATES))
     assert found[:, 0].tolist() == [7] * 4 + [8] * 4
