@@ -5,6 +5,7 @@ The expected numbers were counted in the files themselves, with pandas.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from undertow.features.build import build_features
 from undertow.features.connectors import EMPTY, FOLDER, connectors, write_project
 from undertow.features.errors import SettingsError, SourceError
-from undertow.features.settings import Settings, load_settings
+from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
@@ -37,6 +38,22 @@ def loaded(shared_data: Callable[[str], Path], tmp_path_factory: pytest.TempPath
         return known[name]
 
     return load
+
+
+def test_the_expiry_of_a_card_is_computed_from_stripes_columns_as_the_template_says(
+    project: Callable[..., Settings],
+) -> None:
+    """A card that reads 12/24 is valid to the end of December 2024; the columns of a CSV are texts."""
+    template = (FOLDER / EMPTY / FILE_NAME).read_text(encoding="utf-8")
+    [expiry] = re.findall(r"make_date\(.*INTERVAL 1 MONTH", template)
+    exported = [{"id": "december", "exp_month": 12, "exp_year": 2024}, {"id": "may", "exp_month": 5, "exp_year": 2027}]
+    select = (
+        f"SELECT id AS card_id, 'a' AS account_id, '2024-02-01' AS added_at, {expiry} AS expires_at FROM stripe_card"
+    )
+    files = {"accounts.csv": [{"account_id": "a", "created_at": "2024-01-01"}], "stripe_card.csv": exported}
+    tables = load_tables(project(files, f'[tables]\ncards = "{select}"'), NOW)
+    found = {row["card_id"]: row["expires_at"] for row in pq.read_table(tables.path("cards")).to_pylist()}
+    assert found == {"december": datetime(2025, 1, 1), "may": datetime(2027, 6, 1)}
 
 
 @pytest.mark.parametrize("name", ["ravenstack", "oulad"])
