@@ -22,6 +22,7 @@ from undertow.features.simulator.releases import (
     joined,
     paint,
     planted_releases,
+    without_web,
 )
 from undertow.features.simulator.state import (
     INVOLUNTARY,
@@ -126,7 +127,10 @@ class World(Scene):
 def run(p: Parameters, seed: int, progress: Callable[[float], None] | None = None) -> World:
     """Simulate all days and return the world, with its journal. `progress` receives the share done, 0 to 1."""
     static, state = draw_accounts(p, stream(seed, 1))
-    releases = joined(draw_releases(p, stream(seed, 2), (0, p.days), 1), planted_releases(p))
+    releases = draw_releases(p, stream(seed, 2), (0, p.days), 1)
+    if p.web_unbroken:
+        releases = without_web(releases, p.days - p.web_unbroken)
+    releases = joined(releases, planted_releases(p))
     scene = Scene(p, seed, static, releases, paint(releases, (0, p.days), 1))
     frozen, journals = dict[int, State](), list[Journal]()
     for number in range(p.months):

@@ -147,6 +147,7 @@ class Parameters:
 
     # Planted on purpose
     shocks: tuple[Shock, ...] = ()
+    web_unbroken: int = 0  # days before the end on which no drawn release breaks the web: a planted one stands alone
     leaks: bool = False  # planted leakage, for the audit to find
 
     def __post_init__(self) -> None:

@@ -79,6 +79,12 @@ def joined(*parts: Releases) -> Releases:
     return Releases(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
+def without_web(releases: Releases, since: int) -> Releases:
+    """Return the releases without those that break the web on the day `since` or later."""
+    kept = np.flatnonzero((releases.platform != PLATFORMS.index("web")) | (releases.end <= since))
+    return Releases(**{f.name: getattr(releases, f.name)[kept] for f in fields(Releases)})
+
+
 def still_broken(releases: Releases, day: int, calendars: int) -> Releases:
     """Return the releases from before `day` that are not yet fixed, repeated for each calendar."""
     broken = np.flatnonzero((releases.start < day) & (releases.end > day))

@@ -1,21 +1,27 @@
-"""A simulated world, a model trained on its recorded tables, and its predictions and ground truth at an as_of."""
+"""A simulated world, a model trained on its recorded tables, and its predictions and ground truth at an as_of.
+
+The futures behind the ground truth take minutes and never change: they can be kept in a folder.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from undertow.features import simulator
 from undertow.features.build import build_features
 from undertow.features.connectors import write_project
 from undertow.features.engines.database import open_database
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import Parameters, World, run, simulate
-from undertow.features.simulator.branches import Futures
+from undertow.features.simulator.branches import Futures, look_ahead
 from undertow.features.simulator.truth import moment
 from undertow.features.snapshots import calendar
 from undertow.features.sources.load import load_tables
@@ -34,22 +40,28 @@ MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 
 
 
 @dataclass(frozen=True)
-class TrainedWorld:
-    """A simulated world, the tables that its company recorded, and the model that was trained on them."""
+class RecordedWorld:
+    """A simulated world, and the tables that its company recorded."""
 
     world: World
     settings: Settings
     tables: Tables
+
+    def rows(self, as_ofs: Sequence[datetime]) -> pa.Table:
+        """Return the feature rows of all accounts at risk at these as_ofs."""
+        return build_features(self.settings, self.tables, as_ofs).read(as_ofs)
+
+
+@dataclass(frozen=True)
+class TrainedWorld(RecordedWorld):
+    """A simulated world, the tables that its company recorded, and the model that was trained on them."""
+
     report: TrainReport
     bundle: Bundle
 
     def after_training(self) -> list[datetime]:
         """Return the as_ofs, month starts, whose outcomes training did not know; the newest last."""
         return [as_of for as_of in calendar(self.settings.snapshots, self.tables) if as_of >= self.report.dates.test[0]]
-
-    def rows(self, as_ofs: Sequence[datetime]) -> pa.Table:
-        """Return the feature rows of all accounts at risk at these as_ofs."""
-        return build_features(self.settings, self.tables, as_ofs).read(as_ofs)
 
     def baselines(self) -> dict[int, tuple[Baseline, ...]]:
         """Return the baselines of training, by horizon in days."""
@@ -87,11 +99,17 @@ class GroundTruth:
 def train_on_world(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> TrainedWorld:
     """Simulate a world, train on its tables (never on its ground truth), and return both."""
     settings = make_project(p, seed, folder, report_progress)
-    report = train(settings, _now(), report_progress)
+    report = train(settings, now(), report_progress)
     champion = open_registry(settings).champion()
     assert champion is not None
-    tables = load_tables(settings, _now(), report_progress)
+    tables = load_tables(settings, now(), report_progress)
     return TrainedWorld(run(p, seed), settings, tables, report, champion.bundle)
+
+
+def record_world(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> RecordedWorld:
+    """Simulate a world and load its tables, without training on them."""
+    settings = make_project(p, seed, folder, report_progress)
+    return RecordedWorld(run(p, seed), settings, load_tables(settings, now(), report_progress))
 
 
 def make_project(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> Settings:
@@ -113,7 +131,7 @@ def predict(bundle: Bundle, rows: pa.Table) -> Predictions:
 
 
 def with_ground_truth(
-    world: World, as_of: datetime, rows: pa.Table, horizons: Sequence[int], paths: int
+    world: World, as_of: datetime, rows: pa.Table, horizons: Sequence[int], paths: int, cache: Path | None
 ) -> tuple[pa.Table, GroundTruth]:
     """Return the feature rows of accounts that have truly not left at as_of, and their ground truth, row by row.
 
@@ -123,10 +141,38 @@ def with_ground_truth(
     account = account_numbers(rows)
     position = np.searchsorted(at.at_risk, account)
     is_at_risk = at.at_risk[np.minimum(position, len(at.at_risk) - 1)] == account
-    futures = at.futures(horizons, 12, paths)
+    futures = true_futures(world, at.day, at.at_risk, horizons, 12, paths, cache)
     kept = position[is_at_risk]
     futures = Futures(futures.lost[:, :, kept], futures.mrr[:, kept], futures.paid[kept])
     return rows.filter(pa.array(is_at_risk)), GroundTruth(np.moveaxis(futures.lost, 2, 0), futures)
+
+
+def true_futures(
+    world: World, day: int, accounts: np.ndarray, horizons: Sequence[int], months: int, paths: int, cache: Path | None
+) -> Futures:
+    """Return the simulated futures of accounts; read them from the folder `cache` if they are kept there.
+
+    They are kept under a hash of everything that they depend on, the source of the simulator included.
+    """
+    if cache is None:
+        return look_ahead(world, day, accounts, horizons, months=months, paths=paths)
+    given = [asdict(world.parameters), world.seed, day, accounts.tolist(), list(horizons), months, paths]
+    key = sha256(json.dumps(given, default=str).encode() + simulator_source()).hexdigest()[:24]
+    file = cache / f"futures-{key}.npz"
+    if file.exists():
+        with np.load(file) as kept:
+            return Futures(kept["lost"], kept["mrr"], kept["paid"])
+    futures = look_ahead(world, day, accounts, horizons, months=months, paths=paths)
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".unfinished.npz")
+    np.savez(unfinished, lost=futures.lost, mrr=futures.mrr, paid=futures.paid)
+    unfinished.replace(file)
+    return futures
+
+
+def simulator_source() -> bytes:
+    """Return the source of the simulator but for its recorded tables, on which no future depends."""
+    return b"".join(file.read_bytes() for file in sorted(Path(simulator.__file__).parent.glob("*.py")))
 
 
 def account_numbers(rows: pa.Table) -> np.ndarray:
@@ -134,5 +180,6 @@ def account_numbers(rows: pa.Table) -> np.ndarray:
     return np.array([int(name[2:]) for name in rows["account_id"].to_pylist()])
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the present time, naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)

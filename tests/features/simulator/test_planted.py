@@ -38,6 +38,16 @@ def struck(quiet: World) -> World:
     return run(replace(quiet.parameters, shocks=planted_causes), seed=6)
 
 
+def test_a_world_may_end_without_broken_web_releases() -> None:
+    p = Parameters(accounts=20, months=6, bad_releases=0.5)
+    usual, calm = run(p, seed=6), run(replace(p, web_unbroken=60), seed=6)
+    since, on_web = p.days - 60, calm.releases.platform == 0
+    assert ((usual.releases.platform == 0) & (usual.releases.end > p.days)).sum() > 0
+    assert on_web.sum() > 5 and (calm.releases.end[on_web] <= since).all()
+    assert np.array_equal(calm.releases.start[~on_web], usual.releases.start[usual.releases.platform != 0])
+    assert calm.release_effects.error[0, since:, 0].max() == 0.0 < calm.release_effects.error[0, since:, 1].max()
+
+
 def _group(world: World, kind: PlantedCause) -> NDArray[np.bool_]:
     return struck_by(world, [shock.kind for shock in world.parameters.shocks].index(kind))
 
