@@ -26,6 +26,8 @@ CARDS = (  # name, sentence, family, unit, categories
     ("term_months", "Months of the term", "billing", "count", None),
     ("segment", "Segment", "profile", "text", ("business", "startup")),
 )
+# covariates of periods that are unknown, as none of the cards above holds what they are computed from
+UNKNOWN = ("period_card_expires", "period_in_dunning", "period_dunning_days", "period_list_price_rise")
 
 
 def bundle_by_hand() -> Bundle:
@@ -71,7 +73,9 @@ def _column(name: str, sentence: str, family: Any, unit: Any, categories: tuple[
 def _cause(cause: str, names: list[str], weights: dict[str, float], seed: int) -> CauseModel:
     """A bag of two boosters of few leaves, trained on 2,000 random rows whose log-odds are linear in `weights`."""
     random = np.random.default_rng(seed)
-    matrix = random.uniform(0, 1, (2000, len(names)))
+    known = [name for name in names if name not in UNKNOWN]
+    matrix = np.full((2000, len(names)), np.nan)
+    matrix[:, [names.index(name) for name in known]] = random.uniform(0, 1, (2000, len(known)))
     for name, high in {"error_rate_30": 0.15, "failed_payments_30": 3, "active_days_30": 30, "tickets_open": 4}.items():
         matrix[:, names.index(name)] *= high
     log_odds = -3.5 + sum(weight * matrix[:, names.index(name)] for name, weight in weights.items())
