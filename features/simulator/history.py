@@ -42,7 +42,7 @@ from undertow.features.simulator.state import (
     Static,
     stacked,
 )
-from undertow.features.simulator.world import apply_shock, step
+from undertow.features.simulator.world import apply_shock, step, with_new_cards
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Journal(PersonRows):
     chosen: Flags
     champion: Ints
     champion_left: Flags
+    card_given: Flags
+    card_expires: Ints
     arrived: Flags  # signed up or returned
     left: Codes  # STAYED, VOLUNTARY, INVOLUNTARY or MERGED
     heir: Ints  # the account into which it was merged, or -1
@@ -200,6 +202,7 @@ def _arrive(p: Parameters, static: Static, state: State, day: int, rng: Generato
     active[arriving], stint_start[arriving] = True, day
     renews_on[arriving] = months_later(p.first_day, stint_start[arriving], static.term[arriving])
     satisfaction = np.where(returns, static.mean_satisfaction, state.satisfaction)
+    state = with_new_cards(p, state, active & ~state.active & (state.card_expires <= day), day)
     return replace(state, active=active, stint_start=stint_start, renews_on=renews_on, satisfaction=satisfaction)
 
 
@@ -262,7 +265,7 @@ def _journal_rows(static: Static, day_number: int, day: Day) -> Journal:
     due = day_number % np.array(SURVEY_DAYS) == static.survey_turn
     asked = ((due << np.arange(len(SURVEY_DAYS))).sum(axis=1) * here).astype(np.int8)
     has_event = lived.billed | lived.recovered | lived.last_try | lived.repriced | lived.opened | lived.resolved
-    has_event |= lived.champion_left
+    has_event |= lived.champion_left | lived.card_given
     has_event = (has_event & here) | (lived.called > 0) | day.arrived | (day.left > 0) | (asked > 0)
     account = np.flatnonzero(has_event)
     kept = {f.name: getattr(lived, f.name)[account] for f in fields(Lived) if f.name != "trouble"}

@@ -14,7 +14,7 @@ from undertow.features.errors import SettingsError, did_you_mean
 class PlantedCause(StrEnum):
     """A cause of churn that can be planted, to test whether the reasons for a score name it."""
 
-    card = "card"  # the card expires: every billing from that day on fails
+    card = "card"  # the card expires before its time: the next billing fails unless it is replaced until then
     habit = "habit"  # the most active user leaves, and most of the use with it, until a successor has taken over
     tickets = "tickets"  # thirty times the usual rate of tickets
     release = "release"  # a release breaks a page on one platform for a month
@@ -94,7 +94,9 @@ class Parameters:
     support_speed: float = 1.0  # lever: the odds of resolution on a day times this
 
     # Billing
-    card_failure: float = 0.03  # probability per billing, mean over accounts
+    card_failure: float = 0.023  # probability per billing while the card is valid; with expired cards, 0.03 in all
+    card_months: int = 42  # validity of a new card: two cards of seven expire in a year
+    card_replaced: float = 0.03  # per day from 30 days before it expires until a billing fails: 4 of 10 miss the day
     card_spread: float = 0.9  # sd of log risk between cards: past failures predict new ones
     dunning_days: int = 14  # days from the failed card to the end of the subscription
     recovery: float = 0.075  # daily probability that a failed payment is recovered during dunning

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from undertow.features.simulator.parameters import Parameters
-from undertow.features.simulator.state import LONG_AGO, SURVEY_DAYS, Floats, Ints, State, Static
+from undertow.features.simulator.state import LONG_AGO, NO_CARD, SURVEY_DAYS, Floats, Ints, State, Static
 
 
 def draw_accounts(p: Parameters, rng: Generator) -> tuple[Static, State]:
@@ -59,6 +59,7 @@ def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: 
     price = p.seat_price * seats**0.98 * rng.lognormal(0.0, 0.25, n) * (1.0 - static.discount)
     risk = p.card_failure * rng.lognormal(-(p.card_spread**2) / 2, p.card_spread, n)
     missed = _missed(p, static, rng)
+    months_left = rng.integers(1, p.card_months + 1, n)  # of the card given at signup, or the one on file on day 0
     return State(
         active=static.signup_day < 0,
         satisfaction=satisfaction,
@@ -74,6 +75,10 @@ def _draw_state(p: Parameters, static: Static, seats: Ints, heavy: Floats, rng: 
         renews_on=_first_renewal(p, static),
         price_rise_on=np.where(price_rise_on > static.signup_day, price_rise_on, LONG_AGO),
         card_risk=np.minimum(risk * np.where(static.by_invoice, 0.3, 1.0), 0.3),
+        card_since=static.signup_day,
+        card_expires=np.where(
+            static.by_invoice, NO_CARD, month_start(p.first_day, np.maximum(static.signup_day, 0), months_left)
+        ),
         dunning_day=np.zeros(n, np.int64),
         dunning=np.zeros(n),
         trouble=np.zeros(n),
@@ -96,6 +101,12 @@ def _first_renewal(p: Parameters, static: Static) -> Ints:
     while (due < 0).any():
         due = np.where(due < 0, months_later(p.first_day, due, static.term), due)
     return due
+
+
+def month_start(first_day: np.datetime64, day: Ints | int, months: Ints | int) -> Ints:
+    """Return the day numbers of the first day of the month, `months` calendar months after that of `day`."""
+    month = (first_day + day).astype("datetime64[M]") + months
+    return np.asarray((month.astype("datetime64[D]") - first_day).astype(np.int64))
 
 
 def months_later(first_day: np.datetime64, day: Ints, months: Ints) -> Ints:

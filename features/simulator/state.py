@@ -16,6 +16,7 @@ Flags = NDArray[np.bool_]
 
 SEGMENTS = ("startup", "smb", "mid-market", "enterprise")
 LONG_AGO = -10_000  # a day number for "never so far"
+NO_CARD = 1_000_000  # the expiry of an account that pays by bank transfer
 STAYED, VOLUNTARY, INVOLUNTARY, MERGED = 0, 1, 2, 3
 UNCALLED, CONTROL, DECLINED, ACCEPTED = 0, 1, 2, 3
 SURVEYS = ("nps", "csat", "ces")
@@ -80,7 +81,9 @@ class State(PersonRows):
     ended_on: Ints  # day of the last churn, or LONG_AGO
     renews_on: Ints  # next billing, which is also the next renewal
     price_rise_on: Ints  # day of the last price rise
-    card_risk: Floats  # probability that a billing fails
+    card_risk: Floats  # probability that a billing fails while the card is valid
+    card_since: Ints  # day on which the card on file was given
+    card_expires: Ints  # first day on which it is no longer valid, or NO_CARD
     dunning_day: Ints  # 0 = none, 1 = the card failed today
     dunning: Floats  # 0 or 1; in a branch the probability of being in dunning
     trouble: Floats  # extra errors per page view from the account's own incidents
@@ -101,6 +104,8 @@ class Lived(PersonRows):
     trouble: Floats
     champion: Ints  # number of the most active user
     champion_left: Flags  # its predecessor left in the morning
+    card_given: Flags  # a new card is on file since today
+    card_expires: Ints
     billed: Flags
     card_failed: Flags
     recovered: Flags

@@ -17,12 +17,13 @@ from numpy.random import Generator
 
 from undertow.features.simulator.draws import Draws
 from undertow.features.simulator.parameters import Parameters, PlantedCause, Shock
-from undertow.features.simulator.population import months_later
+from undertow.features.simulator.population import month_start, months_later
 from undertow.features.simulator.releases import ReleaseEffects
 from undertow.features.simulator.state import (
     ACCEPTED,
     CONTROL,
     DECLINED,
+    NO_CARD,
     Codes,
     Flags,
     Floats,
@@ -34,6 +35,7 @@ from undertow.features.simulator.state import (
     logistic,
 )
 
+CARD_NOTICE = 30  # days before a card expires from which on it is replaced
 MOST_TICKETS = 2.5  # log of the largest factor on the ticket rate of quiet weeks
 HABIT_LOST = 2.5  # engagement lost when a planted shock makes the most active user leave
 MOST_MISSED = 4.0  # engagement lost at most when the most active user leaves
@@ -61,8 +63,9 @@ def step(
     errors = p.error_factor * (static.quiet_errors + state.trouble + extra_error)
     load = np.maximum(static.quiet_load + extra_load + p.load_shift, 0.2)
     state = _update_satisfaction(p, static, state, rng, errors, load)
+    state = _replace_cards(p, state, day, rng)
     state, billed, repriced = _bill(p, static, state, day, rng)
-    state, card_failed, recovered, last_try = _collect_payments(p, state, billed, rng, expected_cards)
+    state, card_failed, recovered, last_try = _collect_payments(p, state, billed, day, rng, expected_cards)
     state, opened, resolved, reopened = _support(p, state, errors, rng)
     state, called, chosen = _call_accounts(p, state, day, rng)
     lived = Lived(
@@ -74,6 +77,8 @@ def step(
         trouble=state.trouble,
         champion=state.champion,
         champion_left=state.champion_since == day,
+        card_given=state.card_since == day,
+        card_expires=state.card_expires,
         billed=billed,
         card_failed=card_failed,
         recovered=recovered,
@@ -91,7 +96,8 @@ def step(
 def apply_shock(state: State, shock: Shock, hit: Flags) -> State:
     """Return the state after a planted shock on the accounts that are hit; a release has its effect in `releases`."""
     if shock.kind == PlantedCause.card:
-        return replace(state, card_risk=np.where(hit, 1.0, state.card_risk))
+        has_card = hit & state.active & (state.card_expires != NO_CARD)
+        return replace(state, card_expires=np.where(has_card, shock.day, state.card_expires))
     if shock.kind == PlantedCause.habit:
         who = np.flatnonzero(hit & state.active)
         return _without_champion(state, who, np.full(len(who), HABIT_LOST), shock.day)
@@ -168,6 +174,30 @@ def _bill(p: Parameters, static: Static, state: State, day: int, rng: Generator)
     return after, billed, mrr != state.mrr
 
 
+def _replace_cards(p: Parameters, state: State, day: int, rng: Generator) -> State:
+    """Replace some of the cards that expire soon or have expired; after a billing failed on one, paying replaces it."""
+    draws = rng.random(len(state.active), dtype=np.float32)
+    due = (state.card_expires - day <= CARD_NOTICE) & state.active & (draws < p.card_replaced)
+    return with_new_cards(p, state, due & ~_failed_expired(state, day), day)
+
+
+def _failed_expired(state: State, day: int) -> Flags:
+    """Return which accounts are in dunning since a billing on an expired card; `day`: one on which none was billed."""
+    return (state.dunning_day > 0) & (state.card_expires <= day - state.dunning_day)
+
+
+def with_new_cards(p: Parameters, state: State, who: Flags, day: int) -> State:
+    """Return the state after these accounts gave a new card, which expires on the first of a month."""
+    if not who.any():
+        return state
+    expires = month_start(p.first_day, day, p.card_months)
+    return replace(
+        state,
+        card_since=np.where(who, day, state.card_since),
+        card_expires=np.where(who, expires, state.card_expires),
+    )
+
+
 def _new_seats(p: Parameters, term: Ints, seats: Ints, satisfaction: Floats, draw: Draws) -> Ints:
     """Return the seats after billing: a few accounts grow or shrink by about a fifth; satisfied ones grow."""
     changes = draw.uniform("seats change") < p.seat_change * np.where(term == 12, 6, 1)
@@ -177,23 +207,29 @@ def _new_seats(p: Parameters, term: Ints, seats: Ints, satisfaction: Floats, dra
 
 
 def _collect_payments(
-    p: Parameters, state: State, billed: Flags, rng: Generator, expected: bool
+    p: Parameters, state: State, billed: Flags, today: int, rng: Generator, expected: bool
 ) -> tuple[State, Flags, Flags, Flags]:
-    """Charge the cards of the billed accounts, and retry those in dunning; on its last day the subscription may end."""
+    """Charge the cards of the billed accounts, and retry those in dunning; on its last day the subscription may end.
+
+    An expired card fails; whoever pays after that has given a new one.
+    """
+    risk = np.where(state.card_expires <= today, 1.0, state.card_risk)
+    had_expired = _failed_expired(state, today)
     in_dunning = state.dunning_day > 0
     day = np.where(in_dunning, state.dunning_day + 1, 0)
     over = day > p.dunning_days + 1
     retried = in_dunning & (day <= p.dunning_days)
     if expected:
         dunning = np.where(retried, state.dunning * (1.0 - p.recovery), state.dunning)
-        dunning = np.where(billed, state.card_risk, np.where(over, 0.0, dunning))
+        dunning = np.where(billed, risk, np.where(over, 0.0, dunning))
     else:
         draws = rng.random(len(billed))
         repaired = retried & (draws < p.recovery)
         dunning = np.where(repaired | over, 0.0, state.dunning)
-        dunning = np.where(billed, draws < state.card_risk, dunning)
+        dunning = np.where(billed, draws < risk, dunning)
     day = np.where(billed, 1, day) * (dunning > 0.0)
     recovered = retried & (dunning == 0.0)
+    state = with_new_cards(p, state, had_expired & (recovered | over), today)
     after = replace(state, dunning=dunning, dunning_day=day)
     return after, billed & (dunning > 0.0), recovered, day == p.dunning_days + 1
 

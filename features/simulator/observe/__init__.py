@@ -2,8 +2,8 @@
 
 Nothing here changes the world: times, counts and survey answers are drawn from the simulated days, table by table.
 The rows of an account depend on its own history alone, so that two worlds with one seed differ only in the rows of the
-accounts that differ. Exceptions: ids number the rows of their table (a subscription's or user's those of its account),
-and the few invalid events of a month are copies of rows drawn from all of its events.
+accounts that differ. Exceptions: ids number the rows of their table (of a subscription, user or card: those of
+its account), and the few invalid events of a month are copies of rows drawn from all of its events.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from undertow.features.simulator.history import World, stream
+from undertow.features.simulator.observe.cards import cards
 from undertow.features.simulator.observe.contacts import contacts
 from undertow.features.simulator.observe.events import event_months
 from undertow.features.simulator.observe.invoicing import invoices_and_payments, subscriptions
@@ -34,5 +35,6 @@ def observe(world: World) -> dict[str, pa.Table]:
         "surveys": surveys(world),
         "subscriptions": subscriptions(world),
         **invoices_and_payments(world),
+        "cards": cards(world),
         "contacts": contacts(world),
     }

@@ -36,9 +36,11 @@ CREATE TABLE exposure AS SELECT account_id, term_months, end_reason,
   FROM subscriptions, span WHERE started_at < last AND coalesce(ended_at, last) > first;
 CREATE TABLE paying AS SELECT sum(mrr) AS mrr, percent_rank() OVER (ORDER BY sum(mrr)) AS rank
   FROM subscriptions WHERE ended_at IS NULL GROUP BY account_id;
-CREATE VIEW bills AS SELECT any_value(paid_at) IS NOT NULL AS paid, arg_min(succeeded, attempted_at) AS at_once
+CREATE VIEW bills AS SELECT any_value(i.account_id) AS account_id, any_value(issued_at) AS issued_at,
+  any_value(paid_at) IS NOT NULL AS paid, arg_min(succeeded, attempted_at) AS at_once
   FROM span, invoices i JOIN payments p ON p.account_id = i.account_id AND attempted_at BETWEEN issued_at AND
   issued_at + INTERVAL 25 DAY WHERE issued_at < last - INTERVAL 30 DAY GROUP BY invoice_id;
+CREATE VIEW firsts AS SELECT unnest(generate_series(first, last, INTERVAL 1 MONTH)) AS day FROM span;
 CREATE VIEW days AS SELECT CAST(began AS DATE) AS day, count(*) AS n FROM sessions GROUP BY day
 """
 
@@ -96,6 +98,15 @@ LEVELS: dict[str, tuple[float, str, float]] = {
     "the mean account pays far more than the median one": (1.5, "SELECT avg(mrr) / median(mrr) FROM paying", 3.0),
     # Recurly: 5-14 % of a month's B2B transactions; 2022: 6 % for credit cards.
     "some payment attempts fail": (0.05, _share("NOT succeeded", "payments"), 0.14),
+    # ChurnBot, 2025, and Rekko: 20-30 % of the cards on file expire in a year. On each first of a month.
+    "a quarter of the cards on file expires within a year": (
+        0.20, _share("c.expires_at < day + INTERVAL 365 DAY", "cards c JOIN firsts ON c.added_at < day AND "
+        "(c.removed_at IS NULL OR c.removed_at >= day) AND c.expires_at >= day"), 0.30),
+    # Recurly as told by DunningCompare, 2024: 24 %, cancelled cards included. RetryKit, 2026: 25-40 %.
+    "a fifth of the failed bills meets an expired card": (
+        0.15, _share("EXISTS (FROM cards c WHERE c.account_id = b.account_id AND c.added_at < issued_at AND "
+        "(c.removed_at IS NULL OR c.removed_at > issued_at) AND c.expires_at <= issued_at)",
+        "bills b WHERE NOT at_once"), 0.40),
     # Recurly as told by Slicker, 2024: median 48 %. Recurly, 2026: 53 % becomes 71 % with better retries.
     "half or more of the failed bills are recovered": (0.45, _share("paid", "bills WHERE NOT at_once"), 0.75),
     # Contentsquare, 2022: 1.5 s on mobile, 1.6 s on desktop, on average; 2023: 1.4 s for software. The median is lower.

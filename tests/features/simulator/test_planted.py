@@ -68,14 +68,24 @@ def test_no_account_is_struck_twice(struck: World) -> None:
     assert groups.sum(axis=1) == pytest.approx(np.full(4, 80), abs=30)
 
 
-def test_an_expired_card_fails_at_every_billing(struck: World) -> None:
-    expired = _group(struck, PlantedCause.card)
-    billed, failed = (
-        _all(struck, lambda m, n=name: getattr(m.lived, n))[BLOW_DAY:] for name in ("billed", "card_failed")
-    )  # type: ignore[misc]
-    assert billed[:, expired].sum() > 50
-    assert np.array_equal(billed[:, expired], failed[:, expired])
-    assert failed[:, ~expired].sum() < 0.1 * billed[:, ~expired].sum()
+def test_an_expired_card_fails_at_the_next_billing_unless_it_is_replaced_until_then(struck: World) -> None:
+    has_card = _group(struck, PlantedCause.card) & struck.state_at(BLOW_DAY).active & ~struck.static.by_invoice
+    j = struck.journal
+    seen = {"failed": 0, "replaced": 0, "paid": 0}
+    for account in np.flatnonzero(has_card):
+        rows = j.take(np.flatnonzero((j.account == account) & (j.day >= BLOW_DAY)))
+        first = rows.take(np.flatnonzero(rows.billed | rows.card_given | (rows.left > 0))[:1])
+        if first.card_given.any() or not first.billed.any():
+            seen["replaced"] += int(first.card_given.sum())
+            continue
+        assert first.card_failed.all()
+        seen["failed"] += 1
+        paid = rows.take(np.flatnonzero(rows.recovered)[:1])
+        seen["paid"] += len(paid.day)
+        assert paid.card_given.all()  # whoever pays has given a new card
+    assert seen["failed"] > 15 and seen["replaced"] > 5 and seen["paid"] > 5
+    others = j.take(np.flatnonzero(j.billed & ~_group(struck, PlantedCause.card)[j.account] & (j.day >= BLOW_DAY)))
+    assert others.card_failed.mean() < 0.1
 
 
 def test_a_lost_habit_ends_most_visits(quiet: World, struck: World) -> None:

@@ -195,17 +195,29 @@ def cards() -> World:
 
 def test_a_card_loses_its_account_as_often_as_arithmetic_says(cards: World) -> None:
     p, state = cards.parameters, cards.frozen[0]
-    soon = np.flatnonzero(state.active & (state.renews_on < 8))
+    soon = np.flatnonzero(state.active & (state.renews_on < 8) & (state.card_expires > p.dunning_days + 8))
     assert len(soon) >= 5
     lost = look_ahead(cards, 0, soon, [p.dunning_days + 8], paths=2).lost[0]
     assert lost[1] == pytest.approx(state.card_risk[soon] * (1.0 - p.recovery) ** p.dunning_days, rel=1e-9)
     assert lost[0].max() < 1e-9
 
 
+def test_an_expired_card_loses_its_account_unless_it_is_replaced_or_the_bill_is_paid(cards: World) -> None:
+    p, state = cards.parameters, cards.frozen[0]
+    soon = np.flatnonzero(state.active & (state.renews_on < 8))
+    expired = replace(cards, frozen={0: replace(state, card_expires=np.zeros(p.accounts, np.int64))})
+    lost = look_ahead(expired, 0, soon, [p.dunning_days + 8], paths=4000).lost[0]
+    # Replaced with 3 % per day, on the day of the billing too; mended with 7.5 % per day for 14 days.
+    kept = 0.97 ** (state.renews_on[soon] + 1)
+    random = (1.0 - kept) * state.card_risk[soon]
+    assert lost[1] == pytest.approx((kept + random) * 0.925**14, abs=0.012)
+
+
 def test_cards_integrated_out_agree_with_many_that_were_drawn(cards: World) -> None:
     p, state, times = cards.parameters, cards.frozen[0], 3000
     soon = np.flatnonzero(state.active & (state.renews_on < 3))[:3]
-    drawn = replace(state, card_risk=np.full(p.accounts, 0.5)).take(soon).repeat(times)
+    valid = np.full(p.accounts, 1000)
+    drawn = replace(state, card_risk=np.full(p.accounts, 0.5), card_expires=valid).take(soon).repeat(times)
     static, rng = cards.static.take(soon).repeat(times), stream(1)
     release_effects = paint(cards.releases, (0, 20), 1)
     lost = np.zeros(len(drawn.active))
@@ -214,6 +226,21 @@ def test_cards_integrated_out_agree_with_many_that_were_drawn(cards: World) -> N
         lost += rng.random(len(lost)) < hazards.involuntary
     expected = 0.5 * (1.0 - p.recovery) ** p.dunning_days
     assert lost.mean() == pytest.approx(expected, abs=4.0 * np.sqrt(expected / len(lost)))
+
+
+def test_expired_cards_integrated_out_agree_with_many_that_were_drawn(cards: World) -> None:
+    # A random failure on day 1 or 2, and a card that expires on day 5, over two billings.
+    p, state, times, days = cards.parameters, cards.frozen[0], 4000, 60
+    soon = np.flatnonzero(state.active & (state.renews_on < 3) & (cards.static.term == 1))[:3]
+    risky = replace(state, card_risk=np.full(p.accounts, 0.3), card_expires=np.full(p.accounts, 5))
+    static, rng = cards.static.take(soon).repeat(times), stream(1)
+    drawn, release_effects = risky.take(soon).repeat(times), paint(cards.releases, (0, days), 1)
+    alive = np.ones(len(drawn.active), bool)
+    for day in range(days):
+        drawn, _, hazards = step(p, static, drawn, day, rng, release_effects)
+        alive &= rng.random(len(alive)) >= hazards.involuntary
+    lost = look_ahead(replace(cards, frozen={0: risky}), 0, soon, [days], paths=times).lost[0, 1].mean()
+    assert 1.0 - alive.mean() == pytest.approx(lost, abs=0.02)
 
 
 # --- money -----------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_in_noise_nothing_that_is_true_of_an_account_foretells_its_churn(noise: 
 @pytest.fixture(scope="module")
 def confounded() -> World:
     """The world with a hidden cause, in small."""
-    return run(replace(WORLDS["confounded"], accounts=1000, months=12), seed=1)
+    return run(replace(WORLDS["confounded"], accounts=2000, months=12), seed=1)
 
 
 def test_a_hidden_trait_slows_pages_and_keeps_customers(confounded: World) -> None:
