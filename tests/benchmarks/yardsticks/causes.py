@@ -45,7 +45,7 @@ class Cause:
 
 
 CAUSES = (
-    Cause(PlantedCause.card, "a card in dunning", "billing", 30, 0.3),  # a tenth of them is in dunning at the end
+    Cause(PlantedCause.card, "a card in dunning", "billing", 30, 0.5),  # a tenth of them is in dunning at the end
     Cause(PlantedCause.habit, "a collapse of usage", "usage", 21, 0.1),
     Cause(PlantedCause.tickets, "a storm of tickets", "cx", 21, 0.1),
     Cause(PlantedCause.release, "a broken web release", "ux", 21, 0.0),  # hits all users of the web
@@ -109,7 +109,8 @@ def is_struck(world: World, cause: Cause) -> np.ndarray:
     if cause.kind == PlantedCause.release:
         return (world.static.mix[:, 0] > WEB_SHARE) & end.active
     struck = struck_by(world, 0) & at_shock.active & end.active
-    return struck & (end.dunning_day > 0) if cause.kind == PlantedCause.card else struck
+    in_dunning = (end.dunning_day > 0) & (end.card_expires <= world.parameters.days)
+    return struck & in_dunning if cause.kind == PlantedCause.card else struck
 
 
 def _of_accounts(rows: pa.Table, accounts: np.ndarray) -> pa.Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.benchmarks.yardsticks.causes import CAUSES, Cause, is_struck
 from tests.benchmarks.yardsticks.claims import (
     Struck,
     cause_claims,
@@ -21,7 +22,7 @@ from tests.benchmarks.yardsticks.claims import (
 from tests.benchmarks.yardsticks.explained import Explained
 from tests.benchmarks.yardsticks.goals import error_goal, ranking_goal, totals_goal
 from tests.benchmarks.yardsticks.trained import true_futures
-from undertow.features.simulator import Parameters, run
+from undertow.features.simulator import Parameters, PlantedCause, Shock, run
 
 
 def _explained(by_family: list[list[float]], changed: list[list[float]] | None = None) -> Explained:
@@ -174,6 +175,26 @@ def test_totals_and_errors_have_limits() -> None:
     assert totals_goal(90, [0.91, 1.09]).holds is True
     assert totals_goal(90, [0.91, 1.11]).holds is False
     assert error_goal(90, 0.0499).holds is True and error_goal(90, 0.0501).holds is False
+
+
+# --- who was struck --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.kind)
+def test_the_struck_are_at_risk_and_carry_the_cause(cause: Cause) -> None:
+    plain = Parameters(accounts=200, months=3)
+    world = run(replace(plain, shocks=(Shock(cause.kind, plain.days - cause.days, cause.share),)), seed=1)
+    without, end = run(plain, seed=1), world.frozen[plain.days]
+    struck = is_struck(world, cause)
+    assert 3 <= struck.sum() < 150 and end.active[struck].all()
+    before = without.frozen[plain.days]
+    signs = {
+        PlantedCause.card: end.dunning_day > 0,
+        PlantedCause.habit: end.missed > before.missed + 2.0,
+        PlantedCause.tickets: end.ticket_base > 20 * before.ticket_base,
+        PlantedCause.release: world.static.mix[:, 0] > 0.6,
+    }
+    assert signs[cause.kind][struck].all()
 
 
 # --- futures that are kept -------------------------------------------------------------------
