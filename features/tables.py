@@ -183,6 +183,7 @@ EVENTS = Table(
         _number("duration_ms", minimum=0),
         _number("value"),
         _text("definition"),
+        TableColumn("opens_visit", "flag", is_computed=True),
     ),
     invents_key=True,
 )

@@ -23,13 +23,13 @@ Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "al
 STATES: tuple[Operator, ...] = ("not yet", "already", "open")  # operators that depend on as_of
 Statistic = Literal[
     "count", "sum", "mean", "quantile", "distinct", "distinct days", "days since last",
-    "days since first", "days until", "days until last", "hours between", "latest", "largest", "days since largest",
-    "most per", "days since most per", "done elsewhere", "days observed",
+    "days since first", "days until", "days until last", "hours between", "sum of hours", "latest", "largest",
+    "days since largest", "most per", "days since most per", "done elsewhere", "days observed",
 ]  # fmt: skip
-FADING: tuple[Statistic, ...] = ("count", "sum", "mean", "days observed")  # statistics that may weigh rows by age
+FADING: tuple[Statistic, ...] = ("count", "sum", "sum of hours", "mean", "days observed")  # may weigh rows by age
 FADING_DAYS = 1095  # rows older than three years do not count in a fading measure
 
-ZERO_WHEN_NOTHING = ("count", "sum", "distinct", "distinct days", "most per", "done elsewhere")
+ZERO_WHEN_NOTHING = ("count", "sum", "sum of hours", "distinct", "distinct days", "most per", "done elsewhere")
 KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS, "payments": PAYMENT_KINDS, "planned_changes": PLANNED_KINDS}
 
 
@@ -157,6 +157,10 @@ class Rows:
         """Return the mean hours from one time to another; null when no row has both."""
         return Measure(self, "hours between", start, until=end)
 
+    def sum_of_hours(self, start: str, end: str) -> Measure:
+        """Return the sum of the hours from one time to another; 0 when no row has both."""
+        return Measure(self, "sum of hours", start, until=end)
+
     def days_since_last(self) -> Measure:
         """Return days from the newest row to as_of; null when there is none."""
         return Measure(self, "days since last")
@@ -273,11 +277,15 @@ class Ratio(_Arithmetic):
 
 @dataclass(frozen=True)
 class Combination(_Arithmetic):
-    """A linear combination: `constant` plus weighted expressions, at least `lowest`; null where one of them is null."""
+    """A linear combination: `constant` plus weighted expressions, at least `lowest`.
+
+    It is null where one of the expressions is null; with `null_is_zero` such a term adds nothing.
+    """
 
     terms: tuple[tuple[float, Expression], ...]
     constant: float = 0.0
     lowest: float | None = None
+    null_is_zero: bool = False
 
     def at_least(self, lowest: float) -> Combination:
         """Return the combination with values below `lowest` replaced by it."""

@@ -224,8 +224,11 @@ def _value(expression: Expression, days: int | None, shift: int, leaves: _Leaves
             return leaves.value(leaf_of(expression, days, shift))
         case Ratio(upper, lower):
             return over(exp.paren(_value(upper, days, shift, leaves)), exp.paren(_value(lower, days, shift, leaves)))
-        case Combination(terms, constant, lowest):
-            return _combined([(w, _value(term, days, shift, leaves)) for w, term in terms], constant, lowest)
+        case Combination(terms, constant, lowest, null_is_zero):
+            values = [(w, _value(term, days, shift, leaves)) for w, term in terms]
+            if null_is_zero:
+                values = [(w, exp.Coalesce(this=value, expressions=[number(0.0)])) for w, value in values]
+            return _combined(values, constant, lowest)
         case Shrunk(upper, lower, toward, strength):
             over_, under, usual = (_value(each, days, shift, leaves) for each in (upper, lower, toward))
             return _shrunk(over_, under, usual, number(float(strength)))

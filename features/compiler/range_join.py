@@ -179,9 +179,9 @@ def _fading(leaf: Leaf, weight: exp.Expr) -> exp.Expr:
     only = _only(leaf)
     if leaf.measure.statistic == "count":
         return exp.Sum(this=only(weight))
-    value = _of(leaf.measure)
-    total: exp.Expr = exp.Sum(this=only(exp.Mul(this=weight, expression=value)))
-    if leaf.measure.statistic == "sum":
+    value = _in_hours(leaf.measure) if leaf.measure.statistic == "sum of hours" else _of(leaf.measure)
+    total: exp.Expr = exp.Sum(this=only(exp.Mul(this=weight, expression=exp.paren(value))))
+    if leaf.measure.statistic in ("sum", "sum of hours"):
         return total
     return over(total, exp.Sum(this=only(where_known(value.copy(), weight.copy()))))
 
@@ -196,8 +196,11 @@ def _clock(measure: Measure) -> exp.Expr:
 
 
 def _hours(measure: Measure, only: Only, end: exp.Expr) -> exp.Expr:
-    assert measure.until is not None
-    return exp.Div(this=exp.Avg(this=only(seconds(_of(measure), column(measure.until)))), expression=number(3600))
+    return exp.Div(this=exp.Avg(this=only(seconds(_of(measure), column(measure.until or "")))), expression=number(3600))
+
+
+def _in_hours(measure: Measure) -> exp.Expr:
+    return exp.Div(this=seconds(_of(measure), column(measure.until or "")), expression=number(3600))
 
 
 def _seconds_ahead(measure: Measure, end: exp.Expr) -> exp.Expr:
@@ -216,6 +219,7 @@ _STATISTICS: dict[str, Callable[[Measure, Only, exp.Expr], exp.Expr]] = {
     "count": lambda m, only, end: exp.Count(this=only(number(1))),
     "sum": lambda m, only, end: exp.Sum(this=only(_of(m))),
     "mean": lambda m, only, end: exp.Avg(this=only(_of(m))),
+    "sum of hours": lambda m, only, end: exp.Sum(this=only(_in_hours(m))),
     "largest": lambda m, only, end: exp.Max(this=only(_of(m))),
     "quantile": lambda m, only, end: hook("QUANTILE_LINEAR", only(_of(m)), number(m.share or 0)),
     "distinct": lambda m, only, end: exp.Count(this=exp.Distinct(expressions=[only(_of(m))])),

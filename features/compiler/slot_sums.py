@@ -60,6 +60,10 @@ def _duration(measure: Measure) -> exp.Expr:
     return seconds(_of(measure), column(measure.until or "", "r"))
 
 
+def _in_hours(measure: Measure) -> exp.Expr:
+    return exp.Div(this=_duration(measure), expression=number(3600))
+
+
 def _sum_all(inside: list[exp.Expr]) -> list[exp.Expr]:
     return [exp.Sum(this=value) for value in inside]
 
@@ -102,6 +106,7 @@ SUMS: dict[str, Steps] = {
         _sum_all,
         lambda merged, end: exp.Div(this=over(*merged), expression=number(3600)),
     ),
+    "sum of hours": Steps(lambda m, only: [only.over(exp.Sum(this=_in_hours(m)))], _sum_all),
     "largest": Steps(lambda m, only: [only.over(exp.Max(this=_of(m)))], _largest),
     "days since last": Steps(lambda m, only: [only.over(exp.Max(this=clock(m)))], _largest, _days_since),
     "days since first": Steps(
@@ -125,16 +130,17 @@ def _weight(measure: Measure) -> exp.Expr:
     return weight(measure.half_life, clock(measure), column("slot_end", "d"))
 
 
-def _weighed(measure: Measure) -> exp.Expr:
-    return exp.Mul(this=_weight(measure), expression=_of(measure))
+def _weighed(measure: Measure, value: exp.Expr) -> exp.Expr:
+    return exp.Mul(this=_weight(measure), expression=exp.paren(value))
 
 
 FADING_SUMS: dict[str, Steps] = {
     "count": Steps(lambda m, only: [only.over(exp.Sum(this=_weight(m)))], _sum_all),
-    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_weighed(m)))], _sum_all),
+    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_weighed(m, _of(m))))], _sum_all),
+    "sum of hours": Steps(lambda m, only: [only.over(exp.Sum(this=_weighed(m, _in_hours(m))))], _sum_all),
     "mean": Steps(
         lambda m, only: [
-            only.over(exp.Sum(this=_weighed(m))),
+            only.over(exp.Sum(this=_weighed(m, _of(m)))),
             only.over(exp.Sum(this=where_known(_of(m), _weight(m)))),
         ],
         _sum_all,

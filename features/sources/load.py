@@ -39,9 +39,10 @@ from undertow.features.sources.periods import close_gaps, list_planned_changes, 
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
+from undertow.features.sources.visits import mark_visits
 from undertow.features.tables import TABLES, Table
 
-FORMAT = 4  # of the stored tables; those of another format are loaded again
+FORMAT = 5  # of the stored tables; those of another format are loaded again
 BY_MONTH = ("events",)
 LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
 QUOTED_LINE_BREAKS = "null_padding in conjunction with quoted new lines"
@@ -224,6 +225,8 @@ def _load_table(
         create_heirs(connection)
     elif loading.gives("merges") and table.of_account is not None:
         follow_merges(connection, table)
+    if table.name == "events":
+        mark_visits(connection)
     _write_rows(connection, table.name, table.happened_at, folder)
     return report
 
