@@ -8,14 +8,15 @@ from typing import Literal
 
 from undertow.features.catalogue.language import Expression, measures
 
-Family = Literal["ux", "cx", "billing", "usage", "profile"]
+Family = Literal["ux", "cx", "billing", "usage", "contract", "profile"]
 Level = Literal["interaction", "journey", "relationship"]
 Unit = Literal[
     "count", "share", "ms", "hours", "days", "money", "money/month", "score", "points", "text",
-    "per visit", "per page", "per person",
+    "per visit", "per page", "per person", "per day", "log ratio",
 ]  # fmt: skip
 Against = Literal["earlier", "own", "peers"]
-FAMILIES: tuple[Family, ...] = ("ux", "cx", "billing", "usage", "profile")
+FAMILIES: tuple[Family, ...] = ("ux", "cx", "billing", "usage", "contract", "profile")
+REASON_FAMILIES: tuple[Family, ...] = ("ux", "cx", "billing", "usage")  # the others are context, never a reason
 LEVELS: tuple[Level, ...] = ("interaction", "journey", "relationship")
 WINDOWS = (7, 30, 90, 180, 365)  # days; the fewer windows, the fewer slots on the timeline
 OWN_DAYS = 90  # days; the account's own level covers the time before the last n days, back to 90 days
@@ -34,6 +35,10 @@ class Feature:
     `peers`: days n, a column `name_peers_<n>` = last n days minus the median of its segment at the same as_of.
     `lookback`: how many days before as_of an at-as_of measure reaches back; None means all history.
     `null_means`: why a value may be null. `good`: which values are better for the customer: "high", "low" or None.
+    `feeds`: the one column that feeds the churn model: True: the value at as_of, of a card without windows; a number
+    of days: the column of that window; False: none, the card is evidence for people to read.
+    `deviates`: whether the value is a distance from the account's own past or from what is usual. Of these cards
+    alone the training may constrain the direction of an effect, by `good`.
     """
 
     name: str
@@ -50,6 +55,8 @@ class Feature:
     lookback: int | None = None
     null_means: str = "never null"
     good: Literal["high", "low"] | None = None
+    feeds: bool | int = False
+    deviates: bool = False
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -89,6 +96,13 @@ class Column:
     before: int | None = None
 
     @property
+    def feeds(self) -> bool:
+        """Return whether the column feeds the churn model; a column that is compared with another never does."""
+        if self.against is not None:
+            return False
+        return self.feature.feeds is True if self.window is None else self.feature.feeds == self.window
+
+    @property
     def sentence(self) -> str:
         """Return the description of the column: the card's sentence and the window it covers."""
         card = self.feature.sentence
@@ -106,7 +120,10 @@ class Column:
 
 
 def definition_id(feature: Feature) -> str:
-    """Return a hash, 12 hex digits, of a feature's name, measure and days; its wording does not change it."""
+    """Return a hash, 12 hex digits, of a feature's name, measure and days.
+
+    Its wording, and what it is used for (`good`, `feeds`, `deviates`), do not change it.
+    """
     days = (feature.windows, feature.trend, feature.own, feature.peers, feature.change, feature.lookback)
     definition = (feature.name, feature.measure, days)
     return hashlib.sha256(repr(definition).encode()).hexdigest()[:12]

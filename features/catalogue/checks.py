@@ -100,6 +100,14 @@ def _check_card(feature: Feature) -> None:
         if days is not None and days not in WINDOWS:
             known = ", ".join(map(str, WINDOWS))
             raise DefinitionError(f"{feature.name}: unknown window {days!r}; windows are {known} days")
+    _check_feeds(feature)
+
+
+def _check_feeds(feature: Feature) -> None:
+    if feature.feeds is False or any(column.feeds for column in feature.columns):
+        return
+    known = f"one of its windows ({', '.join(map(str, feature.windows))} days)" if feature.windows else "True"
+    raise DefinitionError(f"{feature.name}: feeds={feature.feeds!r} names no column of the card; expected {known}.")
 
 
 def _check_fading(feature: Feature) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from undertow.features.catalogue import billing, cx, profile, usage, ux
+from undertow.features.catalogue import billing, contract, cx, profile, usage, ux
 from undertow.features.catalogue.cards import Column, Feature, definition_id
 from undertow.features.catalogue.checks import check_features, resolve
 
@@ -15,6 +15,7 @@ FEATURES: tuple[Feature, ...] = (
     *cx.CX,
     *usage.USAGE,
     *billing.BILLING,
+    *contract.CONTRACT,
     *profile.PROFILE,
 )
 

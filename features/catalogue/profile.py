@@ -1,4 +1,4 @@
-"""Profile features: segment, country, acquisition, tenure and seats. They are never shown as a reason."""
+"""Profile features: segment, country and acquisition. They are context of a score, never a reason for it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ accounts = rows_of("accounts")
 
 PROFILE = (
     Feature("segment", "Segment", family="profile", level="relationship", unit="text",
-            measure=accounts.latest("segment"), null_means="not stated"),
+            measure=accounts.latest("segment"), null_means="not stated", feeds=True),
     Feature("country", "Country", family="profile", level="relationship", unit="text",
-            measure=accounts.latest("country"), null_means="not stated"),
+            measure=accounts.latest("country"), null_means="not stated", feeds=True),
     Feature("acquisition", "How the account was won", family="profile", level="relationship", unit="text",
-            measure=accounts.latest("acquisition"), null_means="not stated"),
-    Feature("tenure_days", "Days since the account was created", family="profile", level="relationship",
-            unit="days", measure=accounts.days_since_first()),
-    Feature("seats", "Seats paid for", family="profile", level="relationship", unit="count",
-            measure=rows_of("subscriptions").still("ended_at").sum("seats"), change=90),
+            measure=accounts.latest("acquisition"), null_means="not stated", feeds=True),
 )  # fmt: skip
 
 
@@ -28,7 +24,7 @@ def profile_feature(column: str, is_number: bool) -> Feature:
     unit: Unit = "score" if is_number else "text"
     return Feature(f"profile_{column}", column.replace("_", " ").capitalize(), family="profile",
                    level="relationship", unit=unit, measure=accounts.latest(column),
-                   null_means="not stated")  # fmt: skip
+                   null_means="not stated", feeds=True)  # fmt: skip
 
 
 def profile_features(columns: Iterable[tuple[str, bool]]) -> tuple[Feature, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from undertow.features.catalogue.cards import Feature
-from undertow.features.catalogue.language import Combination, Ratio, Rows, rows_of
+from undertow.features.catalogue.language import Combination, Exposure, Measure, Ratio, Rows, Shrunk, rows_of
 
 USUAL_WINDOWS = (7, 30, 90)
 SLOW_LOAD_MS = 3000.0
+LATELY, USUAL = 21, 180  # days; half-lives of what was met lately, and of what is usual
+WHERE = ("platform", "name")  # the pages and tasks of each platform
 APDEX_MS = 2000.0  # Apdex threshold: satisfied up to here, tolerating up to four times as long
 VITALS = {  # name: (what it is, unit, good up to, poor above), from web-vitals
     "LCP": ("Largest contentful paint", "ms", 2500.0, 4000.0),
@@ -29,6 +31,29 @@ completed = events.where(kind="task_completed")
 failed = events.where(kind="task_failed")
 troubles = events.where(kind=("error", "crash", "task_failed", "rage_click", "dead_click"))
 unfinished = (started.count() - completed.count() - failed.count()).at_least(0)
+begun = events.where(opens_visit=True).count()  # visits, counted like rows
+timed = page_views.known("duration_ms")
+
+
+def _usual(over: Measure, under: Measure, strength: float) -> Shrunk:
+    """Return the account's own usual share or mean, pulled toward that of all accounts by `strength` rows."""
+    over, under = over.fading(USUAL), under.fading(USUAL)
+    return Shrunk(over, under, over.of_all_accounts() / under.of_all_accounts(), strength)
+
+
+def _above_usual(over: Measure, under: Measure, half_life: int, strength: float) -> Combination:
+    """Return the share or mean lately, pulled toward the account's own usual one by `strength` rows, minus that."""
+    usual = _usual(over, under, strength)
+    return Shrunk(over.fading(half_life), under.fading(half_life), usual, strength) - usual
+
+
+def _met_by_all(over: Measure, under: Measure, use: Measure) -> Combination:
+    """Return what all accounts met lately where this account is active, minus what they usually meet there."""
+    lately, usual = (
+        Exposure(over.fading(days), under.fading(days), WHERE, use.fading(USUAL), strength=20.0)
+        for days in (LATELY, USUAL)
+    )
+    return lately - usual
 
 
 def _apdex(loads: Rows) -> Ratio:
@@ -136,4 +161,45 @@ UX = (
     Feature("days_since_worst_visit", "Days since the worst visit", family="ux", level="journey", unit="days",
             measure=troubles.days_since_most_per("session_id"), windows=(90,),
             null_means="no visit had any trouble", good="high"),
+    # lately against usual: rows count less with their age
+    Feature("error_share_usual", "Errors per page view, usual for the account: rows count half after six months",
+            family="ux", level="relationship", unit="share", measure=_usual(errors.count(), page_views.count(), 50.0),
+            null_means="nobody viewed a page", good="low", feeds=True),
+    Feature("errors_above_usual", "Errors per page view, above the account's own usual: rows count half after three "
+            "weeks, in the usual after six months", family="ux", level="interaction", unit="share",
+            measure=_above_usual(errors.count(), page_views.count(), LATELY, 30.0),
+            null_means="nobody viewed a page", good="low", feeds=True, deviates=True),
+    Feature("load_time_usual", "Mean load time of pages, usual for the account: rows count half after six months",
+            family="ux", level="relationship", unit="ms",
+            measure=_usual(timed.sum("duration_ms"), timed.count(), 10.0), null_means="no load was timed",
+            good="low", feeds=True),
+    Feature("load_time_above_usual", "Mean load time of pages, above the account's own usual: rows count half after "
+            "three weeks, in the usual after six months", family="ux", level="interaction", unit="ms",
+            measure=_above_usual(timed.sum("duration_ms"), timed.count(), LATELY, 10.0),
+            null_means="no load was timed", good="low", feeds=True, deviates=True),
+    Feature("task_failures_usual", "Tasks failed of those started, usual for the account: rows count half after six "
+            "months", family="ux", level="relationship", unit="share",
+            measure=_usual(failed.count(), started.count(), 10.0), null_means="nobody started a task", good="low",
+            feeds=True),
+    Feature("task_failures_above_usual", "Tasks failed of those started, above the account's own usual: rows count "
+            "half after two months, in the usual after six", family="ux", level="journey", unit="share",
+            measure=_above_usual(failed.count(), started.count(), 60, 10.0),
+            null_means="nobody started a task", good="low", feeds=True, deviates=True),
+    Feature("rage_clicks_above_usual", "Rage clicks per visit, above the account's own usual: rows count half after "
+            "three weeks, in the usual after six months", family="ux", level="interaction", unit="per visit",
+            measure=_above_usual(rage_clicks.count(), begun, LATELY, 10.0), null_means="nobody visited", good="low",
+            feeds=True, deviates=True),
+    # what all accounts meet where this one is active
+    Feature("errors_met_by_all", "Errors per page view that all accounts met lately on the pages and platforms this "
+            "account uses, above the usual there", family="ux", level="interaction", unit="share",
+            measure=_met_by_all(errors.count(), page_views.count(), use=page_views.count()),
+            null_means="nobody viewed a page", good="low", feeds=True, deviates=True),
+    Feature("load_time_met_by_all", "Mean load time that all accounts met lately on the pages and platforms this "
+            "account uses, above the usual there", family="ux", level="interaction", unit="ms",
+            measure=_met_by_all(timed.sum("duration_ms"), timed.count(), use=page_views.count()),
+            null_means="no load was timed", good="low", feeds=True, deviates=True),
+    Feature("task_failures_met_by_all", "Failures per task started that all accounts met lately in the tasks and on "
+            "the platforms this account uses, above the usual there", family="ux", level="journey", unit="share",
+            measure=_met_by_all(failed.count(), started.count(), use=started.count()),
+            null_means="nobody started a task", good="low", feeds=True, deviates=True),
 )  # fmt: skip
