@@ -44,7 +44,7 @@ def test_a_simulated_world_is_written_counted_and_ready_for_a_project(tmp_path: 
     assert result.exit_code == 0
     assert "World tiny, seed 7: 30 accounts over 59 days" in result.stdout
     assert "training must never read it" in result.stdout
-    assert len(list(out.glob("*.parquet"))) == 10 and not list(tmp_path.glob("*.unfinished"))
+    assert len(list(out.glob("*.parquet"))) == 11 and not list(tmp_path.glob("*.unfinished"))
     assert {path.name for path in truth.iterdir()} >= {"churn_probability.parquet", "margin.parquet", "world.json"}
     next_step = next(line for line in result.stdout.splitlines() if line.startswith("Next: undertow "))
     words = next_step.removeprefix("Next: undertow ").replace("my-world", str(tmp_path / "project")).split()
