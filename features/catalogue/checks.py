@@ -9,6 +9,7 @@ from undertow.features.catalogue.cards import FAMILIES, LEVELS, OWN_DAYS, WINDOW
 from undertow.features.catalogue.language import (
     FADING,
     KINDS,
+    PER_VALUE,
     Combination,
     Condition,
     Deviation,
@@ -82,6 +83,7 @@ def check_features(features: Iterable[Feature]) -> None:
         for measure in measures(feature.measure):
             _check_measure(feature, measure)
         _check_fading(feature)
+        _check_all_accounts(feature, feature.measure)
 
 
 def _check_card(feature: Feature) -> None:
@@ -121,10 +123,44 @@ def _check_fading(feature: Feature) -> None:
             )
         if measure.is_ever or measure.days_earlier:
             raise DefinitionError(f"{feature.name}: a fading measure covers three years; remove ever() or earlier().")
-    if fading and (feature.windows or feature.trend or feature.own or feature.change):
+    days = (feature.trend, feature.own, feature.peers, feature.change, feature.lookback)
+    if fading and (feature.windows or any(days)):
         raise DefinitionError(
-            f"{feature.name}: a fading measure has no windows, trend, own or change; compare two half-lives instead."
+            f"{feature.name}: a fading measure covers three years, so the card can have no windows, trend, own, peers, "
+            "change or lookback; compare two half-lives instead."
         )
+
+
+def _check_all_accounts(feature: Feature, expression: Expression) -> None:
+    """Refuse what cannot be computed over all accounts, and exposures whose parts are not rows of one table."""
+    match expression:
+        case Ratio(over, under):
+            parts: tuple[Expression, ...] = (over, under)
+        case Combination(terms):
+            parts = tuple(term for _, term in terms)
+        case Shrunk(over, under, toward):
+            parts = (over, under, toward)
+        case Exposure():
+            parts = ()
+            _check_exposure(feature, expression)
+        case _:
+            parts = ()
+            if isinstance(expression, Measure) and expression.of_all and expression.statistic in PER_VALUE:
+                raise DefinitionError(f"{feature.name}: '{expression.statistic}' is of one account, not of all.")
+    for part in parts:
+        _check_all_accounts(feature, part)
+
+
+def _check_exposure(feature: Feature, exposure: Exposure) -> None:
+    read = measures(exposure)
+    sources = {(measure.rows.table, measure.rows.clock) for measure in read}
+    if len(sources) > 1 or any(m.half_life is None or m.statistic not in ("count", "sum") for m in read):
+        raise DefinitionError(
+            f"{feature.name}: the parts of an exposure must be fading counts or sums of one table, timed by one column."
+        )
+    [(table, _)] = sources
+    for name in exposure.by:
+        _check_column(feature, ALL_TABLES[table], name)
 
 
 def _check_measure(feature: Feature, measure: Measure) -> None:

@@ -129,7 +129,8 @@ class ExposureScan:
         usual: list[exp.Expr] = []
         own: list[exp.Expr] = []
         for exposure, name in exposures.items():
-            rate = over(sums.column(exposure.over, "v"), sums.column(exposure.under, "v"))
+            nothing_is_0 = exp.Coalesce(this=sums.column(exposure.over, "v"), expressions=[number(0.0)])
+            rate = over(nothing_is_0, sums.column(exposure.under, "v"))
             met, used = _met(rate, sums.column(exposure.use, "v"))
             usual.append(exp.alias_(over(met, used), name, quoted=True))
             for part, total in zip(("met", "used"), _met(rate, sums.column(exposure.use, "o")), strict=True):

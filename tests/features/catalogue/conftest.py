@@ -8,7 +8,10 @@ import pytest
 
 from tests.features.catalogue.rows import AS_OF, ComputeExample, Example, Row, Rows, account
 from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.catalogue.language import measures
 from undertow.features.tables import ALL_TABLES
+
+CARDS = {card.name: card for card in make_catalogue(ALL_TABLES).features}
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +21,10 @@ def computed(
     """Return a function from an example of the module's EXAMPLES to the computed values of the columns it names.
 
     Each example is an account of its own. An example with `peers` has a segment to itself: the account and one more
-    for each entry there.
+    for each entry there. A fading card may read the rows of all accounts, so each of its examples has its own query:
+    the account and one more for each entry of `others`.
     """
-    examples: list[Example] = request.module.EXAMPLES
+    examples: list[Example] = [each for each in request.module.EXAMPLES if not _fades(each.card)]
     cards = {example.card for example in examples}
     columns = [column for column in make_catalogue(ALL_TABLES).columns if column.feature.name in cards]
     accounts = [pair for example in examples for pair in _accounts(example)]
@@ -29,7 +33,24 @@ def computed(
         for table, rows in rows_of_account.items():
             tables[table] += [{"account_id": name, **row} for row in rows]
     found = features_of(columns, tables, AS_OF, [name for name, _ in accounts])
-    return lambda example: {name: found[str(example)][name] for name in example.expected}
+
+    def compute(example: Example) -> dict[str, object]:
+        values = _alone(example, features_of) if _fades(example.card) else found[str(example)]
+        return {name: values[name] for name in example.expected}
+
+    return compute
+
+
+def _fades(card: str) -> bool:
+    return any(measure.half_life is not None for measure in measures(CARDS[card].measure))
+
+
+def _alone(example: Example, features_of: Callable[..., dict[str, dict[str, object]]]) -> dict[str, object]:
+    tables: dict[str, list[Row]] = {}
+    for number, rows in enumerate((example.rows, *example.others)):
+        for table, some in rows.items():
+            tables.setdefault(table, []).extend({"account_id": f"account {number}", **row} for row in some)
+    return features_of(CARDS[example.card].columns, tables, AS_OF, ["account 0"])["account 0"]
 
 
 def _accounts(example: Example) -> list[tuple[str, Rows]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import log
 
 import pytest
 
@@ -23,7 +24,8 @@ Rows = Mapping[str, Sequence[Row]]  # table -> rows
 class Example:
     """One example of a card: `why` it is there, the `rows` of an account by table, the `expected` values by column.
 
-    `peers`: the rows of other accounts in the segment of this one.
+    `peers`: the rows of other accounts in the segment of this one. `others`: the rows of all other accounts there are,
+    where the card fades; such an example is computed by itself.
     """
 
     card: str
@@ -31,6 +33,7 @@ class Example:
     rows: Rows
     expected: Mapping[str, object]
     peers: Sequence[Rows] = ()
+    others: Sequence[Rows] = ()
 
     def __str__(self) -> str:
         return f"{self.card}: {self.why}"
@@ -62,6 +65,16 @@ def _at(when: float | datetime) -> datetime:
     return when if isinstance(when, datetime) else ago(when)
 
 
+def faded(half_life: float, *ages: float) -> float:
+    """Return how many rows of these ages, in days, count where one counts half after `half_life` days."""
+    return sum(float(0.5 ** (age / half_life)) for age in ages)
+
+
+def observed(half_life: float, days: float) -> float:
+    """Return how many of the last `days` days count: the integral of what a row counts over its age."""
+    return half_life / log(2) * (1 - faded(half_life, days))
+
+
 # --- accounts, events ------------------------------------------------------------------------
 
 
@@ -78,6 +91,11 @@ def events(*lists: list[Row]) -> Rows:
 def of_kind(kind: str, *when: float | datetime, **more: object) -> list[Row]:
     """Return events of a kind, so many days ago."""
     return [{"kind": kind, "occurred_at": _at(moment), **more} for moment in when]
+
+
+def visited(*when: float | datetime, **more: object) -> list[Row]:
+    """Return the events that open visits, so many days ago; of no kind that anything else counts."""
+    return of_kind("visit", *when, opens_visit=True, **more)
 
 
 def viewed(when: float | datetime, *loads_ms: float | None) -> list[Row]:

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from tests.features.catalogue.example_card import ERRORS, events
-from undertow.features.catalogue.cards import Feature, definition_id
+from undertow.features.catalogue.cards import FAMILIES, REASON_FAMILIES, Feature, definition_id
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import ZERO_WHEN_NOTHING, Combination, Expression, Measure, rows_of
@@ -37,7 +37,7 @@ def test_a_card_says_never_null_exactly_where_it_never_is(feature: Feature) -> N
 
 def _is_never_null(measure: Expression) -> bool:
     if isinstance(measure, Combination):
-        return all(_is_never_null(term) for _, term in measure.terms)
+        return measure.null_is_zero or all(_is_never_null(term) for _, term in measure.terms)
     return isinstance(measure, Measure) and measure.statistic in ZERO_WHEN_NOTHING
 
 
@@ -65,6 +65,23 @@ def test_a_card_names_its_columns_and_says_what_each_covers() -> None:
     }
 
 
+def test_a_card_feeds_the_model_with_the_one_column_it_names() -> None:
+    assert not any(column.feeds for column in ERRORS.columns)
+    card = replace(ERRORS, windows=(7, 30), trend=30, peers=30, feeds=30)
+    assert [column.name for column in card.columns if column.feeds] == ["errors_30"]
+    mrr = Feature("mrr", "MRR", "billing", "relationship", "money", rows_of("subscriptions").sum("mrr"), change=90)
+    assert [column.name for column in replace(mrr, feeds=True).columns if column.feeds] == ["mrr"]
+    assert not any(column.feeds for column in mrr.columns)
+
+
+def test_every_family_feeds_the_model_and_a_deviation_has_a_good_side() -> None:
+    feeding = [feature for feature in FEATURES if any(column.feeds for column in feature.columns)]
+    assert {feature.family for feature in feeding} == set(FAMILIES)
+    deviating = [feature for feature in FEATURES if feature.deviates]
+    assert {feature.family for feature in deviating} == set(REASON_FAMILIES)
+    assert all(feature.good and feature.feeds for feature in deviating)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -83,7 +100,8 @@ def test_another_meaning_is_another_definition(changed: Feature) -> None:
 
 
 def test_another_wording_is_the_same_definition() -> None:
-    assert definition_id(replace(ERRORS, sentence="Errors", good="low")) == definition_id(ERRORS)
+    other = replace(ERRORS, sentence="Errors", good="low", feeds=7, deviates=True)
+    assert definition_id(other) == definition_id(ERRORS)
 
 
 @pytest.mark.parametrize("feature", resolve(FEATURES), ids=lambda feature: feature.name)

@@ -9,9 +9,12 @@ import pytest
 from tests.features.catalogue.example_card import ERRORS, events
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.checks import check_features, resolve
-from undertow.features.catalogue.language import Rows, named, rows_of
+from undertow.features.catalogue.language import Exposure, Rows, named, rows_of
 from undertow.features.errors import DefinitionError
 from undertow.features.tables import ALL_TABLES
+
+FADING = Feature("pace", "Pace", "ux", "interaction", "count", events.count().fading(7))
+MET = Exposure(events.count().fading(7), events.count().fading(7), ("platform",), events.count().fading(7), 20.0)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,23 @@ from undertow.features.tables import ALL_TABLES
         (replace(ERRORS, measure=events.timed_by("ocurred_at").count()), "Did you mean 'occurred_at'"),
         (replace(ERRORS, measure=events.count() / events.sum("valeu")), "Did you mean 'value'"),
         (replace(ERRORS, measure=events.quantile("value", 95)), "the share of a quantile must lie in 0 to 1; got 95"),
+        (replace(ERRORS, feeds=30), r"feeds=30 names no column of the card; expected one of its windows \(7 days\)"),
+        (replace(ERRORS, feeds=True), "feeds=True names no column of the card; expected one of its windows"),
+        (replace(FADING, feeds=30), "feeds=30 names no column of the card; expected True"),
+        (replace(FADING, measure=events.count().fading(0)), "count cannot fade with a half-life of 0 days; count, sum"),
+        (replace(FADING, measure=events.count().fading(1.5)), "cannot fade with a half-life of 1.5 days"),
+        (replace(FADING, measure=events.distinct("user_id").fading(7)), "distinct cannot fade with a half-life of 7"),
+        (replace(FADING, measure=events.count().fading(7).ever()), "remove ever"),
+        (replace(FADING, measure=events.count().fading(7).earlier(30)), "covers three years; remove ever"),
+        (replace(FADING, windows=(7,)), "the card can have no windows, .* compare two half-lives instead"),
+        (replace(FADING, change=30), "the card can have no windows, .* compare two half-lives instead"),
+        (replace(FADING, lookback=30), "the card can have no windows, .* compare two half-lives instead"),
+        (replace(FADING, peers=30), "the card can have no windows, .* compare two half-lives instead"),
+        (replace(ERRORS, measure=replace(events.most_per("user_id"), of_all=True)), "'most per' is of one account"),
+        (replace(FADING, measure=MET - replace(MET, use=events.count())), "an exposure must be fading counts or sums"),
+        (replace(FADING, measure=replace(MET, use=events.mean("value").fading(7))), "must be fading counts or sums"),
+        (replace(FADING, measure=replace(MET, use=rows_of("tickets").count().fading(7))), "sums of one table, timed"),
+        (replace(FADING, measure=replace(MET, by=("platfrom",))), "no column 'platfrom'. Did you mean 'platform'"),
     ],
 )  # fmt: skip
 def test_a_card_that_cannot_be_compiled_is_refused_by_name(wrong: Feature, message: str) -> None:

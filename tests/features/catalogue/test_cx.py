@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import pytest
 
 from tests.features.catalogue.rows import (
@@ -10,9 +12,12 @@ from tests.features.catalogue.rows import (
     RECORDED_LATE,
     ComputeExample,
     Example,
+    account,
     ago,
     answered,
+    faded,
     just_over,
+    observed,
     opened,
     rated,
     resolved,
@@ -251,6 +256,79 @@ EXAMPLES = [
         surveys(answered("nps", (731, 9))),
         {"days_since_last_survey": None},
     ),
+    # rows that count less with their age
+    Example(
+        "ticket_pace_usual", "one of half a year ago counts half",
+        {**account(360), **tickets(opened(180), opened(360), opened(1, **RECORDED_LATE))},
+        {"ticket_pace_usual": (1 / 2 + 1 / 4) / (180 / log(2) * (1 - 1 / 4))},
+    ),
+    Example("ticket_pace_usual", "not observed yet", account(9), {"ticket_pace_usual": None}),
+    Example(
+        "tickets_now_against_usual", "one last week, one half a year ago",
+        {**account(180), **tickets(opened(7), opened(180))},
+        {"tickets_now_against_usual": log(
+            (faded(7, 7, 180) + 0.5) / (faded(180, 7, 180) * observed(7, 180) / observed(180, 180) + 0.5)
+        )},
+    ),
+    Example(
+        "tickets_lately_against_usual", "one three weeks ago, one half a year ago",
+        {**account(180), **tickets(opened(21), opened(180))},
+        {"tickets_lately_against_usual": log(
+            (1 / 2 + faded(21, 180) + 1) / ((faded(180, 21) + 1 / 2) * observed(21, 180) / observed(180, 180) + 1)
+        )},
+    ),
+    Example(
+        "tickets_this_season_against_usual", "one two months ago, one a year ago",
+        {**account(365), **tickets(opened(60), opened(365))},
+        {"tickets_this_season_against_usual": log(
+            (1 / 2 + faded(60, 365) + 1) / ((faded(365, 60) + 1 / 2) * observed(60, 365) / observed(365, 365) + 1)
+        )},
+    ),
+    Example(
+        "voice_lately", "of each kind, against all accounts, with one answer like theirs",
+        surveys(answered("nps", (30, 10)), answered("csat", (30, 2))),
+        # NPS: all accounts 8, so (10 / 2 + 8) / (1 / 2 + 1) - 8 = 2 / 3, of 2.5. CSAT: itself alone is usual.
+        {"voice_lately": 2 / 3 / 2.5},
+        others=[surveys(answered("nps", (30, 6)))],
+    ),
+    Example("voice_lately", "nobody answered", surveys(unanswered(9)), {"voice_lately": 0.0}),
+    Example(
+        "voice", "four months ago counts half; an answer that is not known yet not at all",
+        surveys(answered("csat", (120, 5)), answered("ces", (120, 1)), answered("csat", (0, 1))),
+        # CSAT: all accounts 4, so (5 / 2 + 4) / (3 / 2) - 4 = 1 / 3, of 1. CES: 3, so -2 / 3, of 1.5.
+        {"voice": 1 / 3 - 2 / 3 / 1.5},
+        others=[surveys(answered("csat", (120, 3)), answered("ces", (120, 5)))],
+    ),
+    Example(
+        "ticket_voice", "by the day of the rating",
+        tickets(rated((120, 1))),
+        # All accounts: 3. So (1 / 2 + 3) / (3 / 2) - 3, of 1.
+        {"ticket_voice": -2 / 3},
+        others=[tickets(rated((120, 5)))],
+    ),
+    Example("ticket_voice", "nobody rated a ticket", tickets(opened(9)), {"ticket_voice": None}),
+    Example(
+        "resolution_hours_usual", "an open ticket does not count",
+        tickets(timed("resolved_at", 120, 10), opened(9)),
+        # All accounts: 10 and 30 hours.
+        {"resolution_hours_usual": (10 / 2 + 20) / (1 / 2 + 1)},
+        others=[tickets(timed("resolved_at", 120, 30))],
+    ),
+    Example("resolution_hours_usual", "no ticket was resolved", tickets(opened(9)), {"resolution_hours_usual": None}),
+    Example(
+        "resolution_hours_lately", "a month ago counts half",
+        tickets(timed("resolved_at", 30, 10), timed("resolved_at", 0, 1000)),
+        {"resolution_hours_lately": (10 / 2 + 20) / (1 / 2 + 1)},
+        others=[tickets(timed("resolved_at", 30, 30))],
+    ),
+    Example(
+        "first_response_hours_usual", "until the first answer, not the resolution",
+        tickets(timed("first_response_at", 120, 4, resolved_at=ago(1))),
+        {"first_response_hours_usual": (4 / 2 + 3) / (1 / 2 + 1)},
+        others=[tickets(timed("first_response_at", 120, 2))],
+    ),
+    Example("first_response_hours_usual", "no ticket was answered", tickets(opened(9)),
+            {"first_response_hours_usual": None}),
 ]  # fmt: skip
 
 

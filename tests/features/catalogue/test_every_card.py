@@ -7,12 +7,19 @@ from datetime import datetime
 
 import pytest
 
-from tests.features.catalogue import test_billing, test_cx, test_profile, test_usage, test_ux
+from tests.features.catalogue import test_billing, test_contract, test_cx, test_profile, test_usage, test_ux
 from tests.features.catalogue.rows import Row
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.tables import ALL_TABLES
 
-FAMILIES = {"ux": test_ux, "cx": test_cx, "usage": test_usage, "billing": test_billing, "profile": test_profile}
+FAMILIES = {
+    "ux": test_ux,
+    "cx": test_cx,
+    "usage": test_usage,
+    "billing": test_billing,
+    "contract": test_contract,
+    "profile": test_profile,
+}
 EXAMPLES = [example for family in FAMILIES.values() for example in family.EXAMPLES]
 COLUMNS = make_catalogue(ALL_TABLES).columns
 CARD_OF_COLUMN = {column.name: column.feature.name for column in COLUMNS}

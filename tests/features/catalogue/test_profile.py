@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.catalogue.rows import ComputeExample, Example, account, subscription, subscriptions
+from tests.features.catalogue.rows import ComputeExample, Example, account
 
 EXAMPLES = [
     Example("segment", "as stated", account(9, segment="large"), {"segment": "large"}),
     Example("segment", "not stated", account(9), {"segment": None}),
     Example("country", "as stated", account(9, country="DE"), {"country": "DE"}),
     Example("acquisition", "as stated", account(9, acquisition="fair"), {"acquisition": "fair"}),
-    Example("tenure_days", "since the account was created", account(366.25), {"tenure_days": 366.25}),
-    Example(
-        "seats", "of all that runs, and since 90 days ago",
-        subscriptions(subscription(400, seats=5), subscription(100, 30, seats=2), subscription(80, seats=4),
-                      subscription(9)),
-        {"seats": 9, "seats_change_90": 9 - 7},
-    ),
 ]  # fmt: skip
 
 

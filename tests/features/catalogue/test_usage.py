@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import pytest
 
 from tests.features.catalogue.rows import (
@@ -11,13 +13,20 @@ from tests.features.catalogue.rows import (
     RECORDED_LATE,
     ComputeExample,
     Example,
+    account,
     ago,
+    answered,
     by_users,
     events,
+    faded,
     in_visits,
+    observed,
     of_kind,
     subscription,
     subscriptions,
+    surveys,
+    unanswered,
+    visited,
 )
 
 EXAMPLES = [
@@ -186,6 +195,110 @@ EXAMPLES = [
             "conversion_rate_90": 2 / 5,
             "conversion_rate_trend_30": 0.5 - 0,
         },
+    ),
+    # rows that count less with their age
+    Example(
+        "visit_pace", "a visit of today counts 1, one of three weeks ago a half, per day as they count",
+        {**account(42), **events(visited(JUST_BEFORE, 21, 42), of_kind("click", 1), visited(1, **RECORDED_LATE))},
+        # Of 42 days, the last 21 count half of what all days up to now would, the 21 before a quarter.
+        {"visit_pace": (1 + 1 / 2 + 1 / 4) / (21 / log(2) * (1 / 2 + 1 / 4))},
+    ),
+    Example(
+        "visit_pace", "the days before the record began do not count, those before others' rows do",
+        {**account(900), **events(visited(21))},
+        {"visit_pace": (1 / 2) / (21 / log(2) * (1 - 1 / 4))},
+        others=[events(of_kind("click", 42))],
+    ),
+    Example("visit_pace", "not observed yet", account(42), {"visit_pace": None}),
+    Example(
+        "visit_pace_usual", "the days before the account was created do not count",
+        {**account(180), **events(visited(90, 180))},
+        {"visit_pace_usual": (0.5**0.5 + 1 / 2) / (180 / log(2) * (1 - 1 / 2))},
+        others=[events(of_kind("click", 700))],
+    ),
+    Example(
+        "visit_pace_per_seat", "of the seats now",
+        {**account(60), **events(visited(60)),
+         **subscriptions(subscription(60, seats=4), subscription(60, 9, seats=2))},
+        {"visit_pace_per_seat": (1 / 2) / (60 / log(2) * (1 - 1 / 2)) / 4},
+    ),
+    Example(
+        "visit_pace_per_seat", "no seats are stated",
+        {**account(60), **events(visited(60))},
+        {"visit_pace_per_seat": None},
+    ),
+    Example(
+        "visits_now_against_usual", "two last week and one half a year ago",
+        {**account(180), **events(visited(7, 7, 180))},
+        {"visits_now_against_usual": log(
+            (1 / 2 + 1 / 2 + 0.5 ** (180 / 7) + 3.0)
+            / ((2 * 0.5 ** (7 / 180) + 1 / 2) * observed(7, 180) / observed(180, 180) + 3.0)
+        )},
+    ),
+    Example(
+        "visits_now_against_usual", "as many each day as ever: nothing is unusual",
+        {**account(1000), **events(visited(*[day + 0.5 for day in range(1000)]))},
+        {"visits_now_against_usual": pytest.approx(0.0, abs=1e-3)},
+    ),
+    Example("visits_now_against_usual", "not observed yet", account(9), {"visits_now_against_usual": None}),
+    Example(
+        "visits_lately_against_usual", "no visit any more",
+        {**account(360), **events(visited(180, 180, 180, 180))},
+        {"visits_lately_against_usual": log(
+            (4 * 0.5 ** (180 / 21) + 4.5) / (4 / 2 * observed(21, 180) / observed(180, 180) + 4.5)
+        )},
+    ),
+    Example(
+        "visits_this_season_against_usual", "more than a year ago",
+        {**account(400), **events(visited(60, 60, 60, 365))},
+        {"visits_this_season_against_usual": log(
+            (3 / 2 + 0.5 ** (365 / 60) + 4.5)
+            / ((3 * 0.5 ** (60 / 365) + 1 / 2) * observed(60, 365) / observed(365, 365) + 4.5)
+        )},
+    ),
+    Example(
+        "feature_use_against_usual", "used today as half a year ago, but no visit counts",
+        {**account(180), **events(of_kind("feature_used", JUST_BEFORE, 180), visited(1, 2, 3))},
+        {"feature_use_against_usual": log(
+            (1 + 0.5 ** (180 / 21) + 3.0) / ((1 + 1 / 2) * observed(21, 180) / observed(180, 180) + 3.0)
+        )},
+    ),
+    Example(
+        "pages_per_visit_usual", "three of a visit, as if five more visits were like those of all accounts",
+        events(visited(180), of_kind("page_view", 180, 180, 180)),
+        # All accounts: 8 pages of 4 visits, half a year ago.
+        {"pages_per_visit_usual": (3 / 2 + 5 * 8 / 4) / (1 / 2 + 5)},
+        others=[events(visited(180, 180, 180), of_kind("page_view", *[180] * 5))],
+    ),
+    Example("pages_per_visit_usual", "nobody visited", events(of_kind("page_view", 1)),
+            {"pages_per_visit_usual": None}),
+    Example(
+        "pages_per_visit_lately", "a visit of a month ago counts half, also without a page",
+        events(visited(30, 60), of_kind("page_view", 30, 30)),
+        {"pages_per_visit_lately": (2 / 2 + 5 * 2 * faded(180, 30) / faded(180, 30, 60))
+                                   / (1 / 2 + 1 / 4 + 5)},
+    ),
+    Example(
+        "features_per_visit_usual", "of others alone",
+        account(900),
+        {"features_per_visit_usual": 6 / 2},
+        others=[events(visited(180, 180), of_kind("feature_used", *[180] * 6))],
+    ),
+    Example(
+        "features_per_visit_lately", "three of a visit",
+        events(visited(30), of_kind("feature_used", 30, 30, 30)),
+        {"features_per_visit_lately": (3 / 2 + 5 * 3) / (1 / 2 + 5)},
+    ),
+    Example(
+        "conversions_per_visit", "one of two visits, as if twenty more were like those of all accounts",
+        events(visited(180, 180), of_kind("conversion", 180)),
+        {"conversions_per_visit": (1 / 2 + 20 * 1 / 8) / (2 / 2 + 20)},
+        others=[events(visited(*[180] * 6))],
+    ),
+    Example(
+        "answer_pace", "answered half a year ago; asked is not answered",
+        {**account(360), **surveys(answered("nps", (180, 0)), answered("csat", (180, 5)), unanswered(360))},
+        {"answer_pace": (2 / 2) / (180 / log(2) * (1 - 1 / 4))},
     ),
 ]  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from tests.features.catalogue.rows import (
@@ -10,15 +12,36 @@ from tests.features.catalogue.rows import (
     RECORDED_LATE,
     ComputeExample,
     Example,
+    Row,
+    account,
     ago,
     by_users,
     events,
+    faded,
     in_visits,
     just_over,
     of_kind,
     viewed,
+    visited,
     web_vital,
 )
+
+
+def on(platform: str, name: str, kind: str, *when: float | datetime, **more: object) -> list[Row]:
+    """Return events of a kind on a page, or of a task, of a platform."""
+    return of_kind(kind, *when, platform=platform, name=name, **more)
+
+
+def _own(share_of_all: float, views: float) -> float:
+    """Return the usual share of an account without an error, pulled by 30 pages."""
+    return 30 * share_of_all / (views + 30)
+
+
+# The account uses the web's home page alone, by half a page view. All accounts: 1 + 1 / 2 page views there, 1 / 2 on
+# iOS. Errors per page view of the web: 1 of 1 + 2^(-180/21) lately, 1 of 1 + 1 / 2 usually; iOS: none.
+_use = (1 / 2 + 20 * 1.5 / 2) / (1 / 2 + 20)
+_met_by_all = _use * (1 / (1 + faded(21, 180)) - 1 / 1.5)
+_share = 2 * faded(180, 60) / (2 * faded(180, 60) + 2 / 2)
 
 EXAMPLES = [
     Example(
@@ -360,6 +383,93 @@ EXAMPLES = [
         events(in_visits("page_view", 1, "v1"), of_kind("error", 1), in_visits("error", 91, "v2")),
         {"days_since_worst_visit_90": None},
     ),
+    # rows that count less with their age
+    Example(
+        "error_share_usual", "as if fifty more pages were like those of all accounts",
+        events(of_kind("page_view", *[180] * 4), of_kind("error", 180)),
+        # All accounts: 3 errors on 12 pages, half a year ago.
+        {"error_share_usual": (1 / 2 + 50 * 3 / 12) / (4 / 2 + 50)},
+        others=[events(of_kind("page_view", *[180] * 8), of_kind("error", 180, 180))],
+    ),
+    Example("error_share_usual", "nobody viewed a page", events(of_kind("error", 1)), {"error_share_usual": None}),
+    Example(
+        "errors_above_usual", "errors on the one page of today, none on those of half a year ago",
+        events(of_kind("page_view", JUST_BEFORE, *[180] * 6), of_kind("error", JUST_BEFORE)),
+        # Its own usual is that of all accounts, as there are no others: 1 error on 1 + 6 / 2 pages.
+        {"errors_above_usual": (1 + 30 / 4) / (1 + 6 * faded(21, 180) + 30) - 1 / 4},
+    ),
+    Example(
+        "errors_above_usual", "what others met lately moves only what is usual",
+        events(of_kind("page_view", 180, 180)),
+        # All accounts: 2 errors on 2 + 2 / 2 pages; its own usual: none on one page, and 30 pages like those of all.
+        {"errors_above_usual": 30 * _own(2 / 3, 1) / (2 * faded(21, 180) + 30) - _own(2 / 3, 1)},
+        others=[events(of_kind("page_view", JUST_BEFORE, JUST_BEFORE), of_kind("error", JUST_BEFORE, JUST_BEFORE))],
+    ),
+    Example(
+        "load_time_usual", "an untimed page does not count",
+        events(viewed(180, 1000, 2000, None)),
+        {"load_time_usual": ((1000 + 2000) / 2 + 10 * 9000 / 5) / (2 / 2 + 10)},
+        others=[events(viewed(180, 2000, 2000, 2000))],
+    ),
+    Example("load_time_usual", "no load was timed", events(viewed(1, None)), {"load_time_usual": None}),
+    Example(
+        "load_time_above_usual", "twice as slow as half a year ago",
+        events(viewed(JUST_BEFORE, 2000), viewed(180, 1000, 1000)),
+        # Usual: 2000 + 2 x 1000 / 2 ms over 1 + 2 / 2 loads.
+        {"load_time_above_usual": (2000 + 2000 * faded(21, 180) + 10 * 1500) / (1 + 2 * faded(21, 180) + 10) - 1500},
+    ),
+    Example(
+        "task_failures_usual", "of those started",
+        events(of_kind("task_started", 180, 180), of_kind("task_failed", 180)),
+        {"task_failures_usual": (1 / 2 + 10 * 1 / 4) / (2 / 2 + 10)},
+        others=[events(of_kind("task_started", 180, 180))],
+    ),
+    Example("task_failures_usual", "nobody started a task", events(), {"task_failures_usual": None}),
+    Example(
+        "task_failures_above_usual", "two months ago counts half",
+        events(of_kind("task_started", 60, 60), of_kind("task_failed", 60)),
+        # Usual is a half, for this account as for all; and so is what failed two months ago.
+        {"task_failures_above_usual": 0.0},
+    ),
+    Example(
+        "task_failures_above_usual", "more than usual",
+        events(of_kind("task_started", 60, 60, 180, 180), of_kind("task_failed", 60, 60)),
+        {"task_failures_above_usual": (2 / 2 + 10 * _share) / (2 / 2 + 2 / 8 + 10) - _share},
+    ),
+    Example(
+        "rage_clicks_above_usual", "per visit",
+        events(visited(JUST_BEFORE, 180, 180), of_kind("rage_click", JUST_BEFORE)),
+        {"rage_clicks_above_usual": (1 + 10 / 2) / (1 + 2 * faded(21, 180) + 10) - 1 / 2},
+    ),
+    Example("rage_clicks_above_usual", "nobody visited", events(), {"rage_clicks_above_usual": None}),
+    # what all accounts meet where this one is active
+    Example(
+        "errors_met_by_all", "the account is on the web page where others meet errors, and meets none",
+        events(on("web", "home", "page_view", 180)),
+        {"errors_met_by_all": _met_by_all},
+        others=[events(on("web", "home", "page_view", JUST_BEFORE), on("web", "home", "error", JUST_BEFORE)),
+                events(on("ios", "home", "page_view", 180))],
+    ),
+    Example("errors_met_by_all", "nobody viewed a page", account(9), {"errors_met_by_all": None}),
+    Example(
+        "load_time_met_by_all", "on the one page there is, twice as slow as half a year ago",
+        events(on("web", "home", "page_view", JUST_BEFORE, duration_ms=2000)),
+        # Lately (2000 + 1000 x 2^(-180/21)) / (1 + 2^(-180/21)), usually (2000 + 1000 / 2) / (1 + 1 / 2).
+        {"load_time_met_by_all": (2000 + 1000 * faded(21, 180)) / (1 + faded(21, 180)) - 2500 / 1.5},
+        others=[events(on("web", "home", "page_view", 180, duration_ms=1000))],
+    ),
+    Example("load_time_met_by_all", "no load was timed", events(on("web", "home", "page_view", 1)),
+            {"load_time_met_by_all": None}),
+    Example(
+        "task_failures_met_by_all", "the tasks of the account, not those of others alone",
+        events(on("web", "export", "task_started", 21, 21)),
+        # Export fails in 1 of 4 tasks, at all times; import never. So nothing is above the usual.
+        {"task_failures_met_by_all": 0.0},
+        others=[events(on("web", "export", "task_started", 21, 21), on("web", "export", "task_failed", 21),
+                       on("web", "import", "task_started", 21))],
+    ),
+    Example("task_failures_met_by_all", "nobody started a task", events(on("web", "export", "page_view", 1)),
+            {"task_failures_met_by_all": None}),
 ]  # fmt: skip
 
 
