@@ -9,7 +9,7 @@ from undertow.features.catalogue.cards import FAMILIES, LEVELS, OWN_DAYS, WINDOW
 from undertow.features.catalogue.language import (
     FADING,
     KINDS,
-    PER_VALUE,
+    NESTED,
     Combination,
     Condition,
     Deviation,
@@ -145,7 +145,7 @@ def _check_all_accounts(feature: Feature, expression: Expression) -> None:
             _check_exposure(feature, expression)
         case _:
             parts = ()
-            if isinstance(expression, Measure) and expression.of_all and expression.statistic in PER_VALUE:
+            if isinstance(expression, Measure) and expression.of_all and expression.statistic in NESTED:
                 raise DefinitionError(f"{feature.name}: '{expression.statistic}' is of one account, not of all.")
     for part in parts:
         _check_all_accounts(feature, part)

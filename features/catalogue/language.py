@@ -27,7 +27,7 @@ Statistic = Literal[
     "days since largest", "most per", "days since most per", "done elsewhere", "days observed",
 ]  # fmt: skip
 FADING: tuple[Statistic, ...] = ("count", "sum", "sum of hours", "mean", "days observed")  # may weigh rows by age
-PER_VALUE: tuple[Statistic, ...] = ("most per", "days since most per", "done elsewhere")  # by values of a column first
+NESTED: tuple[Statistic, ...] = ("most per", "days since most per", "done elsewhere")  # by values of a column first
 FADING_DAYS = 1095  # rows older than three years do not count in a fading measure
 
 ZERO_WHEN_NOTHING = ("count", "sum", "sum of hours", "distinct", "distinct days", "most per", "done elsewhere")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from undertow.features.catalogue.language import PER_VALUE, Measure, columns_read
+from undertow.features.catalogue.language import NESTED, Measure, columns_read
 from undertow.features.compiler.dialects import (
     SECONDS_PER_DAY,
     column,
@@ -104,7 +104,7 @@ class RangeScan:
 def range_scan(leaf: Leaf, snapshots: str) -> RangeScan:
     """Return the range scan that computes a leaf."""
     rows = leaf.measure.rows
-    each = leaf.measure.column if leaf.measure.statistic in PER_VALUE else None
+    each = leaf.measure.column if leaf.measure.statistic in NESTED else None
     of_all = leaf.measure.of_all
     if leaf.reach is None or rows.clock != ALL_TABLES[rows.table].happened_at:
         return RangeScan(rows.table, None, each, snapshots, of_all)

@@ -89,8 +89,9 @@ CALENDARS = {
 }
 OFFSETS = (0, 1, 7, 14, 30, 37, 60, 90, 97, 180, 187, 210, 270, 365, 395, 455, 730)  # days before an as_of
 DELAYS = (MOMENT, timedelta(hours=5), 3 * DAY, 31 * DAY, 100 * DAY)
+TASKS = ("task_started", "task_started", "task_failed", "task_completed")
 TEXTS = {
-    ("events", "kind"): (*EVENT_KINDS, "web_vital", "web_vital", "unheard_of"),
+    ("events", "kind"): (*EVENT_KINDS, *TASKS, *TASKS, "web_vital", "web_vital", "unheard_of"),
     ("events", "name"): ("LCP", "INP", "CLS", "save", "export", "import", "share"),
     ("events", "platform"): (*["web"] * 12, *(f"device {number}" for number in range(12))),
     ("events", "user_id"): tuple(f"u{number}" for number in range(12)),
@@ -101,7 +102,7 @@ TEXTS = {
     ("tickets", "priority"): ("urgent", "high", "low"),
 }
 NUMBERS = {"value": 6000.0, "duration_ms": 9000.0, "csat": 5.0, "score": 10.0, "term_months": 24.0, "scale_max": 10.0}
-ROWS = {"events": 3000, "accounts": len(ACCOUNTS), "tickets": 500, "surveys": 500, "payments": 500}
+ROWS = {"events": 3600, "accounts": len(ACCOUNTS), "tickets": 500, "surveys": 800, "payments": 500}
 OTHERS = 200  # rows of a table not named above
 
 quick = settings(
@@ -116,11 +117,11 @@ quick = settings(
 
 def make_world(seed: int, as_ofs: tuple[datetime, ...]) -> World:
     """Return rows of every table around these as_ofs."""
-    chance = Random(seed)
-    return {
-        name: [_row(chance, table, as_ofs, number) for number in range(ROWS.get(name, OTHERS))]
-        for name, table in ALL_TABLES.items()
-    }
+    world = {}
+    for name, table in ALL_TABLES.items():
+        chance = Random(f"{name} {seed}")  # so that a change of one table leaves the rows of the others as they are
+        world[name] = [_row(chance, table, as_ofs, number) for number in range(ROWS.get(name, OTHERS))]
+    return world
 
 
 def _row(chance: Random, table: Table, as_ofs: tuple[datetime, ...], number: int) -> Row:
