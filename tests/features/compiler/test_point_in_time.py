@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.tables_by_hand import with_defaults
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
+from undertow.features.catalogue.language import measures
 from undertow.features.tables import (
     ALL_TABLES,
     EVENT_KINDS,
@@ -31,6 +32,7 @@ AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)
 ACCOUNTS = ("a", "b", "c")
 COLUMNS: tuple[Column, ...] = make_catalogue(ALL_TABLES).columns
+FADING = tuple(column for column in COLUMNS if any(m.half_life for m in measures(column.feature.measure)))
 READ = [ALL_TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
 Row = dict[str, object]
 World = dict[str, list[Row]]
@@ -172,6 +174,39 @@ def test_a_row_recorded_too_late_might_as_well_not_exist(
                 deleted[table.name] = [row for number, row in enumerate(rows) if number % 2 != late]
         pairs.append((delayed, deleted))
     _assert_same_features(features_of, pairs)
+
+
+@quick
+@given(several=some(worlds.filter(lambda world: _another_future(world) != world)))
+def test_the_future_of_all_accounts_moves_no_feature_of_any(features_of: Features, several: list[World]) -> None:
+    """Each world is computed by itself, as fading features may read the rows of all accounts: b's future is not a's."""
+    for world in several[:2]:
+        expected = features_of(FADING, _forgotten(world), AS_OF, ACCOUNTS)
+        for other in (world, _another_future(world)):
+            found = features_of(FADING, other, AS_OF, ACCOUNTS)
+            for account in ACCOUNTS:
+                moved = [name for name, value in expected[account].items() if not _same(found[account][name], value)]
+                assert moved == [], account
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare values that may have been added up in another order."""
+    return one == (pytest.approx(other, rel=1e-9, abs=1e-9) if isinstance(other, float) else other)
+
+
+def test_what_others_did_in_time_does_move_features_of_all(features_of: Features) -> None:
+    """Else the property above would hold for features that read one account alone."""
+    views = [{"account_id": "a", "occurred_at": AS_OF - timedelta(days=days), "kind": "page_view", "name": "save",
+              "platform": "web"} for days in (1, 9)]  # fmt: skip
+    met = [{**views[0], "account_id": "b", "kind": "error"}]
+    accounts = [{"account_id": name, "created_at": AS_OF - timedelta(days=50)} for name in "ab"]
+    before, after = (
+        features_of(FADING, {"accounts": accounts, "events": events}, AS_OF, ["a"])["a"]
+        for events in (views, views + met)
+    )
+    moved = {name for name, value in before.items() if not _same(after[name], value)}
+    assert {"errors_met_by_all", "error_share_usual"} <= moved
+    assert not moved & {"ticket_pace_usual", "pages_per_visit_usual", "task_failures_usual"}
 
 
 IN_TIME: Mapping[str, Row] = {
