@@ -27,6 +27,7 @@ from undertow.features.compiler.slot_rows import (
     SlotScan,
     group_rows,
     key_columns,
+    meets_any,
     merge_slots,
     rows_in_slots,
     value_inside,
@@ -77,31 +78,30 @@ class ExposureScan:
         return all(is_settled(measure, ALL_TABLES[self.table]) for measure in _measures(exposures))
 
     def slot_steps(self, exposures: dict[Exposure, str], timeline: Timeline) -> list[Step]:
-        """Return the named queries by the slot plan."""
-        scan, sums = self.slot_scan, _Sums(exposures)
-        keys = key_columns(("account_id", "r"), ("slot", "d"), *[(name, "r") for name in self.by])
-        partials = NamedColumns("p")
-        parts = {leaf: self._partials(leaf, partials) for leaf in sums.leaves}
-        part = rows_in_slots(scan, timeline, [*keys, *partials.selected]).where(*self._has_values("r"))
-        part = group_rows(part, scan, timeline, keys)
-        summed = {
-            leaf: steps_of_sum(leaf.measure).finish(
-                [exp.Sum(this=value_inside(timeline, leaf, column(name, "p"))) for name in parts[leaf]],
-                column("as_of", "m"),
-            )
-            for leaf in sums.leaves
-        }
-        merged = [exp.alias_(summed[leaf], name, quoted=True) for leaf, name in sums.leaves.items()]
-        owned = [exp.alias_(summed[leaf].copy(), name, quoted=True) for leaf, name in sums.uses.items()]
-        by = [(name, "p") for name in self.by]
-        source = f"{self.name}_part"
+        """Return the named queries by the slot plan: the sums of all accounts are merged without their account."""
+        sums = _Sums(exposures)
         return [
-            (source, part),
-            (f"{self.name}_rates", merge_slots(scan, timeline, source, key_columns(("as_of", "m"), *by), merged)),
-            (f"{self.name}_own", merge_slots(scan, timeline, source,
-                                             key_columns(("account_id", "p"), ("as_of", "m"), *by), owned)),
+            *self._merged("rates", sums.leaves, (), timeline),
+            *self._merged("own", sums.uses, ("account_id",), timeline),
             *self._last_steps(exposures, sums),
-        ]  # fmt: skip
+        ]
+
+    def _merged(self, name: str, leaves: dict[Leaf, str], account: tuple[str, ...], timeline: Timeline) -> list[Step]:
+        """Return the queries of the sums per value and slot, then per value and as_of; per account too, if named."""
+        scan, source = self.slot_scan, f"{self.name}_{name}_part"
+        partials = NamedColumns("p")
+        merged = []
+        for leaf, column_name in leaves.items():
+            steps = steps_of_sum(leaf.measure)
+            parts = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
+            inside = steps.merges([value_inside(timeline, leaf, column(part, "p")) for part in parts])
+            merged.append(exp.alias_(steps.finish(inside, column("as_of", "m")), column_name, quoted=True))
+        values = (*account, *self.by)
+        keys = key_columns(("slot", "d"), *[(key, "r") for key in values])
+        rows = rows_in_slots(scan, timeline, [*keys, *partials.selected])
+        part = group_rows(rows.where(*self._has_values("r"), *meets_any(leaves)), scan, timeline, keys)
+        merged_by = key_columns(("as_of", "m"), *[(key, "p") for key in values])
+        return [(source, part), (f"{self.name}_{name}", merge_slots(scan, timeline, source, merged_by, merged))]
 
     def range_steps(self, exposures: dict[Exposure, str]) -> list[Step]:
         """Return the named queries by the range join."""
@@ -117,9 +117,6 @@ class ExposureScan:
             (f"{self.name}_own", grouped(source, (*SNAPSHOT, *self.by), owned).where(has_values.copy())),
             *self._last_steps(exposures, sums),
         ]
-
-    def _partials(self, leaf: Leaf, partials: NamedColumns) -> list[str]:
-        return [partials.add(partial) for partial in steps_of_sum(leaf.measure).partials(leaf.measure, RowFilter(leaf))]
 
     def _has_values(self, of: str | None = None) -> list[exp.Expr]:
         return [exp.Not(this=exp.Is(this=column(name, of), expression=exp.Null())) for name in self.by]
