@@ -11,26 +11,33 @@ from pathlib import Path
 import numpy as np
 
 from undertow.features.build import FeatureTable, build_features
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings, Value
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
-from undertow.training.bundle.bundle import Bundle
-from undertow.training.bundle.typical import typical_values
+from undertow.training.bundle.bundle import Bundle, contributions_of, used_columns
+from undertow.training.bundle.like import LikeAccounts, fit_like_accounts
 from undertow.training.churn.baselines import Baseline, fit_baselines
-from undertow.training.churn.hazard import column_names, fit_hazards, person_periods, served_ends, spans_two_years
+from undertow.training.churn.cause_model import CauseModel
+from undertow.training.churn.hazard import fit_hazards, served_ends
+from undertow.training.churn.roles import Roles, roles_of
+from undertow.training.churn.training_rows import TrainingRows, training_rows
 from undertow.training.evaluation.gate import Verdict, decide, first_champion
 from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.evaluation.performance import FEW_CHURNERS, Result, evaluate
 from undertow.training.evaluation.plots import calibration_plot, lift_plot
 from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics, notices_said
-from undertow.training.examples.encoding import ModelColumn, fit_columns
+from undertow.training.examples.cohort_columns import cohort_columns
+from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
+
+LIKE_SNAPSHOTS = 10_000  # of training, the newest, by which like accounts are grouped
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     learn, held_out, notices = _leave_out_notices(*examples)
     _refuse_thin(learn, settings.training.min_churners)
     findings = quick_audit(settings, features, learn)
-    columns = fit_columns(features.catalogue.columns, learn.rows)
+    columns, cohorts = _columns(features, learn)
     ends = served_ends(learn, settings.training.horizons)
     baselines = fit_baselines(learn, columns, _matured_ends(held_out, ends))
     with registry.start_run() as run_id:
@@ -73,7 +80,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         results = _evaluate_all(predicted, baselines, resamples, report_progress)
         verdict = _unless_leaky(_against_champion(registry, features, bundle, predicted, resamples), findings)
         by_segment = _evaluate_segments(predicted, bundle.headline, resamples)
-        notes = (*tables.warnings, *caveats(settings.training.horizons, learn, held_out, results, bundle),
+        notes = (*tables.warnings, *cohorts, *caveats(settings.training.horizons, learn, held_out, results, bundle),
                  *notices_said(*notices))  # fmt: skip
         report_progress("recording", 0.0)
         number = registry.register(bundle)
@@ -141,25 +148,51 @@ def _fit(
     version: str,
     report_progress: Progress,
 ) -> Bundle:
-    season = spans_two_years(learn)
-    rows = person_periods(learn, columns, ends, season)
+    features = encode(columns, learn.rows)
+    rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
+    roles = roles_of(columns)
     causes = fit_hazards(
-        rows, column_names(columns), ends, settings.training, settings.engine.threads,
-        lambda share: report_progress("training", share),
-    )  # fmt: skip
+        rows, roles, settings.training, settings.engine.threads, lambda share: report_progress("training", share)
+    )
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     return Bundle(
         version=version,
         trained_until=f"{dates.train_known_at:%Y-%m-%d}",
         ends=ends,
         headline=headline,
-        season=season,
         columns=columns,
         causes=causes,
-        typical=typical_values(learn.rows, columns),
+        like=_like_accounts(training_rows(learn, features, ends), roles, causes, columns),
         value=value,
         notice_probability=notices[0].probability,
     )
+
+
+def _columns(features: FeatureTable, learn: Examples) -> tuple[tuple[ModelColumn, ...], tuple[str, ...]]:
+    """Return the columns to learn from, and a note per column that only names a cohort or a period: it is left out."""
+    columns = fit_columns(features.catalogue.columns, learn.rows)
+    named = cohort_columns(learn.rows, columns)
+    notes = tuple(
+        f"{name}: its values only name a {what}, and a new one is always unseen: left out of the model."
+        for name, what in named.items()
+    )
+    return tuple(column for column in columns if column.name not in named), notes
+
+
+def _like_accounts(
+    rows: TrainingRows, roles: Roles, causes: tuple[CauseModel, ...], columns: tuple[ModelColumn, ...]
+) -> LikeAccounts:
+    """Group the newest snapshots of training by contract position."""
+    newest = rows.take(np.argsort(-rows.inputs.day, kind="stable")[:LIKE_SNAPSHOTS])
+    used = used_columns(causes, roles.families)
+    parts = contributions_of(causes, used, newest.inputs)
+    families = [roles.families[number] for number in used]
+    grouped = [parts[:, [of == family for of in families]].sum(axis=1) for family in REASON_FAMILIES]
+    by_family = np.stack(grouped, axis=1)
+    numbers = {
+        column.name: newest.inputs.features[:, place] for place, column in enumerate(columns) if not column.is_text
+    }
+    return fit_like_accounts(newest.inputs, roles.position, by_family.reshape(len(by_family), -1), parts, numbers)
 
 
 def _evaluate_all(

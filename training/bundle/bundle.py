@@ -1,37 +1,41 @@
 """The bundle: a trained model as files, LightGBM text models and plain JSON, no pickle.
 
     bundle/
-      bundle.json            columns, categories, grid, baselines, typical values, settings of value
-      voluntary-0.txt ...    one LightGBM text model per cause and member of the bag
+      bundle.json                     columns, categories, grid, regressions, like accounts, settings of value
+      voluntary-position-0.txt ...    one LightGBM text model per cause, stage and member
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.catalogue.cards import FAMILIES, Column, Family, definition_id
+from undertow.features.catalogue.cards import REASON_FAMILIES, Column, Family, definition_id
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
-from undertow.training.bundle.attribution import along_path, by_group, first_families, member_contributions
+from undertow.training.bundle.attribution import along_path, by_group
+from undertow.training.bundle.like import LikeAccounts
 from undertow.training.bundle.notice import NOTICE, causes_with_notice, raised_by_notice
-from undertow.training.bundle.scores import Scores
+from undertow.training.bundle.scores import Change, Scores
+from undertow.training.bundle.stability import Stability
 from undertow.training.churn import curves
 from undertow.training.churn.cause_model import CauseModel
 from undertow.training.examples.announced import announced
-from undertow.training.examples.encoding import ModelColumn, encode, unseen
-from undertow.training.examples.person_periods import COVARIATES, covariates, known_ahead, with_covariates
+from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, unseen
+from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, period_inputs
 from undertow.training.value.planned import leaves_on, planned_mrr
 from undertow.training.value.subscription import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
-FORMAT = 4
+NOT_MEASURED = Stability()
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,12 @@ class Bundle:
     trained_until: str  # ISO date up to which outcomes were read
     ends: tuple[int, ...]  # period ends, days; also the horizons
     headline: int  # days; the horizon of contributions
-    season: bool  # whether the month of the year is one of the inputs
-    columns: tuple[ModelColumn, ...]
+    columns: tuple[ModelColumn, ...]  # those that feed the model, and those that are evidence
     causes: tuple[CauseModel, ...]
-    typical: dict[str, dict[str, float]]  # segment ("" for all) -> column -> median in training
+    like: LikeAccounts
     value: Value
     notice_probability: float = 1.0  # of leaving, once all MRR is announced to end
+    stability: Stability = NOT_MEASURED  # of the first family of reasons
 
     # --- what is in it ---
 
@@ -56,15 +60,31 @@ class Bundle:
         """Return the horizons served, days."""
         return self.ends
 
-    @property
-    def contribution_names(self) -> tuple[str, ...]:
-        """Return the J names behind contributions: the columns, the period's covariates, and the notice."""
-        return (*(column.name for column in self.columns), *(name for name, _, _ in (*COVARIATES, NOTICE)))
+    @cached_property
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns that rows must hold to be scored; the others are evidence for people to read."""
+        read = {number for model in self.causes for number in model.columns}
+        return tuple(
+            column.name for number, column in enumerate(self.columns) if number in read or column.name in ALWAYS
+        )
 
-    @property
+    @cached_property
+    def used(self) -> tuple[int, ...]:
+        """Return the numbers of the U columns and covariates that can be part of a reason."""
+        families = [*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES)]
+        return used_columns(self.causes, families)
+
+    @cached_property
+    def contribution_names(self) -> tuple[str, ...]:
+        """Return the names behind contributions: the used columns and covariates, and the notice."""
+        names = [*(column.name for column in self.columns), *(name for name, _, _ in COVARIATES)]
+        return (*(names[number] for number in self.used), NOTICE[0])
+
+    @cached_property
     def contribution_families(self) -> tuple[Family, ...]:
         """Return the family of each of `contribution_names`."""
-        return (*(column.family for column in self.columns), *(family for _, family, _ in (*COVARIATES, NOTICE)))
+        families = [*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES)]
+        return (*(families[number] for number in self.used), NOTICE[1])
 
     def changed(self, columns: Iterable[Column]) -> list[str]:
         """Return the feature cards that were removed or redefined since the model was trained."""
@@ -81,10 +101,9 @@ class Bundle:
                 "Bring their source back, or run `undertow train`."
             )
 
-    def typical_value(self, column: str, segment: str | None) -> float | None:
-        """Return the median of a column among accounts like this one, in the training data."""
-        of_segment = self.typical.get(segment or "", self.typical[""])
-        return of_segment.get(column)
+    def typical_values(self, rows: pa.Table) -> list[dict[str, float]]:
+        """Return, per row, column -> its median among accounts in the same contract position, in the training data."""
+        return [self.like.medians[group] for group in self.like.groups_of(self._inputs(rows))]
 
     def unseen(self, rows: pa.Table) -> dict[str, int]:
         """Return text column -> number of rows whose value does not occur in training."""
@@ -99,39 +118,71 @@ class Bundle:
     # --- scoring ---
 
     def log_odds(self, rows: pa.Table) -> np.ndarray:
-        """Return the log-odds of leaving, mean over the bag, shape (n, K, C)."""
-        matrix = self._period_matrix(rows, self.ends)
-        return np.stack([model.log_odds(matrix, len(self.ends)) for model in self.causes], axis=2)
+        """Return the log-odds of leaving, shape (n, K, C)."""
+        return self._log_odds(self._inputs(rows))
 
     def probability(self, rows: pa.Table) -> np.ndarray:
-        """Return P(churn within each horizon), shape (n, H), without contributions (much faster)."""
+        """Return P(churn within each horizon), shape (n, H), without contributions (faster)."""
         return self._with_notice(1.0 - curves.survival(self.log_odds(rows)), rows)
 
     def score(self, rows: pa.Table) -> Scores:
-        """Score rows that hold `as_of` (timestamp) and every one of `columns`.
+        """Score rows that hold `as_of` (timestamp) and every one of `needed`.
 
         Raises RequestError naming what is missing. Nulls are read as unknown.
         """
-        needed = ("as_of", *(column.name for column in self.columns))
-        missing = [name for name in needed if name not in rows.column_names]
+        missing = [name for name in ("as_of", *self.needed) if name not in rows.column_names]
         if missing:
             raise RequestError(f"Rows lack the columns {', '.join(missing[:5])}; give null where unknown.")
-        log_odds = self.log_odds(rows)
+        inputs = self._inputs(rows)
+        log_odds = self._log_odds(inputs)
         stays = curves.survival(log_odds)
         served = self._with_notice(1.0 - stays, rows)
         clv, kept = self._values(stays, rows)
-        at_headline = self.ends.index(self.headline)
         return Scores(
             probability=served,
             by_cause=causes_with_notice(curves.incidence(log_odds), served),
             clv=clv,
             clv_if_kept=kept,
             value_at_risk=kept - clv,
-            **self._contributions(rows, 1.0 - stays[:, at_headline], served[:, at_headline]),
+            **self._reasons(inputs.first(self._periods), log_odds[:, : self._periods], served[:, self._periods - 1]),
         )
+
+    def change(self, rows: pa.Table, before: pa.Table) -> Change:
+        """Return why scores changed; `rows` and `before`: the same accounts at an as_of and at an earlier one."""
+        now, then = self._inputs(rows).first(self._periods), self._inputs(before).first(self._periods)
+        log_odds, earlier = self._log_odds(now), self._log_odds(then)
+        moved = self._contributions(now) - self._contributions(then)
+        same = log_odds - moved.sum(axis=1)
+        shares = along_path(same, moved, curves.probability, curves.probability_gradient)
+        notice = self._by_notice(log_odds, rows) - self._by_notice(earlier, before)
+        shares = np.column_stack([shares, notice])
+        by_family = by_group(shares, self.contribution_families, REASON_FAMILIES)
+        return Change(by_family, shares, curves.probability(same) - curves.probability(earlier))
+
+    @property
+    def _periods(self) -> int:
+        """Return how many periods lead up to the headline horizon."""
+        return self.ends.index(self.headline) + 1
+
+    def _inputs(self, rows: pa.Table) -> PeriodInputs:
+        return period_inputs(encode(self.columns, rows), rows, self.ends)
+
+    def _log_odds(self, inputs: PeriodInputs) -> np.ndarray:
+        return np.stack([model.log_odds(inputs) for model in self.causes], axis=2)
+
+    def _contributions(self, inputs: PeriodInputs) -> np.ndarray:
+        """Return the contributions of the used columns in log-odds, shape (n, U, K, C)."""
+        return contributions_of(self.causes, self.used, inputs)
 
     def _with_notice(self, probability: np.ndarray, rows: pa.Table) -> np.ndarray:
         return raised_by_notice(probability, announced(rows), self.notice_probability, self.ends)
+
+    def _by_notice(self, log_odds: np.ndarray, rows: pa.Table) -> np.ndarray:
+        """Return what a notice adds to the probability at the headline horizon, shape (n,)."""
+        forecast = 1.0 - curves.survival(log_odds)
+        ends = self.ends[: self._periods]
+        served = raised_by_notice(forecast, announced(rows), self.notice_probability, ends)
+        return np.asarray((served - forecast)[:, -1])
 
     def _values(self, stays: np.ndarray, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
         """Return CLV and the value of an account that stays, shape (n,) each.
@@ -144,35 +195,26 @@ class Bundle:
         clv = lifetime_value(stays, self.ends, planned, self.value, leaves_on(known))
         return clv, value_if_kept(np.maximum(planned, known.mrr[:, None]), self.value)
 
-    def _contributions(self, rows: pa.Table, forecast: np.ndarray, served: np.ndarray) -> dict[str, Any]:
-        """Return contributions at the headline horizon, in probability and in log-odds: fields of `Scores`.
+    def _reasons(self, inputs: PeriodInputs, log_odds: np.ndarray, served: np.ndarray) -> dict[str, Any]:
+        """Return what the account adds to accounts in its contract position, at the headline horizon: fields of Scores.
 
-        `forecast`, `served`: the probability without and with what a notice adds, shape (n,).
+        `log_odds`: (n, K, C). `served`: the probability with what a notice adds, shape (n,).
         """
-        ends = tuple(end for end in self.ends if end <= self.headline)
+        moved = self._contributions(inputs) - self.like.means[self.like.groups_of(inputs), :, : self._periods]
+        like = log_odds - moved.sum(axis=1)
+        forecast = curves.probability(log_odds)
+        probability = along_path(like, moved, curves.probability, curves.probability_gradient)
+        probability = np.column_stack([probability, served - forecast])
+        in_log_odds = along_path(like, moved, curves.log_odds_of_probability, curves.log_odds_gradient)
+        in_log_odds = np.column_stack([in_log_odds, curves.logit(served) - curves.logit(forecast)])
         families = self.contribution_families
-        baseline = np.array([model.baseline[: len(ends)] for model in self.causes]).T
-        members = member_contributions(
-            self.causes, self._period_matrix(rows, ends), baseline, self.contribution_names.index("period")
-        )
-        bag = members.mean(axis=0)
-        by_notice, in_log_odds = served - forecast, curves.logit(served) - curves.logit(forecast)
-        probability = along_path(baseline, bag, curves.probability, curves.probability_gradient)
-        probability = np.column_stack([probability, by_notice])
-        log_odds = along_path(baseline, bag, curves.log_odds_of_probability, curves.log_odds_gradient)
-        log_odds = np.column_stack([log_odds, in_log_odds])
-        start = curves.probability(baseline[None])
         return {
-            "baseline_probability": float(start[0]),
-            "baseline_log_odds": float(curves.logit(start)[0]),
+            "like_probability": curves.probability(like),
+            "like_log_odds": curves.log_odds_of_probability(like),
             "probability_by_feature": probability,
-            "probability_by_family": by_group(probability, families, FAMILIES),
-            "log_odds_by_family": by_group(log_odds, families, FAMILIES),
-            "first_family": first_families(members, baseline, families[:-1], by_notice),
+            "probability_by_family": by_group(probability, families, REASON_FAMILIES),
+            "log_odds_by_family": by_group(in_log_odds, families, REASON_FAMILIES),
         }
-
-    def _period_matrix(self, rows: pa.Table, ends: tuple[int, ...]) -> np.ndarray:
-        return with_covariates(encode(self.columns, rows), covariates(known_ahead(rows), ends, self.season))
 
     # --- keeping ---
 
@@ -185,12 +227,12 @@ class Bundle:
             "trained_until": self.trained_until,
             "ends": self.ends,
             "headline": self.headline,
-            "season": self.season,
             "columns": [asdict(column) for column in self.columns],
             "causes": [model.save(folder) for model in self.causes],
-            "typical": self.typical,
+            "like": self.like.as_json(),
             "value": self.value.model_dump(mode="json"),
             "notice_probability": self.notice_probability,
+            "stability": self.stability.as_json(),
         }
         text = json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -208,13 +250,24 @@ class Bundle:
             trained_until=read["trained_until"],
             ends=tuple(read["ends"]),
             headline=read["headline"],
-            season=read["season"],
             columns=tuple(_read_column(column) for column in read["columns"]),
             causes=tuple(CauseModel.load(folder, cause) for cause in read["causes"]),
-            typical=read["typical"],
+            like=LikeAccounts.from_json(read["like"]),
             value=Value(**read["value"]),
             notice_probability=read["notice_probability"],
+            stability=Stability.from_json(read["stability"]),
         )
+
+
+def used_columns(causes: Sequence[CauseModel], families: Sequence[Family]) -> tuple[int, ...]:
+    """Return the numbers of the columns that add to the log-odds and whose family can be a reason."""
+    read = {number for model in causes for number in model.columns}
+    return tuple(number for number in sorted(read) if families[number] in REASON_FAMILIES)
+
+
+def contributions_of(causes: Sequence[CauseModel], used: tuple[int, ...], inputs: PeriodInputs) -> np.ndarray:
+    """Return the contributions of the used columns in log-odds, shape (n, U, K, C)."""
+    return np.stack([model.contributions(inputs)[:, used] for model in causes], axis=3)
 
 
 def _read_column(read: dict[str, Any]) -> ModelColumn:

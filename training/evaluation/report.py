@@ -78,8 +78,10 @@ def caveats(
         elif not held_out.outcomes.matured(horizon).any():
             notes.append(f"{horizon} days: not judged, the window after the test has not matured.")
     for model in bundle.causes:
-        if not model.boosters:
+        if model.is_constant:
             notes.append(f"{model.cause.capitalize()} churn: too few churners for a model, a constant rate is used.")
+        else:
+            notes.append(f"{model.cause.capitalize()} churn: {model.recipe}")
     by_model = {result.model: result for result in results if result.horizon == bundle.headline}
     if MODEL in by_model:
         notes += _warnings(by_model)

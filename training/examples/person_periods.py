@@ -1,7 +1,7 @@
 """Person-period rows: each snapshot once per future period, with covariates already fixed at as_of.
 
 The grid is coarse on purpose (0-30-60-90-180-360 days): a fine one drowns the short horizons in
-late rows. Covariates of a period are facts already fixed at as_of: the tenure at its start, the month of the year,
+late rows. Covariates of a period are facts already fixed at as_of: the tenure at its start,
 whether a renewal, the expiry of the payment card or an announced list price falls inside. They are computed from
 feature rows alone, so that a row sent to the API gets the same score as one of the published list.
 """
@@ -18,11 +18,10 @@ from undertow.features.catalogue.cards import Family
 DAYS_A_MONTH = 365.25 / 12
 
 COVARIATES: tuple[tuple[str, Family, str], ...] = (
-    ("period", "profile", "Which period of the future"),
-    ("period_tenure_days", "profile", "Days with us when the period starts"),
-    ("period_month", "profile", "Month of the year in the middle of the period"),
-    ("period_renewals", "billing", "Renewals that fall in the period"),
-    ("period_days_to_renewal", "billing", "Days from the start of the period to the next renewal"),
+    ("period", "contract", "Which period of the future"),
+    ("period_tenure_days", "contract", "Days with us when the period starts"),
+    ("period_renewals", "contract", "Renewals that fall in the period"),
+    ("period_days_to_renewal", "contract", "Days from the start of the period to the next renewal"),
     ("period_card_expires", "billing", "Whether the card on file expires before the period ends (1) or not (0)"),
     ("period_in_dunning", "billing", "Whether the payment attempt before the period failed (1) or not (0)"),
     ("period_dunning_days", "billing", "Days since that failed attempt, before the first period only"),
@@ -43,7 +42,7 @@ KNOWN_OF_BILLING = (
 class KnownAhead:
     """Facts about the future that are already fixed at as_of; float, shape (n,), NaN where unknown.
 
-    `tenure_days`, `days_to_renewal`, `term_months`: of the account at as_of. `month`: of as_of, 1 to 12.
+    `tenure_days`, `days_to_renewal`, `term_months`: of the account at as_of.
     `days_to_card_expiry`: 0 or more, until the last valid card on file expires. `card_expired`: 1 where every card on
     file has expired, else 0. `in_dunning`: 1 where the last payment attempt failed, else 0.
     `days_since_failed_payment`: since the last attempt that failed. `days_to_list_price_step`: to the next announced
@@ -54,7 +53,6 @@ class KnownAhead:
     tenure_days: np.ndarray
     days_to_renewal: np.ndarray
     term_months: np.ndarray
-    month: np.ndarray
     days_to_card_expiry: np.ndarray
     card_expired: np.ndarray
     in_dunning: np.ndarray
@@ -65,7 +63,6 @@ class KnownAhead:
 
 def known_ahead(rows: pa.Table) -> KnownAhead:
     """Return the facts about the future that feature rows hold; rows may lack the columns KNOWN_OF_BILLING."""
-    as_of = rows["as_of"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[M]")
     of_billing = {
         name: numbers(rows, name) if name in rows.column_names else np.full(rows.num_rows, np.nan)
         for name in KNOWN_OF_BILLING
@@ -76,7 +73,6 @@ def known_ahead(rows: pa.Table) -> KnownAhead:
         tenure_days=numbers(rows, "tenure_days"),
         days_to_renewal=numbers(rows, "days_to_renewal"),
         term_months=numbers(rows, "term_months"),
-        month=as_of.astype(int) % 12 + 1.0,
         **of_billing,
     )
 
@@ -91,33 +87,58 @@ def starts(ends: tuple[int, ...]) -> tuple[int, ...]:
     return (0, *ends[:-1])
 
 
-def covariates(known: KnownAhead, ends: tuple[int, ...], season: bool) -> np.ndarray:
-    """Return the covariates of each period, float, shape (n, len(ends), len(COVARIATES)).
-
-    `season`: whether the month of the year is filled in. Under two years of history each month occurs once, and a
-    tree would take that one month for the season.
-    """
-    n = len(known.month)
+def covariates(known: KnownAhead, ends: tuple[int, ...]) -> np.ndarray:
+    """Return the covariates of each period, float, shape (n, len(ends), len(COVARIATES))."""
+    n = len(known.tenure_days)
     values = np.empty((n, len(ends), len(COVARIATES)))
     for k, (start, end) in enumerate(zip(starts(ends), ends, strict=True)):
-        middle = (start + end) / 2
         values[:, k, 0] = k
         values[:, k, 1] = known.tenure_days + start
-        month = (known.month - 1 + np.floor(middle / DAYS_A_MONTH)) % 12 + 1
-        values[:, k, 2] = month if season else np.nan
-        values[:, k, 3] = _renewals_before(known, end) - _renewals_before(known, start)
-        values[:, k, 4] = _days_to_next(known, start)
-        values[:, k, 5] = _card_expires_before(known, end)
-        values[:, k, 6:8] = _dunning(known, is_first=k == 0)
-        values[:, k, 8] = _list_price_rise(known, start, end)
+        values[:, k, 2] = _renewals_before(known, end) - _renewals_before(known, start)
+        values[:, k, 3] = _days_to_next(known, start)
+        values[:, k, 4] = _card_expires_before(known, end)
+        values[:, k, 5:7] = _dunning(known, is_first=k == 0)
+        values[:, k, 7] = _list_price_rise(known, start, end)
     return values
 
 
-def with_covariates(matrix: np.ndarray, extra: np.ndarray) -> np.ndarray:
-    """Return features and covariates side by side, shape (n * K, J + len(COVARIATES)), snapshot by snapshot."""
-    n, periods, width = extra.shape
-    repeated = np.repeat(matrix, periods, axis=0)
-    return np.concatenate([repeated, extra.reshape(n * periods, width)], axis=1)
+@dataclass(frozen=True)
+class PeriodInputs:
+    """What a hazard model reads of n snapshots: their features, and the covariates of each of K periods.
+
+    `features`: (n, J). `covariates`: (n, K, M). `day`: (n,), of as_of, days since 1970. `ends`: days, (K,).
+    Columns are numbered through: the features first, then the covariates.
+    """
+
+    features: np.ndarray
+    covariates: np.ndarray
+    day: np.ndarray
+    ends: tuple[int, ...]
+
+    def matrix(self, columns: tuple[int, ...]) -> np.ndarray:
+        """Return these columns as person-period rows, shape (n * K, len(columns)), snapshot by snapshot."""
+        n, periods, _ = self.covariates.shape
+        width = self.features.shape[1]
+        values = np.empty((n, periods, len(columns)))
+        for place, column in enumerate(columns):
+            values[:, :, place] = (
+                self.features[:, [column]] if column < width else self.covariates[:, :, column - width]
+            )
+        return values.reshape(n * periods, len(columns))
+
+    def first(self, periods: int) -> PeriodInputs:
+        """Return the inputs of the first periods only."""
+        return PeriodInputs(self.features, self.covariates[:, :periods], self.day, self.ends[:periods])
+
+    def take(self, rows: np.ndarray) -> PeriodInputs:
+        """Return the inputs of these snapshots, given as numbers or a mask."""
+        return PeriodInputs(self.features[rows], self.covariates[rows], self.day[rows], self.ends)
+
+
+def period_inputs(features: np.ndarray, rows: pa.Table, ends: tuple[int, ...]) -> PeriodInputs:
+    """Return the inputs of a hazard model; `features`: the encoded columns of `rows`, shape (n, J)."""
+    day = rows["as_of"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[D]").astype(np.float64)
+    return PeriodInputs(features, covariates(known_ahead(rows), ends), day, ends)
 
 
 def entered(followed_days: np.ndarray, left_days: np.ndarray, ends: tuple[int, ...]) -> np.ndarray:

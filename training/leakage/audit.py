@@ -30,7 +30,7 @@ from undertow.training.examples.notices import split_notices
 from undertow.training.examples.split import Examples, make_examples
 from undertow.training.leakage.columns import ColumnSignal, column_signals, signal_findings
 from undertow.training.leakage.end_states import end_states, standing_columns, standing_findings
-from undertow.training.leakage.model_gain import ModelAlarm, fit_small, look_at_bundle, model_findings
+from undertow.training.leakage.model_gain import ModelAlarm, fit_small, model_findings, with_champion
 from undertow.training.registry.tracking import Registry, open_registry
 
 SEVERITIES = ("failure", "warning", "note")
@@ -207,15 +207,16 @@ def _is_filled(examples: Examples, column: Column) -> bool:
 def _model(
     registry: Registry, training: Training, features: FeatureTable, examples: Examples
 ) -> tuple[ModelAlarm | None, list[Finding]]:
-    """Check the champion; without one that fits these features, a small model fitted for the check."""
+    """Return a small model fitted for the check, and the champion where it was made for these features."""
     columns = features.catalogue.columns
+    small = fit_small(examples, columns, training.headline, training)
     notes = []
     try:
         champion = registry.champion()
         if champion and not champion.bundle.changed(columns):
-            return look_at_bundle(champion.bundle, examples, training.headline), []
+            return with_champion(small, champion.bundle, examples, training.headline), []
         if champion:
             notes.append(Finding("note", "gain", "the champion", "made for other features, so it is not looked at."))
     except ModelRefusal as refusal:
         notes.append(Finding("note", "gain", "the champion", f"cannot be read: {refusal}"))
-    return fit_small(examples, columns, training.headline, training), notes
+    return small, notes

@@ -1,4 +1,4 @@
-"""Leakage check on a fitted model: a single column that takes most of the split gain."""
+"""Leakage check on fitted models: a column with most of the split gain, and an AUROC no honest champion has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from undertow.features.catalogue.language import measures
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Training
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.churn.hazard import parameters
+from undertow.training.churn.trees import parameters
 from undertow.training.evaluation.performance import FEW_CHURNERS
 from undertow.training.examples.encoding import encode, fit_columns
 from undertow.training.examples.person_periods import COVARIATES
@@ -22,12 +22,13 @@ from undertow.training.leakage.auroc import Auroc, bands_of, how_many, micros
 from undertow.training.leakage.columns import CHECK, FEW_COLUMNS, GAIN, PERFECT, ComparisonGroups, thinned
 from undertow.training.leakage.end_states import source_of
 
-TREES = 50  # of the small model that is fitted where there is no champion
+SMALL = "a small model fitted for this"
+TREES = 50  # of the small model that is fitted for its split gain
 
 
 @dataclass(frozen=True)
 class ModelAlarm:
-    """The split gain shares of a trained model, the largest first, and its AUROC per band of days to churn."""
+    """The split gain shares of a small model, the largest first, and the AUROC per band of days to churn of a model."""
 
     model: str
     columns: int
@@ -40,9 +41,8 @@ class ModelAlarm:
         return asdict(self) | {"gains": dict(self.gains)}
 
 
-def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAlarm:
-    """Return a champion's gain shares, and its AUROC per band on snapshots outside its training data."""
-    boosters = [booster for model in bundle.causes for booster in model.boosters]
+def with_champion(small: ModelAlarm | None, bundle: Bundle, examples: Examples, headline: int) -> ModelAlarm:
+    """Return the gain shares of the small model beside a champion's AUROC per band on snapshots it never saw."""
     later = micros(examples) >= np.datetime64(bundle.trained_until, "us")
     unseen = examples.take(later & examples.outcomes.matured(headline))
     aurocs: list[Auroc | None] = []
@@ -50,9 +50,9 @@ def look_at_bundle(bundle: Bundle, examples: Examples, headline: int) -> ModelAl
         p = bundle.probability(unseen.rows)[:, bundle.ends.index(headline)]
         sides = ComparisonGroups.of(unseen, headline)
         aurocs = [sides.auroc("value", p, band | ~sides.left, band) for band in sides.bands]
-    gains = _gain_shares(boosters)
-    return ModelAlarm(f"the champion ({bundle.version})", len(bundle.columns), gains, aurocs[0] if aurocs else None,
-                      tuple(aurocs[1:]))  # fmt: skip
+    gains, columns = (small.gains, small.columns) if small else ((), len(bundle.columns))
+    name = f"the champion ({bundle.version})"
+    return ModelAlarm(name, columns, gains, aurocs[0] if aurocs else None, tuple(aurocs[1:]))
 
 
 def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, settings: Training) -> ModelAlarm | None:
@@ -66,7 +66,7 @@ def fit_small(examples: Examples, columns: tuple[Column, ...], headline: int, se
     data = lgb.Dataset(encode(chosen, matured.rows), label=left.astype(float), feature_name=names)
     how = parameters(len(left), int(left.sum()), len(names), settings, 0)
     booster = lgb.train(how, data, num_boost_round=TREES)
-    return ModelAlarm("a small model fitted for this", len(chosen), _gain_shares([booster]))
+    return ModelAlarm(SMALL, len(chosen), _gain_shares([booster]))
 
 
 def model_findings(alarm: ModelAlarm | None, columns: Iterable[Column], headline: int) -> list[Finding]:
@@ -79,7 +79,7 @@ def model_findings(alarm: ModelAlarm | None, columns: Iterable[Column], headline
     findings = []
     if share > GAIN:
         honest = name in clocks or alarm.columns < FEW_COLUMNS
-        text = f"{share:.0%} of the split gain of {alarm.model}: one column decides nearly alone."
+        text = f"{share:.0%} of the split gain of {SMALL}: one column decides nearly alone."
         findings.append(Finding("warning" if honest else "failure", "gain", source_of(name), text))
     for (start, end), one in zip(bands_of(headline), alarm.bands, strict=False):
         if one and one.strength > PERFECT:

@@ -1,0 +1,237 @@
+"""Chooses how the hazard of a cause is modelled, by cross-validation over accounts and forward in time.
+
+Candidates learn from the earlier as_ofs and are compared on other accounts at the later ones, as they will be used.
+
+Structured: contract position, then a ridge regression, then trees that each read one family; its parts add up by
+family. Free: trees on all columns. The structured one is chosen unless the free one's held-out log loss is better by
+more than half a standard error: reasons that add up are worth that much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import lightgbm as lgb
+import numpy as np
+
+from undertow.features.settings import Training
+from undertow.training.churn.linear import LinearModel, Penalty, directions, fit_linear, strength
+from undertow.training.churn.position import FOLDS
+from undertow.training.churn.roles import Roles
+from undertow.training.churn.training_rows import TrainingRows
+from undertow.training.churn.trees import TreePlan, fit_trees
+from undertow.training.examples.outcomes import INVOLUNTARY
+
+RIDGES = (100.0, 300.0, 1000.0, 3000.0, 10_000.0)
+FIRST_RIDGE = 2
+OTHER_FAMILIES = 10.0  # times the penalty, of columns that are not billing where a payment failed
+TESTED = 3  # of the folds of accounts, on which candidates are compared
+WIDEST = 100  # columns of a wide regression: those with the strongest effects of their own
+LATER = 1 / 3  # of the as_ofs, at which candidates are compared
+STAGES = (0, 25, 50, 75, 100, 150)  # numbers of trees tried; at twice the learning rate, so half as many
+TOLERANCE = 0.5  # standard errors of the difference
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the hazard of one cause is modelled, and why.
+
+    `structured`: position, regression and trees by family; else free trees. `wide`: all columns of the reason
+    families rather than those that feed. `trees`: their number. `why`: a sentence with the losses compared.
+    """
+
+    structured: bool
+    wide: bool
+    ridge: float
+    trees: int
+    why: str
+
+    def columns(self, roles: Roles) -> tuple[int, ...]:
+        """Return the numbers of the features of the reason families that the model reads."""
+        return roles.wide if self.wide else roles.narrow
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The training rows of one cause, with the fold of each snapshot and the log-odds of the contract position."""
+
+    rows: TrainingRows
+    cause: str
+    roles: Roles
+    offset: np.ndarray
+    settings: Training
+    threads: int
+
+    @cached_property
+    def fold(self) -> np.ndarray:
+        """Return the fold of each snapshot, (n,)."""
+        return self.rows.folds(FOLDS)
+
+    @cached_property
+    def is_later(self) -> np.ndarray:
+        """Return which snapshots lie at the later as_ofs, bool, (n,); all of them where there are under three."""
+        as_ofs = np.unique(self.rows.inputs.day)
+        if len(as_ofs) < 3:
+            return np.ones(len(self.fold), dtype=bool)
+        return np.asarray(self.rows.inputs.day >= as_ofs[-max(1, round(LATER * len(as_ofs)))])
+
+    @cached_property
+    def is_judged(self) -> np.ndarray:
+        """Return the snapshots on which candidates are compared, bool, (n,)."""
+        return np.asarray(self.is_later & (self.fold < TESTED))
+
+    @property
+    def more_rows(self) -> float:
+        """Return by how much more rows the final model learns from; the best number of trees grows with them."""
+        learned = [self.rows.entered[learn].sum() for learn, _ in self.splits()]
+        return float(self.rows.entered.sum() / np.mean(learned))
+
+    def splits(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the snapshots to learn from and those to be judged on, as masks (n,), per fold."""
+        earlier = ~self.is_later if not self.is_later.all() else self.is_later
+        for number in range(TESTED):
+            mine = self.fold == number
+            yield ~mine & earlier, mine & self.is_later
+
+    def linear(self, wide: bool, ridge: float) -> np.ndarray:
+        """Return the held-out log-odds with the regression, (n, K); those of the later as_ofs are filled."""
+        found = self.offset.copy()
+        for learn, judge in self.splits():
+            model = regression(self.rows.take(learn), self.cause, self.roles, wide, ridge, self.offset[learn])
+            found[judge] += model.log_odds(self.rows.inputs.take(judge))
+        return found
+
+    def staged_trees(self, wide: bool, ridge: float) -> dict[int, np.ndarray]:
+        """Return number of trees -> held-out log-odds with regression and trees by family, (n, K)."""
+        plan = family_trees(self.roles, wide, max(STAGES), self.cause)
+        found = {stage: self.offset.copy() for stage in STAGES}
+        for learn, judge in self.splits():
+            rows, judged = self.rows.take(learn), self.rows.inputs.take(judge)
+            model = regression(rows, self.cause, self.roles, wide, ridge, self.offset[learn])
+            start = self.offset[learn] + model.log_odds(rows.inputs)
+            trees = fit_trees(rows, self.cause, plan, start, _faster(self.settings), self.threads)
+            matrix, shape = judged.matrix(plan.columns), judged.covariates.shape[:2]
+            base = model.log_odds(judged)
+            for stage in STAGES:
+                added = _raw(trees.boosters[0], matrix, stage).reshape(shape) if stage else 0.0
+                found[stage][judge] += base + added
+        return found
+
+    def free(self, wide: bool) -> np.ndarray:
+        """Return the held-out log-odds of free trees, (n, K)."""
+        plan = free_trees(self.roles, wide, self.settings.trees // 2, self.cause)
+        found = np.zeros(self.offset.shape)
+        for learn, judge in self.splits():
+            trees = fit_trees(self.rows.take(learn), self.cause, plan, None, _faster(self.settings), self.threads)
+            found[judge] = trees.log_odds(self.rows.inputs.take(judge))
+        return found
+
+    def loss(self, log_odds: np.ndarray) -> np.ndarray:
+        """Return the log loss summed over the judged person-period rows of each account, shape (accounts,)."""
+        tested = self.is_judged[:, None] & self.rows.entered
+        each = (np.logaddexp(0.0, log_odds) - self.rows.events[self.cause] * log_odds) * tested
+        return np.bincount(self.rows.account, each.sum(axis=1))
+
+
+def choose_recipe(
+    rows: TrainingRows,
+    cause: str,
+    roles: Roles,
+    offset: np.ndarray,
+    settings: Training,
+    threads: int,
+    report: Callable[[float], None] = lambda share: None,
+) -> Recipe:
+    """Return the recipe for one cause; `offset`: (n, K), the cross-fitted log-odds of the contract position."""
+    candidates = _Candidates(rows, cause, roles, offset, replace_seeds(settings), threads)
+    ridge, narrow = _best_ridge(candidates, wide=False) if roles.narrow else (RIDGES[FIRST_RIDGE], None)
+    report(0.3)
+    wide_ridge, wide = _best_ridge(candidates, wide=True)
+    report(0.5)
+    is_wide = narrow is None or _worse(narrow, wide) > TOLERANCE
+    ridge = wide_ridge if is_wide else ridge
+    losses = {stage: candidates.loss(found) for stage, found in candidates.staged_trees(is_wide, ridge).items()}
+    report(0.8)
+    stage = min(losses, key=lambda stage: float(losses[stage].sum()))
+    free = candidates.loss(candidates.free(is_wide))
+    report(1.0)
+    by = _worse(losses[stage], free)
+    judged = int(candidates.rows.entered[candidates.is_judged].sum())
+    trees = round(2 * stage * candidates.more_rows)
+    return Recipe(by <= TOLERANCE, is_wide, ridge, trees, _why(judged, losses[stage], free, by))
+
+
+def replace_seeds(settings: Training) -> Training:
+    """Return the settings with one booster in place of a bag."""
+    return settings.model_copy(update={"seeds": 1})
+
+
+def _best_ridge(candidates: _Candidates, wide: bool) -> tuple[float, np.ndarray]:
+    """Return the penalty with the smallest held-out loss, searched from 1,000 upward and downward, and its losses."""
+    losses: dict[int, np.ndarray] = {}
+
+    def total(place: int) -> float:
+        if place not in losses:
+            losses[place] = candidates.loss(candidates.linear(wide, RIDGES[place]))
+        return float(losses[place].sum())
+
+    place = FIRST_RIDGE
+    for step in (1, -1):
+        while 0 <= place + step < len(RIDGES) and total(place + step) < total(place):
+            place += step
+    return RIDGES[place], losses[place]
+
+
+def _worse(one: np.ndarray, other: np.ndarray) -> float:
+    """Return by how many standard errors the losses of `one` are larger; both: per account, shape (accounts,)."""
+    difference = one - other
+    error = np.sqrt(len(difference)) * difference.std()
+    return float(difference.sum() / error) if error > 0 else 0.0
+
+
+def _why(judged: int, structured: np.ndarray, free: np.ndarray, by: float) -> str:
+    """Return the reason for the choice, with the mean losses of the `judged` person-period rows."""
+    ours, theirs = structured.sum() / judged, free.sum() / judged
+    if by <= TOLERANCE:
+        return f"Parts that add up by family: held-out log loss {ours:.5f}, {theirs:.5f} with free trees."
+    return f"Free trees: held-out log loss {theirs:.5f}, {ours:.5f} with parts that add up by family."
+
+
+# --- the parts of a recipe -------------------------------------------------------------------
+
+
+def regression(
+    rows: TrainingRows, cause: str, roles: Roles, wide: bool, ridge: float, offset: np.ndarray
+) -> LinearModel:
+    """Fit stage 2 of a recipe."""
+    columns = tuple(number for number in (roles.wide if wide else roles.narrow) if number not in roles.texts)
+    if len(columns) > WIDEST:
+        strongest = np.argsort(-np.abs(strength(rows, cause, columns, offset)), kind="stable")[:WIDEST]
+        columns = tuple(columns[place] for place in np.sort(strongest))
+    penalty = np.full(len(columns), ridge)
+    if cause == INVOLUNTARY:
+        penalty[[roles.families[number] != "billing" for number in columns]] *= OTHER_FAMILIES
+    direction = directions(rows, cause, columns, offset, roles.direction[list(columns)])
+    return fit_linear(rows, cause, columns, roles.covariates, offset, Penalty(penalty, direction))
+
+
+def family_trees(roles: Roles, wide: bool, number: int, cause: str) -> TreePlan:
+    """Return the plan of stage 3: trees that each read one family and the period."""
+    columns = (*(roles.wide if wide else roles.narrow), *roles.covariates, roles.period)
+    return TreePlan(tuple(sorted(columns)), number, roles.groups(columns), light=cause == INVOLUNTARY)
+
+
+def free_trees(roles: Roles, wide: bool, number: int, cause: str) -> TreePlan:
+    """Return the plan of free trees: contract position, measures of the reason families and covariates together."""
+    columns = {*(roles.wide if wide else roles.narrow), *roles.covariates, *roles.position, roles.period}
+    return TreePlan(tuple(sorted(columns)), number, None, light=cause == INVOLUNTARY)
+
+
+def _faster(settings: Training) -> Training:
+    return settings.model_copy(update={"learning_rate": 2 * settings.learning_rate, "trees": settings.trees // 2})
+
+
+def _raw(booster: lgb.Booster, matrix: np.ndarray, number: int) -> np.ndarray:
+    return np.asarray(booster.predict(matrix, raw_score=True, num_iteration=number))

@@ -1,0 +1,105 @@
+"""Gradient-boosted trees of the hazard: stage 3 on top of the first two, or the whole model alone."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+
+from undertow.features.settings import Training
+from undertow.training.churn.training_rows import TrainingRows
+from undertow.training.examples.person_periods import PeriodInputs
+
+FEW_EVENTS = 500  # below it, smaller trees
+FEW_ROWS = 5_000  # below it, smaller leaves
+COLUMNS_PER_TREE = 70  # that each tree may choose from; many columns are near copies of each other
+
+
+@dataclass(frozen=True)
+class TreeModel:
+    """A bag of boosters on the columns with these numbers; its log-odds are their mean."""
+
+    boosters: tuple[lgb.Booster, ...]
+    columns: tuple[int, ...]
+
+    def log_odds(self, inputs: PeriodInputs) -> np.ndarray:
+        """Return what the trees add to their offset, shape (n, K)."""
+        matrix = inputs.matrix(self.columns)
+        raw = [np.asarray(booster.predict(matrix, raw_score=True)) for booster in self.boosters]
+        return np.asarray(np.mean(raw, axis=0)).reshape(inputs.covariates.shape[:2])
+
+    def add_contributions(self, inputs: PeriodInputs, total: np.ndarray) -> None:
+        """Add the TreeSHAP values, mean over the bag, to `total`, shape (n, all columns, K).
+
+        TreeSHAP's base value is added to none of them (Lundberg et al. 2020).
+        """
+        shape = (*inputs.covariates.shape[:2], len(self.columns) + 1)
+        matrix = inputs.matrix(self.columns)
+        for booster in self.boosters:
+            values = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=0)).reshape(shape)
+            total[:, self.columns] += np.moveaxis(values[:, :, :-1], 2, 1) / len(self.boosters)
+
+
+@dataclass(frozen=True)
+class TreePlan:
+    """How trees are to be fitted: on which columns, how many, and which columns may meet in one tree.
+
+    `groups`: sets of column numbers; a tree splits on columns of one set. None: any columns. `light`: small leaves
+    and little shrinkage, for a cause whose events are few and clear.
+    """
+
+    columns: tuple[int, ...]
+    number: int
+    groups: tuple[tuple[int, ...], ...] | None = None
+    light: bool = False
+
+
+def fit_trees(
+    rows: TrainingRows, cause: str, plan: TreePlan, offset: np.ndarray | None, settings: Training, threads: int
+) -> TreeModel:
+    """Fit the bag of boosters; `offset`: (n, K), the log-odds of the stages before, None without any.
+
+    `threads` boosters are fitted at once, each on one core: two of them take less than one on two cores.
+    """
+    label = rows.labels(cause)
+    start = None if offset is None else rows.per_row(offset)
+    wanted = [_parameters(rows, label, plan, settings, seed) for seed in range(settings.seeds)]
+    data = lgb.Dataset(rows.matrix(plan.columns), label=label, init_score=start, params=wanted[0]).construct()
+    with ThreadPoolExecutor(threads) as pool:
+        boosters = list(pool.map(lambda each: lgb.train(each, data, num_boost_round=plan.number), wanted))
+    return TreeModel(tuple(boosters), plan.columns)
+
+
+def parameters(rows: int, events: int, columns: int, settings: Training, seed: int) -> dict[str, object]:
+    """Return LightGBM's parameters for data of this size: defaults that perform like a tuned model."""
+    return {
+        "objective": "binary",
+        "learning_rate": settings.learning_rate,
+        "num_leaves": 7 if events < FEW_EVENTS else 15,
+        "max_depth": 8,
+        "min_child_samples": 30 if rows < FEW_ROWS else 100,
+        "subsample": 0.8,
+        "subsample_freq": 1,
+        "colsample_bytree": min(0.5, COLUMNS_PER_TREE / columns),
+        "reg_lambda": 10.0,
+        "max_bin": 127,
+        "seed": 1 + seed,
+        "deterministic": True,
+        "force_col_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }
+
+
+def _parameters(
+    rows: TrainingRows, label: np.ndarray, plan: TreePlan, settings: Training, seed: int
+) -> dict[str, object]:
+    wanted = parameters(len(label), int(label.sum()), len(plan.columns), settings, seed)
+    if plan.light:
+        wanted |= {"min_child_samples": 20, "reg_lambda": 1.0}
+    if plan.groups is not None:
+        place = {column: number for number, column in enumerate(plan.columns)}
+        wanted["interaction_constraints"] = [[place[column] for column in group] for group in plan.groups]
+    return wanted
