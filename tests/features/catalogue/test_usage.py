@@ -279,7 +279,13 @@ EXAMPLES = [
                                    / (1 / 2 + 1 / 4 + 5)},
     ),
     Example(
-        "features_per_visit_usual", "of others alone",
+        "features_per_visit_usual", "one of a visit, others three",
+        events(visited(180), of_kind("feature_used", 180)),
+        {"features_per_visit_usual": (1 / 2 + 5 * 7 / 3) / (1 / 2 + 5)},
+        others=[events(visited(180, 180), of_kind("feature_used", *[180] * 6))],
+    ),
+    Example(
+        "features_per_visit_usual", "without visits of its own, that of others",
         account(900),
         {"features_per_visit_usual": 6 / 2},
         others=[events(visited(180, 180), of_kind("feature_used", *[180] * 6))],
@@ -287,7 +293,8 @@ EXAMPLES = [
     Example(
         "features_per_visit_lately", "three of a visit",
         events(visited(30), of_kind("feature_used", 30, 30, 30)),
-        {"features_per_visit_lately": (3 / 2 + 5 * 3) / (1 / 2 + 5)},
+        {"features_per_visit_lately": (3 / 2 + 5 * 3 / 2) / (1 / 2 + 5)},
+        others=[events(visited(30))],
     ),
     Example(
         "conversions_per_visit", "one of two visits, as if twenty more were like those of all accounts",

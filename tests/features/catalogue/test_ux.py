@@ -386,9 +386,9 @@ EXAMPLES = [
     # rows that count less with their age
     Example(
         "error_share_usual", "as if fifty more pages were like those of all accounts",
-        events(of_kind("page_view", *[180] * 4), of_kind("error", 180)),
-        # All accounts: 3 errors on 12 pages, half a year ago.
-        {"error_share_usual": (1 / 2 + 50 * 3 / 12) / (4 / 2 + 50)},
+        events(of_kind("page_view", *[180] * 4), of_kind("error", 180, 180)),
+        # All accounts: 4 errors on 12 pages, half a year ago.
+        {"error_share_usual": (2 / 2 + 50 * 4 / 12) / (4 / 2 + 50)},
         others=[events(of_kind("page_view", *[180] * 8), of_kind("error", 180, 180))],
     ),
     Example("error_share_usual", "nobody viewed a page", events(of_kind("error", 1)), {"error_share_usual": None}),
@@ -467,6 +467,14 @@ EXAMPLES = [
         {"task_failures_met_by_all": 0.0},
         others=[events(on("web", "export", "task_started", 21, 21), on("web", "export", "task_failed", 21),
                        on("web", "import", "task_started", 21))],
+    ),
+    Example(
+        "task_failures_met_by_all", "half of the tasks fail lately, none did",
+        events(on("web", "export", "task_started", 180)),
+        # Lately 2 of 4 + 2^(-180/21), usually 2 of 4 + 1 / 2.
+        {"task_failures_met_by_all": 2 / (4 + faded(21, 180)) - 2 / (4 + 1 / 2)},
+        others=[events(on("web", "export", "task_started", *[JUST_BEFORE] * 4),
+                       on("web", "export", "task_failed", JUST_BEFORE, JUST_BEFORE))],
     ),
     Example("task_failures_met_by_all", "nobody started a task", events(on("web", "export", "page_view", 1)),
             {"task_failures_met_by_all": None}),
