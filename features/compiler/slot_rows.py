@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from undertow.features.compiler.dialects import column, day, number, power, relation, when
+from undertow.features.compiler.dialects import column, day, double, number, power, relation, when
 from undertow.features.compiler.leaf import Leaf, row_filters
 from undertow.features.compiler.point_in_time import known_at, timestamp
 from undertow.features.compiler.timeline import Timeline
@@ -129,7 +129,7 @@ def value_inside(timeline: Timeline, leaf: Leaf, value: exp.Expr) -> exp.Expr:
     """Return the value in slots inside the leaf's window, weighed by the slot's age if it fades; null in others."""
     half_life = leaf.measure.half_life
     if half_life is not None:
-        age = exp.Div(this=exp.Neg(this=column("age", "m")), expression=number(float(half_life)))
+        age = exp.Div(this=exp.Neg(this=double(column("age", "m"))), expression=number(float(half_life)))
         value = exp.Mul(this=value, expression=power(age))
     bands = timeline.bands(leaf)
     limits: list[exp.Expr] = []

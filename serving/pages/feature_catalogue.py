@@ -1,6 +1,6 @@
 """The feature catalogue as one page: what each column means, its windows and its SQL (`make docs`).
 
-    python -m undertow.serving.pages.feature_catalogue build/features.html
+python -m undertow.serving.pages.feature_catalogue build/features.html
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from undertow.features.catalogue.cards import FAMILIES, Column, Feature, definition_id
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
+from undertow.features.catalogue.language import measures
 from undertow.features.compiler.plan import plan_features
 
 HERE = Path(__file__).parent
@@ -32,11 +33,18 @@ class Entry:
     def covers(self) -> str:
         """Return the windows as text."""
         card = self.card
+        if any(measure.half_life is not None for measure in measures(card.measure)):
+            return "the last three years, rows counting less with their age"
         parts = ["last " + ", ".join(map(str, card.windows)) + " days"] if card.windows else []
         if not card.windows:
             parts.append(f"at as_of, up to {card.lookback} days back" if card.lookback else "at as_of")
         others = {"trend": card.trend, "own level": card.own, "peers": card.peers, "change": card.change}
         return " · ".join([*parts, *(f"{what} {days}" for what, days in others.items() if days)])
+
+    @property
+    def feeds(self) -> str:
+        """Return the name of the column that feeds the churn model; empty where the card is evidence only."""
+        return next((column.name for column in self.columns if column.feeds), "")
 
 
 def entries() -> list[Entry]:
@@ -55,6 +63,7 @@ def page() -> str:
         families=[(family, [entry for entry in cards if entry.card.family == family]) for family in FAMILIES],
         cards=len(cards),
         columns=sum(len(entry.columns) for entry in cards),
+        feeding=sum(bool(entry.feeds) for entry in cards),
         style=(HERE / "style.css").read_text(encoding="utf-8"),
     )
 

@@ -35,6 +35,16 @@ def test_every_card_is_there_with_all_that_it_says(written: str) -> None:
         assert not [fact for fact in [*facts, *(c.name for c in feature.columns)] if fact not in said], feature.name
 
 
+def test_a_card_names_the_column_that_feeds_the_model_and_what_it_covers(written: str) -> None:
+    cards = _cards(written)
+    assert "reads <code>features_used_90</code>" in cards["features_used"]
+    assert "reads <code>mrr</code>" in cards["mrr"]
+    assert "evidence only" in cards["errors"] and "reads" not in cards["errors"].split("<details>")[0]
+    assert "last 7, 30, 90 days" in cards["errors"]
+    assert "the last three years, rows counting less with their age" in cards["visit_pace"]
+    assert sum("evidence only" in said for said in cards.values()) > len(cards) / 3
+
+
 def test_the_sql_of_a_card_runs_as_it_stands(written: str) -> None:
     with duckdb.connect() as connection:
         for table in ALL_TABLES.values():
