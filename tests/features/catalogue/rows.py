@@ -1,5 +1,6 @@
 """Hand-computed examples of feature cards: the rows of one account as of AS_OF, and the columns they lead to.
 
+ERRORS: one valid card, to be changed into others.
 The functions below write such rows; a time is given as days before AS_OF, or as a datetime.
 """
 
@@ -12,7 +13,11 @@ from math import log
 
 import pytest
 
+from undertow.features.catalogue.cards import Feature
+from undertow.features.catalogue.ux import errors
+
 AS_OF = datetime(2024, 3, 31)
+ERRORS = Feature("errors", "Errors met", "ux", "interaction", "count", errors.count(), windows=(7,), trend=30)
 MICROSECOND = timedelta(microseconds=1)
 JUST_BEFORE = AS_OF - MICROSECOND
 RECORDED_LATE = {"recorded_at": AS_OF}  # as of AS_OF such a row is not known yet

@@ -8,11 +8,12 @@ from datetime import datetime
 
 import pytest
 
-from tests.features.catalogue.example_card import ERRORS, events
+from tests.features.catalogue.rows import ERRORS
 from undertow.features.catalogue.cards import FAMILIES, REASON_FAMILIES, Feature, definition_id
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import ZERO_WHEN_NOTHING, Combination, Expression, Measure, rows_of
+from undertow.features.catalogue.ux import events
 from undertow.features.compiler.plan import plan_features
 from undertow.features.tables import ALL_TABLES
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.features.catalogue.example_card import ERRORS, events
+from tests.features.catalogue.rows import ERRORS
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.checks import check_features, resolve
 from undertow.features.catalogue.language import Exposure, Rows, named, rows_of
+from undertow.features.catalogue.ux import events
 from undertow.features.errors import DefinitionError
 from undertow.features.tables import ALL_TABLES
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.features.catalogue.example_card import events
 from undertow.features.catalogue.language import Combination, Ratio, columns_read, measures, rows_of
+from undertow.features.catalogue.ux import events
 
 
 def test_a_ratio_is_made_of_both_its_measures() -> None:
