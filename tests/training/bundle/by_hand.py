@@ -1,59 +1,102 @@
-"""A bundle small enough to train in a test: two small trees per cause, on features that fit in the head."""
+"""A bundle small enough to make in a test: all stages of a hazard, on features that fit in the head.
+
+Regression and season are written by hand; the trees are fitted on 1,500 random accounts.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow as pa
 
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.settings import Value
-from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle, contributions_of, used_columns
+from undertow.training.bundle.like import LikeAccounts, fit_like_accounts
+from undertow.training.bundle.stability import Stability
 from undertow.training.churn.cause_model import CauseModel
-from undertow.training.examples.encoding import ModelColumn
-from undertow.training.examples.person_periods import COVARIATES
+from undertow.training.churn.linear import LinearModel, NormalScores
+from undertow.training.churn.position import PositionModel
+from undertow.training.churn.season import Season
+from undertow.training.churn.trees import TreeModel
+from undertow.training.examples.encoding import ModelColumn, encode
+from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, period_inputs
 
 ENDS = (30, 60, 90, 180, 360)
 HEADLINE = 90
-CARDS = (  # name, sentence, family, unit, categories
-    ("error_rate_30", "Errors per page view", "ux", "share", None),
-    ("tickets_open", "Tickets still open", "cx", "count", None),
-    ("failed_payments_30", "Payment attempts that failed", "billing", "count", None),
-    ("active_days_30", "Days with a session", "usage", "days", None),
-    ("mrr", "Monthly recurring revenue", "billing", "money/month", None),
-    ("tenure_days", "Days as a customer", "profile", "days", None),
-    ("days_to_renewal", "Days to renewal", "billing", "days", None),
-    ("term_months", "Months of the term", "billing", "count", None),
-    ("segment", "Segment", "profile", "text", ("business", "startup")),
+N = 1500
+CARDS: tuple[tuple[str, str, Any, Any, str | None, bool], ...] = (  # name, sentence, family, unit, good, feeds
+    ("error_rate_30", "Errors per page view", "ux", "share", "low", True),
+    ("crashes_30", "Crashes met", "ux", "count", "low", False),
+    ("tickets_open", "Tickets still open", "cx", "count", "low", True),
+    ("failed_payments_30", "Payment attempts that failed", "billing", "count", "low", True),
+    ("days_to_card_expiry", "Days until the payment card expires", "billing", "days", "high", False),
+    ("active_days_30", "Days with a session", "usage", "days", "high", True),
+    ("mrr", "Monthly recurring revenue", "contract", "money/month", None, True),
+    ("tenure_days", "Days as a customer", "contract", "days", None, True),
+    ("days_to_renewal", "Days to renewal", "contract", "days", None, True),
+    ("term_months", "Months of the term", "contract", "count", None, True),
+    ("segment", "Segment", "profile", "text", None, True),
 )
-# covariates of periods that are unknown, as none of the cards above holds what they are computed from
-UNKNOWN = ("period_card_expires", "period_in_dunning", "period_dunning_days", "period_list_price_rise")
+SEGMENTS = ("business", "startup")
+NAMES = [*(name for name, *_ in CARDS), *(name for name, _, _ in COVARIATES)]
+POSITION = tuple(
+    number
+    for number, family in enumerate([*(card[2] for card in CARDS), *(family for _, family, _ in COVARIATES)])
+    if family in ("contract", "profile")
+)
 
 
+@cache
 def bundle_by_hand() -> Bundle:
-    """A model that learned that errors, failed payments and silence make people leave."""
+    """Return a model in which errors, open tickets, failed payments and silence raise the score."""
     columns = tuple(_column(*card) for card in CARDS)
-    names = [*(column.name for column in columns), *(name for name, _, _ in COVARIATES)]
-    voluntary = {"error_rate_30": 9.0, "active_days_30": -0.06, "tickets_open": 0.3}
-    causes = (
-        _cause("voluntary", names, voluntary, seed=0),
-        _cause("involuntary", names, {"failed_payments_30": 0.9}, seed=1),
-    )
-    typical = {"": {"error_rate_30": 0.02, "failed_payments_30": 0.0, "tickets_open": 0.0, "active_days_30": 16.0}}
+    rows = random_rows(N, seed=0)
+    inputs = period_inputs(encode(columns, rows), rows, ENDS)
+    causes = (_voluntary(inputs), _involuntary())
     return Bundle(
         version="2025-01-31-tiny",
         trained_until="2024-12-31",
         ends=ENDS,
         headline=HEADLINE,
-        season=False,
         columns=columns,
         causes=causes,
-        typical=typical,
+        like=_like(inputs, columns, causes),
         value=Value(),
+        stability=Stability(edges=(0.1,), clear=(0.9, 0.92), unclear=(0.6, None), models=5),
     )
 
 
-def _column(name: str, sentence: str, family: Any, unit: Any, categories: tuple[str, ...] | None) -> ModelColumn:
+def random_rows(n: int, seed: int) -> pa.Table:
+    """Return feature rows of n random accounts over two years; those that pay by the month are less active."""
+    random = np.random.default_rng(seed)
+    term = random.choice([1.0, 12.0], n)
+    numbers = {
+        "error_rate_30": random.uniform(0, 0.15, n),
+        "crashes_30": random.poisson(0.5, n).astype(float),
+        "tickets_open": random.poisson(0.7, n).astype(float),
+        "failed_payments_30": random.poisson(0.3, n).astype(float),
+        "days_to_card_expiry": np.where(random.uniform(size=n) < 0.3, np.nan, random.uniform(0, 1000, n)),
+        "active_days_30": random.uniform(0, 15, n) + np.where(term == 12, 15, 0),
+        "mrr": random.uniform(50, 5000, n),
+        "tenure_days": random.uniform(10, 1500, n),
+        "days_to_renewal": random.uniform(0, 30.4, n) * term,
+        "term_months": term,
+    }
+    moments = [datetime(2023, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, 730, n)]
+    return pa.table({
+        "account_id": [f"r{number:04}" for number in range(n)],
+        "as_of": pa.array(moments, pa.timestamp("us")),
+        **{name: pa.array(values, from_pandas=True) for name, values in numbers.items()},
+        "segment": pa.array([[*SEGMENTS, None][number] for number in random.integers(0, 3, n)]),
+    })  # fmt: skip
+
+
+def _column(name: str, sentence: str, family: Any, unit: Any, good: str | None, feeds: bool) -> ModelColumn:
     return ModelColumn(
         name=name,
         card=name,
@@ -65,25 +108,78 @@ def _column(name: str, sentence: str, family: Any, unit: Any, categories: tuple[
         window=None,
         against=None,
         before=None,
-        good=None,
-        categories=categories,
+        good=good,
+        categories=SEGMENTS if unit == "text" else None,
+        feeds=feeds,
     )
 
 
-def _cause(cause: str, names: list[str], weights: dict[str, float], seed: int) -> CauseModel:
-    """A bag of two boosters of few leaves, trained on 2,000 random rows whose log-odds are linear in `weights`."""
-    random = np.random.default_rng(seed)
-    known = [name for name in names if name not in UNKNOWN]
-    matrix = np.full((2000, len(names)), np.nan)
-    matrix[:, [names.index(name) for name in known]] = random.uniform(0, 1, (2000, len(known)))
-    for name, high in {"error_rate_30": 0.15, "failed_payments_30": 3, "active_days_30": 30, "tickets_open": 4}.items():
-        matrix[:, names.index(name)] *= high
-    log_odds = -3.5 + sum(weight * matrix[:, names.index(name)] for name, weight in weights.items())
-    label = (random.uniform(size=2000) < 1 / (1 + np.exp(-log_odds))).astype(float)
-    wanted = {"objective": "binary", "num_leaves": 7, "verbosity": -1, "seed": seed, "num_threads": 1}
-    boosters = tuple(
-        lgb.train(wanted, lgb.Dataset(matrix, label, feature_name=names), rounds)
-        for rounds in (25, 24)  # members that differ
+def _voluntary(inputs: PeriodInputs) -> CauseModel:
+    """Contract position, regression, trees by family and season."""
+    reasons = tuple(NAMES.index(name) for name in ("error_rate_30", "tickets_open", "active_days_30"))
+    position = {"period_tenure_days": -0.001, "period_renewals": 0.5, "term_months": -0.08, "segment": 1.0}
+    experience = {"error_rate_30": 6.0, "tickets_open": 0.3, "active_days_30": -0.04}
+    period = NAMES.index("period")
+    groups = [[0, 3], [1, 3], [2, 3]]  # places in `read`: each reason column with the period
+    read = (*reasons, period)
+    linear = LinearModel(
+        columns=reasons,
+        covariates=(),
+        scores=NormalScores(
+            (np.array([0.0, 0.15]), np.array([0.0, 4.0]), np.array([0.0, 30.0])),
+            (np.array([-1.0, 2.0]), np.array([-0.5, 2.5]), np.array([-1.5, 1.5])),
+        ),
+        intercept=np.array([0.1, 0.0, 0.0, -0.1, -0.1]),
+        lasting=np.array([0.2, 0.1, -0.2]),
+        recent=np.array([0.3, 0.1, -0.3]),
+        slopes=np.zeros(0),
     )
-    baseline = float(np.mean([booster.predict(matrix, raw_score=True) for booster in boosters]))
-    return CauseModel(cause, boosters, (baseline,) * len(ENDS))
+    return CauseModel(
+        "voluntary",
+        (0.0,) * len(ENDS),
+        PositionModel(_boosters(inputs, POSITION, position, -3.5), POSITION),
+        linear,
+        TreeModel(_boosters(inputs, read, experience, 0.0, interaction_constraints=groups), read),
+        Season(cosine=0.1, sine=-0.05),
+        "by hand",
+    )
+
+
+def _involuntary() -> CauseModel:
+    """A regression on failed payments and on whether the payment card expires."""
+    linear = LinearModel(
+        columns=(NAMES.index("failed_payments_30"),),
+        covariates=(NAMES.index("period_card_expires"),),
+        scores=NormalScores((np.array([0.0, 3.0]),), (np.array([-0.5, 2.5]),)),
+        intercept=np.array([-5.0, -5.5, -5.5, -5.0, -4.5]),
+        lasting=np.array([0.4]),
+        recent=np.array([1.0]),
+        slopes=np.array([0.8]),
+    )
+    return CauseModel("involuntary", (0.0,) * len(ENDS), linear=linear, recipe="by hand")
+
+
+def _boosters(
+    inputs: PeriodInputs, columns: tuple[int, ...], weights: dict[str, float], level: float, **more: Any
+) -> tuple[lgb.Booster, ...]:
+    """Return two boosters that differ, fitted to person-period rows whose log-odds are linear in `weights`."""
+    matrix = inputs.matrix(columns)
+    names = [NAMES[column] for column in columns]
+    log_odds = level + sum(weight * np.nan_to_num(matrix[:, names.index(name)]) for name, weight in weights.items())
+    label = np.random.default_rng(1).uniform(size=len(matrix)) < 1 / (1 + np.exp(-log_odds))
+    wanted = {"objective": "binary", "num_leaves": 5, "verbosity": -1, "num_threads": 1, **more}
+    if level == 0.0:
+        wanted["boost_from_average"] = False
+    data = {"label": label.astype(float), "params": {"verbosity": -1}}
+    return tuple(lgb.train(wanted, lgb.Dataset(matrix, **data), rounds) for rounds in (15, 14))
+
+
+def _like(inputs: PeriodInputs, columns: tuple[ModelColumn, ...], causes: tuple[CauseModel, ...]) -> LikeAccounts:
+    families = [*(column.family for column in columns), *(family for _, family, _ in COVARIATES)]
+    used = used_columns(causes, families)
+    parts = contributions_of(causes, used, inputs)
+    by_family = [
+        parts[:, [families[number] == family for number in used]].sum(axis=(1, 2, 3)) for family in REASON_FAMILIES
+    ]
+    numbers = {column.name: inputs.features[:, n] for n, column in enumerate(columns) if not column.is_text}
+    return fit_like_accounts(inputs, POSITION, np.stack(by_family, axis=1), parts, numbers)

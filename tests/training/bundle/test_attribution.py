@@ -15,7 +15,7 @@ from undertow.training.churn import curves
 
 Function = Callable[[np.ndarray], np.ndarray]
 # F stays at or below 0, where the hazards of two causes do not add up beyond 1
-baselines = arrays(float, (3, 2), elements=st.floats(-8, -1.5))
+baselines = arrays(float, (2, 3, 2), elements=st.floats(-8, -1.5))
 contributions = arrays(float, (2, 5, 3, 2), elements=st.floats(-2, 0.3))
 quick = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 SERVED = [
@@ -31,8 +31,8 @@ def test_shares_add_up_to_the_served_number_less_the_baseline(
     value: Function, gradient: Function, baseline: np.ndarray, parts: np.ndarray
 ) -> None:
     shares = along_path(baseline, parts, value, gradient)
-    served = value(baseline[None] + parts.sum(axis=1))
-    assert value(baseline[None]) + shares.sum(axis=1) == pytest.approx(served, abs=1e-9)
+    served = value(baseline + parts.sum(axis=1))
+    assert value(baseline) + shares.sum(axis=1) == pytest.approx(served, abs=1e-9)
 
 
 @quick
@@ -62,7 +62,7 @@ def test_of_one_period_the_log_odds_are_the_shap_values() -> None:
     """With one period and one cause that matters, the served log-odds is F itself."""
     parts = np.zeros((1, 2, 1, 2))
     parts[0, :, 0, 0] = [0.7, -0.2]
-    baseline = np.array([[-2.0, -30.0]])
+    baseline = np.array([[[-2.0, -30.0]]])
     shares = along_path(baseline, parts, curves.log_odds_of_probability, curves.log_odds_gradient)
     assert shares[0] == pytest.approx([0.7, -0.2], abs=1e-9)
 
@@ -70,14 +70,14 @@ def test_of_one_period_the_log_odds_are_the_shap_values() -> None:
 def test_shares_stay_small_where_the_hazards_add_up_beyond_one() -> None:
     """Log-odds are kept within 27.6 of 0, so no share of a difference has a reason to be far beyond that."""
     random = np.random.default_rng(0)
-    baseline, parts = random.uniform(-8, 0, (3, 2)), random.uniform(-0.5, 1.5, (200, 5, 3, 2))
+    baseline, parts = random.uniform(-8, 0, (200, 3, 2)), random.uniform(-0.5, 1.5, (200, 5, 3, 2))
     shares = along_path(baseline, parts, curves.log_odds_of_probability, curves.log_odds_gradient)
     assert np.abs(shares).max() < 100
 
 
 def test_equal_contributions_get_equal_shares() -> None:
     parts = np.full((1, 4, 3, 2), 0.3)
-    shares = along_path(np.full((3, 2), -3.0), parts, curves.probability, curves.probability_gradient)
+    shares = along_path(np.full((1, 3, 2), -3.0), parts, curves.probability, curves.probability_gradient)
     assert shares[0] == pytest.approx([shares[0, 0]] * 4, abs=1e-12)
     assert shares[0, 0] > 0
 
@@ -85,7 +85,7 @@ def test_equal_contributions_get_equal_shares() -> None:
 def test_what_raises_the_log_odds_raises_the_probability() -> None:
     parts = np.zeros((1, 2, 3, 2))
     parts[0, 0], parts[0, 1] = 1.0, -0.5
-    shares = along_path(np.full((3, 2), -3.0), parts, curves.probability, curves.probability_gradient)
+    shares = along_path(np.full((1, 3, 2), -3.0), parts, curves.probability, curves.probability_gradient)
     assert shares[0, 0] > 0 > shares[0, 1]
 
 

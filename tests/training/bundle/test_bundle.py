@@ -1,25 +1,23 @@
-"""The model as serving loads it: the same numbers whoever asks, and parts that add up, on a trained world."""
+"""The model as serving loads it: the same numbers whoever asks, and parts that add up."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from undertow.features.catalogue.cards import FAMILIES
+from tests.training.bundle.by_hand import random_rows
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.errors import ModelRefusal, RequestError
-from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.bundle import Bundle, contributions_of
 from undertow.training.bundle.scores import Scores
 from undertow.training.churn.curves import logit
-
-
-@pytest.fixture(scope="module")
-def scores(bundle: Bundle, rows: pa.Table) -> Scores:
-    return bundle.score(rows)
+from undertow.training.examples.encoding import encode
+from undertow.training.examples.person_periods import period_inputs
 
 
 def with_column(rows: pa.Table, name: str, values: object) -> pa.Table:
@@ -30,43 +28,26 @@ def same(one: Scores, other: Scores) -> bool:
     return all(np.array_equal(getattr(one, field.name), getattr(other, field.name)) for field in fields(Scores))
 
 
+# --- the same numbers ---------------------------------------------------------------------------
+
+
 def test_what_was_saved_and_loaded_scores_to_the_same_byte(
     bundle: Bundle, rows: pa.Table, scores: Scores, tmp_path: Path
 ) -> None:
     bundle.save(tmp_path)
     loaded = Bundle.load(tmp_path)
     assert same(loaded.score(rows), scores)
-    assert (loaded.columns, loaded.typical, loaded.value) == (bundle.columns, bundle.typical, bundle.value)
+    assert loaded.typical_values(rows) == bundle.typical_values(rows)
+    for name in ("columns", "value", "stability", "headline", "ends", "contribution_names", "needed"):
+        assert getattr(loaded, name) == getattr(bundle, name), name
 
 
 def test_a_bundle_is_text_and_json_and_nothing_is_pickled(bundle: Bundle, tmp_path: Path) -> None:
     bundle.save(tmp_path)
-    members = [f"{one.cause}-{member}.txt" for one in bundle.causes for member in range(len(one.boosters))]
-    assert len(members) >= 2
+    members = [f"voluntary-{stage}-{number}.txt" for stage in ("position", "trees") for number in range(2)]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*members, "bundle.json"])
     for path in tmp_path.iterdir():
         assert path.read_text(encoding="utf-8").startswith("{" if path.suffix == ".json" else "tree\n")
-
-
-def test_the_order_of_columns_does_not_matter(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
-    turned = rows.select(rows.column_names[::-1])
-    assert turned.column_names != rows.column_names
-    assert same(bundle.score(turned), scores)
-
-
-def test_an_account_scores_the_same_alone_and_among_others(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
-    for position in (0, 7, len(scores.clv) - 1):
-        alone = bundle.score(rows.slice(position, 1))
-        assert alone.probability[0] == pytest.approx(scores.probability[position], abs=1e-12)
-        assert alone.probability_by_feature[0] == pytest.approx(scores.probability_by_feature[position], abs=1e-12)
-        assert alone.clv[0] == pytest.approx(scores.clv[position])
-
-
-def test_missing_columns_are_named(bundle: Bundle, rows: pa.Table) -> None:
-    with pytest.raises(RequestError, match="lack the columns mrr; give null where unknown"):
-        bundle.score(rows.drop_columns(["mrr"]))
-    with pytest.raises(RequestError, match="lack the columns as_of"):
-        bundle.score(rows.drop_columns(["as_of"]))
 
 
 def test_another_format_is_refused(bundle: Bundle, tmp_path: Path) -> None:
@@ -77,19 +58,83 @@ def test_another_format_is_refused(bundle: Bundle, tmp_path: Path) -> None:
         Bundle.load(tmp_path)
 
 
-def test_contributions_and_the_baseline_make_the_headline_probability(bundle: Bundle, scores: Scores) -> None:
+def test_the_order_of_columns_does_not_matter(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    turned = rows.select(rows.column_names[::-1])
+    assert turned.column_names != rows.column_names
+    assert same(bundle.score(turned), scores)
+
+
+def test_the_order_of_rows_does_not_matter(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    turned = bundle.score(rows.take(pa.array(range(rows.num_rows))[::-1]))
+    for field in fields(Scores):
+        assert getattr(turned, field.name)[::-1] == pytest.approx(getattr(scores, field.name), abs=1e-12), field.name
+
+
+def test_an_account_scores_the_same_alone_and_among_others(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    for position in (0, 7, len(scores.clv) - 1):
+        alone = bundle.score(rows.slice(position, 1))
+        for field in fields(Scores):
+            one, among = getattr(alone, field.name)[0], getattr(scores, field.name)[position]
+            assert one == pytest.approx(among, rel=1e-12, abs=1e-12), field.name
+
+
+def test_probability_alone_is_the_scored_probability(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    assert np.array_equal(bundle.probability(rows), scores.probability)
+
+
+# --- what rows must hold ------------------------------------------------------------------------
+
+
+def test_missing_columns_are_named(bundle: Bundle, rows: pa.Table) -> None:
+    with pytest.raises(RequestError, match="lack the columns mrr; give null where unknown"):
+        bundle.score(rows.drop_columns(["mrr"]))
+    with pytest.raises(RequestError, match="lack the columns as_of"):
+        bundle.score(rows.drop_columns(["as_of"]))
+
+
+def test_columns_that_are_evidence_alone_may_be_absent(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    assert {column.name for column in bundle.columns} - set(bundle.needed) == {"crashes_30"}
+    assert same(bundle.score(rows.drop_columns(["crashes_30"])), scores)
+
+
+def test_texts_never_seen_are_counted_and_read_as_unknown(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    assert bundle.unseen(rows) == {}
+    strange = with_column(rows, "segment", ["martian"] * rows.num_rows)
+    unknown = with_column(rows, "segment", pa.nulls(rows.num_rows, pa.string()))
+    assert bundle.unseen(strange) == {"segment": rows.num_rows}
+    assert same(bundle.score(strange), bundle.score(unknown))
+    assert not np.array_equal(bundle.probability(unknown), scores.probability)
+
+
+def test_an_account_of_which_nothing_is_known_can_be_scored(bundle: Bundle, rows: pa.Table) -> None:
+    unknown = pa.table({"as_of": rows["as_of"].slice(0, 1), **{c.name: pa.nulls(1) for c in bundle.columns}})
+    found = bundle.score(unknown)
+    assert (found.clv[0], found.value_at_risk[0]) == (0, 0)
+    assert found.like_probability + found.probability_by_feature.sum() == pytest.approx(
+        found.probability[:, bundle.ends.index(bundle.headline)], abs=1e-9
+    )
+
+
+# --- parts that add up --------------------------------------------------------------------------
+
+
+def test_like_accounts_and_contributions_make_the_headline_probability(bundle: Bundle, scores: Scores) -> None:
     served = scores.probability[:, bundle.ends.index(bundle.headline)]
-    by_feature = scores.baseline_probability + scores.probability_by_feature.sum(axis=1)
-    by_family = scores.baseline_probability + scores.probability_by_family.sum(axis=1)
-    assert np.abs(by_feature - served).max() < 1e-9
-    assert np.abs(by_family - served).max() < 1e-9
+    assert scores.probability_by_family.shape == (len(served), len(REASON_FAMILIES))
+    for parts in (scores.probability_by_feature, scores.probability_by_family):
+        assert np.abs(scores.like_probability + parts.sum(axis=1) - served).max() < 1e-9
+    assert (np.abs(scores.probability_by_family).max(axis=0) > 0.01).all()
 
 
 def test_log_odds_of_families_make_the_log_odds_of_the_headline(bundle: Bundle, scores: Scores) -> None:
     served = logit(scores.probability[:, bundle.ends.index(bundle.headline)])
-    found = scores.baseline_log_odds + scores.log_odds_by_family.sum(axis=1)
-    assert np.abs(found - served).max() < 1e-9
-    assert scores.baseline_log_odds == pytest.approx(float(logit(np.array(scores.baseline_probability))))
+    assert np.abs(scores.like_log_odds + scores.log_odds_by_family.sum(axis=1) - served).max() < 1e-9
+    assert scores.like_log_odds == pytest.approx(logit(scores.like_probability))
+
+
+def test_the_contract_and_the_profile_are_in_no_contribution(bundle: Bundle) -> None:
+    assert set(bundle.contribution_families) == set(REASON_FAMILIES)
+    assert not {"mrr", "tenure_days", "days_to_renewal", "term_months", "segment"} & set(bundle.contribution_names)
 
 
 def test_causes_add_up_and_horizons_only_rise(scores: Scores) -> None:
@@ -99,65 +144,86 @@ def test_causes_add_up_and_horizons_only_rise(scores: Scores) -> None:
     assert ((scores.probability > 0) & (scores.probability < 1)).all()
 
 
+def test_an_account_that_contributes_what_its_like_accounts_do_has_no_reason(bundle: Bundle) -> None:
+    row = random_rows(1, seed=3)
+    inputs = period_inputs(encode(bundle.columns, row), row, bundle.ends)
+    means = bundle.like.means.copy()
+    means[bundle.like.groups_of(inputs)] = contributions_of(bundle.causes, bundle.used, inputs)
+    found = replace(bundle, like=replace(bundle.like, means=means)).score(row)
+    assert np.abs(bundle.score(row).probability_by_family).max() > 0.001
+    assert np.abs(found.probability_by_feature).max() < 1e-12
+    assert found.like_probability == pytest.approx(found.probability[:, 2], abs=1e-12)
+
+
+def test_the_features_that_move_a_score_most_come_first(bundle: Bundle, scores: Scores) -> None:
+    top = bundle.top_features(scores, 0, most=3)
+    assert len(top) == 3
+    sizes = [abs(share) for _, _, share in top]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] == np.abs(scores.probability_by_feature[0]).max()
+
+
+# --- what changed -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def before(rows: pa.Table) -> pa.Table:
+    """The same accounts a year earlier, with another tenure and other experiences."""
+    other = random_rows(rows.num_rows, seed=6)
+    early = [moment.as_py().replace(year=moment.as_py().year - 1) for moment in rows["as_of"]]
+    kept = {name: rows[name] for name in ("account_id", "term_months", "segment", "mrr")}
+    moved = {name: other[name] for name in other.column_names if name not in (*kept, "as_of")}
+    return pa.table({"as_of": pa.array(early, pa.timestamp("us")), **kept, **moved})
+
+
+def test_what_changed_adds_up_to_the_difference_of_the_scores(bundle: Bundle, rows: pa.Table, before: pa.Table) -> None:
+    found = bundle.change(rows, before)
+    moved = bundle.probability(rows)[:, 2] - bundle.probability(before)[:, 2]
+    assert np.abs(moved).max() > 0.1
+    for parts in (found.by_family, found.by_feature):
+        assert np.abs(parts.sum(axis=1) + found.clock - moved).max() < 1e-9
+    assert (np.abs(found.by_family).max(axis=0) > 0.01).all()
+
+
+def test_a_change_of_the_contract_alone_moves_the_clock_and_no_family(bundle: Bundle, rows: pa.Table) -> None:
+    earlier = with_column(rows, "days_to_renewal", [days + 60 for days in rows["days_to_renewal"].to_pylist()])
+    earlier = with_column(earlier, "tenure_days", [days - 5 for days in rows["tenure_days"].to_pylist()])
+    found = bundle.change(rows, earlier)
+    assert (found.by_feature == 0).all() and (found.by_family == 0).all()
+    assert found.clock == pytest.approx(bundle.probability(rows)[:, 2] - bundle.probability(earlier)[:, 2], abs=1e-12)
+    assert np.abs(found.clock).max() > 0.01
+
+
+def test_a_change_of_one_measure_moves_its_family_alone(bundle: Bundle, rows: pa.Table) -> None:
+    found = bundle.change(with_column(rows, "error_rate_30", [0.15] * rows.num_rows), rows)
+    ux = REASON_FAMILIES.index("ux")
+    assert (found.by_family[:, ux] > -1e-12).all() and found.by_family[:, ux].max() > 0.05
+    assert np.abs(np.delete(found.by_family, ux, axis=1)).max() < 1e-12
+    assert np.abs(found.clock).max() < 1e-12
+
+
+# --- typical values -----------------------------------------------------------------------------
+
+
+def test_typical_values_are_medians_of_accounts_in_the_same_contract_position(bundle: Bundle, rows: pa.Table) -> None:
+    typical = bundle.typical_values(rows)
+    assert len(typical) == rows.num_rows
+    by_term = {
+        term: {row["active_days_30"] for row, of in zip(typical, rows["term_months"].to_pylist(), strict=True)
+               if of == term}
+        for term in (1.0, 12.0)
+    }  # fmt: skip
+    assert max(by_term[1.0]) < 15 < min(by_term[12.0])  # those that pay by the month are less active
+    assert {"crashes_30", "mrr"} < set(typical[0]) and "segment" not in typical[0]
+
+
+# --- value --------------------------------------------------------------------------------------
+
+
 def test_value_at_risk_is_what_churn_takes(scores: Scores) -> None:
     assert scores.value_at_risk == pytest.approx(scores.clv_if_kept - scores.clv)
     assert (scores.value_at_risk > 0).all()
 
 
-def test_probability_alone_is_the_scored_probability(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
-    assert np.array_equal(bundle.probability(rows), scores.probability)
-
-
-def test_profile_is_never_the_first_family(scores: Scores) -> None:
-    assert scores.first_family.shape == (len(scores.clv), 2)
-    assert not (scores.first_family == FAMILIES.index("profile")).any()
-
-
-def at(rows: pa.Table, bundle: Bundle, family: str, worst: bool) -> pa.Table:
-    """Rows where every measure of a family that has a better side is at its worst, or its best, tenth."""
-    for column in bundle.columns:
-        if column.family == family and column.against is None and column.good in ("low", "high"):
-            known = rows[column.name].drop_null().to_numpy()
-            share = 0.9 if (column.good == "low") == worst else 0.1
-            rows = with_column(rows, column.name, np.full(rows.num_rows, np.quantile(known, share)))
-    return rows
-
-
-# Not "ux": broken pages act through moods that usage and tickets show better, and heavy users meet more of them and
-# stay; whether its direction is learned from a small world is luck. `make yardsticks` tells how far its reasons hold.
-@pytest.mark.parametrize("family", ["cx", "usage"])
-def test_a_worse_experience_raises_the_mean_score(bundle: Bundle, rows: pa.Table, family: str) -> None:
-    worse, better = at(rows, bundle, family, worst=True), at(rows, bundle, family, worst=False)
-    moved = [name for name in rows.column_names if not worse[name].equals(better[name])]
-    assert len(moved) > 5
-    assert bundle.probability(worse)[:, 2].mean() > 1.05 * bundle.probability(better)[:, 2].mean()
-
-
-def test_a_renewal_ahead_raises_the_score_of_an_annual_contract(bundle: Bundle, rows: pa.Table) -> None:
-    annual = rows.filter(pa.array([term == 12 for term in rows["term_months"].to_pylist()]))
-    soon, late = (with_column(annual, "days_to_renewal", [days] * annual.num_rows) for days in (20.0, 300.0))
-    assert annual.num_rows > 20
-    assert bundle.probability(soon)[:, 0].mean() > 1.3 * bundle.probability(late)[:, 0].mean()
-
-
 def test_twice_the_money_is_twice_the_value_of_a_kept_account(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
     doubled = bundle.score(with_column(rows, "mrr", [2 * mrr for mrr in rows["mrr"].to_pylist()]))
     assert doubled.clv_if_kept == pytest.approx(2 * scores.clv_if_kept)
-
-
-def test_an_account_of_which_nothing_is_known_can_be_scored(bundle: Bundle, rows: pa.Table) -> None:
-    unknown = pa.table({"as_of": rows["as_of"].slice(0, 1), **{c.name: pa.nulls(1) for c in bundle.columns}})
-    found = bundle.score(unknown)
-    assert np.isfinite(found.probability).all()
-    assert (found.clv[0], found.value_at_risk[0]) == (0, 0)
-    assert found.baseline_probability + found.probability_by_feature.sum() == pytest.approx(
-        found.probability[0, bundle.ends.index(bundle.headline)], abs=1e-9
-    )
-
-
-def test_texts_never_seen_are_counted_and_read_as_unknown(bundle: Bundle, rows: pa.Table) -> None:
-    assert bundle.unseen(rows) == {}
-    strange = with_column(rows, "segment", ["martian"] * rows.num_rows)
-    unknown = with_column(rows, "segment", pa.nulls(rows.num_rows, pa.string()))
-    assert bundle.unseen(strange) == {"segment": rows.num_rows}
-    assert np.array_equal(bundle.probability(strange), bundle.probability(unknown))

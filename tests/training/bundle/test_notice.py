@@ -1,4 +1,4 @@
-"""What a notice does to the scores of an account, on a trained world and on curves by hand."""
+"""What a notice does to the scores of an account, with a bundle and on curves by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.notice import causes_with_notice, raised_by_notice
 from undertow.training.bundle.scores import Scores
@@ -63,12 +63,12 @@ def test_causes_add_up_only_rise_and_what_a_notice_adds_is_voluntary(
         assert found[:, first, 1] == pytest.approx(by_cause[:, first, 1], abs=1e-12)
 
 
-# --- on the trained world ---------------------------------------------------------------------------
+# --- on random accounts -----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def announcing(rows: pa.Table) -> pa.Table:
-    """The accounts of the world, the first three of which announced: a notice, a downgrade by half, a pause."""
+    """The random accounts, the first three of which announced: a notice, a downgrade by half, a pause."""
     mrr = rows["mrr"].to_pylist()
     changes = {
         "mrr_ending": {NOTICE_GIVER: mrr[0], DOWNGRADER: mrr[1]},
@@ -80,10 +80,8 @@ def announcing(rows: pa.Table) -> pa.Table:
         "days_to_announced_pause": {PAUSER: 30.0},
     }
     for name, by_row in changes.items():
-        values = rows[name].to_pylist()
-        for row, value in by_row.items():
-            values[row] = value
-        rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.float64()))
+        values = [by_row.get(row) for row in range(rows.num_rows)]
+        rows = rows.append_column(name, pa.array(values, pa.float64()))
     return rows
 
 
@@ -124,15 +122,15 @@ def test_value_at_risk_is_what_the_announcement_costs(before: Scores, after: Sco
 
 def test_with_the_notice_contributions_still_make_the_served_probability(bundle: Bundle, after: Scores) -> None:
     served = after.probability[:, bundle.ends.index(bundle.headline)]
-    assert np.abs(after.baseline_probability + after.probability_by_feature.sum(axis=1) - served).max() < 1e-9
-    assert np.abs(after.baseline_probability + after.probability_by_family.sum(axis=1) - served).max() < 1e-9
-    assert np.abs(after.baseline_log_odds + after.log_odds_by_family.sum(axis=1) - logit(served)).max() < 1e-9
+    assert np.abs(after.like_probability + after.probability_by_feature.sum(axis=1) - served).max() < 1e-9
+    assert np.abs(after.like_probability + after.probability_by_family.sum(axis=1) - served).max() < 1e-9
+    assert np.abs(after.like_log_odds + after.log_odds_by_family.sum(axis=1) - logit(served)).max() < 1e-9
 
 
 def test_the_notice_is_the_contribution_that_moves_its_score_most(bundle: Bundle, after: Scores) -> None:
     name, family, share = bundle.top_features(after, NOTICE_GIVER)[0]
     assert (name, family) == ("notice", "billing") and share > 0.5
-    assert (after.first_family[NOTICE_GIVER] == FAMILIES.index("billing")).all()
+    assert after.probability_by_family[NOTICE_GIVER].argmax() == REASON_FAMILIES.index("billing")
     at = bundle.contribution_names.index("notice")
     assert (after.probability_by_feature[1:, at] == 0).all()
 
@@ -141,8 +139,19 @@ def test_the_probability_alone_has_the_notice_too(bundle: Bundle, announcing: pa
     assert np.array_equal(bundle.probability(announcing), after.probability)
 
 
+def test_a_notice_is_the_change_of_its_family_and_of_no_other(
+    bundle: Bundle, rows: pa.Table, announcing: pa.Table, before: Scores, after: Scores
+) -> None:
+    found = bundle.change(announcing, rows)
+    moved = after.probability[:, 2] - before.probability[:, 2]
+    assert moved[NOTICE_GIVER] > 0.5
+    assert found.by_family[:, REASON_FAMILIES.index("billing")] == pytest.approx(moved, abs=1e-12)
+    assert found.by_family.sum(axis=1) == pytest.approx(moved, abs=1e-12)
+    assert np.abs(found.clock).max() < 1e-12
+
+
 def test_the_probability_of_a_notice_is_kept(bundle: Bundle, announcing: pa.Table, tmp_path: Path) -> None:
-    assert bundle.notice_probability == 1.0  # the simulated world has no notice
+    assert bundle.notice_probability == 1.0
     replace(bundle, notice_probability=0.8).save(tmp_path)
     loaded = Bundle.load(tmp_path)
     assert loaded.notice_probability == 0.8
