@@ -1,16 +1,16 @@
 """What all accounts met where an account is active: the rate per platform, page or task, weighed by its own use.
 
-    rows -> (account, value, as_of): the account's own use of each value
-         -> (value, as_of):          the rate that all accounts met there, and their use of it
-         -> (account, as_of):        the sum of its use times the rate, and of its use
-         -> (as_of):                 the same for all accounts together, toward which the account's mean is pulled
+    rows -> (value, as_of):   the rate that all accounts met there, and their use of it
+         -> (as_of):          its mean, weighed by that use, toward which the account's own mean is pulled
+    rows -> (account, as_of): the sum of the account's own use times the rate, and of its use
 
-Both query plans end in the same three queries; they differ in how the sums per value and as_of are computed.
+The range join sums an account's use per value first; the slot plan weighs each slot's use by the rate at each as_of,
+which needs no row per account, value and as_of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -78,66 +78,87 @@ class ExposureScan:
         return all(is_settled(measure, ALL_TABLES[self.table]) for measure in _measures(exposures))
 
     def slot_steps(self, exposures: dict[Exposure, str], timeline: Timeline) -> list[Step]:
-        """Return the named queries by the slot plan: the sums of all accounts are merged without their account."""
-        sums = _Sums(exposures)
-        return [
-            *self._merged("rates", sums.leaves, (), timeline),
-            *self._merged("own", sums.uses, ("account_id",), timeline),
-            *self._last_steps(exposures, sums),
+        """Return the named queries by the slot plan."""
+        scan, sums, source = self.slot_scan, _Sums(exposures), f"{self.name}_part"
+        part, names = self._part(sums.leaves, (), timeline)
+        keys = key_columns(("as_of", "m"), *[(name, "p") for name in self.by])
+        merged = [
+            exp.alias_(exp.Sum(this=value_inside(timeline, leaf, column(names[leaf], "p"))), name, quoted=True)
+            for leaf, name in sums.leaves.items()
         ]
-
-    def _merged(self, name: str, leaves: dict[Leaf, str], account: tuple[str, ...], timeline: Timeline) -> list[Step]:
-        """Return the queries of the sums per value and slot, then per value and as_of; per account too, if named."""
-        scan, source = self.slot_scan, f"{self.name}_{name}_part"
-        partials = NamedColumns("p")
-        merged = []
-        for leaf, column_name in leaves.items():
-            steps = steps_of_sum(leaf.measure)
-            parts = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
-            inside = steps.merges([value_inside(timeline, leaf, column(part, "p")) for part in parts])
-            merged.append(exp.alias_(steps.finish(inside, column("as_of", "m")), column_name, quoted=True))
-        values = (*account, *self.by)
-        keys = key_columns(("slot", "d"), *[(key, "r") for key in values])
-        rows = rows_in_slots(scan, timeline, [*keys, *partials.selected])
-        part = group_rows(rows.where(*self._has_values("r"), *meets_any(leaves)), scan, timeline, keys)
-        merged_by = key_columns(("as_of", "m"), *[(key, "p") for key in values])
-        return [(source, part), (f"{self.name}_{name}", merge_slots(scan, timeline, source, merged_by, merged))]
+        return [
+            (source, part),
+            (f"{self.name}_sums", merge_slots(scan, timeline, source, keys, merged)),
+            *self._rates(exposures, sums),
+            *self._met_in_slots(exposures, sums, timeline),
+        ]
 
     def range_steps(self, exposures: dict[Exposure, str]) -> list[Step]:
         """Return the named queries by the range join."""
-        sums, source = _Sums(exposures), f"{self.name}_rows"
+        sums, source, own = _Sums(exposures), f"{self.name}_rows", f"{self.name}_own"
         names = set(self.by).union(*(columns_read(measure) for measure in _measures(exposures)))
         known = known_rows_of_all(self.table, names, self.snapshots, FADING_DAYS)
         has_values = exp.and_(*self._has_values())
-        merged = [exp.alias_(aggregate(leaf), name, quoted=True) for leaf, name in sums.leaves.items()]
+        summed = [exp.alias_(aggregate(leaf), name, quoted=True) for leaf, name in sums.leaves.items()]
         owned = [exp.alias_(aggregate(leaf), name, quoted=True) for leaf, name in sums.uses.items()]
+        keys = key_columns(("account_id", "o"), ("as_of", "o"))
+        wanted = _met_and_used(exposures, lambda use: column(sums.name(use), "o"))
+        met = exp.select(*keys, *wanted).from_(relation(own, "o"))
+        rates = relation(f"{self.name}_rates", "v")
         return [
             (source, known),
-            (f"{self.name}_rates", grouped(source, ("as_of", *self.by), merged).where(has_values)),
-            (f"{self.name}_own", grouped(source, (*SNAPSHOT, *self.by), owned).where(has_values.copy())),
-            *self._last_steps(exposures, sums),
+            (f"{self.name}_sums", grouped(source, ("as_of", *self.by), summed).where(has_values)),
+            *self._rates(exposures, sums),
+            (own, grouped(source, (*SNAPSHOT, *self.by), owned).where(has_values.copy())),
+            (self.name, met.join(rates, on=equal(("as_of", *self.by), "v", "o")).group_by(*keys)),
         ]
+
+    def _part(
+        self, leaves: dict[Leaf, str], account: tuple[str, ...], timeline: Timeline
+    ) -> tuple[exp.Select, dict[Leaf, str]]:
+        """Return the query of the leaves' sums per value and slot, per account too if named; and their columns."""
+        partials, names = NamedColumns("p"), {}
+        for leaf in leaves:
+            [partial] = steps_of_sum(leaf.measure).partials(leaf.measure, RowFilter(leaf))
+            names[leaf] = partials.add(partial)
+        keys = key_columns(("slot", "d"), *[(key, "r") for key in (*account, *self.by)])
+        rows = rows_in_slots(self.slot_scan, timeline, [*keys, *partials.selected])
+        rows = rows.where(*self._has_values("r"), *meets_any(leaves))
+        return group_rows(rows, self.slot_scan, timeline, keys), names
+
+    def _met_in_slots(self, exposures: dict[Exposure, str], sums: _Sums, timeline: Timeline) -> list[Step]:
+        """Return the queries of each account's use per slot, and of its sums over slots and values at each as_of."""
+        source = f"{self.name}_own_part"
+        part, names = self._part(sums.uses, ("account_id",), timeline)
+        leaf_of_use = {leaf.measure: leaf for leaf in sums.uses}
+
+        def used(use: Measure) -> exp.Expr:
+            leaf = leaf_of_use[use]
+            return exp.paren(value_inside(timeline, leaf, column(names[leaf], "p")))
+
+        keys = key_columns(("account_id", "p"), ("as_of", "m"))
+        met = merge_slots(self.slot_scan, timeline, source, keys, _met_and_used(exposures, used))
+        rates = relation(f"{self.name}_rates", "v")
+        here = exp.and_(equal(("as_of",), "v", "m"), equal(self.by, "v", "p"))
+        return [(source, part), (self.name, met.join(rates, on=here))]
+
+    def _rates(self, exposures: dict[Exposure, str], sums: _Sums) -> list[Step]:
+        """Return the queries of the rate that all accounts met per value, and of its mean weighed by their use."""
+        keys = key_columns(("as_of", "v"), *[(name, "v") for name in self.by])
+        rates, means = [], []
+        for exposure, name in exposures.items():
+            met = exp.Coalesce(this=column(sums.name(exposure.over), "v"), expressions=[number(0.0)])
+            rate = over(met, column(sums.name(exposure.under), "v"))
+            rates.append(exp.alias_(rate, name, quoted=True))
+            total = _met_and_used({exposure: name}, lambda use: column(sums.name(use), "v"))
+            means.append(exp.alias_(over(*[each.this for each in total]), name, quoted=True))
+        uses = [column(name, "v") for name in sums.uses.values()]
+        values = exp.select(*keys, *rates, *uses).from_(relation(f"{self.name}_sums", "v"))
+        of_all = exp.select(column("as_of", "v"), *means).from_(relation(f"{self.name}_rates", "v"))
+        return [(f"{self.name}_rates", values), (self.of_all, of_all.group_by(column("as_of", "v")))]
 
     def _has_values(self, of: str | None = None) -> list[exp.Expr]:
         return [exp.Not(this=exp.Is(this=column(name, of), expression=exp.Null())) for name in self.by]
-
-    def _last_steps(self, exposures: dict[Exposure, str], sums: _Sums) -> list[Step]:
-        """Return the queries that weigh the rates: by the use of all accounts, and by the account's own."""
-        usual: list[exp.Expr] = []
-        own: list[exp.Expr] = []
-        for exposure, name in exposures.items():
-            nothing_is_0 = exp.Coalesce(this=sums.column(exposure.over, "v"), expressions=[number(0.0)])
-            rate = over(nothing_is_0, sums.column(exposure.under, "v"))
-            met, used = _met(rate, sums.column(exposure.use, "v"))
-            usual.append(exp.alias_(over(met, used), name, quoted=True))
-            for part, total in zip(("met", "used"), _met(rate, sums.column(exposure.use, "o")), strict=True):
-                own.append(exp.alias_(total, f"{name}_{part}", quoted=True))
-        rates = relation(f"{self.name}_rates", "v")
-        of_all = exp.select(column("as_of", "v"), *usual).from_(rates).group_by(column("as_of", "v"))
-        keys = key_columns(("account_id", "o"), ("as_of", "o"))
-        met_by = exp.select(*keys, *own).from_(relation(f"{self.name}_own", "o"))
-        met_by = met_by.join(rates.copy(), on=equal(("as_of", *self.by), "v", "o")).group_by(*keys)
-        return [(self.of_all, of_all), (self.name, met_by)]
 
 
 def exposure_scan(exposure: Exposure, snapshots: str) -> ExposureScan:
@@ -146,10 +167,15 @@ def exposure_scan(exposure: Exposure, snapshots: str) -> ExposureScan:
     return ExposureScan(rows.table, rows.clock, exposure.by, snapshots)
 
 
-def _met(rate: exp.Expr, use: exp.Expr) -> tuple[exp.Expr, exp.Expr]:
-    """Return the sum of use times rate, and the sum of use, over the values that have a rate."""
-    used = where_known(rate.copy(), use)
-    return exp.Sum(this=exp.Mul(this=used, expression=exp.paren(rate.copy()))), exp.Sum(this=used.copy())
+def _met_and_used(exposures: dict[Exposure, str], use: Callable[[Measure], exp.Expr]) -> list[exp.Expr]:
+    """Return, per exposure, the sum of use times rate and the sum of use, over the values that have a rate (v)."""
+    wanted: list[exp.Expr] = []
+    for exposure, name in exposures.items():
+        rate, used = column(name, "v"), use(exposure.use)
+        met = exp.Sum(this=exp.Mul(this=used, expression=rate))
+        total = exp.Sum(this=where_known(rate.copy(), used.copy()))
+        wanted += [exp.alias_(met, f"{name}_met", quoted=True), exp.alias_(total, f"{name}_used", quoted=True)]
+    return wanted
 
 
 def _measures(exposures: Iterable[Exposure]) -> tuple[Measure, ...]:
@@ -165,6 +191,6 @@ class _Sums:
         self.leaves = {leaf_of(m, None, 0): f"s{number}" for number, m in enumerate(_measures(chosen))}
         self.uses = {leaf: name for leaf, name in self.leaves.items() if leaf.measure in {e.use for e in chosen}}
 
-    def column(self, measure: Measure, of: str) -> exp.Expr:
-        """Return a reference to the sum of a measure."""
-        return column(self.leaves[leaf_of(measure, None, 0)], of)
+    def name(self, measure: Measure) -> str:
+        """Return the name of the column that holds the sum of a measure."""
+        return self.leaves[leaf_of(measure, None, 0)]
