@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 UNKNOWN = "–"
@@ -38,8 +39,25 @@ def measured(value: float | None, unit: str, currency: str) -> str:
             return f"{value:,.0f} days"
         case "money" | "money/month":
             return money(value, currency)
+        case "per day":
+            return f"{value:,.2f} per day"
+        case "log ratio":
+            compared = against_usual(value)
+            return compared if compared == "as usual" else f"{compared} usual"
         case _:
             return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def against_usual(log_ratio: float) -> str:
+    """Return a log ratio of a pace to the usual one as a percentage.
+
+    >>> against_usual(-0.51), against_usual(0.3), against_usual(0.001)
+    ('40 % below', '35 % above', 'as usual')
+    """
+    percentage = round(100 * abs(math.expm1(log_ratio)))
+    if percentage == 0:
+        return "as usual"
+    return f"{percentage:,} % {'below' if log_ratio < 0 else 'above'}"
 
 
 def short(text: str, most: int = 80) -> str:

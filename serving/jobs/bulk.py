@@ -101,7 +101,7 @@ def _here(ready: Prepared, folder: Path) -> None:
 
 
 def _on_spark(settings: Settings, ready: Prepared, folder: Path) -> None:
-    names = ", ".join(f"`{column.name}`" for column in ready.bundle.columns)
+    names = ", ".join(f"`{name}`" for name in ready.bundle.needed)
     outputs = ", ".join(f"scored.p_{horizon}" for horizon in ready.bundle.horizons)
     as_of = f"TIMESTAMP {literal(f'{ready.as_of:%Y-%m-%d}')}"
     scored = f"SELECT account_id, as_of, undertow_probability(struct(as_of, {names})) AS scored FROM rows_to_score"

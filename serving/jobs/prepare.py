@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from undertow.features.build import FeatureTable, build_features
 from undertow.features.errors import ModelRefusal
@@ -16,13 +16,17 @@ from undertow.training.registry.tracking import Registered, open_registry
 
 @dataclass(frozen=True)
 class Prepared:
-    """The champion, the loaded tables, the as_of to score, and its features; `version`: the model in words."""
+    """The champion, the loaded tables, the as_of to score, and its features; `version`: the model in words.
+
+    `earlier`: a second as_of whose features were built too, to compare with; None where the rows begin after it.
+    """
 
     champion: Registered
     version: str
     tables: Tables
     as_of: datetime
     features: FeatureTable
+    earlier: datetime | None = None
 
     @property
     def bundle(self) -> Bundle:
@@ -31,22 +35,34 @@ class Prepared:
 
 
 def prepare(
-    settings: Settings, now: datetime, as_of: datetime | None = None, progress: Progress | None = None
+    settings: Settings,
+    now: datetime,
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+    days_before: int | None = None,
 ) -> Prepared:
     """Read the champion and the tables, and build the features at `as_of` (the end of the rows, unless given).
 
-    Raises ModelRefusal while there is no champion, or where its features have changed since it was trained.
+    `days_before`: build them so many days earlier too, unless the rows begin later than that. Raises ModelRefusal
+    while there is no champion, or where its features have changed since it was trained.
     """
     champion = open_registry(settings).champion()
     if champion is None:
         raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
     tables = load_tables(settings, now, progress)
     chosen = as_of or tables.until
-    features = build_features(settings, tables, [chosen], progress)
+    earlier = _earlier(tables, chosen, days_before)
+    features = build_features(settings, tables, [chosen] if earlier is None else [chosen, earlier], progress)
     champion.bundle.refuse_other_features(features.catalogue.columns)
     _refuse_other_currency(champion.bundle, tables)
     version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
-    return Prepared(champion, version, tables, chosen, features)
+    return Prepared(champion, version, tables, chosen, features, earlier)
+
+
+def _earlier(tables: Tables, as_of: datetime, days: int | None) -> datetime | None:
+    if days is None or as_of - timedelta(days=days) < tables.since:
+        return None
+    return as_of - timedelta(days=days)
 
 
 def _refuse_other_currency(bundle: Bundle, tables: Tables) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.errors import ModelRefusal
 from undertow.features.publishing import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
+from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.serving.published.scores import MANIFEST
@@ -58,18 +59,20 @@ def score(
 ) -> ScoreReport:
     """Score every account at risk at `as_of` (the end of the rows, unless given) and publish the list.
 
-    Raises ModelRefusal while there is no champion, or where nobody is at risk. Readers see the old list until the
-    new one is complete. Where the published list has a later as_of, the new one is written beside it and not
-    published, unless `replace_newer`.
+    The scores are compared with those of 30 days before, where the rows reach back that far. Readers see the old list
+    until the new one is complete. Where the published list has a later as_of, the new one is written beside it and not
+    published, unless `replace_newer`. Raises ModelRefusal while there is no champion, or where nobody is at risk.
     """
-    ready = prepare(settings, now, as_of, progress)
+    ready = prepare(settings, now, as_of, progress, CHANGE_DAYS)
     bundle, as_of = ready.bundle, ready.as_of
-    rows = ready.features.read()
+    rows = ready.features.read([as_of])
     if rows.num_rows == 0:
         raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account has MRR above 0 then.")
     scores = _in_batches(bundle, rows, progress)
     run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
-    table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, ready.version)
+    before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))
+    changed = change_columns(bundle, rows, before, progress)
+    table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version)
     notes = (*ready.tables.warnings, *_notes(bundle, rows, as_of))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
     overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
@@ -142,7 +145,8 @@ def _manifest(
         "headline": ready.bundle.headline,
         "currency": ready.tables.currency,
         "value_months": settings.value.months,
-        "families": FAMILIES,
+        "families": REASON_FAMILIES,
+        "change_days": CHANGE_DAYS,
         "notes": list(notes),
         "warnings": list(ready.tables.warnings),
     }

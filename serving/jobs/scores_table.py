@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import msgspec
@@ -9,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.sources.loaded import Tables
 from undertow.serving.jobs.announcements import announced_texts
-from undertow.serving.jobs.reasons import reason_text, reasons_of
-from undertow.serving.published.answers import Reason
+from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.examples.outcomes import CAUSES
@@ -39,15 +39,27 @@ REASONS = pa.list_(
         ]
     )
 )
-TOP_FEATURES = pa.list_(
-    pa.struct([("feature", pa.string()), ("family", pa.string()), ("contribution", pa.float64())])
-)
+TOP_FEATURES = pa.list_(pa.struct([("feature", pa.string()), ("family", pa.string()), ("contribution", pa.float64())]))
+
+
+BATCH = 500  # accounts whose features are read into Python values at once
 
 
 def scores_table(
-    currency: str, tables: Tables, bundle: Bundle, rows: pa.Table, scores: Scores, version: str
+    currency: str,
+    tables: Tables,
+    bundle: Bundle,
+    rows: pa.Table,
+    scores: Scores,
+    before: pa.Table | None,
+    changed: Mapping[str, pa.Array],
+    version: str,
 ) -> pa.Table:
-    """Return one row per account, highest value at risk first; ties are ordered by account id."""
+    """Return one row per account, highest value at risk first; ties are ordered by account id.
+
+    `before`: features of the same accounts 30 days earlier, row by row, or None. `changed`: the columns of
+    `change_columns`.
+    """
     facts = _account_facts(tables, rows)
     as_of = rows["as_of"].to_pylist()
     renews = [
@@ -56,7 +68,7 @@ def scores_table(
     ]
     headline = bundle.ends.index(bundle.headline)
     likelier = scores.by_cause[:, headline, 1] > scores.by_cause[:, headline, 0]
-    reasons = _reasons(bundle, scores, rows)
+    reasons = list(_reasons(bundle, scores, rows, before))
     columns: dict[str, object] = {
         "account_id": rows["account_id"],
         **facts,
@@ -71,16 +83,16 @@ def scores_table(
         "clv": scores.clv,
         "clv_if_kept": scores.clv_if_kept,
         "value_at_risk": scores.value_at_risk,
-        "baseline_probability": np.full(rows.num_rows, scores.baseline_probability),
-        "baseline_log_odds": np.full(rows.num_rows, scores.baseline_log_odds),
-        **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(FAMILIES)},
-        **{f"log_odds_{f}": scores.log_odds_by_family[:, i] for i, f in enumerate(FAMILIES)},
+        "like_probability": scores.like_probability,
+        "like_log_odds": scores.like_log_odds,
+        **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(REASON_FAMILIES)},
+        **{f"log_odds_{f}": scores.log_odds_by_family[:, i] for i, f in enumerate(REASON_FAMILIES)},
+        **changed,
         "top_features": pa.array([_top_features(bundle, scores, row) for row in range(rows.num_rows)], TOP_FEATURES),
-        "reasons": pa.array([[msgspec.to_builtins(reason) for reason in each] for each in reasons], REASONS),
+        "stands_out": pa.array([each.stands_out for each in reasons], pa.bool_()),
+        "reasons": pa.array([[msgspec.to_builtins(one) for one in each.ranked] for each in reasons], REASONS),
         **{
-            f"reason_{number + 1}": pa.array(
-                [reason_text(each[number]) if len(each) > number else None for each in reasons], pa.string()
-            )
+            f"reason_{number + 1}": pa.array([reason_line(each, number) for each in reasons], pa.string())
             for number in range(2)
         },
         "model_version": [version] * rows.num_rows,
@@ -106,8 +118,13 @@ def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
     return {name: pa.array([account.get(name) for account in mine], pa.string()) for name in names}
 
 
-def _reasons(bundle: Bundle, scores: Scores, rows: pa.Table) -> list[tuple[Reason, ...]]:
-    return [reasons_of(bundle, scores, row, values) for row, values in enumerate(rows.to_pylist())]
+def _reasons(bundle: Bundle, scores: Scores, rows: pa.Table, before: pa.Table | None) -> Iterator[Reasons]:
+    typical = bundle.typical_values(rows)
+    for start in range(0, rows.num_rows, BATCH):
+        batch = rows.slice(start, BATCH).to_pylist()
+        earlier = [{}] * len(batch) if before is None else before.slice(start, BATCH).to_pylist()
+        for number, (values, then) in enumerate(zip(batch, earlier, strict=True), start):
+            yield reasons_of(bundle, scores, number, values, then, typical[number])
 
 
 def _top_features(bundle: Bundle, scores: Scores, row: int) -> list[dict[str, object]]:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 import pyarrow as pa
 
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.serving.published.requests import Cause
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
     from undertow.training.bundle.scores import Scores
 
+NONE_STANDS_OUT = "no single reason stands out"
 ByHorizon = dict[str, float | None]  # horizon in days, as text -> probability
 
 
@@ -40,7 +41,7 @@ class TopFeature(msgspec.Struct):
 
 
 class Contributions(msgspec.Struct):
-    """Contributions to the score by feature family; with `baseline_probability` they add up to the score."""
+    """Contributions to the score by feature family; with `like_probability` they add up to the score."""
 
     horizon: int
     unit: str
@@ -48,8 +49,24 @@ class Contributions(msgspec.Struct):
     top_features: list[TopFeature]
 
 
+class Changed(msgspec.Struct):
+    """Why the score differs from that of `days` before, in probability: by feature family, and the contract's clock.
+
+    `clock`: what the contract position and the season alone would have changed; it is no reason. Together they add
+    up to the difference of the two scores.
+    """
+
+    days: int
+    families: dict[str, float | None]
+    clock: float | None
+
+
 class Evidence(msgspec.Struct):
-    """One measured fact behind a reason; `typical`: the median of accounts like this one."""
+    """One measured fact behind a reason.
+
+    `before`: the value 30 days earlier. `typical`: the median of accounts in the same contract position, in the
+    training data.
+    """
 
     feature: str
     sentence: str
@@ -61,10 +78,10 @@ class Evidence(msgspec.Struct):
 
 
 class Reason(msgspec.Struct):
-    """A family that raises the score.
+    """A family that raises the score above that of accounts in the same contract position.
 
-    `contribution`: probability points. `agreement`: share of the bag of models that put this
-    family first.
+    `contribution`: probability points. `agreement`: of the family that comes first, the share of models trained on
+    other accounts in which it comes first too; null where that was not measured, and for a notice.
     """
 
     family: str
@@ -76,7 +93,9 @@ class Reason(msgspec.Struct):
 class Account(msgspec.Struct):
     """One account as published. Money over `clv.months`; `mrr` per month.
 
-    `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20".
+    `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20". `like_probability`: of
+    accounts in the same contract position. `changed`: null where the account was not at risk then. `stands_out`:
+    whether the first reason is a notice, or leads the second family by a percentage point or more.
     """
 
     account_id: str
@@ -96,8 +115,10 @@ class Account(msgspec.Struct):
     clv: Money
     clv_if_kept: float | None
     value_at_risk: float | None
-    baseline_probability: float | None
+    like_probability: float | None
     contributions: Contributions
+    changed: Changed | None
+    stands_out: bool
     reasons: list[Reason]
     model_version: str
 
@@ -118,14 +139,14 @@ class AtRiskAnswer(msgspec.Struct):
 
 
 class Scored(msgspec.Struct):
-    """One scored account or row."""
+    """One scored account or row. `like_probability`: of accounts in the same contract position."""
 
     account_id: str | None
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]
     clv: Money
     value_at_risk: float | None
-    baseline_probability: float | None
+    like_probability: float | None
     contributions: Contributions
 
 
@@ -164,9 +185,17 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
             {family: row[f"probability_{family}"] for family in families},
             [msgspec.convert(feature, TopFeature) for feature in row.get("top_features") or []],
         ),
+        "changed": _changed(row, manifest),
         "reasons": [msgspec.convert(reason, Reason) for reason in row.get("reasons") or []],
     }
     return Account(**fields)
+
+
+def _changed(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Changed | None:
+    if row["changed_clock"] is None:
+        return None
+    families = {family: row[f"changed_{family}"] for family in manifest["families"]}
+    return Changed(manifest["change_days"], families, row["changed_clock"])
 
 
 def utc(moment: datetime) -> datetime:
@@ -203,11 +232,11 @@ def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, man
         by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
         clv=Money(manifest["value_months"], float(scores.clv[row]), manifest["currency"]),
         value_at_risk=float(scores.value_at_risk[row]),
-        baseline_probability=scores.baseline_probability,
+        like_probability=float(scores.like_probability[row]),
         contributions=Contributions(
             bundle.headline,
             "probability",
-            dict(zip(FAMILIES, scores.probability_by_family[row].tolist(), strict=True)),
+            dict(zip(REASON_FAMILIES, scores.probability_by_family[row].tolist(), strict=True)),
             [TopFeature(*each) for each in bundle.top_features(scores, row)],
         ),
     )

@@ -30,8 +30,9 @@ Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to ski
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A scoring request: exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
 
-    Blanks around the ids of `account_ids` are ignored. A row holds every feature of the model: a number, a text for a
-    text feature, or null where unknown; it may carry an `account_id`, which is echoed. `as_of` goes with rows
+    Blanks around the ids of `account_ids` are ignored. A row holds every feature that the score is computed from: a
+    number, a text for a text feature, or null where unknown; it may hold those that are evidence alone, and an
+    `account_id`, which is echoed. `as_of` goes with rows
     (default: the day of the published scores).
     """
 
@@ -98,14 +99,17 @@ def trimmed(account_id: str) -> str:
     return account_id.strip(BLANKS)
 
 
-def check_rows(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], texts: Sequence[str]) -> None:
-    """Raise RequestError unless each row has a value of the right type for every feature.
+def check_rows(
+    rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], texts: Sequence[str], needed: Sequence[str]
+) -> None:
+    """Raise RequestError unless each row has every needed feature, and each of its features has the right type.
 
-    `numbers`, `texts`: the features that hold numbers and texts. The first ten faults are listed.
+    `numbers`, `texts`: the features that hold numbers and texts; `needed`: those that may not be absent. The first
+    ten faults are listed.
     """
     faults: list[str] = []
     for position, row in enumerate(rows):
-        faults += [f"rows[{position}]: {fault}" for fault in _faults(row, numbers, texts)]
+        faults += [f"rows[{position}]: {fault}" for fault in _faults(row, numbers, texts, needed)]
         if len(faults) >= MAX_SHOWN:
             break
     if faults:
@@ -115,13 +119,13 @@ def check_rows(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str], texts:
         raise refusal
 
 
-def _faults(row: Mapping[str, Any], numbers: Sequence[str], texts: Sequence[str]) -> list[str]:
+def _faults(row: Mapping[str, Any], numbers: Sequence[str], texts: Sequence[str], needed: Sequence[str]) -> list[str]:
     known = (*numbers, *texts)
     faults = [
         f"Unknown feature '{short(name)}'.{did_you_mean(short(name), known)}"
         for name in list(row.keys() - {*known, "account_id"})[:MAX_SHOWN]
     ]
-    missing = [name for name in known if name not in row]
+    missing = [name for name in needed if name not in row]
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         faults.append(f"Missing features: {', '.join(missing[:5])}{more}. Send null where a value is unknown.")

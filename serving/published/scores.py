@@ -122,9 +122,9 @@ class PublishedScores:
         """Return feature rows of a request as the table the model reads, or raise RequestError."""
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
-        check_rows(sent, numbers, texts)
+        check_rows(sent, numbers, texts, self.bundle.needed)
         kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in texts]
-        columns = {name: pa.array([row[name] for row in sent], kind) for name, kind in kinds}
+        columns = {name: pa.array([row.get(name) for row in sent], kind) for name, kind in kinds}
         moment = datetime.combine(as_of, time())
         return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
 

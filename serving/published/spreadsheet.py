@@ -11,7 +11,7 @@ import pyarrow as pa
 from undertow.serving.published.answers import finite
 
 MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
-NOT_IN_CSV = ("log_odds", "baseline_log_odds", "reasons", "top_features")
+NOT_IN_CSV = ("log_odds", "like_log_odds", "reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
 
 
@@ -36,6 +36,8 @@ def _cell(column: str, value: object) -> object:
         return spreadsheet_text(value)
     if isinstance(value, datetime):
         return value.date().isoformat()
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         digits = 2 if column in MONEY else 1 if column == "tenure_days" else 4
         return f"{value:.{digits}f}"

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.stability import CLEAR_LEAD, leads
 
 AS_OF = datetime(2025, 1, 31)
 Row = dict[str, Any]
@@ -35,7 +36,9 @@ def feature_rows(people: People) -> pa.Table:
     numbers = {
         "error_rate_30": errors,
         "tickets_open": tickets,
+        "crashes_30": [0.0] * len(ids),
         "failed_payments_30": failed,
+        "days_to_card_expiry": [None if i % 2 else 12.0 + 100 * i for i in range(len(ids))],
         "active_days_30": active,
         "mrr": mrr,
         "tenure_days": [100.0 + 40 * i for i in range(len(ids))],
@@ -59,14 +62,14 @@ def write_run(folder: Path, run_id: str, bundle: Bundle, people: People) -> None
     manifest = {
         "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
         "model_version": bundle.version, "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
-        "currency": "EUR", "value_months": 12, "families": list(FAMILIES),
+        "currency": "EUR", "value_months": 12, "families": list(REASON_FAMILIES), "change_days": 30,
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "drivers.json").write_text(json.dumps(_drivers(found)))
 
 
 def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
-    scores = bundle.score(rows)
+    scores, changed = bundle.score(rows), _changed(rows, bundle)
     return [
         {
             "account_id": person[0], "name": person[1], "as_of": AS_OF, "segment": person[3], "country": "DE",
@@ -78,18 +81,35 @@ def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
             **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
             **{f"p_involuntary_{h}": scores.by_cause[i, k, 1] for k, h in enumerate(ENDS)},
             "clv": scores.clv[i], "clv_if_kept": scores.clv_if_kept[i], "value_at_risk": scores.value_at_risk[i],
-            "baseline_probability": scores.baseline_probability, "baseline_log_odds": scores.baseline_log_odds,
-            **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(FAMILIES)},
-            **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(FAMILIES)},
+            "like_probability": scores.like_probability[i], "like_log_odds": scores.like_log_odds[i],
+            **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
+            **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
+            **changed[i],
             "top_features": [
                 dict(zip(("feature", "family", "contribution"), each, strict=True))
                 for each in bundle.top_features(scores, i)
             ],
+            "stands_out": bool(leads(scores.probability_by_family)[i] >= CLEAR_LEAD),
             "reasons": (reasons := _reasons(person, scores.probability_by_family[i])),
             **{f"reason_{n + 1}": _line(reasons, n) for n in range(2)},
             "model_version": bundle.version,
         }
         for i, person in enumerate(people)
+    ]  # fmt: skip
+
+
+def _changed(rows: pa.Table, bundle: Bundle) -> list[Row]:
+    """Return the changes against a month in which all met half the errors; "zero" was not at risk then."""
+    errors = [None if rate is None else rate / 2 for rate in rows["error_rate_30"].to_pylist()]
+    before = rows.set_column(rows.column_names.index("error_rate_30"), "error_rate_30", pa.array(errors, pa.float64()))
+    days = [None if days is None else days + 30 for days in rows["days_to_renewal"].to_pylist()]
+    before = before.set_column(rows.column_names.index("days_to_renewal"), "days_to_renewal", pa.array(days))
+    change = bundle.change(rows, before)
+    return [
+        {name: None if account == "zero" else value for name, value in found.items()}
+        for i, account in enumerate(rows["account_id"].to_pylist())
+        for found in [{**{f"changed_{f}": change.by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
+                       "changed_clock": change.clock[i]}]
     ]  # fmt: skip
 
 
@@ -100,21 +120,21 @@ def _reasons(person: tuple[Any, ...], by_family: np.ndarray) -> list[Row]:
         "billing": ("failed_payments_30", "Payment attempts that failed", "count", person[6], None, 0.0),
         "usage": ("active_days_30", "Days with a session", "days", person[7], 18.0, 16.0),
     }
-    told = {
-        "ux": "errors on {0:.0%} of page views in the last 30 days (typical: 1.4 %)",
-        "cx": "{0:.0f} tickets still open (typical: 0)",
-        "billing": "{0:.0f} payment attempts failed in the last 30 days (typical: 0)",
-        "usage": "active on {0:.0f} of the last 30 days (typical: 16)",
+    words = {
+        "ux": "error rate {0:.0%} in the last 30 days; typical for accounts like it 1.4 %",
+        "cx": "support tickets open: {0:.0f}; typical for accounts like it 0",
+        "billing": "payments that failed in the last 30 days: {0:.0f}; typical for accounts like it 0",
+        "usage": "active on {0:.0f} of the last 30 days; typical for accounts like it 16",
     }
-    pairs = zip(FAMILIES, by_family, strict=True)
+    pairs = zip(REASON_FAMILIES, by_family, strict=True)
     raising = [(float(share), family) for family, share in pairs if family in shown and share > 0]
     names = ("feature", "sentence", "unit", "value", "before", "typical")
     reasons = []
     for share, family in sorted(raising, reverse=True)[:2]:
         evidence = dict(zip(names, shown[family], strict=True))
-        said = "unknown" if evidence["value"] is None else told[family].format(evidence["value"])
-        told_by = [{**evidence, "said": said}]
-        reasons.append({"family": family, "contribution": share, "agreement": 0.8, "evidence": told_by})
+        said = "unknown" if evidence["value"] is None else words[family].format(evidence["value"])
+        facts = [{**evidence, "said": said}]
+        reasons.append({"family": family, "contribution": share, "agreement": 0.8, "evidence": facts})
     return reasons
 
 
@@ -135,19 +155,20 @@ def _drivers(found: list[Row]) -> Row:
             "mean_contribution": mean(family, found), "share_of_accounts_first": 0.2,
             "top_features": [
                 {"feature": name, "sentence": sentence, "mean_absolute_contribution": 0.01}
-                for name, sentence, of, _, _ in CARDS if of == family
+                for name, sentence, of, *_ in CARDS if of == family
             ],
         }
-        for family in FAMILIES
+        for family in REASON_FAMILIES
     ]  # fmt: skip
     families.sort(key=lambda each: -float(str(each["mean_absolute_contribution"])))
     startups = [row for row in found if row["segment"] == "startup"]
     return {
         "as_of": f"{AS_OF:%Y-%m-%d}", "horizon": HEADLINE, "accounts": len(found), "grade": "associated",
+        "mean_like_probability": 0.08, "share_of_accounts_where_one_stands_out": 0.7,
         "note": "Associated, not causes.", "families": families,
         "segments": [
-            {"segment": "startup", "accounts": len(startups), "mean_probability": 0.2,
-             "families": [{"family": family, "mean_contribution": mean(family, startups)} for family in FAMILIES]},
+            {"segment": "startup", "accounts": len(startups), "mean_probability": 0.2, "mean_like_probability": 0.1,
+             "families": [{"family": f, "mean_contribution": mean(f, startups)} for f in REASON_FAMILIES]},
             {"segment": "business", "accounts": 2, "too_few": True},
         ],
     }  # fmt: skip
@@ -170,11 +191,13 @@ def _schema() -> pa.Schema:
         *((f"p_voluntary_{h}", number) for h in ENDS),
         *((f"p_involuntary_{h}", number) for h in ENDS),
         ("clv", number), ("clv_if_kept", number), ("value_at_risk", number),
-        ("baseline_probability", number), ("baseline_log_odds", number),
-        *((f"probability_{f}", number) for f in FAMILIES),
-        *((f"log_odds_{f}", number) for f in FAMILIES),
+        ("like_probability", number), ("like_log_odds", number),
+        *((f"probability_{f}", number) for f in REASON_FAMILIES),
+        *((f"log_odds_{f}", number) for f in REASON_FAMILIES),
+        *((f"changed_{f}", number) for f in REASON_FAMILIES), ("changed_clock", number),
         ("top_features", pa.list_(pa.struct([("feature", text), ("family", text), ("contribution", number)]))),
-        ("reasons", pa.list_(reason)), ("reason_1", text), ("reason_2", text), ("model_version", text),
+        ("stands_out", pa.bool_()), ("reasons", pa.list_(reason)), ("reason_1", text), ("reason_2", text),
+        ("model_version", text),
     ])  # fmt: skip
 
 

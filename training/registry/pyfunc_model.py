@@ -22,9 +22,7 @@ class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is 
         """Load the bundle that was logged with the model."""
         self.bundle = Bundle.load(Path(context.artifacts["bundle"]))
 
-    def predict(
-        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
-    ) -> pd.DataFrame:
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return a frame with one column p_<horizon> per horizon, row by row with the input."""
         rows = pa.Table.from_pandas(_typed(model_input, self.bundle), preserve_index=False)
         probability = self.bundle.probability(rows)
@@ -32,9 +30,9 @@ class ChurnModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is 
 
 
 def _typed(rows: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Return the rows with every column in its type; an absent column is unknown in every row."""
+    """Return the columns that the score is computed from, in their types; an absent one is unknown in every row."""
     frame = {"as_of": pd.to_datetime(rows["as_of"]).astype("datetime64[us]")}
-    for column in bundle.columns:
+    for column in (column for column in bundle.columns if column.name in bundle.needed):
         name = column.name
         given = rows[name] if name in rows else pd.Series([None] * len(rows), index=rows.index)
         frame[name] = given.astype("object") if column.is_text else given.astype("float64")

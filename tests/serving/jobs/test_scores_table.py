@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from tests.serving.published_by_hand import AS_OF, PEOPLE, feature_rows
 from tests.tables_by_hand import write_tables
 from tests.trained_world import NOW
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.settings import Settings
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.jobs.scores_table import scores_table
@@ -42,7 +42,7 @@ def test_accounts_of_equal_value_at_risk_are_listed_by_id(bundle: Bundle, tmp_pa
     rows = feature_rows((*alike, PEOPLE[1]))
     rows = rows.set_column(*_filled(rows, "tenure_days")).set_column(*_filled(rows, "days_to_renewal"))
     tables = write_tables(tmp_path, {"accounts": [{"account_id": "a", "created_at": AS_OF}]}, AS_OF, AS_OF)
-    found = scores_table("EUR", tables, bundle, rows, bundle.score(rows), "1")
+    found = scores_table("EUR", tables, bundle, rows, bundle.score(rows), None, {}, "1")
     assert found["account_id"].to_pylist() == ["a", "b", "c", PEOPLE[1][0]]
     assert len(set(found["value_at_risk"].to_pylist())) == 2
 
@@ -52,14 +52,14 @@ def _filled(rows: pa.Table, name: str) -> tuple[int, str, pa.Array]:
     return rows.column_names.index(name), name, pa.array([100.0] * rows.num_rows)
 
 
-def test_families_and_the_baseline_make_the_headline_probability(table: pa.Table) -> None:
-    parts = sum(column(table, f"probability_{family}") for family in FAMILIES)
-    assert np.abs(column(table, "baseline_probability") + parts - column(table, "p_90")).max() < 1e-9
+def test_families_and_the_like_make_the_headline_probability(table: pa.Table) -> None:
+    parts = sum(column(table, f"probability_{family}") for family in REASON_FAMILIES)
+    assert np.abs(column(table, "like_probability") + parts - column(table, "p_90")).max() < 1e-9
 
 
-def test_families_and_the_baseline_make_the_headline_log_odds(table: pa.Table) -> None:
-    parts, p = sum(column(table, f"log_odds_{family}") for family in FAMILIES), column(table, "p_90")
-    assert np.abs(column(table, "baseline_log_odds") + parts - np.log(p / (1 - p))).max() < 1e-9
+def test_families_and_the_like_make_the_headline_log_odds(table: pa.Table) -> None:
+    parts, p = sum(column(table, f"log_odds_{family}") for family in REASON_FAMILIES), column(table, "p_90")
+    assert np.abs(column(table, "like_log_odds") + parts - np.log(p / (1 - p))).max() < 1e-9
 
 
 def test_causes_add_up_at_every_horizon_and_more_time_is_more_risk(report: ScoreReport, table: pa.Table) -> None:
@@ -129,14 +129,52 @@ def test_renewals_lie_ahead_of_as_of(report: ScoreReport, table: pa.Table) -> No
 def test_reasons_are_two_families_at_most_that_raise_the_score(table: pa.Table) -> None:
     for row in table.to_pylist():
         families = [reason["family"] for reason in row["reasons"]]
-        assert len(families) <= 2 and "profile" not in families
+        assert len(families) <= 2 and set(families) <= set(REASON_FAMILIES)
         assert [reason["contribution"] for reason in row["reasons"]] == [row[f"probability_{f}"] for f in families]
         assert all(reason["contribution"] > 0 and reason["evidence"] for reason in row["reasons"])
-    assert any(row["reasons"] for row in table.to_pylist())
+    assert sum(bool(row["reasons"]) for row in table.to_pylist()) > table.num_rows / 4
 
 
-def test_a_reason_is_also_told_in_one_line(table: pa.Table) -> None:
-    for row in table.select(["reasons", "reason_1", "reason_2"]).to_pylist():
+def test_one_reason_stands_out_where_its_family_leads_all_others_by_a_point(table: pa.Table) -> None:
+    clear = 0
+    for row in table.to_pylist():
+        shares = sorted(row[f"probability_{family}"] for family in REASON_FAMILIES)
+        if row["stands_out"]:
+            assert shares[-1] - shares[-2] >= 0.01 and row["reasons"][0]["contribution"] == shares[-1]
+            clear += 1
+    assert 0 < clear < table.num_rows
+
+
+def test_a_reason_is_also_one_line_of_text(table: pa.Table) -> None:
+    for row in table.select(["reasons", "stands_out", "reason_1", "reason_2"]).to_pylist():
         for number, line in enumerate((row["reason_1"], row["reason_2"])):
             assert (line is None) == (len(row["reasons"]) <= number)
-            assert line is None or line.startswith(f"{row['reasons'][number]['family']}: ")
+            if line is not None:
+                said = row["stands_out"] or number == 1
+                begins = "" if said else "no single reason stands out; "
+                assert line.startswith(f"{begins}{row['reasons'][number]['family']}: ")
+
+
+def test_what_changed_in_30_days_adds_up_for_accounts_that_were_at_risk_then(
+    copied: Settings, report: ScoreReport, table: pa.Table
+) -> None:
+    earlier = score(copied, NOW, report.as_of - timedelta(days=30))
+    rows = pq.read_table(earlier.folder / "scores.parquet").select(["account_id", "p_90"]).to_pylist()
+    before = {row["account_id"]: row["p_90"] for row in rows}
+    known = 0
+    for row in table.to_pylist():
+        changed = [row[f"changed_{name}"] for name in (*REASON_FAMILIES, "clock")]
+        if row["account_id"] in before:
+            assert sum(changed) == pytest.approx(row["p_90"] - before[row["account_id"]], abs=1e-9)
+            known += 1
+        else:
+            assert changed == [None] * 5
+    assert 50 < known < table.num_rows
+
+
+def test_where_the_rows_begin_less_than_30_days_before_nothing_is_said_to_have_changed(copied: Settings) -> None:
+    begin = datetime(2023, 1, 1)  # of the simulated record
+    found = pq.read_table(score(copied, NOW, begin + timedelta(days=29)).folder / "scores.parquet")
+    assert found["changed_clock"].null_count == found.num_rows > 0
+    found = pq.read_table(score(copied, NOW, begin + timedelta(days=30)).folder / "scores.parquet")
+    assert found["changed_clock"].null_count < found.num_rows

@@ -11,11 +11,11 @@ from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.spreadsheet import as_csv
 
 
-def test_families_and_the_baseline_add_up_to_the_published_score(published: PublishedScores) -> None:
+def test_families_and_like_accounts_add_up_to_the_published_score(published: PublishedScores) -> None:
     for account in as_accounts(published.filter().rows, published.manifest):
         families = account.contributions.families.values()
         total = sum(share or 0.0 for share in families)
-        assert (account.baseline_probability or 0.0) + total == pytest.approx(account.probability["90"], abs=1e-9)
+        assert (account.like_probability or 0.0) + total == pytest.approx(account.probability["90"], abs=1e-9)
 
 
 def test_causes_add_up_to_the_probability_at_every_horizon(published: PublishedScores) -> None:

@@ -131,7 +131,7 @@ def test_unknown_values_are_scored_as_unknown(published: PublishedScores) -> Non
 def test_rows_that_do_not_fit_are_refused_by_name(published: PublishedScores) -> None:
     with pytest.raises(RequestError, match=r"Unknown feature 'eror_rate_30'. Did you mean 'error_rate_30'\?"):
         published.score(ScoreRequest(rows=[{"eror_rate_30": 0.1}]))
-    with pytest.raises(RequestError, match=r"Missing features: error_rate_30, .* and 4 more. Send null"):
+    with pytest.raises(RequestError, match=r"Missing features: error_rate_30, .* and 5 more. Send null"):
         published.score(ScoreRequest(rows=[{}]))
 
 

@@ -17,8 +17,23 @@ def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
     assert acme["as_of"] == "2025-01-31" and acme["renews_at"] == "2025-02-20"
     assert acme["mrr"] == "4200.00"
     assert acme["p_90"] == f"{published.account('A-00042').probability['90']:.4f}"
-    assert acme["reason_1"].startswith("billing: 2 payment attempts failed")
-    assert not {"reasons", "baseline_log_odds", "log_odds_ux"} & acme.keys()
+    assert acme["reason_1"].startswith("billing: payments that failed in the last 30 days: 2")
+    assert not {"reasons", "like_log_odds", "log_odds_ux"} & acme.keys()
+
+
+def test_csv_holds_like_accounts_families_changes_and_whether_one_reason_stands_out(published: PublishedScores) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    shown = [name for name in rows[0] if name.startswith(("like_", "probability_", "changed_", "stands"))]
+    families = ("ux", "cx", "billing", "usage")
+    assert shown == [
+        "like_probability",
+        *(f"probability_{family}" for family in families),
+        *(f"changed_{family}" for family in families),
+        "changed_clock",
+        "stands_out",
+    ]
+    assert {row["stands_out"] for row in rows} == {"true", "false"}
+    assert [row["changed_ux"] for row in rows if row["account_id"] == "zero"] == [""]
 
 
 def test_csv_texts_that_a_spreadsheet_would_run_are_made_harmless(published: PublishedScores) -> None:

@@ -15,12 +15,14 @@ import pyarrow as pa
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.settings import Value
-from undertow.training.bundle.bundle import Bundle, contributions_of, used_columns
+from undertow.training.bundle.attribution import contributions_of, used_columns
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.like import LikeAccounts, fit_like_accounts
 from undertow.training.bundle.stability import Stability
 from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.linear import LinearModel, NormalScores
 from undertow.training.churn.position import PositionModel
+from undertow.training.churn.recipe import Recipe
 from undertow.training.churn.season import Season
 from undertow.training.churn.trees import TreeModel
 from undertow.training.examples.encoding import ModelColumn, encode
@@ -118,7 +120,7 @@ def _voluntary(inputs: PeriodInputs) -> CauseModel:
     """Contract position, regression, trees by family and season."""
     reasons = tuple(NAMES.index(name) for name in ("error_rate_30", "tickets_open", "active_days_30"))
     position = {"period_tenure_days": -0.001, "period_renewals": 0.5, "term_months": -0.08, "segment": 1.0}
-    experience = {"error_rate_30": 6.0, "tickets_open": 0.3, "active_days_30": -0.04}
+    experience = {"error_rate_30": 6.0, "tickets_open": 0.3, "active_days_30": -0.02}
     period = NAMES.index("period")
     groups = [[0, 3], [1, 3], [2, 3]]  # places in `read`: each reason column with the period
     read = (*reasons, period)
@@ -130,8 +132,8 @@ def _voluntary(inputs: PeriodInputs) -> CauseModel:
             (np.array([-1.0, 2.0]), np.array([-0.5, 2.5]), np.array([-1.5, 1.5])),
         ),
         intercept=np.array([0.1, 0.0, 0.0, -0.1, -0.1]),
-        lasting=np.array([0.2, 0.1, -0.2]),
-        recent=np.array([0.3, 0.1, -0.3]),
+        lasting=np.array([0.3, 0.1, -0.1]),
+        recent=np.array([0.3, 0.1, -0.2]),
         slopes=np.zeros(0),
     )
     return CauseModel(
@@ -141,7 +143,7 @@ def _voluntary(inputs: PeriodInputs) -> CauseModel:
         linear,
         TreeModel(_boosters(inputs, read, experience, 0.0, interaction_constraints=groups), read),
         Season(cosine=0.1, sine=-0.05),
-        "by hand",
+        Recipe(structured=True, wide=False, ridge=300.0, trees=15, why="by hand"),
     )
 
 
@@ -153,10 +155,10 @@ def _involuntary() -> CauseModel:
         scores=NormalScores((np.array([0.0, 3.0]),), (np.array([-0.5, 2.5]),)),
         intercept=np.array([-5.0, -5.5, -5.5, -5.0, -4.5]),
         lasting=np.array([0.4]),
-        recent=np.array([1.0]),
+        recent=np.array([1.6]),
         slopes=np.array([0.8]),
     )
-    return CauseModel("involuntary", (0.0,) * len(ENDS), linear=linear, recipe="by hand")
+    return CauseModel("involuntary", (0.0,) * len(ENDS), linear=linear)
 
 
 def _boosters(

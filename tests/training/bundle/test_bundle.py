@@ -13,7 +13,8 @@ import pytest
 from tests.training.bundle.by_hand import random_rows
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.errors import ModelRefusal, RequestError
-from undertow.training.bundle.bundle import Bundle, contributions_of
+from undertow.training.bundle.attribution import contributions_of
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.churn.curves import logit
 from undertow.training.examples.encoding import encode
@@ -38,6 +39,7 @@ def test_what_was_saved_and_loaded_scores_to_the_same_byte(
     loaded = Bundle.load(tmp_path)
     assert same(loaded.score(rows), scores)
     assert loaded.typical_values(rows) == bundle.typical_values(rows)
+    assert [cause.recipe for cause in loaded.causes] == [cause.recipe for cause in bundle.causes]
     for name in ("columns", "value", "stability", "headline", "ends", "contribution_names", "needed"):
         assert getattr(loaded, name) == getattr(bundle, name), name
 
