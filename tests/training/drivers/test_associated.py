@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from undertow.features.catalogue.cards import FAMILIES
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
@@ -20,12 +20,12 @@ N = len(SEGMENTS)
 
 @pytest.fixture
 def shares(bundle: Bundle) -> np.ndarray:
-    """Contributions by feature: errors +-5 points, open tickets +1, tenure +9, the rest nothing."""
+    """Contributions by feature: errors +-5 points, open tickets +1, activity +0.5 or +9, the rest nothing."""
     found = np.zeros((N, len(bundle.contribution_names)))
     at = bundle.contribution_names.index
     found[:, at("error_rate_30")] = np.where(np.arange(N) % 3 == 0, 0.05, -0.05)
     found[:, at("tickets_open")] = 0.01
-    found[:, at("tenure_days")] = 0.09
+    found[:, at("active_days_30")] = np.where(np.arange(N) % 9 == 0, 0.09, 0.005)
     return found
 
 
@@ -35,13 +35,13 @@ def found(bundle: Bundle, shares: np.ndarray) -> dict[str, Any]:
 
 
 def scores_of(bundle: Bundle, shares: np.ndarray) -> Scores:
-    families = by_group(shares, bundle.contribution_families, FAMILIES)
+    families = by_group(shares, bundle.contribution_families, REASON_FAMILIES)
     n = len(shares)
     return Scores(
         probability=np.full((n, len(bundle.ends)), 0.2), by_cause=np.zeros((n, len(bundle.ends), 2)), clv=np.zeros(n),
-        clv_if_kept=np.zeros(n), value_at_risk=np.zeros(n), baseline_probability=0.1, baseline_log_odds=-2.2,
+        clv_if_kept=np.zeros(n), value_at_risk=np.zeros(n), like_probability=np.linspace(0.1, 0.2, n),
+        like_log_odds=np.full(n, -2.2),
         probability_by_feature=shares, probability_by_family=families, log_odds_by_family=families,
-        first_family=np.zeros((n, 2)),
     )  # fmt: skip
 
 
@@ -50,8 +50,7 @@ def by_name(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_families_go_by_how_far_they_move_a_score(found: dict[str, Any]) -> None:
-    assert [family["family"] for family in found["families"]][:3] == ["profile", "ux", "cx"]
-    assert {family["family"] for family in found["families"]} == set(FAMILIES)
+    assert [family["family"] for family in found["families"]] == ["ux", "usage", "cx", "billing"]
 
 
 def test_moving_far_is_told_apart_from_pushing_one_way(found: dict[str, Any]) -> None:
@@ -60,11 +59,26 @@ def test_moving_far_is_told_apart_from_pushing_one_way(found: dict[str, Any]) ->
     assert ux["mean_contribution"] == pytest.approx(-0.05 / 3)
 
 
-def test_first_is_the_family_that_raises_a_score_most_and_never_profile(found: dict[str, Any]) -> None:
-    families = by_name(found)
-    assert families["profile"]["share_of_accounts_first"] is None
-    assert families["ux"]["share_of_accounts_first"] == pytest.approx(1 / 3)
-    assert families["cx"]["share_of_accounts_first"] == pytest.approx(2 / 3)
+def test_the_share_first_is_that_of_the_accounts_where_one_family_stands_out(found: dict[str, Any]) -> None:
+    """Of nine accounts one has activity first (9 points, errors 5), two errors (5, tickets 1), six no clear one."""
+    assert found["share_of_accounts_where_one_stands_out"] == pytest.approx(3 / 9)
+    first = {name: family["share_of_accounts_first"] for name, family in by_name(found).items()}
+    assert first == pytest.approx({"ux": 2 / 3, "usage": 1 / 3, "cx": 0.0, "billing": 0.0})
+
+
+def test_where_no_family_stands_out_none_is_first(bundle: Bundle, shares: np.ndarray) -> None:
+    nothing = drivers(bundle, scores_of(bundle, 0 * shares), SEGMENTS, "2025-01-31")
+    assert nothing["share_of_accounts_where_one_stands_out"] == 0.0
+    assert {family["share_of_accounts_first"] for family in by_name(nothing).values()} == {None}
+
+
+def test_context_is_stated_apart_overall_and_per_segment(found: dict[str, Any]) -> None:
+    assert found["mean_like_probability"] == pytest.approx(0.15)
+    means = {segment["segment"]: segment["mean_like_probability"] for segment in found["segments"]}
+    step = 0.1 / (N - 1)
+    assert means == pytest.approx(
+        {"large": 0.1 + 19.5 * step, "small": 0.1 + 49.5 * step, "not stated": 0.1 + 74.5 * step}
+    )
 
 
 def test_the_strongest_features_stand_behind_a_family(bundle: Bundle, shares: np.ndarray) -> None:
@@ -79,7 +93,7 @@ def test_the_strongest_features_stand_behind_a_family(bundle: Bundle, shares: np
 
 
 def test_features_that_move_nothing_are_not_named(found: dict[str, Any]) -> None:
-    assert by_name(found)["usage"]["top_features"] == []
+    assert by_name(found)["billing"]["top_features"] == []
 
 
 def test_a_small_segment_is_said_to_be_too_small(found: dict[str, Any]) -> None:
