@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from undertow.serving.cli.console import new_table, out, print_warnings, show
+from undertow.serving.published.answers import NONE_STANDS_OUT
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.serving.jobs.bulk import BulkReport
@@ -55,6 +56,8 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
         cause = f"the likelier cause is {row['cause']}"
         beside = (row.get("announced"), row["account_id"], row["owner"], row["segment"], cause)
         _below(" · ".join(text for text in beside if text), "dim")
+        if row["reasons"] and not row["stands_out"]:
+            _below(f"{NONE_STANDS_OUT}:", "dim")
         for reason in row["reasons"]:
             _below(_reason(reason))
     out.print()
@@ -86,13 +89,16 @@ def print_drivers(overview: dict[str, Any], manifest: dict[str, Any]) -> None:
         )
     show(table)
     families = [family["family"] for family in overview["families"]]
-    segments = new_table("Segment", "Accounts", "Leaves", *families, right=range(1, 3 + len(families)))
+    segments = new_table("Segment", "Accounts", "Leaves", "Like accounts", *families, right=range(1, 4 + len(families)))
     for segment in overview["segments"]:
         shares = {share["family"]: _points(share["mean_contribution"]) for share in segment["families"]}
         cells = [shares[family] for family in families] if shares else ["too few"] + [""] * (len(families) - 1)
-        leaves = f"{segment['mean_probability']:.1%}"
-        segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", leaves, *cells)
+        chances = (f"{segment[name]:.1%}" for name in ("mean_probability", "mean_like_probability"))
+        segments.add_row(escape(segment["segment"]), f"{segment['accounts']:,}", *chances, *cells)
     show(segments)
+    stand_out = f"{overview['share_of_accounts_where_one_stands_out']:.0%}"
+    out.print("Like accounts: those in the same contract position, which is context and no driver. First for: of the "
+              f"{stand_out} of accounts where one family stands out.", soft_wrap=True)  # fmt: skip
     out.print(f"Points are percentage points of the chance of leaving in {overview['horizon']} days, as of "
               f"{overview['as_of']}. {overview['note']}", soft_wrap=True)  # fmt: skip
     print_warnings(manifest.get("warnings", ()))

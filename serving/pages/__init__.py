@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 
 from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
 from undertow.serving.pages import charts
-from undertow.serving.published.answers import Account, Problem, as_accounts
+from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
 from undertow.serving.published.requests import EXAMPLE_REQUEST, MAX_ROWS, AtRiskQuery
 from undertow.serving.published.scores import PublishedScores, Selection
 
@@ -25,8 +25,8 @@ FAMILY_NAMES = {
     "cx": "Support",
     "billing": "Billing",
     "usage": "Usage",
-    "profile": "Profile",
 }
+CLOCK = "Contract's clock"
 
 
 def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./") -> str:
@@ -55,15 +55,15 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection
         drivers=published.drivers,
         driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
         example=EXAMPLE_REQUEST,
+        none_stands_out=NONE_STANDS_OUT,
     )
 
 
 def account(published: PublishedScores, shown: Account, root: str = "../") -> str:
     """Return one account as a page."""
     horizon = shown.contributions.horizon
-    baseline = shown.baseline_probability or 0.0
-    labels = ("typical account", "this account")
-    steps = charts.steps(baseline, shown.contributions.families, labels)
+    labels = ("same contract position", "this account")
+    steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
     return _render(
         "account.html",
         root=root,
@@ -74,8 +74,20 @@ def account(published: PublishedScores, shown: Account, root: str = "../") -> st
         curve=charts.curve(shown.by_cause),
         chart=charts,
         steps=steps,
+        changes=_changes(shown),
+        none_stands_out=NONE_STANDS_OUT,
         shown_points={step.label: step.points / 100 for step in steps},
     )
+
+
+def _changes(shown: Account) -> tuple[charts.Bar, ...]:
+    """Return the bars from the score of 30 days before, over the contract's clock and the families, to this one."""
+    if shown.changed is None:
+        return ()
+    now = shown.probability[str(shown.contributions.horizon)] or 0.0
+    moved = {CLOCK: shown.changed.clock, **shown.changed.families}
+    labels = (f"{shown.changed.days} days before", "now")
+    return charts.steps(now - sum(share or 0.0 for share in moved.values()), moved, labels)
 
 
 def problem(shown: Problem, root: str = "./") -> str:
@@ -99,6 +111,11 @@ def quoted(text: str) -> str:
 def family_name(family: str) -> str:
     """Return the display name of a feature family."""
     return FAMILY_NAMES.get(family, family)
+
+
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _more(query: AtRiskQuery, selection: Selection) -> bool:
@@ -131,6 +148,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, family_name):
+    for filter_ in (money, percent, points, day, measured, quoted, family_name, sentence):
         made.filters[filter_.__name__] = filter_
     return made

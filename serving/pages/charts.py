@@ -77,7 +77,7 @@ def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
 
 
 def steps(baseline: float, families: Mapping[str, float | None], labels: tuple[str, str]) -> tuple[Bar, ...]:
-    """Return the bars from the typical account over the families to this one.
+    """Return the bars from `baseline` over the families to the sum of all; `labels`: of the first and the last bar.
 
     Shown points are rounded to 0.1 so that they add up exactly to the shown end: each bar is the
     difference of two rounded running sums.

@@ -30,7 +30,7 @@ def test_the_example_request_is_answered(client: Client) -> None:
     result = answer.json()["results"][0]
     assert result["account_id"] == EXAMPLE_REQUEST["account_ids"][0]
     contributions = result["contributions"]
-    total = result["baseline_probability"] + sum(contributions["families"].values())
+    total = result["like_probability"] + sum(contributions["families"].values())
     assert total == pytest.approx(result["probability"]["90"], abs=1e-9)
     assert len(contributions["top_features"]) == 5
     assert result["clv"].keys() == {"months", "value", "currency"}
@@ -103,10 +103,17 @@ def test_null_and_an_unseen_text_are_scored(client: Client, feature_row: dict[st
     assert client.post("/v1/score", json={"rows": [row]}).status_code == 200
 
 
+def test_a_feature_that_is_evidence_alone_may_be_absent(client: Client, feature_row: dict[str, Any]) -> None:
+    without = {name: value for name, value in feature_row.items() if name != "crashes_30"}
+    assert len(without) == len(feature_row) - 1
+    found, whole = (client.post("/v1/score", json={"rows": [row]}).json() for row in (without, feature_row))
+    assert found["results"] == whole["results"]
+
+
 def test_missing_features_are_named_up_to_five(client: Client) -> None:
     told = problem(client.post("/v1/score", json={"rows": [{}]}), 422)
     assert "Missing features: error_rate_30, tickets_open, failed_payments_30" in told["detail"]
-    assert "and 4 more. Send null where a value is unknown." in told["detail"]
+    assert "and 5 more. Send null where a value is unknown." in told["detail"]
 
 
 # --- metrics and load ---

@@ -11,7 +11,7 @@ from undertow.serving.pages import charts
 def test_an_account_adds_up_in_the_figures_that_are_shown(client: Client) -> None:
     for account in client.get("/v1/at-risk").json()["accounts"]:
         contributions = account["contributions"]["families"]
-        bars = charts.steps(account["baseline_probability"], contributions, ("typical", "this"))
+        bars = charts.steps(account["like_probability"], contributions, ("typical", "this"))
         shown = bars[0].points + sum(bar.points for bar in bars[1:-1])
         assert shown == pytest.approx(bars[-1].points, abs=1e-9)
         assert bars[-1].points == pytest.approx(100 * account["probability"]["90"], abs=0.051)

@@ -50,7 +50,7 @@ def test_each_account_is_listed_with_its_money_chance_reason_and_link(client: Cl
     read = words(html)
     assert f"{100 * top['probability']['90']:.1f} %" in read
     assert f"EUR {top['value_at_risk']:,.0f}" in read
-    assert "Billing 2 payment attempts failed in the last 30 days (typical: 0)" in read
+    assert "Billing payments that failed in the last 30 days: 2; typical for accounts like it 0" in read
     assert "20 Feb 2025" in read
 
 
@@ -99,12 +99,47 @@ def test_before_publication_the_page_says_what_to_run(tmp_path: Path, make_clien
 # --- one account ---
 
 
-def test_an_account_shows_value_evidence_and_the_sum(client: Client) -> None:
+def test_an_account_shows_value_and_evidence_in_words_and_in_numbers(client: Client) -> None:
     read = words(client.get("/accounts/A-00042").text)
     account = client.get("/v1/accounts/A-00042").json()
     assert f"Expected value over 12 months EUR {account['clv']['value']:,.0f}, against" in read
-    assert "Errors per page view error_rate_30 12.0 % 3.2 % 1.4 %" in read
-    assert re.search(r"[\d.]+ % [+−] [\d.]+ [+−] [\d.]+ [+−] [\d.]+ [+−] [\d.]+ [+−] [\d.]+ = [\d.]+ %", read)
+    assert (
+        "Error rate 12% in the last 30 days; typical for accounts like it 1.4 % Errors per page view · error_rate_30 "
+        "12.0 % 3.2 % 1.4 %"
+    ) in read
+    assert "points over accounts in the same contract position" in read
+    assert "the same family comes first in 80 % of models trained on other accounts" in read
+
+
+def test_the_sum_begins_with_accounts_in_the_same_contract_position(client: Client) -> None:
+    read = words(client.get("/accounts/A-00042").text)
+    account = client.get("/v1/accounts/A-00042").json()
+    like, p = (f"{100 * share:.1f} %" for share in (account["like_probability"], account["probability"]["90"]))
+    assert f"Accounts in the same contract position: {like}." in read
+    number = r"[+−] [\d.]+"
+    assert re.search(rf"{like} {number} {number} {number} {number} = {p}", read)
+    places = [read.index(f" {name} ") for name in ("Experience", "Support", "Billing", "Usage")]
+    assert places == sorted(places)
+    assert "Profile" not in read and "typical account" not in read
+
+
+def test_what_changed_is_shown_by_family_with_the_contracts_clock_apart(client: Client) -> None:
+    read = words(client.get("/accounts/A-00042").text)
+    account = client.get("/v1/accounts/A-00042").json()
+    changed, now = account["changed"], account["probability"]["90"]
+    before = now - changed["clock"] - sum(changed["families"].values())
+    assert "What changed in the last 30 days" in read
+    assert f"The 90-day score was {100 * before:.1f} % and is {100 * now:.1f} %" in read
+    assert re.search(r"The contract's clock: [+−][\d.]+ points, which is no reason", read)
+    assert "What changed in the last" not in words(client.get("/accounts/zero").text)
+
+
+@pytest.mark.parametrize("url", ["/", "/accounts/A-00007"])
+def test_where_no_single_reason_stands_out_the_page_says_so(client: Client, url: str) -> None:
+    account = client.get("/v1/accounts/A-00007").json()
+    assert account["reasons"] and not account["stands_out"]
+    assert words(client.get(url).text).count("No single reason stands out") == 1
+    assert "No single reason" not in words(client.get("/accounts/A-00042").text)
 
 
 def test_an_account_without_name_owner_reason_or_money_is_shown(client: Client) -> None:
