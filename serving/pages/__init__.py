@@ -26,7 +26,7 @@ FAMILY_NAMES = {
     "billing": "Billing",
     "usage": "Usage",
 }
-CLOCK = "Contract's clock"
+CLOCK = "Contract's clock"  # the part of a change that is no reason
 
 
 def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./") -> str:
@@ -75,6 +75,7 @@ def account(published: PublishedScores, shown: Account, root: str = "../") -> st
         chart=charts,
         steps=steps,
         changes=_changes(shown),
+        clock=CLOCK,
         none_stands_out=NONE_STANDS_OUT,
         shown_points={step.label: step.points / 100 for step in steps},
     )

@@ -44,7 +44,7 @@ class Bar:
     points: float
     start: float
     width: float
-    kind: str  # "end", "up" or "down"
+    kind: str  # "end", "up", "down" or "none"
 
 
 def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
@@ -95,11 +95,16 @@ def steps(baseline: float, families: Mapping[str, float | None], labels: tuple[s
             round(rounded[i + 1] - rounded[i], 1) + 0.0,
             100 * max(min(sums[i], sums[i + 1]), 0) / most,
             100 * abs(sums[i + 1] - sums[i]) / most,
-            "up" if sums[i + 1] >= sums[i] else "down",
+            _kind(rounded[i + 1] - rounded[i]),
         )
         for i, family in enumerate(families)
     ]
     return (first, *between, last)
+
+
+def _kind(points: float) -> str:
+    """Return the kind of a bar from its probability points, rounded to 0.1."""
+    return "none" if abs(points) < 0.05 else "up" if points > 0 else "down"
 
 
 def shares_of_widest(values: Sequence[float | None]) -> list[float]:

@@ -134,7 +134,8 @@ def _reasons(person: tuple[Any, ...], by_family: np.ndarray) -> list[Row]:
         evidence = dict(zip(names, shown[family], strict=True))
         said = "unknown" if evidence["value"] is None else words[family].format(evidence["value"])
         facts = [{**evidence, "said": said}]
-        reasons.append({"family": family, "contribution": share, "agreement": 0.8, "evidence": facts})
+        agreement = None if reasons else 0.8
+        reasons.append({"family": family, "contribution": share, "agreement": agreement, "evidence": facts})
     return reasons
 
 

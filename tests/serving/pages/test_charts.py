@@ -18,6 +18,12 @@ def test_an_account_adds_up_in_the_figures_that_are_shown(client: Client) -> Non
         assert all(bar.start >= 0 and bar.start + bar.width <= 100.01 for bar in bars)
 
 
+def test_a_bar_that_reads_0_points_is_not_drawn() -> None:
+    bars = charts.steps(0.1, {"ux": 0.0004, "cx": 0.05, "billing": -0.02, "usage": 0.0}, ("like", "this"))
+    assert [(bar.points, bar.kind) for bar in bars[1:-1]] == [(0.0, "none"), (5.0, "up"), (-2.0, "down"), (0.0, "none")]
+    assert (bars[0].points, bars[-1].points) == (10.0, 13.0)
+
+
 def test_the_curve_ends_at_the_published_probability_and_never_falls(client: Client) -> None:
     account = client.get("/v1/accounts/A-00042").json()
     curve = charts.curve(account["by_cause"])
