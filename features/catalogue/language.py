@@ -270,7 +270,7 @@ class Measure(_Arithmetic):
 
 @dataclass(frozen=True)
 class Ratio(_Arithmetic):
-    """One expression divided by another; null where the denominator is null or not above 0."""
+    """One expression divided by another; null where the denominator is null or not above 0 (1e-9 where it fades)."""
 
     over: Expression
     under: Expression

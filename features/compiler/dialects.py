@@ -9,6 +9,9 @@ from sqlglot import exp
 from sqlglot.dialects import DuckDB, Spark
 
 SECONDS_PER_DAY = 86_400
+UNITS = f"{2.0**70:.1f}"  # per 1, in exact sums
+LARGEST = "1e12"  # in exact sums: larger numbers are left out, as their sum might not fit
+NEARLY_NOTHING = 1e-9  # a fading denominator must lie above it
 
 # The names are those of no built-in function; the tests check the value of each on both engines.
 HOOKS: dict[str, dict[str, Callable[..., str]]] = {
@@ -19,6 +22,7 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
         "SECONDS_BETWEEN": lambda a, b: f"((epoch_us({b}) - epoch_us({a})) / 1e6)",
         "NEWEST_VALUE": lambda value, at: f"arg_max({value}, ({at}, {value}))",
         "BIT_OF": lambda n: f"(1 << {n})",
+        "IN_UNITS": lambda x: f"CASE WHEN abs({x}) < {LARGEST} THEN CAST(({x}) * {UNITS} AS HUGEINT) END",
     },
     "spark": {
         "QUANTILE_LINEAR": lambda x, q: f"percentile({x}, {q})",
@@ -32,6 +36,7 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
             f"max_by({value}, CASE WHEN NOT {value} IS NULL THEN struct({at}, {value}) END)"
         ),
         "BIT_OF": lambda n: f"shiftleft(1, {n})",
+        "IN_UNITS": lambda x: f"CASE WHEN abs({x}) < {LARGEST} THEN CAST(({x}) * {UNITS}D AS DECIMAL(38, 0)) END",
     },
 }
 
@@ -100,6 +105,16 @@ def in_days(duration: exp.Expr) -> exp.Expr:
     return exp.Div(this=duration, expression=number(SECONDS_PER_DAY))
 
 
+def exact_sum(value: exp.Expr, over_rows: Callable[[exp.Expr], exp.Expr] = lambda aggregate: aggregate) -> exp.Expr:
+    """Return the sum of numbers, the same to the last bit in whatever order the rows are added, as they are in threads.
+
+    Each number is rounded to a multiple of 2^-70; 1e12 and above are left out. `over_rows`: sets the row filter of the
+    aggregate.
+    """
+    total = double(over_rows(exp.Sum(this=hook("IN_UNITS", value))))
+    return exp.Div(this=total, expression=double(exp.Literal.number(UNITS)))
+
+
 def power(exponent: exp.Expr) -> exp.Expr:
     """Return 2 to the power of `exponent`."""
     return exp.Pow(this=number(2.0), expression=exponent)
@@ -127,10 +142,10 @@ def where_known(tested: exp.Expr, value: exp.Expr) -> exp.Expr:
     return when(exp.Not(this=exp.Is(this=tested, expression=exp.Null())), value)
 
 
-def over(numerator: exp.Expr, denominator: exp.Expr) -> exp.Expr:
-    """Return one value divided by another as a DOUBLE; null where the denominator is null or not above 0."""
+def over(numerator: exp.Expr, denominator: exp.Expr, above: float = 0) -> exp.Expr:
+    """Return one value divided by another as a DOUBLE; null where the denominator is null or not above `above`."""
     quotient = exp.Div(this=double(numerator), expression=double(denominator.copy()))
-    return when(exp.GT(this=denominator, expression=number(0)), quotient)
+    return when(exp.GT(this=denominator, expression=number(above)), quotient)
 
 
 def equal(names: tuple[str, ...], one: str, other: str) -> exp.Expr:

@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from undertow.features.catalogue.language import FADING_DAYS, Exposure, Measure, columns_read
-from undertow.features.compiler.dialects import column, equal, number, over, relation, where_known
+from undertow.features.compiler.dialects import (
+    NEARLY_NOTHING,
+    column,
+    equal,
+    exact_sum,
+    number,
+    over,
+    relation,
+    where_known,
+)
 from undertow.features.compiler.leaf import Leaf, leaf_of
 from undertow.features.compiler.range_join import aggregate, grouped, known_rows_of_all, round_up
 from undertow.features.compiler.slot_plan import is_settled
@@ -83,7 +92,7 @@ class ExposureScan:
         part, names = self._part(sums.leaves, (), timeline)
         keys = key_columns(("as_of", "m"), *[(name, "p") for name in self.by])
         merged = [
-            exp.alias_(exp.Sum(this=value_inside(timeline, leaf, column(names[leaf], "p"))), name, quoted=True)
+            exp.alias_(exact_sum(value_inside(timeline, leaf, column(names[leaf], "p"))), name, quoted=True)
             for leaf, name in sums.leaves.items()
         ]
         return [
@@ -148,10 +157,10 @@ class ExposureScan:
         rates, means = [], []
         for exposure, name in exposures.items():
             met = exp.Coalesce(this=column(sums.name(exposure.over), "v"), expressions=[number(0.0)])
-            rate = over(met, column(sums.name(exposure.under), "v"))
+            rate = over(met, column(sums.name(exposure.under), "v"), NEARLY_NOTHING)
             rates.append(exp.alias_(rate, name, quoted=True))
             total = _met_and_used({exposure: name}, lambda use: column(sums.name(use), "v"))
-            means.append(exp.alias_(over(*[each.this for each in total]), name, quoted=True))
+            means.append(exp.alias_(over(*[each.this for each in total], NEARLY_NOTHING), name, quoted=True))
         uses = [column(name, "v") for name in sums.uses.values()]
         values = exp.select(*keys, *rates, *uses).from_(relation(f"{self.name}_sums", "v"))
         of_all = exp.select(column("as_of", "v"), *means).from_(relation(f"{self.name}_rates", "v"))
@@ -172,8 +181,8 @@ def _met_and_used(exposures: dict[Exposure, str], use: Callable[[Measure], exp.E
     wanted: list[exp.Expr] = []
     for exposure, name in exposures.items():
         rate, used = column(name, "v"), use(exposure.use)
-        met = exp.Sum(this=exp.Mul(this=used, expression=rate))
-        total = exp.Sum(this=where_known(rate.copy(), used.copy()))
+        met = exact_sum(exp.Mul(this=used, expression=rate))
+        total = exact_sum(where_known(rate.copy(), used.copy()))
         wanted += [exp.alias_(met, f"{name}_met", quoted=True), exp.alias_(total, f"{name}_used", quoted=True)]
     return wanted
 

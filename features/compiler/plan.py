@@ -27,10 +27,22 @@ from undertow.features.catalogue.language import (
     Ratio,
     Shrunk,
     is_amount,
+    measures,
     rows_of,
 )
+from undertow.features.compiler.dialects import (
+    NEARLY_NOTHING,
+    double,
+    equal,
+    hook,
+    log_ratio,
+    number,
+    over,
+    power,
+    print_sql,
+    relation,
+)
 from undertow.features.compiler.dialects import column as col
-from undertow.features.compiler.dialects import double, equal, hook, log_ratio, number, over, power, print_sql, relation
 from undertow.features.compiler.exposure import ExposureScan, exposure_scan
 from undertow.features.compiler.leaf import Leaf, leaf_of
 from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_scan
@@ -223,7 +235,9 @@ def _value(expression: Expression, days: int | None, shift: int, leaves: _Leaves
         case Measure():
             return leaves.value(leaf_of(expression, days, shift))
         case Ratio(upper, lower):
-            return over(exp.paren(_value(upper, days, shift, leaves)), exp.paren(_value(lower, days, shift, leaves)))
+            above = NEARLY_NOTHING if any(measure.half_life for measure in measures(lower)) else 0
+            upper_, lower_ = (exp.paren(_value(each, days, shift, leaves)) for each in (upper, lower))
+            return over(upper_, lower_, above)
         case Combination(terms, constant, lowest, null_is_zero):
             values = [(w, _value(term, days, shift, leaves)) for w, term in terms]
             if null_is_zero:

@@ -14,11 +14,13 @@ from sqlglot import exp
 
 from undertow.features.catalogue.language import NESTED, Measure, columns_read
 from undertow.features.compiler.dialects import (
+    NEARLY_NOTHING,
     SECONDS_PER_DAY,
     column,
     day,
     days_before,
     equal,
+    exact_sum,
     hook,
     in_days,
     number,
@@ -177,12 +179,12 @@ def _fading(leaf: Leaf, weight: exp.Expr) -> exp.Expr:
     """Return a sum of weights, a weighted sum or a weighted mean."""
     only = _only(leaf)
     if leaf.measure.statistic == "count":
-        return exp.Sum(this=only(weight))
+        return exact_sum(only(weight))
     value = _in_hours(leaf.measure) if leaf.measure.statistic == "sum of hours" else _of(leaf.measure)
-    total: exp.Expr = exp.Sum(this=only(exp.Mul(this=weight, expression=exp.paren(value))))
+    total = exact_sum(only(exp.Mul(this=weight, expression=exp.paren(value))))
     if leaf.measure.statistic in ("sum", "sum of hours"):
         return total
-    return over(total, exp.Sum(this=only(where_known(value.copy(), weight.copy()))))
+    return over(total, exact_sum(only(where_known(value.copy(), weight.copy()))), NEARLY_NOTHING)
 
 
 def _of(measure: Measure) -> exp.Expr:

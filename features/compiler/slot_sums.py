@@ -9,9 +9,11 @@ from sqlglot import exp
 
 from undertow.features.catalogue.language import Measure
 from undertow.features.compiler.dialects import (
+    NEARLY_NOTHING,
     column,
     days_before,
     double,
+    exact_sum,
     hook,
     in_days,
     number,
@@ -66,6 +68,10 @@ def _in_hours(measure: Measure) -> exp.Expr:
 
 def _sum_all(inside: list[exp.Expr]) -> list[exp.Expr]:
     return [exp.Sum(this=value) for value in inside]
+
+
+def _exact_sum_all(inside: list[exp.Expr]) -> list[exp.Expr]:
+    return [exact_sum(value) for value in inside]
 
 
 def _largest(inside: list[exp.Expr]) -> list[exp.Expr]:
@@ -135,16 +141,16 @@ def _weighed(measure: Measure, value: exp.Expr) -> exp.Expr:
 
 
 FADING_SUMS: dict[str, Steps] = {
-    "count": Steps(lambda m, only: [only.over(exp.Sum(this=_weight(m)))], _sum_all),
-    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_weighed(m, _of(m))))], _sum_all),
-    "sum of hours": Steps(lambda m, only: [only.over(exp.Sum(this=_weighed(m, _in_hours(m))))], _sum_all),
+    "count": Steps(lambda m, only: [exact_sum(_weight(m), only.over)], _exact_sum_all),
+    "sum": Steps(lambda m, only: [exact_sum(_weighed(m, _of(m)), only.over)], _exact_sum_all),
+    "sum of hours": Steps(lambda m, only: [exact_sum(_weighed(m, _in_hours(m)), only.over)], _exact_sum_all),
     "mean": Steps(
         lambda m, only: [
-            only.over(exp.Sum(this=_weighed(m, _of(m)))),
-            only.over(exp.Sum(this=where_known(_of(m), _weight(m)))),
+            exact_sum(_weighed(m, _of(m)), only.over),
+            exact_sum(where_known(_of(m), _weight(m)), only.over),
         ],
-        _sum_all,
-        lambda merged, end: over(*merged),
+        _exact_sum_all,
+        lambda merged, end: over(*merged, NEARLY_NOTHING),
     ),
 }
 

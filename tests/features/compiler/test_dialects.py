@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import log
 
 import duckdb
 import pytest
@@ -13,9 +14,12 @@ from undertow.features.compiler.dialects import (
     column,
     day,
     days_before,
+    exact_sum,
     hook,
+    log_ratio,
     number,
     over,
+    power,
     print_sql,
     seconds,
     where_known,
@@ -67,6 +71,13 @@ BY_VALUE = {
         (hook("BIT_OF", number(0)), xs(0), 1),
         (hook("BIT_OF", number(20)), xs(0), 1_048_576),
     ],
+    "IN_UNITS": [
+        (hook("IN_UNITS", x), xs(1.5), 3 * 2**69),
+        (hook("IN_UNITS", x), xs(-(2.0**-70)), -1),
+        (hook("IN_UNITS", x), xs(2.0**-72), 0),
+        (hook("IN_UNITS", x), xs(1e12), None),
+        (hook("IN_UNITS", x), xs(None), None),
+    ],
 }
 
 
@@ -96,6 +107,25 @@ def test_a_ratio_over_nothing_is_null(above: float | None, below: float | None, 
 
 def test_a_ratio_of_whole_numbers_is_no_whole_number() -> None:
     assert ask(over(exp.Count(this=x), exp.Count(this=exp.Star())), *xs(1, None)) == 0.5
+
+
+def test_an_exact_sum_is_the_same_in_any_order() -> None:
+    values = [0.1, 0.2, 0.3, 1e9, 2.0**-70, -1e9]
+    orders = [values, values[::-1], sorted(values)]
+    assert len({ask(exp.Sum(this=x), *xs(*order)) for order in orders}) > 1, "a plain sum depends on the order"
+    [total] = {ask(exact_sum(x), *xs(*order)) for order in orders}
+    assert total == pytest.approx(0.6, abs=1e-11)
+
+
+def test_an_exact_sum_of_nothing_is_null_and_leaves_out_what_is_too_large() -> None:
+    assert ask(exact_sum(x), *xs(None)) is None
+    assert ask(exact_sum(x), *xs(None, 2.5, 1e300)) == 2.5
+
+
+def test_powers_and_logs_by_value() -> None:
+    assert ask(power(x), {"x": -3}) == 0.125
+    assert ask(log_ratio(x, y), {"x": 5, "y": 5}) == 0.0
+    assert ask(log_ratio(x, y), {"x": 1, "y": 4}) == pytest.approx(-2 * log(2))
 
 
 @pytest.mark.parametrize(("days", "then"), [(0, NOON), (1, datetime(2024, 2, 29, 12)), (366, datetime(2023, 3, 1, 12))])

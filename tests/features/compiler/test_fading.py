@@ -101,6 +101,15 @@ def test_at_several_as_ofs_each_row_has_the_age_it_has_there(compute_features: C
         assert [found["a", as_of]["x"] for as_of in as_ofs] == pytest.approx(expected), plan
 
 
+def test_a_share_of_rows_that_have_all_but_faded_is_null(features_of: Features) -> None:
+    """After 29 half-lives a row counts 1.9e-9, after 30 it counts 0.9e-9."""
+    share = errors.count().fading(7) / events.count().fading(7)
+    rows = {"events": [*events_ago(29 * 7, kind="error"), *events_ago(29 * 7)]}
+    assert of(features_of, share, rows) == pytest.approx(1 / 2)
+    assert of(features_of, share, {"events": events_ago(30 * 7, kind="error")}) is None
+    assert of(features_of, events.mean("value").fading(7), {"events": events_ago(30 * 7, value=5.0)}) is None
+
+
 # --- per day ---------------------------------------------------------------------------------
 
 
