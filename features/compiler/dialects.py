@@ -142,7 +142,7 @@ def where_known(tested: exp.Expr, value: exp.Expr) -> exp.Expr:
     return when(exp.Not(this=exp.Is(this=tested, expression=exp.Null())), value)
 
 
-def over(numerator: exp.Expr, denominator: exp.Expr, above: float = 0) -> exp.Expr:
+def over(numerator: exp.Expr, denominator: exp.Expr, *, above: float = 0) -> exp.Expr:
     """Return one value divided by another as a DOUBLE; null where the denominator is null or not above `above`."""
     quotient = exp.Div(this=double(numerator), expression=double(denominator.copy()))
     return when(exp.GT(this=denominator, expression=number(above)), quotient)

@@ -157,10 +157,10 @@ class ExposureScan:
         rates, means = [], []
         for exposure, name in exposures.items():
             met = exp.Coalesce(this=column(sums.name(exposure.over), "v"), expressions=[number(0.0)])
-            rate = over(met, column(sums.name(exposure.under), "v"), NEARLY_NOTHING)
+            rate = over(met, column(sums.name(exposure.under), "v"), above=NEARLY_NOTHING)
             rates.append(exp.alias_(rate, name, quoted=True))
             total = _met_and_used({exposure: name}, lambda use: column(sums.name(use), "v"))
-            means.append(exp.alias_(over(*[each.this for each in total], NEARLY_NOTHING), name, quoted=True))
+            means.append(exp.alias_(over(*[each.this for each in total], above=NEARLY_NOTHING), name, quoted=True))
         uses = [column(name, "v") for name in sums.uses.values()]
         values = exp.select(*keys, *rates, *uses).from_(relation(f"{self.name}_sums", "v"))
         of_all = exp.select(column("as_of", "v"), *means).from_(relation(f"{self.name}_rates", "v"))

@@ -237,7 +237,7 @@ def _value(expression: Expression, days: int | None, shift: int, leaves: _Leaves
         case Ratio(upper, lower):
             above = NEARLY_NOTHING if any(measure.half_life for measure in measures(lower)) else 0
             upper_, lower_ = (exp.paren(_value(each, days, shift, leaves)) for each in (upper, lower))
-            return over(upper_, lower_, above)
+            return over(upper_, lower_, above=above)
         case Combination(terms, constant, lowest, null_is_zero):
             values = [(w, _value(term, days, shift, leaves)) for w, term in terms]
             if null_is_zero:

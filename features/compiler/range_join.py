@@ -184,7 +184,7 @@ def _fading(leaf: Leaf, weight: exp.Expr) -> exp.Expr:
     total = exact_sum(only(exp.Mul(this=weight, expression=exp.paren(value))))
     if leaf.measure.statistic in ("sum", "sum of hours"):
         return total
-    return over(total, exact_sum(only(where_known(value.copy(), weight.copy()))), NEARLY_NOTHING)
+    return over(total, exact_sum(only(where_known(value.copy(), weight.copy()))), above=NEARLY_NOTHING)
 
 
 def _of(measure: Measure) -> exp.Expr:

@@ -150,7 +150,7 @@ FADING_SUMS: dict[str, Steps] = {
             exact_sum(where_known(_of(m), _weight(m)), only.over),
         ],
         _exact_sum_all,
-        lambda merged, end: over(*merged, NEARLY_NOTHING),
+        lambda merged, end: over(*merged, above=NEARLY_NOTHING),
     ),
 }
 
