@@ -40,7 +40,8 @@ def test_the_list_goes_by_value_at_risk(table: pa.Table) -> None:
 def test_accounts_of_equal_value_at_risk_are_listed_by_id(bundle: Bundle, tmp_path: Path) -> None:
     alike = [(account_id, *PEOPLE[0][1:]) for account_id in ("b", "c", "a")]
     rows = feature_rows((*alike, PEOPLE[1]))
-    rows = rows.set_column(*_filled(rows, "tenure_days")).set_column(*_filled(rows, "days_to_renewal"))
+    for name in ("tenure_days", "days_to_renewal", "days_to_card_expiry"):
+        rows = rows.set_column(*_filled(rows, name))
     tables = write_tables(tmp_path, {"accounts": [{"account_id": "a", "created_at": AS_OF}]}, AS_OF, AS_OF)
     found = scores_table("EUR", tables, bundle, rows, bundle.score(rows), None, {}, "1")
     assert found["account_id"].to_pylist() == ["a", "b", "c", PEOPLE[1][0]]
