@@ -9,7 +9,7 @@ import numpy as np
 
 from undertow.serving.formatting import measured
 from undertow.serving.jobs.announcements import Notice
-from undertow.serving.jobs.sentences import NULL_IS_BEST, PLAIN_MEASURES, sentence
+from undertow.serving.jobs.sentences import AHEAD, FROM_DUE, NULL_IS_BEST, PLAIN_MEASURES, sentence
 from undertow.serving.published.answers import Evidence
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.notice import NOTICE
@@ -88,7 +88,9 @@ def _worse(facts: Facts, cards: tuple[str, ...]) -> Iterator[Evidence]:
         before = _number(facts.before, column.name)
         typical = None if card in NULL_IS_BEST else _number(facts.typical, column.name)
         currency = facts.bundle.value.currency
-        if value is not None and _is_worse(column, value, before, typical, currency):
+        if value is None or (card in AHEAD and value > facts.bundle.headline):
+            continue
+        if _is_worse(column, value, before, typical, currency):
             said = sentence(column, value, before, typical, currency)
             yield Evidence(column.name, column.sentence, column.unit, value, before, typical, said)
 
@@ -96,14 +98,14 @@ def _worse(facts: Facts, cards: tuple[str, ...]) -> Iterator[Evidence]:
 def _is_worse(column: ModelColumn, value: float, before: float | None, typical: float | None, currency: str) -> bool:
     """Return whether a value is a tenth worse than one of the others, and does not read the same once rounded.
 
-    A distance from what is usual must also be on the worse side of 0.
+    A distance from what is usual, or from a due date, must also be on the worse side of 0.
     """
     if column.good is None:
         return False
     if column.card in NULL_IS_BEST and before is None:
         return value > 0
     sign = 1 if column.good == "low" else -1
-    if column.deviates and sign * value <= 0:
+    if (column.deviates or column.card in FROM_DUE) and sign * value <= 0:
         return False
     text = measured(value, column.unit, currency)
     return any(

@@ -57,6 +57,12 @@ SENTENCES: dict[str, Said] = {
     "tickets_this_season_against_usual": _whole("support tickets {pace} its usual pace in the last months"),
     "first_response_time": Said(f"a first answer to a ticket took {{value}} {IN_DAYS}"),
     "resolution_time": Said(f"a ticket took {{value}} to resolve {IN_DAYS}"),
+    "resolution_hours_usual": Said("its tickets usually take {value} to resolve"),
+    "resolution_hours_lately": Said("its tickets lately take {value} to resolve"),
+    "first_response_hours_usual": Said("a first answer to its tickets usually takes {value}"),
+    "voice": _whole("survey answers against those of all accounts: {value} usual spreads"),
+    "voice_lately": _whole("recent survey answers against those of all accounts: {value} usual spreads"),
+    "ticket_voice": _whole("ratings of tickets against those of all accounts: {value} usual spreads"),
     # usage
     "visits": Said(f"visits {IN_DAYS}: {{value}}"),
     "active_days": Said("active on {value} of the last {days} days"),
@@ -65,6 +71,13 @@ SENTENCES: dict[str, Said] = {
     "seats_active_share": Said(f"people active per seat paid for {IN_DAYS}: {{value}}"),
     "days_since_last_activity": Said("nothing was done for {value}"),
     "champion_quiet_days": Said("the most active person was last seen {value} ago"),
+    "visit_pace": Said("visits lately {value}"),
+    "visit_pace_usual": Said("visits usually {value}"),
+    "visit_pace_per_seat": Said("visits per seat paid for {value}"),
+    "features_per_visit_usual": Said("usually {value} uses of features per visit"),
+    "features_per_visit_lately": Said("lately {value} uses of features per visit"),
+    "conversions_per_visit": Said("{value} conversions per visit"),
+    "answer_pace": Said("surveys answered {value}"),
     "visits_now_against_usual": _whole("visits {pace} its usual pace in the last days"),
     "visits_lately_against_usual": _whole("visits {pace} its usual pace in the last weeks"),
     "visits_this_season_against_usual": _whole("visits {pace} its usual pace in the last months"),
@@ -112,10 +125,15 @@ PLAIN_MEASURES: dict[str, tuple[str, ...]] = {
 }
 # Cards that are null where nothing is wrong: any value is worse, and the median of those that have one is not typical.
 NULL_IS_BEST = frozenset({"list_price_step_ahead", "oldest_open_ticket", "days_overdue"})
+FROM_DUE = frozenset({"days_late"})  # cards whose values below 0 are early: evidence above 0 alone
+AHEAD = frozenset({"days_to_card_expiry"})  # cards of a day to come: evidence up to the headline horizon alone
 
 
 def sentence(column: ModelColumn, value: float, before: float | None, typical: float | None, currency: str) -> str:
-    """Return one piece of evidence in words; `before`: 30 days earlier, `typical`: of like accounts, where known."""
+    """Return one piece of evidence in words; `before`: 30 days earlier, `typical`: of like accounts, where known.
+
+    The value before is left out where it reads the same.
+    """
     default = f"{column.sentence[:1].lower()}{column.sentence[1:]}".replace("{", "{{").replace("}", "}}")
     words = SENTENCES.get(column.card, Said(f"{default}: {{value}}"))
     text = words.text.format(
@@ -126,7 +144,7 @@ def sentence(column: ModelColumn, value: float, before: float | None, typical: f
     )
     if not words.compared:
         return text
-    if before is not None:
+    if before is not None and measured(before, column.unit, currency) != measured(value, column.unit, currency):
         text += f", {measured(before, column.unit, currency)} before"
     if typical is not None:
         text += f"; typical for accounts like it {measured(typical, column.unit, currency)}"

@@ -24,7 +24,7 @@ CARDS = (
     "error_rate", "errors_above_usual", "error_share_usual", "errors_met_by_all", "load_time_above_usual",
     "tickets_open", "oldest_open_ticket", "nps_latest", "ticket_pace_usual", "visits", "visits_lately_against_usual",
     "visit_pace", "failed_payments", "in_dunning", "days_to_card_expiry", "card_expired", "list_price_step_ahead",
-    "price_rise", "mrr_contraction", "mrr_ending", "mrr", "tenure_days",
+    "price_rise", "mrr_contraction", "days_late", "mrr_ending", "mrr", "tenure_days",
 )  # fmt: skip
 STABILITY = Stability(edges=(0.1,), clear=(0.91, 0.92), unclear=(0.61, None), models=5)
 

@@ -167,11 +167,25 @@ def test_what_falls_in_a_period_is_said_by_the_card_behind_it(
     assert said("billing", {covariate: 0.05}, now, typical=typical) == [words]
 
 
-def test_a_card_without_a_sentence_of_its_own_is_said_by_its_description() -> None:
-    now, before = {"visit_pace": 0.05, "visits_30": None}, {"visit_pace": 0.25}
-    assert said("usage", {"visit_pace": 0.05}, now, before) == [
-        "visits per day: visits count half after three weeks: 0.05 per day, 0.25 per day before"
-    ]
+def test_a_card_that_expires_after_the_headline_horizon_is_no_evidence() -> None:
+    now, typical = {"days_to_card_expiry": 91.0, "card_expired": 0.0}, {"days_to_card_expiry": 400.0}
+    assert not evidence("billing", {"period_card_expires": 0.05}, now, typical=typical)
+    assert evidence("billing", {"period_card_expires": 0.05}, now | {"days_to_card_expiry": 90.0}, typical=typical)
+
+
+@pytest.mark.parametrize(("late", "words"), [
+    (6.0, ["invoices paid 6 days late on average in the last 365 days; typical for accounts like it -14 days"]),
+    (-5.0, []),  # later than others, yet early
+])  # fmt: skip
+def test_invoices_paid_early_are_no_evidence(late: float, words: list[str]) -> None:
+    assert said("billing", {"days_late_365": 0.05}, {"days_late_365": late}, typical={"days_late_365": -14.0}) == words
+
+
+def test_a_value_that_reads_as_it_did_before_is_stated_once() -> None:
+    now, typical = {"tickets_open": 4.0}, {"tickets_open": 1.0}
+    for before, words in ((4.0, ""), (2.0, ", 2 before")):
+        [found] = said("cx", {"tickets_open": 0.05}, now, {"tickets_open": before}, typical)
+        assert found == f"support tickets open: 4{words}; typical for accounts like it 1"
 
 
 def test_every_covariate_of_a_reason_family_has_a_card_to_show() -> None:
