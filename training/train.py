@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from undertow.features.build import FeatureTable, build_features
-from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings, Value
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
-from undertow.training.bundle.bundle import Bundle, contributions_of, used_columns
-from undertow.training.bundle.like import LikeAccounts, fit_like_accounts
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.like import like_accounts
 from undertow.training.churn.baselines import Baseline, fit_baselines
-from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.hazard import fit_hazards, served_ends
-from undertow.training.churn.roles import Roles, roles_of
-from undertow.training.churn.training_rows import TrainingRows, training_rows
+from undertow.training.churn.roles import roles_of
+from undertow.training.churn.training_rows import training_rows
 from undertow.training.evaluation.gate import Verdict, decide, first_champion
 from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.evaluation.performance import FEW_CHURNERS, Result, evaluate
 from undertow.training.evaluation.plots import calibration_plot, lift_plot
 from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics, notices_said
+from undertow.training.evaluation.retraining import measure_stability
 from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
-
-LIKE_SNAPSHOTS = 10_000  # of training, the newest, by which like accounts are grouped
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     baselines = fit_baselines(learn, columns, _matured_ends(held_out, ends))
     with registry.start_run() as run_id:
         value = settings.value.model_copy(update={"currency": tables.currency})
-        bundle = _fit(settings, value, dates, learn, columns, ends, notices, run_id[:8], report_progress)
+        bundle = _fit(settings, value, dates, learn, held_out, columns, ends, notices, run_id[:8], report_progress)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
         results = _evaluate_all(predicted, baselines, resamples, report_progress)
@@ -142,6 +139,7 @@ def _fit(
     value: Value,
     dates: Dates,
     learn: Examples,
+    held_out: Examples,
     columns: tuple[ModelColumn, ...],
     ends: tuple[int, ...],
     notices: tuple[Notices, Notices],
@@ -150,22 +148,23 @@ def _fit(
 ) -> Bundle:
     features = encode(columns, learn.rows)
     rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
-    roles = roles_of(columns)
-    causes = fit_hazards(
-        rows, roles, settings.training, settings.engine.threads, lambda share: report_progress("training", share)
-    )
+    roles, how = roles_of(columns), (settings.training, settings.engine.threads)
+    causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
-    return Bundle(
+    bundle = Bundle(
         version=version,
         trained_until=f"{dates.train_known_at:%Y-%m-%d}",
         ends=ends,
         headline=headline,
         columns=columns,
         causes=causes,
-        like=_like_accounts(training_rows(learn, features, ends), roles, causes, columns),
+        like=like_accounts(training_rows(learn, features, ends), roles, causes, columns),
         value=value,
         notice_probability=notices[0].probability,
     )
+    stability = measure_stability(bundle, rows, roles, held_out.rows, *how)  # of their features alone, no outcomes
+    report_progress("training", 1.0)
+    return replace(bundle, stability=stability)
 
 
 def _columns(features: FeatureTable, learn: Examples) -> tuple[tuple[ModelColumn, ...], tuple[str, ...]]:
@@ -177,22 +176,6 @@ def _columns(features: FeatureTable, learn: Examples) -> tuple[tuple[ModelColumn
         for name, what in named.items()
     )
     return tuple(column for column in columns if column.name not in named), notes
-
-
-def _like_accounts(
-    rows: TrainingRows, roles: Roles, causes: tuple[CauseModel, ...], columns: tuple[ModelColumn, ...]
-) -> LikeAccounts:
-    """Group the newest snapshots of training by contract position."""
-    newest = rows.take(np.argsort(-rows.inputs.day, kind="stable")[:LIKE_SNAPSHOTS])
-    used = used_columns(causes, roles.families)
-    parts = contributions_of(causes, used, newest.inputs)
-    families = [roles.families[number] for number in used]
-    grouped = [parts[:, [of == family for of in families]].sum(axis=1) for family in REASON_FAMILIES]
-    by_family = np.stack(grouped, axis=1)
-    numbers = {
-        column.name: newest.inputs.features[:, place] for place, column in enumerate(columns) if not column.is_text
-    }
-    return fit_like_accounts(newest.inputs, roles.position, by_family.reshape(len(by_family), -1), parts, numbers)
 
 
 def _evaluate_all(

@@ -8,9 +8,13 @@ g(F) - g(F_like).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from undertow.features.catalogue.cards import REASON_FAMILIES, Family
+from undertow.training.churn.cause_model import CauseModel
+from undertow.training.examples.person_periods import PeriodInputs
 
 NODES = 8
 
@@ -56,3 +60,14 @@ def by_group(shares: np.ndarray, groups: tuple[str, ...], order: tuple[str, ...]
     for position, group in enumerate(groups):
         summed[:, order.index(group)] += shares[:, position]
     return summed
+
+
+def used_columns(causes: Sequence[CauseModel], families: Sequence[Family]) -> tuple[int, ...]:
+    """Return the numbers of the columns that add to the log-odds and whose family can be a reason."""
+    read = {number for model in causes for number in model.columns}
+    return tuple(number for number in sorted(read) if families[number] in REASON_FAMILIES)
+
+
+def contributions_of(causes: Sequence[CauseModel], used: tuple[int, ...], inputs: PeriodInputs) -> np.ndarray:
+    """Return the contributions of the used columns in log-odds, shape (n, U, K, C)."""
+    return np.stack([model.contributions(inputs)[:, used] for model in causes], axis=3)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow as pa
 from undertow.features.catalogue.cards import REASON_FAMILIES, Column, Family, definition_id
 from undertow.features.errors import ModelRefusal, RequestError
 from undertow.features.settings import Value
-from undertow.training.bundle.attribution import along_path, by_group
+from undertow.training.bundle.attribution import along_path, by_group, contributions_of, used_columns
 from undertow.training.bundle.like import LikeAccounts
 from undertow.training.bundle.notice import NOTICE, causes_with_notice, raised_by_notice
 from undertow.training.bundle.scores import Change, Scores
@@ -257,17 +257,6 @@ class Bundle:
             notice_probability=read["notice_probability"],
             stability=Stability.from_json(read["stability"]),
         )
-
-
-def used_columns(causes: Sequence[CauseModel], families: Sequence[Family]) -> tuple[int, ...]:
-    """Return the numbers of the columns that add to the log-odds and whose family can be a reason."""
-    read = {number for model in causes for number in model.columns}
-    return tuple(number for number in sorted(read) if families[number] in REASON_FAMILIES)
-
-
-def contributions_of(causes: Sequence[CauseModel], used: tuple[int, ...], inputs: PeriodInputs) -> np.ndarray:
-    """Return the contributions of the used columns in log-odds, shape (n, U, K, C)."""
-    return np.stack([model.contributions(inputs)[:, used] for model in causes], axis=3)
 
 
 def _read_column(read: dict[str, Any]) -> ModelColumn:

@@ -13,10 +13,17 @@ from typing import Any
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
+from undertow.features.catalogue.cards import REASON_FAMILIES
+from undertow.training.bundle.attribution import contributions_of, used_columns
+from undertow.training.churn.cause_model import CauseModel
+from undertow.training.churn.roles import Roles
+from undertow.training.churn.training_rows import TrainingRows
+from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.person_periods import PeriodInputs
 
 MOST_GROUPS = 32
 FEWEST = 200  # snapshots of a group
+SNAPSHOTS = 10_000  # of training, the newest, that are grouped
 UNKNOWN = -1e12  # in place of NaN, which the tree does not compare
 
 
@@ -62,6 +69,22 @@ class LikeAccounts:
         whole = {name: np.array(read[name], dtype=int) for name in ("column", "left", "right", "group")}
         exact = {name: np.array(read[name], dtype=float) for name in ("threshold", "means")}
         return cls(tuple(read["columns"]), **whole, **exact, medians=tuple(read["medians"]))
+
+
+def like_accounts(
+    rows: TrainingRows, roles: Roles, causes: tuple[CauseModel, ...], columns: tuple[ModelColumn, ...]
+) -> LikeAccounts:
+    """Group the newest training snapshots by contract position; `columns`: those of the features, in their order."""
+    newest = rows.take(np.argsort(-rows.inputs.day, kind="stable")[:SNAPSHOTS])
+    used = used_columns(causes, roles.families)
+    parts = contributions_of(causes, used, newest.inputs)
+    families = [roles.families[number] for number in used]
+    grouped = [parts[:, [of == family for of in families]].sum(axis=1) for family in REASON_FAMILIES]
+    by_family = np.stack(grouped, axis=1).reshape(len(parts), -1)
+    numbers = {
+        column.name: newest.inputs.features[:, place] for place, column in enumerate(columns) if not column.is_text
+    }
+    return fit_like_accounts(newest.inputs, roles.position, by_family, parts, numbers)
 
 
 def fit_like_accounts(

@@ -45,7 +45,7 @@ class Stability:
     @classmethod
     def from_json(cls, read: dict[str, Any]) -> Stability:
         """Read it back from what `as_json` returned."""
-        return cls(*(tuple(read[name]) for name in ("edges", "clear", "unclear")), models=read["models"])
+        return cls(tuple(read["edges"]), tuple(read["clear"]), tuple(read["unclear"]), read["models"])
 
 
 def leads(by_family: np.ndarray) -> np.ndarray:

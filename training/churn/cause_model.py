@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from undertow.training.churn.linear import LinearModel
 from undertow.training.churn.position import PositionModel
+from undertow.training.churn.recipe import Recipe
 from undertow.training.churn.season import Season
 from undertow.training.churn.trees import TreeModel
 from undertow.training.examples.person_periods import PeriodInputs
@@ -22,8 +23,8 @@ NO_SEASON = Season()
 class CauseModel:
     """The hazard of one cause: the sum of its stages; or the constant rate where churners were too few.
 
-    `constant`: log-odds, shape (K,), of every account in each period; all 0 where there are stages. `recipe`: how
-    the stages were chosen, in words.
+    `constant`: log-odds, shape (K,), of every account in each period; all 0 where there are stages. `recipe`: which
+    stages were chosen, and why.
     """
 
     cause: str
@@ -32,7 +33,7 @@ class CauseModel:
     linear: LinearModel | None = None
     trees: TreeModel | None = None
     season: Season = NO_SEASON
-    recipe: str = ""
+    recipe: Recipe | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -76,7 +77,7 @@ class CauseModel:
             "linear": self.linear and self.linear.as_json(),
             "trees": _save(folder, f"{self.cause}-trees", self.trees),
             "season": self.season.as_json(),
-            "recipe": self.recipe,
+            "recipe": self.recipe and asdict(self.recipe),
         }
 
     @classmethod
@@ -90,7 +91,7 @@ class CauseModel:
             linear=LinearModel.from_json(written["linear"]) if written["linear"] else None,
             trees=TreeModel(*_load(folder, f"{cause}-trees", trees)) if trees else None,
             season=Season(**written["season"]),
-            recipe=written["recipe"],
+            recipe=Recipe(**written["recipe"]) if written["recipe"] else None,
         )
 
 

@@ -8,8 +8,16 @@ import numpy as np
 
 from undertow.features.settings import Training
 from undertow.training.churn.cause_model import CauseModel
+from undertow.training.churn.linear import ScoredColumns
 from undertow.training.churn.position import PositionModel, fit_position
-from undertow.training.churn.recipe import Recipe, choose_recipe, family_trees, free_trees, regression
+from undertow.training.churn.recipe import (
+    Recipe,
+    choose_recipe,
+    family_trees,
+    free_trees,
+    regression,
+    scored_features,
+)
 from undertow.training.churn.roles import Roles
 from undertow.training.churn.season import fit_season
 from undertow.training.churn.training_rows import TrainingRows
@@ -61,8 +69,24 @@ def _fit_cause(
 ) -> CauseModel:
     position = fit_position(rows, cause, roles.position, threads)
     report(0.2)
-    recipe = choose_recipe(rows, cause, roles, position[1], settings, threads, _part_of(report, 0.2, 0.6))
-    return fit_stages(rows, cause, roles, recipe, position, settings, threads)
+    scored = scored_features(rows, roles)
+    recipe = choose_recipe(rows, cause, roles, position[1], scored, settings, threads, _part_of(report, 0.2, 0.6))
+    return fit_stages(rows, cause, roles, recipe, position, scored, settings, threads)
+
+
+def refit_hazards(
+    rows: TrainingRows, roles: Roles, models: tuple[CauseModel, ...], settings: Training, threads: int
+) -> tuple[CauseModel, ...]:
+    """Fit the hazards again on other rows, each by the recipe of its model."""
+    scored, refitted = scored_features(rows, roles), []
+    for model in models:
+        if model.recipe is None or rows.churners(model.cause) < TOO_FEW_CHURNERS:
+            refitted.append(CauseModel(model.cause, constant_rate(rows, model.cause)))
+        else:
+            position = fit_position(rows, model.cause, roles.position, threads)
+            args = (rows, model.cause, roles, model.recipe, position, scored, settings, threads)
+            refitted.append(fit_stages(*args))
+    return tuple(refitted)
 
 
 def fit_stages(
@@ -71,24 +95,28 @@ def fit_stages(
     roles: Roles,
     recipe: Recipe,
     position: tuple[PositionModel, np.ndarray],
+    scored: ScoredColumns,
     settings: Training,
     threads: int,
 ) -> CauseModel:
-    """Fit the hazard of one cause by a chosen recipe; `position`: stage 1 and its cross-fitted log-odds, (n, K)."""
+    """Fit the hazard of one cause by a chosen recipe.
+
+    `position`: stage 1 and its cross-fitted log-odds, (n, K). `scored`: as `scored_features` returns it.
+    """
     model, offset = position
     nothing = tuple(0.0 for _ in rows.inputs.ends)
     if not recipe.structured:
         plan = free_trees(roles, recipe.wide, settings.trees, cause)
         trees = fit_trees(rows, cause, plan, None, settings, threads)
         season = fit_season(rows, cause, trees.log_odds(rows.inputs))
-        return CauseModel(cause, nothing, trees=trees, season=season, recipe=recipe.why)
-    linear = regression(rows, cause, roles, recipe.wide, recipe.ridge, offset)
+        return CauseModel(cause, nothing, trees=trees, season=season, recipe=recipe)
+    linear = regression(rows, cause, roles, scored, recipe.wide, recipe.ridge, offset)
     total, by_family = offset + linear.log_odds(rows.inputs), None
     if recipe.trees:
         plan = family_trees(roles, recipe.wide, recipe.trees, cause)
         by_family = fit_trees(rows, cause, plan, total, settings, threads)
         total = total + by_family.log_odds(rows.inputs)
-    return CauseModel(cause, nothing, model, linear, by_family, fit_season(rows, cause, total), recipe.why)
+    return CauseModel(cause, nothing, model, linear, by_family, fit_season(rows, cause, total), recipe)
 
 
 def constant_rate(rows: TrainingRows, cause: str) -> tuple[float, ...]:

@@ -64,6 +64,32 @@ def fit_normal_scores(values: np.ndarray) -> NormalScores:
 
 
 @dataclass(frozen=True)
+class ScoredColumns:
+    """Columns of training rows as normal scores: their numbers, the scores' knots, and `z`, (n, J)."""
+
+    columns: tuple[int, ...]
+    scores: NormalScores
+    z: np.ndarray
+
+    def take(self, rows: np.ndarray) -> ScoredColumns:
+        """Return these rows only, given as a mask."""
+        return ScoredColumns(self.columns, self.scores, self.z[rows])
+
+    def only(self, columns: tuple[int, ...]) -> ScoredColumns:
+        """Return these columns only, in their order."""
+        places = [self.columns.index(column) for column in columns]
+        knots, scores = (tuple(of[place] for place in places) for of in (self.scores.knots, self.scores.scores))
+        return ScoredColumns(columns, NormalScores(knots, scores), self.z[:, places])
+
+
+def score_columns(rows: TrainingRows, columns: tuple[int, ...]) -> ScoredColumns:
+    """Return these features of the training rows as normal scores."""
+    values = rows.inputs.features[:, columns]
+    scores = fit_normal_scores(values)
+    return ScoredColumns(columns, scores, scores(values))
+
+
+@dataclass(frozen=True)
 class LinearModel:
     """The fitted regression. `columns`: numbers of the J features and M covariates it reads.
 
@@ -144,15 +170,14 @@ class Penalty:
 def fit_linear(
     rows: TrainingRows,
     cause: str,
-    columns: tuple[int, ...],
+    scored: ScoredColumns,
     covariates: tuple[int, ...],
     offset: np.ndarray,
     penalty: Penalty,
 ) -> LinearModel:
     """Fit the regression by Newton's method; `offset`: (n, K), the log-odds of the contract position."""
-    scores = fit_normal_scores(rows.inputs.features[:, columns])
     problem = _Problem(
-        z=scores(rows.inputs.features[:, columns]),
+        z=scored.z,
         x=covariate_values(rows.inputs, covariates),
         fade=fades(rows.inputs.ends),
         offset=offset,
@@ -161,28 +186,27 @@ def fit_linear(
         ridge=penalty.ridge,
     )
     intercept, lasting, recent, slopes = problem.parts(problem.solve(penalty.direction))
-    return LinearModel(columns, covariates, scores, intercept, lasting, recent, slopes)
+    return LinearModel(scored.columns, covariates, scored.scores, intercept, lasting, recent, slopes)
 
 
-def strength(rows: TrainingRows, cause: str, columns: tuple[int, ...], offset: np.ndarray) -> np.ndarray:
-    """Return the score test of each column alone beside the offset, in standard errors, shape (len(columns),)."""
-    z = fit_normal_scores(rows.inputs.features[:, columns])(rows.inputs.features[:, columns])
+def strength(rows: TrainingRows, cause: str, z: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Return the score test of each column of `z` alone beside the offset, in standard errors, shape (J,)."""
     expected = 1.0 / (1.0 + np.exp(-_centred(rows, cause, offset)))
     residual = ((rows.events[cause] - expected) * rows.entered).sum(axis=1)
     spread = (expected * (1.0 - expected) * rows.entered).sum(axis=1)
     return np.asarray((z.T @ residual) / np.sqrt(np.maximum((z**2).T @ spread, 1e-12)))
 
 
-def directions(
-    rows: TrainingRows, cause: str, columns: tuple[int, ...], offset: np.ndarray, wanted: np.ndarray
-) -> np.ndarray:
+def directions(tests: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the `wanted` directions (1, -1 or 0 per column) without those that the data contradict.
 
-    A direction is lifted where the score test of the column alone, beside the offset, points the other way by 2
-    standard errors or more.
+    `tests`: as `strength` returns them. A direction is lifted where its column, alone beside the offset, points the
+    other way by 2 standard errors or more.
+
+    >>> directions(np.array([3.0, -1.0, -3.0]), np.array([1.0, 1.0, 1.0])).tolist()
+    [1.0, 1.0, 0.0]
     """
-    test = strength(rows, cause, columns, offset)
-    return np.where(test * wanted < -AGAINST, 0.0, wanted)
+    return np.where(tests * wanted < -AGAINST, 0.0, wanted)
 
 
 def _centred(rows: TrainingRows, cause: str, offset: np.ndarray) -> np.ndarray:

@@ -17,7 +17,15 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.features.settings import Training
-from undertow.training.churn.linear import LinearModel, Penalty, directions, fit_linear, strength
+from undertow.training.churn.linear import (
+    LinearModel,
+    Penalty,
+    ScoredColumns,
+    directions,
+    fit_linear,
+    score_columns,
+    strength,
+)
 from undertow.training.churn.position import FOLDS
 from undertow.training.churn.roles import Roles
 from undertow.training.churn.training_rows import TrainingRows
@@ -32,6 +40,7 @@ WIDEST = 100  # columns of a wide regression: those with the strongest effects o
 LATER = 1 / 3  # of the as_ofs, at which candidates are compared
 STAGES = (0, 25, 50, 75, 100, 150)  # numbers of trees tried; at twice the learning rate, so half as many
 TOLERANCE = 0.5  # standard errors of the difference
+WIDE_GAIN = 1.0  # standard errors by which all columns must be better than those that feed
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class _Candidates:
     cause: str
     roles: Roles
     offset: np.ndarray
+    scored: ScoredColumns
     settings: Training
     threads: int
 
@@ -99,7 +109,7 @@ class _Candidates:
         """Return the held-out log-odds with the regression, (n, K); those of the later as_ofs are filled."""
         found = self.offset.copy()
         for learn, judge in self.splits():
-            model = regression(self.rows.take(learn), self.cause, self.roles, wide, ridge, self.offset[learn])
+            model = self._regression(learn, wide, ridge)
             found[judge] += model.log_odds(self.rows.inputs.take(judge))
         return found
 
@@ -109,7 +119,7 @@ class _Candidates:
         found = {stage: self.offset.copy() for stage in STAGES}
         for learn, judge in self.splits():
             rows, judged = self.rows.take(learn), self.rows.inputs.take(judge)
-            model = regression(rows, self.cause, self.roles, wide, ridge, self.offset[learn])
+            model = self._regression(learn, wide, ridge)
             start = self.offset[learn] + model.log_odds(rows.inputs)
             trees = fit_trees(rows, self.cause, plan, start, _faster(self.settings), self.threads)
             matrix, shape = judged.matrix(plan.columns), judged.covariates.shape[:2]
@@ -128,6 +138,10 @@ class _Candidates:
             found[judge] = trees.log_odds(self.rows.inputs.take(judge))
         return found
 
+    def _regression(self, learn: np.ndarray, wide: bool, ridge: float) -> LinearModel:
+        rows, scored = self.rows.take(learn), self.scored.take(learn)
+        return regression(rows, self.cause, self.roles, scored, wide, ridge, self.offset[learn])
+
     def loss(self, log_odds: np.ndarray) -> np.ndarray:
         """Return the log loss summed over the judged person-period rows of each account, shape (accounts,)."""
         tested = self.is_judged[:, None] & self.rows.entered
@@ -140,17 +154,21 @@ def choose_recipe(
     cause: str,
     roles: Roles,
     offset: np.ndarray,
+    scored: ScoredColumns,
     settings: Training,
     threads: int,
     report: Callable[[float], None] = lambda share: None,
 ) -> Recipe:
-    """Return the recipe for one cause; `offset`: (n, K), the cross-fitted log-odds of the contract position."""
-    candidates = _Candidates(rows, cause, roles, offset, replace_seeds(settings), threads)
+    """Return the recipe for one cause.
+
+    `offset`: (n, K), the cross-fitted log-odds of the contract position. `scored`: as `scored_features` returns it.
+    """
+    candidates = _Candidates(rows, cause, roles, offset, scored, replace_seeds(settings), threads)
     ridge, narrow = _best_ridge(candidates, wide=False) if roles.narrow else (RIDGES[FIRST_RIDGE], None)
     report(0.3)
     wide_ridge, wide = _best_ridge(candidates, wide=True)
     report(0.5)
-    is_wide = narrow is None or _worse(narrow, wide) > TOLERANCE
+    is_wide = narrow is None or _worse(narrow, wide) > WIDE_GAIN
     ridge = wide_ridge if is_wide else ridge
     losses = {stage: candidates.loss(found) for stage, found in candidates.staged_trees(is_wide, ridge).items()}
     report(0.8)
@@ -202,19 +220,26 @@ def _why(judged: int, structured: np.ndarray, free: np.ndarray, by: float) -> st
 # --- the parts of a recipe -------------------------------------------------------------------
 
 
+def scored_features(rows: TrainingRows, roles: Roles) -> ScoredColumns:
+    """Return the features of the reason families, without texts, as normal scores."""
+    return score_columns(rows, tuple(number for number in roles.wide if number not in roles.texts))
+
+
 def regression(
-    rows: TrainingRows, cause: str, roles: Roles, wide: bool, ridge: float, offset: np.ndarray
+    rows: TrainingRows, cause: str, roles: Roles, scored: ScoredColumns, wide: bool, ridge: float, offset: np.ndarray
 ) -> LinearModel:
-    """Fit stage 2 of a recipe."""
-    columns = tuple(number for number in (roles.wide if wide else roles.narrow) if number not in roles.texts)
-    if len(columns) > WIDEST:
-        strongest = np.argsort(-np.abs(strength(rows, cause, columns, offset)), kind="stable")[:WIDEST]
-        columns = tuple(columns[place] for place in np.sort(strongest))
-    penalty = np.full(len(columns), ridge)
+    """Fit stage 2 of a recipe; a wide one reads the columns with the strongest effects of their own."""
+    if not wide:
+        scored = scored.only(tuple(number for number in roles.narrow if number not in roles.texts))
+    tests = strength(rows, cause, scored.z, offset)
+    if len(tests) > WIDEST:
+        strongest = np.sort(np.argsort(-np.abs(tests), kind="stable")[:WIDEST])
+        scored, tests = scored.only(tuple(scored.columns[place] for place in strongest)), tests[strongest]
+    penalty = np.full(len(tests), ridge)
     if cause == INVOLUNTARY:
-        penalty[[roles.families[number] != "billing" for number in columns]] *= OTHER_FAMILIES
-    direction = directions(rows, cause, columns, offset, roles.direction[list(columns)])
-    return fit_linear(rows, cause, columns, roles.covariates, offset, Penalty(penalty, direction))
+        penalty[[roles.families[number] != "billing" for number in scored.columns]] *= OTHER_FAMILIES
+    direction = directions(tests, roles.direction[list(scored.columns)])
+    return fit_linear(rows, cause, scored, roles.covariates, offset, Penalty(penalty, direction))
 
 
 def family_trees(roles: Roles, wide: bool, number: int, cause: str) -> TreePlan:

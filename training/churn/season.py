@@ -12,7 +12,8 @@ from undertow.training.examples.outcomes import INVOLUNTARY
 from undertow.training.examples.person_periods import PeriodInputs, starts
 
 YEAR = 365.25
-USUAL = 0.15  # log-odds; the prior standard deviation of each coefficient: a winter 15 % above the mean
+USUAL = 0.05  # log-odds; the prior standard deviation of each coefficient: a season some 7 % above the mean
+LAG = 3  # months over which what the accounts have in common, such as a broken release, may last
 SHORTEST = 390.0  # days between the first and the last as_of; below it a season and a trend look alike
 STEPS = 20
 
@@ -38,8 +39,9 @@ def fit_season(rows: TrainingRows, cause: str, offset: np.ndarray) -> Season:
 
     There is none for failed payments, nor for under 13 months of snapshots.
 
-    The standard error counts calendar months, not accounts: what one month has in common (a release, a price list) is
-    no season. The estimate is pulled toward 0 as far as that error, beside a usual season of 0.15, demands.
+    The standard error counts calendar months, not accounts, and allows for neighbouring months that are alike (Newey
+    and West 1987): what they have in common, such as a broken release, is no season. The estimate is pulled toward 0
+    as far as that error demands beside the usual size of a season.
     """
     day = rows.inputs.day
     if cause == INVOLUNTARY or day.max() - day.min() < SHORTEST:
@@ -48,12 +50,22 @@ def fit_season(rows: TrainingRows, cause: str, offset: np.ndarray) -> Season:
     design = np.column_stack([wave, _periods(rows)])
     coefficients, information, residual = _newton(design, rows.per_row(offset), label)
     month = _month_of_middle(rows)
-    score = np.stack([design[month == each].T @ residual[month == each] for each in np.unique(month)])
+    every = range(month.min(), month.max() + 1)
+    score = np.stack([design[month == each].T @ residual[month == each] for each in every])
     inverse = np.linalg.inv(information)
-    error = (inverse @ (score.T @ score) @ inverse)[:2, :2]
+    error = (inverse @ _long_run_covariance(score) @ inverse)[:2, :2]
     prior = USUAL**2 * np.eye(2)
     kept = prior @ np.linalg.inv(prior + error) @ coefficients[:2]
     return Season(float(kept[0]), float(kept[1]))
+
+
+def _long_run_covariance(score: np.ndarray) -> np.ndarray:
+    """Return the covariance of the sum of autocorrelated rows of `score`, with Bartlett weights up to LAG."""
+    total = score.T @ score
+    for lag in range(1, LAG + 1):
+        cross = score[lag:].T @ score[:-lag]
+        total = total + (1.0 - lag / (LAG + 1)) * (cross + cross.T)
+    return np.asarray(total)
 
 
 def _newton(design: np.ndarray, offset: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ def cohort_columns(rows: pa.Table, columns: tuple[ModelColumn, ...]) -> dict[str
     for column in columns:
         if column.is_text:
             values = column.encode(rows[column.name])
-            known = ~np.isnan(values)
+            known = column.is_known(values)
             for name, time in (("period", as_of.astype(float)), ("cohort", created)):
                 if column.name not in found and _follows(values[known], time[known]):
                     found[column.name] = name

@@ -13,6 +13,7 @@ from undertow.training.examples.person_periods import KNOWN_OF_BILLING
 
 # periods, value and notices are computed from them, as far as the project's catalogue has them
 ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months", *KNOWN_OF_BILLING, *ANNOUNCED)
+UNKNOWN = -1.0  # the rank of a text that is null or was not seen in training
 BLANK_TEXTS, BLANK_NUMBERS = 0.15, 0.05  # shares of accounts
 
 
@@ -45,12 +46,19 @@ class ModelColumn:
         return self.categories is not None
 
     def encode(self, values: pa.ChunkedArray) -> np.ndarray:
-        """Return the number, or the rank of the text, float, shape (n,); NaN where null or not seen in training."""
+        """Return the number, NaN where null, or the rank of the text, UNKNOWN where null or not seen in training.
+
+        Float, shape (n,). Unknown texts have a rank of their own, which `with_unknown` brings into training.
+        """
         if self.categories is None:
             numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
             return np.asarray(numbers, dtype=np.float64)
         rank = {text: float(position) for position, text in enumerate(self.categories)}
-        return np.array([rank.get(text, np.nan) for text in values.to_pylist()], dtype=np.float64)
+        return np.array([rank.get(text, UNKNOWN) for text in values.to_pylist()], dtype=np.float64)
+
+    def is_known(self, encoded: np.ndarray) -> np.ndarray:
+        """Return which encoded values are known, bool, shape (n,)."""
+        return encoded != UNKNOWN if self.is_text else ~np.isnan(encoded)
 
 
 def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColumn, ...]:
@@ -65,7 +73,7 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
         categories = _categories(values) if column.feature.unit == "text" else None
         fitted = _model_column(column, categories)
         encoded = fitted.encode(values)
-        known = encoded[~np.isnan(encoded)]
+        known = encoded[fitted.is_known(encoded)]
         varies = len(known) > 0 and (len(known) < len(encoded) or known.min() < known.max())
         if column.name in ALWAYS or (varies and not (categories is not None and len(categories) < 2)):
             fitted_columns.append(fitted)
@@ -73,9 +81,11 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
 
 
 def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
-    """Return the matrix, float64, shape (n, len(columns)), in the order of `columns`; NaN where rows lack a column."""
+    """Return the matrix, float64, shape (n, len(columns)), in the order of `columns`; unknown where rows lack one."""
     matrix = np.full((rows.num_rows, len(columns)), np.nan)
     for position, column in enumerate(columns):
+        if column.is_text:
+            matrix[:, position] = UNKNOWN
         if column.name in rows.column_names:
             matrix[:, position] = column.encode(rows[column.name])
     return matrix
@@ -84,15 +94,15 @@ def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
 def with_unknown(matrix: np.ndarray, columns: tuple[ModelColumn, ...], accounts: np.ndarray) -> np.ndarray:
     """Return the training matrix with values blanked for some accounts, so that a model learns what unknown means.
 
-    Texts of 15 % of the accounts become NaN, and numbers that are never null in training those of 5 %: a tree reads a
-    NaN that it never met as 0, which is the commonest text. `accounts`: (n,), whole numbers from 0.
+    Texts of 15 % of the accounts become UNKNOWN, and numbers that are never null in training NaN for 5 %: trees read
+    what they never met as the commonest text, or as 0. `accounts`: (n,), whole numbers from 0.
     """
     random, blanked = np.random.default_rng(0), matrix.copy()
     for place, column in enumerate(columns):
-        is_known = not np.isnan(matrix[:, place]).any()
-        share = BLANK_TEXTS if column.is_text else BLANK_NUMBERS if is_known else 0.0
+        is_never_null = not np.isnan(matrix[:, place]).any()
+        share = BLANK_TEXTS if column.is_text else BLANK_NUMBERS if is_never_null else 0.0
         hit = random.random(accounts.max() + 1) < share
-        blanked[hit[accounts], place] = np.nan
+        blanked[hit[accounts], place] = UNKNOWN if column.is_text else np.nan
     return blanked
 
 

@@ -1,4 +1,4 @@
-"""The hazard model of one cause: the mean of its bag, or a constant; the same after it was saved and loaded."""
+"""The hazard model of one cause: the sum of its stages, or a constant; the same after it was saved and loaded."""
 
 from __future__ import annotations
 
@@ -7,47 +7,82 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.bundle.by_hand import bundle_by_hand
+from tests.training.churn.made_rows import COLUMNS, FAILED, FAST, NOISE, PAIN, SIZE, inputs, made_rows, roles
 from undertow.training.churn.cause_model import CauseModel
+from undertow.training.churn.hazard import fit_stages
+from undertow.training.churn.position import fit_position
+from undertow.training.churn.recipe import Recipe, scored_features
+from undertow.training.churn.season import Season
 
-PERIODS = 2
-
-
-@pytest.fixture(scope="module")
-def bag() -> CauseModel:
-    """Two small boosters that differ."""
-    one, other = (cause.boosters[0] for cause in bundle_by_hand().causes)
-    return CauseModel("voluntary", (one, other), (-3.0,) * PERIODS)
+GIVEN = inputs(np.random.default_rng(9).normal(size=(6, len(COLUMNS))))
 
 
-@pytest.fixture
-def matrix(bag: CauseModel) -> np.ndarray:
-    """Person-period rows of five accounts in two periods."""
-    return np.random.default_rng(0).uniform(0, 3, (5 * PERIODS, bag.boosters[0].num_feature()))
+def _model(structured: bool = True, trees: int = 20) -> CauseModel:
+    rows = made_rows()
+    recipe = Recipe(structured, wide=False, ridge=10.0, trees=trees, why="By hand.")
+    position = fit_position(rows, "voluntary", roles().position, 1)
+    return fit_stages(rows, "voluntary", roles(), recipe, position, scored_features(rows, roles()), FAST, 1)
 
 
-def test_log_odds_are_the_mean_of_the_bag_account_by_account(bag: CauseModel, matrix: np.ndarray) -> None:
-    one, other = (booster.predict(matrix, raw_score=True) for booster in bag.boosters)
-    assert not np.array_equal(one, other)
-    found = bag.log_odds(matrix, PERIODS)
-    assert found.shape == (5, PERIODS)
-    assert found[3, 1] == pytest.approx((one[3 * PERIODS + 1] + other[3 * PERIODS + 1]) / 2)
+def test_log_odds_are_the_sum_of_the_stages() -> None:
+    model = _model()
+    assert model.position and model.linear and model.trees
+    stages = (model.position, model.linear, model.trees, model.season)
+    assert model.log_odds(GIVEN) == pytest.approx(sum(stage.log_odds(GIVEN) for stage in stages), abs=1e-12)
 
 
-def test_without_boosters_every_account_has_the_baseline_of_the_period(matrix: np.ndarray) -> None:
-    constant = CauseModel("involuntary", (), (-4.0, -5.0, -6.0))
-    assert constant.log_odds(matrix, PERIODS).tolist() == [[-4.0, -5.0]] * 5
+def test_contributions_are_all_but_position_season_and_constants() -> None:
+    model = _model()
+    assert model.position
+    rest = model.log_odds(GIVEN) - model.position.log_odds(GIVEN) - model.contributions(GIVEN).sum(axis=1)
+    assert rest == pytest.approx(np.broadcast_to(rest[:1], rest.shape), abs=1e-9)
 
 
-def test_tree_shap_values_and_their_base_add_up_to_the_log_odds(bag: CauseModel, matrix: np.ndarray) -> None:
-    for booster in bag.boosters:
-        added_up = bag.tree_shap(booster, matrix, PERIODS).sum(axis=2)
-        assert added_up.ravel() == pytest.approx(booster.predict(matrix, raw_score=True))
+def test_who_feels_pain_is_likelier_to_leave_and_size_is_position() -> None:
+    model, worse = _model(), GIVEN.features.copy()
+    worse[:, PAIN] += 2.0
+    assert (model.log_odds(inputs(worse)) > model.log_odds(GIVEN)).all()
+    moved = GIVEN.features.copy()
+    moved[:, SIZE] += 2.0
+    assert np.array_equal(model.contributions(inputs(moved)), model.contributions(GIVEN))
+    assert not np.array_equal(model.log_odds(inputs(moved)), model.log_odds(GIVEN))
 
 
-def test_a_saved_model_is_read_back_with_the_same_log_odds(bag: CauseModel, matrix: np.ndarray, tmp_path: Path) -> None:
-    written = bag.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["voluntary-0.txt", "voluntary-1.txt"]
-    loaded = CauseModel.load(tmp_path, written)
-    assert (loaded.cause, loaded.baseline) == (bag.cause, bag.baseline)
-    assert np.array_equal(loaded.log_odds(matrix, PERIODS), bag.log_odds(matrix, PERIODS))
+def test_a_tree_of_the_structured_model_reads_one_family() -> None:
+    model = _model()
+    assert model.trees
+    family = {f"Column_{place}": roles().families[number] for place, number in enumerate(model.trees.columns)}
+    family[f"Column_{model.trees.columns.index(roles().period)}"] = "contract"
+    for booster in model.trees.boosters:
+        frame = booster.trees_to_dataframe()
+        for _, tree in frame[frame.split_feature.notna()].groupby("tree_index"):
+            assert len({family[name] for name in tree.split_feature} - {"contract"}) <= 1
+
+
+def test_free_trees_read_every_column_and_have_no_other_stage() -> None:
+    model = _model(structured=False)
+    assert (model.position, model.linear) == (None, None) and model.trees
+    assert {PAIN, NOISE, FAILED, SIZE} <= set(model.columns)
+
+
+def test_too_few_churners_give_every_account_the_rate_of_the_period() -> None:
+    constant = CauseModel("involuntary", (-4.0, -5.0, -6.0))
+    assert constant.is_constant and constant.log_odds(GIVEN).tolist() == [[-4.0, -5.0]] * 6
+    assert not constant.contributions(GIVEN).any()
+
+
+@pytest.mark.parametrize("structured", [True, False])
+def test_a_saved_model_is_read_back_with_the_same_log_odds(tmp_path: Path, structured: bool) -> None:
+    model = _model(structured)
+    loaded = CauseModel.load(tmp_path, model.save(tmp_path))
+    assert np.array_equal(loaded.log_odds(GIVEN), model.log_odds(GIVEN))
+    assert np.array_equal(loaded.contributions(GIVEN), model.contributions(GIVEN))
+    assert (loaded.recipe, loaded.season) == (model.recipe, model.season)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[-1] == "voluntary-trees-1.txt" and ("voluntary-position-4.txt" in names) == structured
+
+
+def test_the_first_periods_alone_have_the_same_log_odds() -> None:
+    model = _model()
+    assert np.array_equal(model.log_odds(GIVEN.first(1)), model.log_odds(GIVEN)[:, :1])
+    assert model.season == Season()  # the rows span half a year

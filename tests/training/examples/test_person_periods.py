@@ -13,32 +13,31 @@ from undertow.training.examples.person_periods import (
     DAYS_A_MONTH,
     KNOWN_OF_BILLING,
     KnownAhead,
+    PeriodInputs,
     churned_in,
     covariates,
     entered,
     known_ahead,
-    with_covariates,
+    period_inputs,
 )
 
 ENDS = (30, 60, 90, 180)
-RENEWALS, TO_RENEWAL, MONTH, TENURE = 3, 4, 2, 1  # positions in COVARIATES
-CARD, IN_DUNNING, DUNNING_DAYS, PRICE = 5, 6, 7, 8
+RENEWALS, TO_RENEWAL, TENURE = 2, 3, 1  # positions in COVARIATES
+CARD, IN_DUNNING, DUNNING_DAYS, PRICE = 4, 5, 6, 7
 NEVER = np.nan
 
 
-def known(
-    renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, month: float = 1.0, **of_billing: float
-) -> KnownAhead:
+def known(renewal: float = NEVER, term: float = NEVER, tenure: float = 100.0, **of_billing: float) -> KnownAhead:
     given = dict.fromkeys(KNOWN_OF_BILLING, NEVER) | of_billing
     return KnownAhead(
-        *(np.array([value]) for value in (tenure, renewal, term, month)),
+        *(np.array([value]) for value in (tenure, renewal, term)),
         **{name: np.array([value]) for name, value in given.items()},
     )
 
 
 def of_periods(position: int, **of_billing: float) -> list[float]:
     """The covariate at a position, in each period."""
-    return covariates(known(**of_billing), ENDS, season=True)[0, :, position].tolist()
+    return covariates(known(**of_billing), ENDS)[0, :, position].tolist()
 
 
 def rows(**columns: list[float | None]) -> pa.Table:
@@ -114,52 +113,47 @@ def test_dropping_only_the_survivors_of_a_half_observed_period_would_inflate(
 
 
 def test_renewals_are_counted_in_the_period_they_fall_in() -> None:
-    found = covariates(known(renewal=45, term=12), ENDS, season=True)[0]
+    found = covariates(known(renewal=45, term=12), ENDS)[0]
     assert found[:, RENEWALS].tolist() == [0, 1, 0, 0]
 
 
 def test_a_monthly_renewal_comes_round_again_in_every_period() -> None:
-    found = covariates(known(renewal=5, term=1), ENDS, season=True)[0]
+    found = covariates(known(renewal=5, term=1), ENDS)[0]
     assert found[:, RENEWALS].tolist() == [1, 1, 1, 3]
 
 
 def test_a_renewal_on_the_first_day_of_a_period_belongs_to_it() -> None:
-    assert covariates(known(renewal=30, term=12), ENDS, season=True)[0, :, RENEWALS].tolist() == [0, 1, 0, 0]
-    assert covariates(known(renewal=30), ENDS, season=True)[0, :, RENEWALS].tolist() == [0, 1, 0, 0]
-    assert covariates(known(renewal=0, term=12), ENDS, season=True)[0, :, RENEWALS].tolist() == [1, 0, 0, 0]
+    assert covariates(known(renewal=30, term=12), ENDS)[0, :, RENEWALS].tolist() == [0, 1, 0, 0]
+    assert covariates(known(renewal=30), ENDS)[0, :, RENEWALS].tolist() == [0, 1, 0, 0]
+    assert covariates(known(renewal=0, term=12), ENDS)[0, :, RENEWALS].tolist() == [1, 0, 0, 0]
 
 
 def test_renewals_in_all_periods_add_up_to_those_until_the_last_end() -> None:
-    found = covariates(known(renewal=12, term=1), (30, 60, 90, 180, 360), season=True)[0]
+    found = covariates(known(renewal=12, term=1), (30, 60, 90, 180, 360))[0]
     assert found[:, RENEWALS].sum() == np.ceil((360 - 12) / DAYS_A_MONTH)
 
 
 def test_days_to_the_next_renewal_roll_forward_by_the_term() -> None:
-    found = covariates(known(renewal=45, term=12), ENDS, season=True)[0]
+    found = covariates(known(renewal=45, term=12), ENDS)[0]
     assert found[:, TO_RENEWAL] == pytest.approx([45, 15, 45 + 12 * DAYS_A_MONTH - 60, 45 + 12 * DAYS_A_MONTH - 90])
 
 
 def test_without_a_term_a_renewal_comes_once() -> None:
-    found = covariates(known(renewal=45), ENDS, season=True)[0]
+    found = covariates(known(renewal=45), ENDS)[0]
     assert found[:, RENEWALS].tolist() == [0, 1, 0, 0]
     assert found[:2, TO_RENEWAL].tolist() == [45, 15]
     assert np.isnan(found[2:, TO_RENEWAL]).all()
 
 
 def test_without_a_renewal_date_nothing_is_said_of_renewals() -> None:
-    found = covariates(known(term=12), ENDS, season=True)[0]
+    found = covariates(known(term=12), ENDS)[0]
     assert np.isnan(found[:, [RENEWALS, TO_RENEWAL]]).all()
 
 
-def test_tenure_and_month_move_on_with_the_period() -> None:
-    found = covariates(known(tenure=100, month=12), ENDS, season=True)[0]
+def test_tenure_moves_on_with_the_period() -> None:
+    found = covariates(known(tenure=100), ENDS)[0]
     assert found[:, 0].tolist() == [0, 1, 2, 3]
     assert found[:, TENURE].tolist() == [100, 130, 160, 190]
-    assert found[:, MONTH].tolist() == [12, 1, 2, 4]
-
-
-def test_without_two_years_of_history_the_month_is_not_told() -> None:
-    assert np.isnan(covariates(known(), ENDS, season=False)[:, :, MONTH]).all()
 
 
 @pytest.mark.parametrize(
@@ -215,7 +209,7 @@ def test_a_list_price_rises_in_the_period_in_which_the_step_takes_effect(
 
 
 def test_without_their_columns_nothing_is_known_of_cards_dunning_and_list_prices() -> None:
-    found = covariates(known_ahead(rows()), ENDS, season=True)
+    found = covariates(known_ahead(rows()), ENDS)
     assert found.shape == (2, 4, len(COVARIATES))
     assert np.isnan(found[:, :, [CARD, IN_DUNNING, DUNNING_DAYS, PRICE]]).all()
     assert not np.isnan(found[:, :, RENEWALS]).any()
@@ -223,14 +217,30 @@ def test_without_their_columns_nothing_is_known_of_cards_dunning_and_list_prices
 
 def test_a_project_with_list_prices_and_no_announced_step_has_no_rise_ahead() -> None:
     given = rows(days_to_list_price_step=[None, 70.0], list_price_step_ahead=[None, 0.1])
-    found = covariates(known_ahead(given), ENDS, season=True)[:, :, PRICE]
+    found = covariates(known_ahead(given), ENDS)[:, :, PRICE]
     assert found.tolist() == [[0, 0, 0, 0], [0, 0, 0.1, 0]]
 
 
+def _inputs() -> PeriodInputs:
+    return period_inputs(np.array([[7.0, 0.5], [8.0, np.nan]]), rows(tenure_days=[1.0, 2.0]), ENDS)
+
+
 def test_rows_go_snapshot_by_snapshot_and_period_by_period() -> None:
-    two = known_ahead(rows(tenure_days=[1.0, 2.0]))
-    found = with_covariates(np.array([[7.0], [8.0]]), covariates(two, ENDS, season=True))
-    assert found.shape == (8, 1 + len(COVARIATES))
-    assert found[:, 0].tolist() == [7] * 4 + [8] * 4
-    assert found[:, 1].tolist() == [0, 1, 2, 3] * 2
-    assert found[:, 2].tolist() == [1, 31, 61, 91, 2, 32, 62, 92]
+    found = _inputs().matrix((0, 2, 2 + TENURE))  # a feature, the first covariate, and another one
+    assert found.tolist() == [
+        [7, 0, 1],
+        [7, 1, 31],
+        [7, 2, 61],
+        [7, 3, 91],
+        [8, 0, 2],
+        [8, 1, 32],
+        [8, 2, 62],
+        [8, 3, 92],
+    ]
+
+
+def test_the_first_periods_and_some_snapshots_can_be_taken_alone() -> None:
+    given = _inputs()
+    assert given.first(2).matrix((2,)).tolist() == [[0], [1], [0], [1]] and given.first(2).ends == (30, 60)
+    assert given.take(np.array([False, True])).matrix((0,)).tolist() == [[8]] * 4
+    assert given.day.tolist() == [19783, 19783]  # 1 March 2024
