@@ -11,7 +11,8 @@ from tests.serving.jobs.model_by_hand import BUNDLE, scores_by_hand, without_sta
 from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
 from undertow.training.bundle.bundle import Bundle
 
-TYPICAL = {"error_rate_30": 0.014, "errors_met_by_all": 0.0, "tickets_open": 1.0, "visits_30": 10.0, "in_dunning": 0.0}
+TYPICAL = {"error_rate_30": 0.014, "errors_met_by_all": 0.0, "tickets_open": 1.0, "visits_30": 10.0, "in_dunning": 0.0,
+           "load_time_above_usual": 0.0}  # fmt: skip
 VALUES: dict[str, object] = {
     "error_rate_30": 0.091, "errors_met_by_all": 0.042, "tickets_open": 4.0, "visits_30": 2.0, "in_dunning": 1.0,
     "mrr": 90.0,
