@@ -61,13 +61,14 @@ class LikeAccounts:
         """Return the groups as plain JSON values."""
         arrays = ("column", "threshold", "left", "right", "group", "means")
         plain = {name: getattr(self, name).tolist() for name in arrays}
-        return {"columns": self.columns, **plain, "medians": self.medians}
+        return {"columns": self.columns, **plain, "shape": self.means.shape, "medians": self.medians}
 
     @classmethod
     def from_json(cls, read: dict[str, Any]) -> LikeAccounts:
         """Read the groups back from what `as_json` returned."""
         whole = {name: np.array(read[name], dtype=int) for name in ("column", "left", "right", "group")}
         exact = {name: np.array(read[name], dtype=float) for name in ("threshold", "means")}
+        exact["means"] = exact["means"].reshape(read["shape"])  # where no column is used, the lists are empty
         return cls(tuple(read["columns"]), **whole, **exact, medians=tuple(read["medians"]))
 
 

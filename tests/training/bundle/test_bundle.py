@@ -16,8 +16,10 @@ from undertow.features.errors import ModelRefusal, RequestError
 from undertow.training.bundle.attribution import contributions_of
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
+from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.curves import logit
 from undertow.training.examples.encoding import encode
+from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.person_periods import period_inputs
 
 
@@ -42,6 +44,18 @@ def test_what_was_saved_and_loaded_scores_to_the_same_byte(
     assert [cause.recipe for cause in loaded.causes] == [cause.recipe for cause in bundle.causes]
     for name in ("columns", "value", "stability", "headline", "ends", "contribution_names", "needed"):
         assert getattr(loaded, name) == getattr(bundle, name), name
+
+
+def test_a_model_of_constant_hazards_is_saved_and_scores_every_account_alike(
+    bundle: Bundle, rows: pa.Table, tmp_path: Path
+) -> None:
+    causes = tuple(CauseModel(cause, (-3.0,) * len(bundle.ends)) for cause in CAUSES)
+    none = np.zeros((len(bundle.like.means), 0, len(bundle.ends), len(causes)))
+    replace(bundle, causes=causes, like=replace(bundle.like, means=none)).save(tmp_path)
+    found = Bundle.load(tmp_path).score(rows)
+    assert len(np.unique(found.probability[:, 2])) == 1
+    assert found.like_probability == pytest.approx(found.probability[:, 2])
+    assert (found.probability_by_family == 0).all()
 
 
 def test_a_bundle_is_text_and_json_and_nothing_is_pickled(bundle: Bundle, tmp_path: Path) -> None:

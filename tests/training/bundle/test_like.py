@@ -62,3 +62,10 @@ def test_groups_are_the_same_once_written_as_json_and_read() -> None:
     terms = inputs([1.0, 3.0, 12.0, float("nan")])
     assert again.groups_of(terms).tolist() == like.groups_of(terms).tolist()
     assert np.array_equal(again.means, like.means) and again.medians == like.medians
+
+
+def test_where_no_column_is_used_the_shape_of_the_means_is_kept() -> None:
+    none = np.zeros((4, 0, 3, 2))
+    like = fit_like_accounts(inputs([1.0, 1.0, 12.0, 12.0]), (TERM,), np.zeros((4, 1)), none, {})
+    again = LikeAccounts.from_json(json.loads(json.dumps(like.as_json())))
+    assert again.means.shape == like.means.shape == (1, 0, 3, 2)
