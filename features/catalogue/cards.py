@@ -103,6 +103,12 @@ class Column:
         return self.feature.feeds is True if self.window is None else self.feature.feeds == self.window
 
     @property
+    def reads_others(self) -> bool:
+        """Return whether the column depends on the rows of other accounts: its peers, or all accounts."""
+        read = measures(self.feature.measure)
+        return self.against == "peers" or any(m.of_all or m.statistic == "days observed" for m in read)
+
+    @property
     def sentence(self) -> str:
         """Return the description of the column: the card's sentence and the window it covers."""
         card = self.feature.sentence

@@ -365,7 +365,7 @@ def measures(expression: Expression) -> tuple[Measure, ...]:
         case Deviation(recent, usual):
             return (recent, usual, recent.days_observed, usual.days_observed)
         case Exposure(over, under, use=use):
-            return (over, under, use)
+            return (over.of_all_accounts(), under.of_all_accounts(), use)
         case Named():
             return ()
 

@@ -264,10 +264,10 @@ def replay_findings(comparison: Comparison) -> list[Finding]:
 def grouped(comparison: Comparison, by: Callable[[Feature], str]) -> dict[str, list[ComparedColumn]]:
     """Group the columns that differ by `by` of their card, most rows first.
 
-    Peer comparisons differ for a whole segment where one account does: they are left out as long as other
-    columns or the accounts at risk differ.
+    Columns that read the rows of other accounts differ for many where one account does: they are left out as long
+    as other columns or the accounts at risk differ.
     """
-    own = [column for column in comparison.differing if comparison.meant[column.column].against != "peers"]
+    own = [column for column in comparison.differing if not comparison.meant[column.column].reads_others]
     explained = own or comparison.lost or comparison.gained
     grouped: dict[str, list[ComparedColumn]] = {}
     for column in own if explained else comparison.differing:

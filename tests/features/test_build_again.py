@@ -25,7 +25,7 @@ MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)
 Row = Mapping[str, object]
 Project = Callable[..., Settings]
 
-ACCOUNTS: list[Row] = [{"account_id": "ada", "created_at": "2022-01-01"}]
+ACCOUNTS: list[Row] = [{"account_id": "ada", "created_at": "2020-01-01"}]
 SUBSCRIPTIONS: list[Row] = [{"account_id": "ada", "subscription_id": "s", "started_at": "2022-01-01", "mrr": 50}]
 PAYING = {"accounts.csv": ACCOUNTS, "subscriptions.csv": SUBSCRIPTIONS}
 UNTIL_JUNE = "[data]\nuntil = 2024-06-15"
@@ -45,8 +45,8 @@ def _spoil(months: Sequence[Path]) -> None:
 
 
 def test_only_the_months_that_its_windows_reach_are_read(project: Project) -> None:
-    """`[as_of - 365 days, as_of)` of 1 April 2024 begins on 2 April 2023 and ends with March."""
-    days = [f"{moment:%Y-%m}-15" for moment in month_starts(datetime(2022, 11, 1), datetime(2024, 6, 1))]
+    """`[as_of - 1095 days, as_of)` of 1 April 2024 begins on 2 April 2021 and ends with March: rows fade that long."""
+    days = [f"{moment:%Y-%m}-15" for moment in month_starts(datetime(2020, 11, 1), datetime(2024, 6, 1))]
     events = [{"account_id": "ada", "occurred_at": day, "kind": "error", "session_id": day} for day in days]
     settings = project({**PAYING, "events.csv": events})
     tables = load_tables(settings, NOW)
@@ -54,8 +54,8 @@ def test_only_the_months_that_its_windows_reach_are_read(project: Project) -> No
     before = built.read().to_pylist()
 
     months = sorted(tables.path("events").iterdir())
-    needed = [month for month in months if "month=2023-04" <= month.name <= "month=2024-03"]
-    assert (len(months), len(needed)) == (20, 12)
+    needed = [month for month in months if "month=2021-04" <= month.name <= "month=2024-03"]
+    assert (len(months), len(needed)) == (44, 36)
     _spoil([month for month in months if month not in needed])
     shutil.rmtree(built.path(APRIL))
     assert build_features(settings, tables, [APRIL]).read().to_pylist() == before

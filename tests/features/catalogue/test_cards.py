@@ -75,6 +75,12 @@ def test_a_card_feeds_the_model_with_the_one_column_it_names() -> None:
     assert not any(column.feeds for column in mrr.columns)
 
 
+def test_a_column_reads_others_by_its_peers_or_by_the_rows_of_all_accounts() -> None:
+    found = {column.name: column.reads_others for column in make_catalogue(ALL_TABLES).columns}
+    assert all(found[name] for name in ("error_rate_peers_30", "error_share_usual", "errors_met_by_all", "visit_pace"))
+    assert not any(found[name] for name in ("error_rate_30", "mrr", "price_rise", "seats_active_share_90"))
+
+
 def test_every_family_feeds_the_model_and_a_deviation_has_a_good_side() -> None:
     feeding = [feature for feature in FEATURES if any(column.feeds for column in feature.columns)]
     assert {feature.family for feature in feeding} == set(FAMILIES)
