@@ -39,6 +39,7 @@ TESTED = 3  # of the folds of accounts, on which candidates are compared
 WIDEST = 100  # columns of a wide regression: those with the strongest effects of their own
 LATER = 1 / 3  # of the as_ofs, at which candidates are compared
 STAGES = (0, 25, 50, 75, 100, 150)  # numbers of trees tried; at twice the learning rate, so half as many
+LATER_BAG = 1.5  # times the trees of a single booster: a bag overfits later
 TOLERANCE = 0.5  # standard errors of the difference
 WIDE_GAIN = 1.0  # standard errors by which all columns must be better than those that feed
 
@@ -177,7 +178,8 @@ def choose_recipe(
     report(1.0)
     by = _worse(losses[stage], free)
     judged = int(candidates.rows.entered[candidates.is_judged].sum())
-    trees = round(2 * stage * candidates.more_rows)
+    later = LATER_BAG if settings.seeds > 1 else 1.0
+    trees = round(2 * stage * candidates.more_rows * later)
     return Recipe(by <= TOLERANCE, is_wide, ridge, trees, _why(judged, losses[stage], free, by))
 
 

@@ -104,7 +104,7 @@ def test_a_model_meets_unknown_texts_and_numbers_in_training() -> None:
     found = with_unknown(matrix, columns, accounts)
     blanked = (np.isnan(found) | (found == UNKNOWN)) & ~np.isnan(matrix)
     assert blanked[:, 0].mean() == pytest.approx(0.15, abs=0.04)
-    assert blanked[:, 1].mean() == pytest.approx(0.05, abs=0.03)
+    assert 0.002 < blanked[:, 1].mean() < 0.03
     assert not blanked[:, 2].any()  # it is null in training already
     assert np.array_equal(blanked[::2], blanked[1::2])  # of whole accounts
     assert not np.isnan(matrix[:, :2]).any()  # the given matrix is left as it was
