@@ -36,6 +36,8 @@ ON_ONE_MACHINE = {
     "spark.ui.enabled": "false",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "4g",  # the query over all features does not fit the default of 1
+    "spark.sql.autoBroadcastJoinThreshold": "-1",  # its many small joins at once would each hold a copy of a table
     "spark.sql.shuffle.partitions": "4",
     "spark.log.level": "ERROR",
     "spark.ui.showConsoleProgress": "false",
