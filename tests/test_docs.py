@@ -163,7 +163,7 @@ def _masked(output: str) -> list[str]:
         masked = re.sub(r"\d[\d,.\-]*\d|\d", "0", line)
         masked = re.sub(r"^\S.* {2,}0 +0% +0 +(0|-)$", "ACCOUNT", masked)
         masked = re.sub(r"^  .* · .*the likelier cause is \w+$", "  ID · OWNER · SEGMENT · CAUSE", masked)
-        masked = re.sub(r"^  (ux|cx|billing|usage): .+: .+$", "  REASON", masked)
+        masked = re.sub(r"^  (no single reason stands out; )?(ux|cx|billing|usage): .+$", "  REASON", masked)
         masked = re.sub(r'"(feature|family|account_id|model_version)": "[^"]*"', r'"\1": "NAME"', masked)
         masked = re.sub(r'(account_ids": \[)"[^"]*"', r'\1"NAME"', masked)
         masked = re.sub(r"\(\w+ v0 \(\w+\)\)", "(MODEL)", masked)

@@ -27,7 +27,7 @@ BLOCK = re.compile(r"(<!-- output: (?P<name>[\w-]+) -->\n```\n)(?P<text>.*?)(```
 def at_risk(project: Path) -> str:
     """Return what `make demo` prints of its first account at risk, as lines of README."""
     printed = _printed("at-risk", "--project", str(project), "--limit", "1").rstrip("\n").split("\n")
-    head, last = printed[:-2], printed[-1].replace("1 of ", "10 of ", 1)
+    head, last = printed[:-2], re.sub("^1 of ", "10 of ", printed[-1])
     return "\n".join(["$ make demo", "…", *head, "…", last, "$ make test"]) + "\n"
 
 
