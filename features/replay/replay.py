@@ -55,7 +55,7 @@ class Finding:
     text: str
 
     def as_json(self) -> dict[str, str]:
-        """Return plain JSON values, under the keys level, check, culprit and said."""
+        """Return the finding as plain JSON values: its severity (`level`), check, culprit and text (`said`)."""
         return {"level": self.severity, "check": self.check, "culprit": self.culprit, "said": self.text}
 
 

@@ -84,8 +84,7 @@ def refit_hazards(
             refitted.append(CauseModel(model.cause, constant_rate(rows, model.cause)))
         else:
             position = fit_position(rows, model.cause, roles.position, threads)
-            args = (rows, model.cause, roles, model.recipe, position, scored, settings, threads)
-            refitted.append(fit_stages(*args))
+            refitted.append(fit_stages(rows, model.cause, roles, model.recipe, position, scored, settings, threads))
     return tuple(refitted)
 
 

@@ -13,24 +13,17 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.training.churn.training_rows import TrainingRows
+from undertow.training.churn.trees import FIXED
 from undertow.training.examples.person_periods import PeriodInputs
 
 FOLDS = 5
 TREES = 120
-PARAMETERS: dict[str, object] = {
-    "objective": "binary",
+PARAMETERS = FIXED | {
     "learning_rate": 0.05,
     "num_leaves": 7,
-    "min_child_samples": 200,
-    "subsample": 0.8,
-    "subsample_freq": 1,
     "colsample_bytree": 0.7,
     "reg_lambda": 20.0,
-    "max_bin": 127,
     "seed": 1,
-    "deterministic": True,
-    "force_col_wise": True,
-    "verbosity": -1,
 }
 
 

@@ -58,10 +58,6 @@ class Recipe:
     trees: int
     why: str
 
-    def columns(self, roles: Roles) -> tuple[int, ...]:
-        """Return the numbers of the features of the reason families that the model reads."""
-        return roles.wide if self.wide else roles.narrow
-
 
 @dataclass(frozen=True)
 class _Candidates:
@@ -164,7 +160,7 @@ def choose_recipe(
 
     `offset`: (n, K), the cross-fitted log-odds of the contract position. `scored`: as `scored_features` returns it.
     """
-    candidates = _Candidates(rows, cause, roles, offset, scored, replace_seeds(settings), threads)
+    candidates = _Candidates(rows, cause, roles, offset, scored, _one_booster(settings), threads)
     ridge, narrow = _best_ridge(candidates, wide=False) if roles.narrow else (RIDGES[FIRST_RIDGE], None)
     report(0.3)
     wide_ridge, wide = _best_ridge(candidates, wide=True)
@@ -183,7 +179,7 @@ def choose_recipe(
     return Recipe(by <= TOLERANCE, is_wide, ridge, trees, _why(judged, losses[stage], free, by))
 
 
-def replace_seeds(settings: Training) -> Training:
+def _one_booster(settings: Training) -> Training:
     """Return the settings with one booster in place of a bag."""
     return settings.model_copy(update={"seeds": 1})
 

@@ -15,6 +15,15 @@ from undertow.training.examples.person_periods import PeriodInputs
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
 COLUMNS_PER_TREE = 70  # that each tree may choose from; many columns are near copies of each other
+FIXED: dict[str, object] = {  # LightGBM's parameters of every hazard
+    "objective": "binary",
+    "subsample": 0.8,
+    "subsample_freq": 1,
+    "max_bin": 127,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbosity": -1,
+}
 
 
 @dataclass(frozen=True)
@@ -74,22 +83,15 @@ def fit_trees(
 
 def parameters(rows: int, events: int, columns: int, settings: Training, seed: int) -> dict[str, object]:
     """Return LightGBM's parameters for data of this size: defaults that perform like a tuned model."""
-    return {
-        "objective": "binary",
+    return FIXED | {
         "learning_rate": settings.learning_rate,
         "num_leaves": 7 if events < FEW_EVENTS else 15,
         "max_depth": 8,
         "min_child_samples": 30 if rows < FEW_ROWS else 100,
-        "subsample": 0.8,
-        "subsample_freq": 1,
         "colsample_bytree": min(0.5, COLUMNS_PER_TREE / columns),
         "reg_lambda": 10.0,
-        "max_bin": 127,
         "seed": 1 + seed,
-        "deterministic": True,
-        "force_col_wise": True,
         "num_threads": 1,
-        "verbosity": -1,
     }
 
 
