@@ -32,6 +32,7 @@ from undertow.training.evaluation.retraining import measure_stability
 from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
+from undertow.training.examples.person_periods import period_inputs
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
@@ -151,6 +152,7 @@ def _fit(
     roles, how = roles_of(columns), (settings.training, settings.engine.threads)
     causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
+    upto_headline = period_inputs(features, learn.rows, ends[: ends.index(headline) + 1])
     bundle = Bundle(
         version=version,
         trained_until=f"{dates.train_known_at:%Y-%m-%d}",
@@ -158,7 +160,7 @@ def _fit(
         headline=headline,
         columns=columns,
         causes=causes,
-        like=like_accounts(training_rows(learn, features, ends), roles, causes, columns),
+        like=like_accounts(upto_headline, roles, causes, columns),
         value=value,
         notice_probability=notices[0].probability,
     )

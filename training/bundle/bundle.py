@@ -200,7 +200,7 @@ class Bundle:
 
         `log_odds`: (n, K, C). `served`: the probability with what a notice adds, shape (n,).
         """
-        moved = self._contributions(inputs) - self.like.means[self.like.groups_of(inputs), :, : self._periods]
+        moved = self._contributions(inputs) - self.like.means[self.like.groups_of(inputs)]
         like = log_odds - moved.sum(axis=1)
         forecast = curves.probability(log_odds)
         probability = along_path(like, moved, curves.probability, curves.probability_gradient)

@@ -7,7 +7,7 @@ contributions are what its accounts have in common; what an account deviates fro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,12 @@ from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.attribution import contributions_of, used_columns
 from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.roles import Roles
-from undertow.training.churn.training_rows import TrainingRows
 from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.person_periods import PeriodInputs
 
 MOST_GROUPS = 32
-FEWEST = 200  # snapshots of a group
-SNAPSHOTS = 10_000  # of training, the newest, that are grouped
+FEWEST = 150  # snapshots of a group
+SNAPSHOTS = 5_000  # of training, the newest, that are grouped
 UNKNOWN = -1e12  # in place of NaN, which the tree does not compare
 
 
@@ -33,7 +32,8 @@ class LikeAccounts:
 
     `columns`: numbers of the columns it divides by. Per node: `column` (its place in `columns`, -1 at a group),
     `threshold` (left: at or below), `left`, `right` (node numbers), `group` (-1 inside). `means`: (groups, U, K, C),
-    log-odds of the U used columns. `medians`: per group, feature -> median of the known values.
+    log-odds of the U used columns in the periods up to the headline horizon. `medians`: per group, feature -> median
+    of the known values.
     """
 
     columns: tuple[int, ...]
@@ -57,6 +57,13 @@ class LikeAccounts:
             node = np.where(inside, np.where(below, self.left[node], self.right[node]), node)
         return np.asarray(self.group[node])
 
+    def with_means(self, inputs: PeriodInputs, contributions: np.ndarray) -> LikeAccounts:
+        """Return the same groups with the means of other contributions; both: of the same snapshots, n of them."""
+        mine, shape = self.groups_of(inputs), contributions.shape[1:]
+        count = int(self.group.max()) + 1
+        means = np.stack([_mean(contributions[mine == each], shape) for each in range(count)])
+        return replace(self, means=means)
+
     def as_json(self) -> dict[str, Any]:
         """Return the groups as plain JSON values."""
         arrays = ("column", "threshold", "left", "right", "group", "means")
@@ -73,19 +80,28 @@ class LikeAccounts:
 
 
 def like_accounts(
-    rows: TrainingRows, roles: Roles, causes: tuple[CauseModel, ...], columns: tuple[ModelColumn, ...]
+    inputs: PeriodInputs, roles: Roles, causes: tuple[CauseModel, ...], columns: tuple[ModelColumn, ...]
 ) -> LikeAccounts:
-    """Group the newest training snapshots by contract position; `columns`: those of the features, in their order."""
-    newest = rows.take(np.argsort(-rows.inputs.day, kind="stable")[:SNAPSHOTS])
+    """Group the newest training snapshots by contract position.
+
+    `inputs`: of the training snapshots, in the K periods up to the headline horizon. `columns`: of the features, in
+    their order.
+    """
+    newest = inputs.take(newest_snapshots(inputs, SNAPSHOTS))
     used = used_columns(causes, roles.families)
-    parts = contributions_of(causes, used, newest.inputs)
+    parts = contributions_of(causes, used, newest)
     families = [roles.families[number] for number in used]
     grouped = [parts[:, [of == family for of in families]].sum(axis=1) for family in REASON_FAMILIES]
     by_family = np.stack(grouped, axis=1).reshape(len(parts), -1)
     numbers = {
-        column.name: newest.inputs.features[:, place] for place, column in enumerate(columns) if not column.is_text
+        column.name: newest.features[:, place] for place, column in enumerate(columns) if not column.is_text
     }
-    return fit_like_accounts(newest.inputs, roles.position, by_family, parts, numbers)
+    return fit_like_accounts(newest, roles.position, by_family, parts, numbers)
+
+
+def newest_snapshots(inputs: PeriodInputs, most: int) -> np.ndarray:
+    """Return the numbers of the newest snapshots, at most so many."""
+    return np.argsort(-inputs.day, kind="stable")[:most]
 
 
 def fit_like_accounts(
@@ -113,12 +129,11 @@ def fit_like_accounts(
         nodes.children_right, group, np.zeros(0), (),
     )  # fmt: skip
     mine = bare.groups_of(inputs)
-    count = int(group.max()) + 1
-    means = np.stack([_mean(contributions[mine == each], contributions.shape[1:]) for each in range(count)])
     medians = tuple(
-        _medians({name: values[mine == each] for name, values in features.items()}) for each in range(count)
+        _medians({name: values[mine == each] for name, values in features.items()})
+        for each in range(int(group.max()) + 1)
     )
-    return LikeAccounts(columns, bare.column, bare.threshold, bare.left, bare.right, group, means, medians)
+    return replace(bare.with_means(inputs, contributions), medians=medians)
 
 
 def _position(inputs: PeriodInputs, columns: tuple[int, ...]) -> np.ndarray:

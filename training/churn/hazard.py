@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -68,24 +69,44 @@ def _fit_cause(
     rows: TrainingRows, cause: str, roles: Roles, settings: Training, threads: int, report: Callable[[float], None]
 ) -> CauseModel:
     position = fit_position(rows, cause, roles.position, threads)
+    offset = position.cross_fitted(rows)
     report(0.2)
     scored = scored_features(rows, roles)
-    recipe = choose_recipe(rows, cause, roles, position[1], scored, settings, threads, _part_of(report, 0.2, 0.6))
-    return fit_stages(rows, cause, roles, recipe, position, scored, settings, threads)
+    recipe = choose_recipe(rows, cause, roles, offset, scored, settings, threads, _part_of(report, 0.2, 0.6))
+    return fit_stages(rows, cause, roles, recipe, (position, offset), scored, settings, threads)
 
 
 def refit_hazards(
-    rows: TrainingRows, roles: Roles, models: tuple[CauseModel, ...], settings: Training, threads: int
-) -> tuple[CauseModel, ...]:
-    """Fit the hazards again on other rows, each by the recipe of its model."""
-    scored, refitted = scored_features(rows, roles), []
-    for model in models:
-        if model.recipe is None or rows.churners(model.cause) < TOO_FEW_CHURNERS:
-            refitted.append(CauseModel(model.cause, constant_rate(rows, model.cause)))
-        else:
-            position = fit_position(rows, model.cause, roles.position, threads)
-            refitted.append(fit_stages(rows, model.cause, roles, model.recipe, position, scored, settings, threads))
-    return tuple(refitted)
+    rows: TrainingRows,
+    draws: Sequence[np.ndarray],
+    roles: Roles,
+    models: tuple[CauseModel, ...],
+    settings: Training,
+    threads: int,
+) -> list[tuple[CauseModel, ...]]:
+    """Fit the hazards again, each by its recipe and on its contract position; return those of each draw.
+
+    `rows`: those that `models` were fitted on. `draws`: numbers of `rows`; one that occurs twice is learned from twice.
+    `threads` draws are fitted at once, each on one core.
+    """
+    scored = scored_features(rows, roles)
+    offsets = [model.position.cross_fitted(rows) if model.position else None for model in models]
+
+    def refitted(drawn: np.ndarray) -> tuple[CauseModel, ...]:
+        again, scored_again = rows.take(drawn), scored.take(drawn)
+        return tuple(one(again, scored_again, drawn, *each) for each in zip(models, offsets, strict=True))
+
+    def one(
+        again: TrainingRows, scored_again: ScoredColumns, drawn: np.ndarray, model: CauseModel,
+        offset: np.ndarray | None,
+    ) -> CauseModel:  # fmt: skip
+        if model.recipe is None or again.churners(model.cause) < TOO_FEW_CHURNERS:
+            return CauseModel(model.cause, constant_rate(again, model.cause))
+        position = None if model.position is None or offset is None else (model.position, offset[drawn])
+        return fit_stages(again, model.cause, roles, model.recipe, position, scored_again, settings, 1)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(refitted, draws))
 
 
 def fit_stages(
@@ -93,22 +114,23 @@ def fit_stages(
     cause: str,
     roles: Roles,
     recipe: Recipe,
-    position: tuple[PositionModel, np.ndarray],
+    position: tuple[PositionModel, np.ndarray] | None,
     scored: ScoredColumns,
     settings: Training,
     threads: int,
 ) -> CauseModel:
     """Fit the hazard of one cause by a chosen recipe.
 
-    `position`: stage 1 and its cross-fitted log-odds, (n, K). `scored`: as `scored_features` returns it.
+    `position`: stage 1 and its cross-fitted log-odds, (n, K); free trees do without. `scored`: as `scored_features`
+    returns it.
     """
-    model, offset = position
     nothing = tuple(0.0 for _ in rows.inputs.ends)
-    if not recipe.structured:
+    if not recipe.structured or position is None:
         plan = free_trees(roles, recipe.wide, settings.trees, cause)
         trees = fit_trees(rows, cause, plan, None, settings, threads)
         season = fit_season(rows, cause, trees.log_odds(rows.inputs))
         return CauseModel(cause, nothing, trees=trees, season=season, recipe=recipe)
+    model, offset = position
     linear = regression(rows, cause, roles, scored, recipe.wide, recipe.ridge, offset)
     total, by_family = offset + linear.log_odds(rows.inputs), None
     if recipe.trees:

@@ -40,19 +40,23 @@ class PositionModel:
         raw = [np.asarray(booster.predict(matrix, raw_score=True)) for booster in self.boosters]
         return np.asarray(np.mean(raw, axis=0)).reshape(inputs.covariates.shape[:2])
 
+    def cross_fitted(self, rows: TrainingRows) -> np.ndarray:
+        """Return the log-odds of its training rows, each from trees fitted without the account, shape (n, K)."""
+        fold, found = rows.folds(FOLDS), np.zeros(rows.entered.shape)
+        for number, booster in enumerate(self.boosters):
+            inputs = rows.inputs.take(fold == number)
+            raw = np.asarray(booster.predict(inputs.matrix(self.columns), raw_score=True))
+            found[fold == number] = raw.reshape(inputs.covariates.shape[:2])
+        return found
 
-def fit_position(
-    rows: TrainingRows, cause: str, columns: tuple[int, ...], threads: int
-) -> tuple[PositionModel, np.ndarray]:
-    """Return the model, and the log-odds of the training rows from trees fitted without their account, shape (n, K)."""
+
+def fit_position(rows: TrainingRows, cause: str, columns: tuple[int, ...], threads: int) -> PositionModel:
+    """Fit the trees of every fold; `cross_fitted` of the model returns what the later stages start from."""
     matrix, label = rows.matrix(columns), rows.labels(cause)
-    fold = rows.per_row(rows.folds(FOLDS))
-    offset, boosters = np.zeros(len(label)), []
+    fold, boosters = rows.per_row(rows.folds(FOLDS)), []
     parameters = PARAMETERS | {"num_threads": threads, "min_child_samples": min(200, max(20, len(label) // 100))}
     for number in range(FOLDS):
-        mine = fold == number
-        data = lgb.Dataset(matrix[~mine], label=label[~mine], params=parameters)
-        booster = lgb.train(parameters, data, num_boost_round=TREES)
-        offset[mine] = booster.predict(matrix[mine], raw_score=True)
-        boosters.append(booster)
-    return PositionModel(tuple(boosters), columns), rows.per_snapshot(offset)
+        others = fold != number
+        data = lgb.Dataset(matrix[others], label=label[others], params=parameters)
+        boosters.append(lgb.train(parameters, data, num_boost_round=TREES))
+    return PositionModel(tuple(boosters), columns)

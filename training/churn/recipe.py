@@ -9,8 +9,9 @@ more than half a standard error: reasons that add up are worth that much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import lightgbm as lgb
@@ -29,11 +30,11 @@ from undertow.training.churn.linear import (
 from undertow.training.churn.position import FOLDS
 from undertow.training.churn.roles import Roles
 from undertow.training.churn.training_rows import TrainingRows
-from undertow.training.churn.trees import TreePlan, fit_trees
+from undertow.training.churn.trees import TreeModel, TreePlan, fit_trees
 from undertow.training.examples.outcomes import INVOLUNTARY
 
-RIDGES = (100.0, 300.0, 1000.0, 3000.0, 10_000.0)
-FIRST_RIDGE = 2
+RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
+FIRST_RIDGE = 3
 OTHER_FAMILIES = 10.0  # times the penalty, of columns that are not billing where a payment failed
 TESTED = 3  # of the folds of accounts, on which candidates are compared
 WIDEST = 100  # columns of a wide regression: those with the strongest effects of their own
@@ -70,6 +71,7 @@ class _Candidates:
     scored: ScoredColumns
     settings: Training
     threads: int
+    regressions: dict[tuple[int, bool], dict[float, LinearModel]] = field(default_factory=dict)  # by fold and width
 
     @cached_property
     def fold(self) -> np.ndarray:
@@ -95,49 +97,60 @@ class _Candidates:
         learned = [self.rows.entered[learn].sum() for learn, _ in self.splits()]
         return float(self.rows.entered.sum() / np.mean(learned))
 
-    def splits(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the snapshots to learn from and those to be judged on, as masks (n,), per fold."""
+    def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the snapshots to learn from and those to be judged on, as masks (n,), per fold."""
         earlier = ~self.is_later if not self.is_later.all() else self.is_later
-        for number in range(TESTED):
-            mine = self.fold == number
-            yield ~mine & earlier, mine & self.is_later
+        folds = (self.fold == number for number in range(TESTED))
+        return [(~mine & earlier, mine & self.is_later) for mine in folds]
 
     def linear(self, wide: bool, ridge: float) -> np.ndarray:
         """Return the held-out log-odds with the regression, (n, K); those of the later as_ofs are filled."""
         found = self.offset.copy()
-        for learn, judge in self.splits():
-            model = self._regression(learn, wide, ridge)
+        for number, (learn, judge) in enumerate(self.splits()):
+            model = self._regression(number, learn, wide, ridge)
             found[judge] += model.log_odds(self.rows.inputs.take(judge))
         return found
 
     def staged_trees(self, wide: bool, ridge: float) -> dict[int, np.ndarray]:
         """Return number of trees -> held-out log-odds with regression and trees by family, (n, K)."""
         plan = family_trees(self.roles, wide, max(STAGES), self.cause)
+        models = [self._regression(number, learn, wide, ridge) for number, (learn, _) in enumerate(self.splits())]
+        start = [self.offset + model.log_odds(self.rows.inputs) for model in models]
         found = {stage: self.offset.copy() for stage in STAGES}
-        for learn, judge in self.splits():
-            rows, judged = self.rows.take(learn), self.rows.inputs.take(judge)
-            model = self._regression(learn, wide, ridge)
-            start = self.offset[learn] + model.log_odds(rows.inputs)
-            trees = fit_trees(rows, self.cause, plan, start, _faster(self.settings), self.threads)
+        for trees, (_, judge), base in zip(self._trees(plan, start), self.splits(), start, strict=True):
+            judged = self.rows.inputs.take(judge)
             matrix, shape = judged.matrix(plan.columns), judged.covariates.shape[:2]
-            base = model.log_odds(judged)
             for stage in STAGES:
                 added = _raw(trees.boosters[0], matrix, stage).reshape(shape) if stage else 0.0
-                found[stage][judge] += base + added
+                found[stage][judge] = base[judge] + added
         return found
 
     def free(self, wide: bool) -> np.ndarray:
         """Return the held-out log-odds of free trees, (n, K)."""
         plan = free_trees(self.roles, wide, self.settings.trees // 2, self.cause)
         found = np.zeros(self.offset.shape)
-        for learn, judge in self.splits():
-            trees = fit_trees(self.rows.take(learn), self.cause, plan, None, _faster(self.settings), self.threads)
+        for trees, (_, judge) in zip(self._trees(plan, [None] * TESTED), self.splits(), strict=True):
             found[judge] = trees.log_odds(self.rows.inputs.take(judge))
         return found
 
-    def _regression(self, learn: np.ndarray, wide: bool, ridge: float) -> LinearModel:
-        rows, scored = self.rows.take(learn), self.scored.take(learn)
-        return regression(rows, self.cause, self.roles, scored, wide, ridge, self.offset[learn])
+    def _trees(self, plan: TreePlan, start: Sequence[np.ndarray | None]) -> list[TreeModel]:
+        """Return the trees of each fold; `start`: per fold, the log-odds before them, (n, K). One core fits a fold."""
+
+        def fitted(learn: np.ndarray, before: np.ndarray | None) -> TreeModel:
+            offset = None if before is None else before[learn]
+            return fit_trees(self.rows.take(learn), self.cause, plan, offset, _faster(self.settings), threads=1)
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(fitted, [learn for learn, _ in self.splits()], start))
+
+    def _regression(self, number: int, learn: np.ndarray, wide: bool, ridge: float) -> LinearModel:
+        """Return the regression of a fold, fitted from the one of another penalty where there is one."""
+        fitted = self.regressions.setdefault((number, wide), {})
+        if ridge not in fitted:
+            rows, scored, offset = self.rows.take(learn), self.scored.take(learn), self.offset[learn]
+            start = fitted[min(fitted, key=lambda other: abs(np.log(other / ridge)))] if fitted else None
+            fitted[ridge] = regression(rows, self.cause, self.roles, scored, wide, ridge, offset, start)
+        return fitted[ridge]
 
     def loss(self, log_odds: np.ndarray) -> np.ndarray:
         """Return the log loss summed over the judged person-period rows of each account, shape (accounts,)."""
@@ -161,9 +174,9 @@ def choose_recipe(
     `offset`: (n, K), the cross-fitted log-odds of the contract position. `scored`: as `scored_features` returns it.
     """
     candidates = _Candidates(rows, cause, roles, offset, scored, _one_booster(settings), threads)
-    ridge, narrow = _best_ridge(candidates, wide=False) if roles.narrow else (RIDGES[FIRST_RIDGE], None)
+    ridge, narrow = _best_ridge(candidates, False, RIDGES[FIRST_RIDGE]) if roles.narrow else (RIDGES[FIRST_RIDGE], None)
     report(0.3)
-    wide_ridge, wide = _best_ridge(candidates, wide=True)
+    wide_ridge, wide = _best_ridge(candidates, True, ridge)
     report(0.5)
     is_wide = narrow is None or _worse(narrow, wide) > WIDE_GAIN
     ridge = wide_ridge if is_wide else ridge
@@ -184,8 +197,8 @@ def _one_booster(settings: Training) -> Training:
     return settings.model_copy(update={"seeds": 1})
 
 
-def _best_ridge(candidates: _Candidates, wide: bool) -> tuple[float, np.ndarray]:
-    """Return the penalty with the smallest held-out loss, searched from 1,000 upward and downward, and its losses."""
+def _best_ridge(candidates: _Candidates, wide: bool, first: float) -> tuple[float, np.ndarray]:
+    """Return the penalty with the smallest held-out loss, searched from `first` upward and downward, and its losses."""
     losses: dict[int, np.ndarray] = {}
 
     def total(place: int) -> float:
@@ -193,7 +206,7 @@ def _best_ridge(candidates: _Candidates, wide: bool) -> tuple[float, np.ndarray]
             losses[place] = candidates.loss(candidates.linear(wide, RIDGES[place]))
         return float(losses[place].sum())
 
-    place = FIRST_RIDGE
+    place = RIDGES.index(first)
     for step in (1, -1):
         while 0 <= place + step < len(RIDGES) and total(place + step) < total(place):
             place += step
@@ -224,9 +237,13 @@ def scored_features(rows: TrainingRows, roles: Roles) -> ScoredColumns:
 
 
 def regression(
-    rows: TrainingRows, cause: str, roles: Roles, scored: ScoredColumns, wide: bool, ridge: float, offset: np.ndarray
-) -> LinearModel:
-    """Fit stage 2 of a recipe; a wide one reads the columns with the strongest effects of their own."""
+    rows: TrainingRows, cause: str, roles: Roles, scored: ScoredColumns, wide: bool, ridge: float, offset: np.ndarray,
+    start: LinearModel | None = None,
+) -> LinearModel:  # fmt: skip
+    """Fit stage 2 of a recipe; a wide one reads the columns with the strongest effects of their own.
+
+    `start`: the regression of the same rows with another penalty, from which fewer steps are needed.
+    """
     if not wide:
         scored = scored.only(tuple(number for number in roles.narrow if number not in roles.texts))
     tests = strength(rows, cause, scored.z, offset)
@@ -237,7 +254,7 @@ def regression(
     if cause == INVOLUNTARY:
         penalty[[roles.families[number] != "billing" for number in scored.columns]] *= OTHER_FAMILIES
     direction = directions(tests, roles.direction[list(scored.columns)])
-    return fit_linear(rows, cause, scored, roles.covariates, offset, Penalty(penalty, direction))
+    return fit_linear(rows, cause, scored, roles.covariates, offset, Penalty(penalty, direction), start)
 
 
 def family_trees(roles: Roles, wide: bool, number: int, cause: str) -> TreePlan:

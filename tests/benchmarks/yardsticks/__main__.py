@@ -120,7 +120,7 @@ def reason_claims(trained: TrainedWorld, arguments: Namespace, folder: Path, rep
         trained.world, until, trained.rows([until]), trained.bundle.ends, arguments.paths, arguments.cache
     )
     true = truth.probability[:, trained.bundle.ends.index(trained.bundle.headline)]
-    return [*claims, sum_is_calibrated(explain(trained.bundle, rows, rows), true), is_stable()]
+    return [*claims, sum_is_calibrated(explain(trained.bundle, rows, rows), true), is_stable(trained.bundle.stability)]
 
 
 if __name__ == "__main__":

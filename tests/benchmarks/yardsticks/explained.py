@@ -7,11 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.catalogue.cards import FAMILIES
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.bundle.scores import Scores
-
-ACTIONABLE = ("ux", "cx", "usage", "billing")  # families that can be a reason, in the order of the columns below
 
 
 @dataclass(frozen=True)
@@ -19,7 +15,7 @@ class Explained:
     """Churn probabilities of n accounts at the headline horizon, taken apart; all in probability, 0.01 is a point.
 
     `probability`: (n,). `like`: (n,), the probability of accounts in the same contract position. `by_family`: (n, 4),
-    what each of ACTIONABLE adds: like + sum over families = probability. `changed`: (n, 4), what each family has
+    what each of REASON_FAMILIES adds: like + sum over families = probability. `changed`: (n, 4), what each family has
     changed since the earlier as_of; `clock`: (n,), the rest of the change of the probability. Both are NaN for
     accounts that were not at risk then.
     """
@@ -41,22 +37,14 @@ def explain(bundle: Bundle, now_rows: pa.Table, earlier_rows: pa.Table) -> Expla
     Both tables are feature rows with account_id, at one as_of each; `earlier_rows` may lack accounts or hold others.
     """
     scores = bundle.score(now_rows)
-    probability, by_family, like = _parts(bundle, scores)
+    probability = scores.probability[:, bundle.ends.index(bundle.headline)]
+    changed, clock = np.full(scores.probability_by_family.shape, np.nan), np.full(len(probability), np.nan)
     earlier = _positions(now_rows, earlier_rows)
     known = np.flatnonzero(earlier >= 0)
-    changed, clock = np.full(by_family.shape, np.nan), np.full(len(probability), np.nan)
     if len(known) > 0:
-        then, then_by_family, _ = _parts(bundle, bundle.score(earlier_rows.take(pa.array(earlier[known]))))
-        changed[known] = by_family[known] - then_by_family
-        clock[known] = probability[known] - then - changed[known].sum(axis=1)
-    return Explained(probability, like, by_family, changed, clock)
-
-
-def _parts(bundle: Bundle, scores: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return probability (n,), contributions of ACTIONABLE (n, 4) and the rest, with the baseline, (n,)."""
-    by_family = scores.probability_by_family[:, [FAMILIES.index(family) for family in ACTIONABLE]]
-    probability = scores.probability[:, bundle.ends.index(bundle.headline)]
-    return probability, by_family, probability - by_family.sum(axis=1)
+        change = bundle.change(now_rows.take(pa.array(known)), earlier_rows.take(pa.array(earlier[known])))
+        changed[known], clock[known] = change.by_family, change.clock
+    return Explained(probability, scores.like_probability, scores.probability_by_family, changed, clock)
 
 
 def _positions(rows: pa.Table, among: pa.Table) -> np.ndarray:

@@ -23,10 +23,11 @@ from tests.benchmarks.yardsticks.explained import Explained
 from tests.benchmarks.yardsticks.goals import error_goal, ranking_goal, totals_goal
 from tests.benchmarks.yardsticks.trained import true_futures
 from undertow.features.simulator import Parameters, PlantedCause, Shock, run
+from undertow.training.bundle.stability import Stability
 
 
 def _explained(by_family: list[list[float]], changed: list[list[float]] | None = None) -> Explained:
-    """Return answers of accounts that are all like accounts of 5 %; families: ux, cx, usage, billing."""
+    """Return answers of accounts that are all like accounts of 5 %; families: ux, cx, billing, usage."""
     families = np.array(by_family)
     like = np.full(len(families), 0.05)
     moved = np.zeros_like(families) if changed is None else np.array(changed)
@@ -39,7 +40,7 @@ def _struck(with_cause: Explained, without: Explained, true_rise: list[float]) -
     return Struck("a storm of tickets", "cx", with_cause, without, np.array(true_rise), everybody)
 
 
-# Two accounts: with the cause, cx adds 4 and 3 points, usage 1 and 0; without it, 1 and 0 points, and ux 2 and 0.
+# Two accounts: with the cause, cx adds 4 and 3 points, billing 1 and 0; without it, 1 and 0 points, and ux 2 and 0.
 STORM = _explained([[0.0, 0.04, 0.01, 0.0], [0.0, 0.03, 0.0, 0.0]], [[0.0, 0.03, 0.01, 0.0], [0.0, 0.03, 0.0, 0.0]])
 CALM = _explained([[0.02, 0.01, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]], [[0.01, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
 
@@ -73,13 +74,13 @@ def test_a_true_rise_below_two_points_is_exempt() -> None:
 
 
 def test_the_right_family_gets_more_than_half_of_the_rise() -> None:
-    # The rise: ux -2, cx 6, usage 1 of 5 points in all.
+    # The rise: ux -2, cx 6, billing 1 of 5 points in all.
     claim = goes_to_the_family(_struck(STORM, CALM, [0.03, 0.03]))
-    assert claim.holds and "ux -0.40, cx 1.20, usage 0.20, billing 0.00" in claim.measured
+    assert claim.holds and "ux -0.40, cx 1.20, billing 0.20, usage 0.00" in claim.measured
 
 
 def test_a_rise_that_goes_to_another_family_refutes_the_claim() -> None:
-    wrong = _explained([[0.02, 0.02, 0.06, 0.0], [0.0, 0.01, 0.0, 0.0]])  # cx 2 of 9 points, usage 6
+    wrong = _explained([[0.02, 0.02, 0.06, 0.0], [0.0, 0.01, 0.0, 0.0]])  # cx 2 of 9 points, billing 6
     assert goes_to_the_family(_struck(wrong, CALM, [0.03, 0.03])).holds is False
 
 
@@ -144,8 +145,11 @@ def test_the_sum_of_the_families_is_held_against_the_truth_in_fifths() -> None:
     assert sum_is_calibrated(explained, far).holds is False
 
 
-def test_stability_is_left_to_the_training() -> None:
-    assert (is_stable().holds, is_stable().measured) == (None, "not measured")
+def test_the_first_family_must_be_stable_in_every_band_with_enough_accounts() -> None:
+    claim = is_stable(Stability((0.1, 0.2), (0.93, None, 0.9), (0.4, 0.4, 0.4), models=3))
+    assert claim.holds is True and claim.measured.startswith("0.93, few, 0.90 from") and "3 trainings" in claim.measured
+    assert is_stable(Stability((0.1,), (0.93, 0.89), (0.4, 0.4), models=3)).holds is False
+    assert is_stable(Stability()).holds is None
 
 
 def test_a_cause_that_struck_nobody_is_not_judged() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.benchmarks.yardsticks.explained import ACTIONABLE, explain
+from tests.benchmarks.yardsticks.explained import explain
 from tests.benchmarks.yardsticks.trained import now
 from undertow.features.build import build_features
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.training.bundle.bundle import Bundle
@@ -42,7 +43,7 @@ def rows(world: Settings) -> tuple[pa.Table, pa.Table]:
 def test_like_and_the_families_add_up_to_the_probability(bundle: Bundle, rows: tuple[pa.Table, pa.Table]) -> None:
     explained = explain(bundle, *rows)
     served = bundle.probability(rows[0])[:, bundle.ends.index(bundle.headline)]
-    assert explained.probability == pytest.approx(served) and explained.by_family.shape == (20, len(ACTIONABLE))
+    assert explained.probability == pytest.approx(served) and explained.by_family.shape == (20, len(REASON_FAMILIES))
     assert explained.like + explained.by_family.sum(axis=1) == pytest.approx(served)
     assert np.abs(explained.by_family).max() > 0.001
 

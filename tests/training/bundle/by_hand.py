@@ -179,6 +179,7 @@ def _boosters(
 def _like(inputs: PeriodInputs, columns: tuple[ModelColumn, ...], causes: tuple[CauseModel, ...]) -> LikeAccounts:
     families = [*(column.family for column in columns), *(family for _, family, _ in COVARIATES)]
     used = used_columns(causes, families)
+    inputs = inputs.first(ENDS.index(HEADLINE) + 1)
     parts = contributions_of(causes, used, inputs)
     by_family = [
         parts[:, [families[number] == family for number in used]].sum(axis=(1, 2, 3)) for family in REASON_FAMILIES

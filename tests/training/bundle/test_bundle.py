@@ -50,7 +50,7 @@ def test_a_model_of_constant_hazards_is_saved_and_scores_every_account_alike(
     bundle: Bundle, rows: pa.Table, tmp_path: Path
 ) -> None:
     causes = tuple(CauseModel(cause, (-3.0,) * len(bundle.ends)) for cause in CAUSES)
-    none = np.zeros((len(bundle.like.means), 0, len(bundle.ends), len(causes)))
+    none = bundle.like.means[:, :0]
     replace(bundle, causes=causes, like=replace(bundle.like, means=none)).save(tmp_path)
     found = Bundle.load(tmp_path).score(rows)
     assert len(np.unique(found.probability[:, 2])) == 1
@@ -164,7 +164,7 @@ def test_an_account_that_contributes_what_its_like_accounts_do_has_no_reason(bun
     row = random_rows(1, seed=3)
     inputs = period_inputs(encode(bundle.columns, row), row, bundle.ends)
     means = bundle.like.means.copy()
-    means[bundle.like.groups_of(inputs)] = contributions_of(bundle.causes, bundle.used, inputs)
+    means[bundle.like.groups_of(inputs)] = contributions_of(bundle.causes, bundle.used, inputs.first(3))
     found = replace(bundle, like=replace(bundle.like, means=means)).score(row)
     assert np.abs(bundle.score(row).probability_by_family).max() > 0.001
     assert np.abs(found.probability_by_feature).max() < 1e-12

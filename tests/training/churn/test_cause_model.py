@@ -21,7 +21,8 @@ def _model(structured: bool = True, trees: int = 20) -> CauseModel:
     rows = made_rows()
     recipe = Recipe(structured, wide=False, ridge=10.0, trees=trees, why="By hand.")
     position = fit_position(rows, "voluntary", roles().position, 1)
-    return fit_stages(rows, "voluntary", roles(), recipe, position, scored_features(rows, roles()), FAST, 1)
+    start = position, position.cross_fitted(rows)
+    return fit_stages(rows, "voluntary", roles(), recipe, start, scored_features(rows, roles()), FAST, 1)
 
 
 def test_log_odds_are_the_sum_of_the_stages() -> None:

@@ -66,7 +66,8 @@ def test_the_hazard_keeps_the_total_of_each_cause_and_ranks_like_the_truth() -> 
 def test_refitted_on_other_rows_a_model_keeps_its_recipe() -> None:
     data = made_rows()
     models = fit_hazards(data, roles(), FAST, 1)
-    again = refit_hazards(made_rows(seed=3), roles(), models, FAST, 1)
+    drawn = np.random.default_rng(3).integers(0, len(data.account), len(data.account))
+    (again,) = refit_hazards(data, [drawn], roles(), models, FAST, 1)
     assert [model.recipe for model in again] == [model.recipe for model in models]
     assert not np.array_equal(again[0].log_odds(data.inputs), models[0].log_odds(data.inputs))
 

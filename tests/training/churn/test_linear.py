@@ -24,10 +24,13 @@ COLUMN_NUMBERS = (PAIN, NOISE)
 IN_DUNNING = len(COLUMNS) + [name for name, _, _ in COVARIATES].index("period_in_dunning")
 
 
-def _fit(ridge: float = 1.0, direction: tuple[float, float] = (0.0, 0.0), pain: float = 1.0) -> LinearModel:
+def _fit(
+    ridge: float = 1.0, direction: tuple[float, float] = (0.0, 0.0), pain: float = 1.0, start: LinearModel | None = None
+) -> LinearModel:
     rows = made_rows(20_000, pain=pain, size=0.0)
     penalty = Penalty(np.full(2, ridge), np.array(direction))
-    return fit_linear(rows, "voluntary", score_columns(rows, COLUMN_NUMBERS), (), np.zeros(rows.entered.shape), penalty)
+    scored, offset = score_columns(rows, COLUMN_NUMBERS), np.zeros(rows.entered.shape)
+    return fit_linear(rows, "voluntary", scored, (), offset, penalty, start)
 
 
 def test_normal_scores_of_normal_values_are_the_values() -> None:
@@ -106,6 +109,13 @@ def test_a_model_read_back_is_the_same() -> None:
     assert np.array_equal(LinearModel.from_json(model.as_json()).log_odds(given), model.log_odds(given))
 
 
+def test_a_regression_that_starts_from_another_penalty_ends_where_it_ends_from_nothing() -> None:
+    start, direct = _fit(10.0), _fit(1000.0)
+    found = _fit(1000.0, start=start)
+    assert found.coefficients == pytest.approx(direct.coefficients, abs=1e-5)
+    assert np.abs(start.coefficients - direct.coefficients).max() > 0.01
+
+
 def test_gradient_and_hessian_are_those_of_the_loss() -> None:
     random = np.random.default_rng(5)
     problem = _Problem(
@@ -115,7 +125,8 @@ def test_gradient_and_hessian_are_those_of_the_loss() -> None:
     )  # fmt: skip
     theta = random.normal(size=7)
     assert check_grad(lambda t: problem.derivatives(t)[0], lambda t: problem.derivatives(t)[1], theta) < 1e-4
-    _, gradient, hessian = problem.derivatives(theta)
+    _, gradient, weight = problem.derivatives(theta)
+    hessian = problem.hessian(weight)
     for place in range(7):
         moved = theta.copy()
         moved[place] += 1e-6

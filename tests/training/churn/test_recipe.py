@@ -13,7 +13,7 @@ from undertow.training.churn.training_rows import TrainingRows
 
 
 def _choose(rows: TrainingRows, of: Roles) -> Recipe:
-    _, offset = fit_position(rows, "voluntary", of.position, 1)
+    offset = fit_position(rows, "voluntary", of.position, 1).cross_fitted(rows)
     return choose_recipe(rows, "voluntary", of, offset, scored_features(rows, of), FAST, 1)
 
 
