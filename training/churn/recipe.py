@@ -41,7 +41,8 @@ WIDEST = 100  # columns of a wide regression: those with the strongest effects o
 LATER = 1 / 3  # of the as_ofs, at which candidates are compared
 STAGES = (0, 25, 50, 75, 100, 150)  # numbers of trees tried; at twice the learning rate, so half as many
 LATER_BAG = 1.5  # times the trees of a single booster: a bag overfits later
-TOLERANCE = 0.5  # standard errors of the difference
+STEADIER = 1.0  # standard errors that a stronger penalty may be worse than the best one
+TOLERANCE = 0.5  # standard errors by which the structured model may be worse than the free one
 WIDE_GAIN = 1.0  # standard errors by which all columns must be better than those that feed
 
 
@@ -180,16 +181,15 @@ def choose_recipe(
     report(0.5)
     is_wide = narrow is None or _worse(narrow, wide) > WIDE_GAIN
     ridge = wide_ridge if is_wide else ridge
-    losses = {stage: candidates.loss(found) for stage, found in candidates.staged_trees(is_wide, ridge).items()}
+    ridge, stage, structured = _best_stages(candidates, is_wide, ridge)
     report(0.8)
-    stage = min(losses, key=lambda stage: float(losses[stage].sum()))
     free = candidates.loss(candidates.free(is_wide))
     report(1.0)
-    by = _worse(losses[stage], free)
+    by = _worse(structured, free)
     judged = int(candidates.rows.entered[candidates.is_judged].sum())
     later = LATER_BAG if settings.seeds > 1 else 1.0
     trees = round(2 * stage * candidates.more_rows * later)
-    return Recipe(by <= TOLERANCE, is_wide, ridge, trees, _why(judged, losses[stage], free, by))
+    return Recipe(by <= TOLERANCE, is_wide, ridge, trees, _why(judged, structured, free, by))
 
 
 def _one_booster(settings: Training) -> Training:
@@ -211,6 +211,24 @@ def _best_ridge(candidates: _Candidates, wide: bool, first: float) -> tuple[floa
         while 0 <= place + step < len(RIDGES) and total(place + step) < total(place):
             place += step
     return RIDGES[place], losses[place]
+
+
+def _best_stages(candidates: _Candidates, wide: bool, ridge: float) -> tuple[float, int, np.ndarray]:
+    """Return the penalty, from `ridge` upward, the stage of trees on top of it, and their held-out losses.
+
+    Held-out data can hardly tell a weak penalty from a strong one. Of those within a standard error of the best, the
+    strongest is taken, whose reasons are the steadiest; the few and clear events of involuntary churn take the first.
+    """
+    tried = []
+    for penalty in RIDGES[RIDGES.index(ridge) :]:
+        by_stage = {stage: candidates.loss(found) for stage, found in candidates.staged_trees(wide, penalty).items()}
+        stage = min(by_stage, key=lambda stage: float(by_stage[stage].sum()))
+        tried.append((penalty, stage, by_stage[stage]))
+        best = min((losses for _, _, losses in tried), key=lambda losses: float(losses.sum()))
+        if candidates.cause == INVOLUNTARY or _worse(by_stage[stage], best) > STEADIER:
+            break
+    near = [each for each in tried if _worse(each[2], best) <= STEADIER]
+    return near[-1]
 
 
 def _worse(one: np.ndarray, other: np.ndarray) -> float:

@@ -24,7 +24,7 @@ def ranking_table(results: list[AsOfResult], ends: tuple[int, ...]) -> Table:
     """Return expected AUROC and error of the churn probabilities, mean over the as_ofs, one line per horizon."""
     table = Table(title="Ranking and churn probabilities, mean over the as_ofs", box=None, title_justify="left")
     headers = ("Days", "Truth xAUC", "Ceiling", "Undertow", "s.e.", "Efficiency", "Of truth", "Logistic", "Recency",
-               "RMSE of p", "base rate's", "Spread of p")  # fmt: skip
+               "RMSE of p", "ceiling's", "base rate's", "Spread of p")  # fmt: skip
     for header in headers:
         table.add_column(header, justify="right")
     for horizon in ends:
@@ -36,7 +36,7 @@ def ranking_table(results: list[AsOfResult], ends: tuple[int, ...]) -> Table:
             str(horizon), f"{best:.3f}", _number(ceiling), _number(ours), f"{np.mean(errors):.3f}",
             _share(ours, ceiling), _share(ours, best),
             _number(mean_auroc(results, LOGISTIC, horizon)), _number(mean_auroc(results, RECENCY, horizon)),
-            f"{mean_error(results, MODEL, horizon):.4f}", f"{mean_error(results, 'base rate', horizon):.4f}",
+            *(f"{mean_error(results, model, horizon):.4f}" for model in (MODEL, CEILING, "base rate")),
             f"{np.mean([p.std() for p in true]):.4f}",
         )  # fmt: skip
     return table
@@ -53,7 +53,8 @@ def _share(auroc: float | None, ceiling: float | None) -> str:
 def totals_table(results: list[AsOfResult], ends: tuple[int, ...], headline: int) -> Table:
     """Return predicted and true numbers of churned accounts at the headline horizon by cause, one line per as_of."""
     table = Table(title=f"Leavers within {headline} days, predicted and true", box=None, title_justify="left")
-    for header in ("As of", "Accounts", "Said", "True", "Said / true", "By choice", "True", "By card", "True"):
+    headers = ("As of", "Accounts", "Said", "True", "Said / true", "Ceiling's", "By choice", "True", "By card", "True")
+    for header in headers:
         table.add_column(header, justify="right")
     column = ends.index(headline)
     for result in results:
@@ -61,9 +62,14 @@ def totals_table(results: list[AsOfResult], ends: tuple[int, ...], headline: int
         table.add_row(
             f"{result.as_of:%Y-%m-%d}", f"{len(result.predicted.clv):,}",
             f"{predicted.sum():.1f}", f"{true.sum():.1f}", f"{predicted.sum() / true.sum():.2f}",
+            _ratio(result.probabilities.get(CEILING, {}).get(headline), float(true.sum())),
             f"{predicted[0]:.1f}", f"{true[0]:.1f}", f"{predicted[1]:.1f}", f"{true[1]:.1f}",
         )  # fmt: skip
     return table
+
+
+def _ratio(probability: np.ndarray | None, true: float) -> str:
+    return "-" if probability is None else f"{probability.sum() / true:.2f}"
 
 
 def value_table(results: list[AsOfResult], bundle: Bundle) -> Table:
