@@ -86,3 +86,12 @@ def reasons_of(
 
 def _headline(bundle: Bundle, scores: Scores, row: int) -> float:
     return float(scores.probability[row, bundle.ends.index(bundle.headline)])
+
+
+def how_reasons_are_made(bundle: Bundle) -> str:
+    """Return which kind of model serves, and what its reasons therefore are."""
+    free = [model.cause for model in bundle.causes if model.recipe is not None and not model.recipe.structured]
+    usual = "minus what is usual for accounts in the same contract position"
+    if free:
+        return f"Free trees predict {' and '.join(free)} churn: its reasons are their TreeSHAP values, {usual}."
+    return f"The model is a sum of parts by family: reasons are these parts, {usual}."

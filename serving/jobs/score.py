@@ -18,6 +18,7 @@ from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
 from undertow.serving.jobs.prepare import Prepared, prepare
+from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.serving.published.scores import MANIFEST
 from undertow.training.bundle.bundle import Bundle
@@ -120,6 +121,7 @@ def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
         f"{count} accounts have a {name} that training never saw; it is read as unknown."
         for name, count in bundle.unseen(rows).items()
     ]
+    notes.append(how_reasons_are_made(bundle))
     age = (as_of - datetime.fromisoformat(bundle.trained_until)).days
     learned = f"The model learned from outcomes up to {bundle.trained_until}"
     notes.append(
@@ -147,6 +149,7 @@ def _manifest(
         "value_months": settings.value.months,
         "families": REASON_FAMILIES,
         "change_days": CHANGE_DAYS,
+        "reasons": how_reasons_are_made(ready.bundle),
         "notes": list(notes),
         "warnings": list(ready.tables.warnings),
     }

@@ -63,6 +63,7 @@ def write_run(folder: Path, run_id: str, bundle: Bundle, people: People) -> None
         "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
         "model_version": bundle.version, "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
         "currency": "EUR", "value_months": 12, "families": list(REASON_FAMILIES), "change_days": 30,
+        "reasons": "The model is a sum of parts by family.",
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "drivers.json").write_text(json.dumps(_drivers(found)))

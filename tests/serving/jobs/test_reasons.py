@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from tests.serving.jobs.model_by_hand import BUNDLE, scores_by_hand, without_stability
-from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
+from undertow.serving.jobs.reasons import Reasons, how_reasons_are_made, reason_line, reasons_of
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.churn.recipe import Recipe
 
 TYPICAL = {"error_rate_30": 0.014, "errors_met_by_all": 0.0, "tickets_open": 1.0, "visits_30": 10.0, "in_dunning": 0.0,
            "load_time_above_usual": 0.0}  # fmt: skip
@@ -123,3 +125,14 @@ def test_a_notice_for_a_day_after_the_headline_is_a_reason_too() -> None:
 
 def test_the_end_of_a_part_of_mrr_is_no_notice() -> None:
     assert families(reasons({UX: 0.3}, **{**GAVE_NOTICE, "mrr_ending": 50.0})) == ["ux"]
+
+
+# --- where they come from ------------------------------------------------------------------------
+
+
+def test_it_is_said_whether_parts_add_up_or_free_trees_are_explained() -> None:
+    parts, free = (Recipe(structured, False, 100.0, 0, "") for structured in (True, False))
+    of_parts = replace(BUNDLE, causes=tuple(replace(model, recipe=parts) for model in BUNDLE.causes))
+    assert how_reasons_are_made(of_parts).startswith("The model is a sum of parts by family:")
+    with_trees = replace(of_parts, causes=(replace(BUNDLE.causes[0], recipe=free), *of_parts.causes[1:]))
+    assert how_reasons_are_made(with_trees).startswith("Free trees predict voluntary churn:")

@@ -18,6 +18,7 @@ from tests.trained_world import NOW
 from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.publishing import WRITING
 from undertow.features.settings import FILE_NAME, Settings, load_settings
+from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.scores import PublishedScores, ScoresReader
 from undertow.training.bundle.bundle import Bundle
@@ -55,6 +56,8 @@ def test_the_manifest_and_the_drivers_speak_of_the_same_run(report: ScoreReport)
     told = manifest(report)
     assert (told["run_id"], told["accounts"], told["headline"]) == (report.run_id, report.accounts, 90)
     assert report.folder.name == report.run_id
+    assert told["reasons"] == how_reasons_are_made(Bundle.load(report.folder / "bundle"))
+    assert told["reasons"] in report.notes
     drivers = json.loads((report.folder / "drivers.json").read_text(encoding="utf-8"))
     assert (drivers["as_of"], drivers["accounts"], drivers["horizon"]) == (told["as_of"], told["accounts"], 90)
 

@@ -65,6 +65,11 @@ def test_drivers_are_said_to_be_associated_not_causes(client: Client) -> None:
 
 
 @pytest.mark.parametrize("url", ["/", "/accounts/A-00042"])
+def test_every_page_says_which_model_its_reasons_come_from(client: Client, url: str) -> None:
+    assert "The model is a sum of parts by family." in words(client.get(url).text)
+
+
+@pytest.mark.parametrize("url", ["/", "/accounts/A-00042"])
 def test_no_page_speaks_of_causes_elsewhere(client: Client, url: str) -> None:
     read = words(client.get(url).text).lower().replace("associated, not causes", "")
     assert "the score reacts to" in read

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import cast
+
 import numpy as np
 import pytest
 
 from tests.training.churn.made_rows import COLUMNS, FAST, NOISE, PAIN, SIZE, column, made_rows, roles
 from undertow.training.churn.position import fit_position
-from undertow.training.churn.recipe import Recipe, _Candidates, _worse, choose_recipe, regression, scored_features
+from undertow.training.churn.recipe import (
+    Recipe,
+    _best_stages,
+    _Candidates,
+    _worse,
+    choose_recipe,
+    regression,
+    scored_features,
+)
 from undertow.training.churn.roles import Roles, roles_of
 from undertow.training.churn.training_rows import TrainingRows
 
@@ -85,3 +96,28 @@ def test_where_payments_fail_other_families_count_less() -> None:
 
 def test_contract_position_is_no_part_of_the_regression() -> None:
     assert SIZE in roles().position and SIZE not in roles().wide
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Candidates of which the held-out losses per account are given: by penalty, and by number of trees."""
+
+    cause: str
+    losses: dict[float, dict[int, np.ndarray]]
+
+    def staged_trees(self, wide: bool, ridge: float) -> dict[int, np.ndarray]:
+        return self.losses[ridge]
+
+    def loss(self, log_odds: np.ndarray) -> np.ndarray:
+        return log_odds
+
+
+@pytest.mark.parametrize("cause, penalty, trees", [("voluntary", 3000.0, 50), ("involuntary", 1000.0, 0)])
+def test_the_strongest_penalty_within_a_standard_error_is_taken_but_for_failed_payments(
+    cause: str, penalty: float, trees: int
+) -> None:
+    best, noise = np.ones(100), np.tile([-0.1, 0.1], 50)  # a difference of 100 accounts has a standard error of 1
+    near, far = best + noise + 0.005, best + noise + 0.02  # 0.5 and 2 standard errors worse
+    losses = {1000.0: {0: best, 50: far}, 3000.0: {0: far, 50: near}, 10_000.0: {0: far, 50: far}}
+    given = cast(_Candidates, _Given(cause, losses))
+    assert _best_stages(given, False, 1000.0)[:2] == (penalty, trees)
