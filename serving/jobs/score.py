@@ -69,7 +69,7 @@ def score(
     rows = ready.features.read([as_of])
     if rows.num_rows == 0:
         raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account has MRR above 0 then.")
-    scores = _in_batches(bundle, rows, progress)
+    scores = in_batches(bundle, rows, progress)
     run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
     before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))
     changed = change_columns(bundle, rows, before, progress)
@@ -107,7 +107,8 @@ def _published_as_of(root: Path) -> str:
         return ""
 
 
-def _in_batches(bundle: Bundle, rows: pa.Table, progress: Progress | None) -> Scores:
+def in_batches(bundle: Bundle, rows: pa.Table, progress: Progress | None = None) -> Scores:
+    """Score and explain rows, BATCH at a time."""
     parts = []
     for start in range(0, rows.num_rows, BATCH):
         parts.append(bundle.score(rows.slice(start, BATCH)))

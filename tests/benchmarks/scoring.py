@@ -1,6 +1,7 @@
-"""Response time of `score`: known accounts, answered from what was published, against rows of features, scored live.
+"""How long scores take: requests by id and as rows of features, loading a model, and scoring 100,000 accounts at once.
 
-Reads what `make demo` published. Seconds of one process, median of 3 rounds; compare the ratios: machines differ.
+Known accounts are answered from what was published; rows of features, and the 100,000 accounts, are scored and
+explained. Reads what `make demo` published. Seconds of one process, median of 3 rounds; compare ratios.
 A run on 1,000 accounts of the demo or more also rewrites the section `scoring` of tests/benchmarks/README.md.
 """
 
@@ -12,17 +13,22 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.benchmarks.report import finish
 from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
 from undertow.serving.cli.console import out
+from undertow.serving.jobs.score import in_batches
 from undertow.serving.published.requests import ScoreRequest
 from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.training.bundle.bundle import Bundle
 
 ROUNDS = 3
 SIZES = (1, 100, 1000)  # accounts per request
+MANY = 100_000  # accounts scored at once, the published ones again and again
 DEMO = "demo"
 
 
@@ -43,6 +49,9 @@ def main() -> None:
     for size in SIZES:
         lines.append(response_times(published, rows[:size]))
         out.print(lines[-1])
+    for line in (loading_time(published.folder / "bundle"), time_of_many(published)):
+        lines.append(line)
+        out.print(line)
     partial = [] if settings.name == DEMO else [f"project {settings.name}, not {DEMO}"]
     partial += [] if len(rows) >= max(SIZES) else [f"{len(rows):,} accounts, not {max(SIZES):,}"]
     out.print(finish("scoring", "\n".join(lines), "; ".join(partial)), soft_wrap=True)
@@ -53,6 +62,18 @@ def response_times(published: PublishedScores, rows: list[dict[str, object]]) ->
     by_id = _seconds(published, ScoreRequest(account_ids=[str(row["account_id"]) for row in rows]))
     as_rows = _seconds(published, ScoreRequest(rows=rows))
     return f"{len(rows):>5} accounts: {by_id:.4f} s by id, {as_rows:.2f} s as rows ({as_rows / by_id:,.0f} times)"
+
+
+def loading_time(folder: Path) -> str:
+    """Return a line with the seconds that loading the model takes, median of the rounds."""
+    return f"loading the model: {median(_timed(lambda: Bundle.load(folder)) for _ in range(ROUNDS)):.2f} s"
+
+
+def time_of_many(published: PublishedScores) -> str:
+    """Return a line with the seconds of scoring and explaining MANY accounts, as the scoring job does."""
+    rows = pq.read_table(published.folder / "features.parquet")
+    many = rows.take(pa.array(np.arange(MANY) % rows.num_rows))
+    return f"{MANY:,} accounts, scored and explained: {_timed(lambda: in_batches(published.bundle, many)):.0f} s"
 
 
 def _seconds(published: PublishedScores, request: ScoreRequest) -> float:

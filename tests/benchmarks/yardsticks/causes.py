@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tests.benchmarks.yardsticks.claims import Struck
 from tests.benchmarks.yardsticks.explained import explain
+from tests.benchmarks.yardsticks.recorded import share_told
 from tests.benchmarks.yardsticks.trained import (
     RecordedWorld,
     TrainedWorld,
@@ -81,10 +82,12 @@ def _compared(
         explained.append(explain(trained.bundle, _of_accounts(read.now, chosen), read.earlier))
         futures = true_futures(recorded.world, end, chosen, (headline,), 0, paths, cache)
         true.append(futures.lost[0].sum(axis=0))
-    is_visible = np.ones(len(chosen), bool)
+    is_visible, told = np.ones(len(chosen), bool), None
     if cause.kind == PlantedCause.habit:
         is_visible = _visits(rows_without.before, chosen) >= VISIBLE_VISITS
-    return Struck(cause.text, cause.family, explained[0], explained[1], true[0] - true[1], is_visible)
+        now = (_of_accounts(each.now, chosen) for each in (rows, rows_without))
+        told = share_told(trained, with_cause.world, *now)
+    return Struck(cause.text, cause.family, explained[0], explained[1], true[0] - true[1], is_visible, told)
 
 
 @dataclass(frozen=True)

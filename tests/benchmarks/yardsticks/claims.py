@@ -38,6 +38,7 @@ class Struck:
 
     `family`: the feature family that measures the cause. `true_rise`: (n,), true probability with the cause minus
     without. `is_visible`: (n,), whether the account's records before the cause are rich enough to show a change.
+    `told`: how much of a fall of engagement all records together tell, for a cause that is one; it bounds what is seen.
     """
 
     cause: str
@@ -46,6 +47,7 @@ class Struck:
     without: Explained
     true_rise: np.ndarray
     is_visible: np.ndarray
+    told: float | None = None
 
     @property
     def column(self) -> int:
@@ -67,6 +69,8 @@ def is_seen(struck: Struck) -> Claim:
     exempt = true < LEAST_RISE
     ratio = said / true if true else np.nan
     measured = f"{_points(said)} said, {_points(true)} true, {ratio:.2f} of it; {len(struck.true_rise)} accounts"
+    if struck.told is not None:
+        measured += f"; the records tell {struck.told:.2f} of the fall of engagement"
     return Claim(
         f"1 seen: {struck.cause} raises the score by {SEEN[0]} to {SEEN[1]} times the truth",
         measured + (f"; exempt, the true rise is below {_points(LEAST_RISE)}" if exempt else ""),

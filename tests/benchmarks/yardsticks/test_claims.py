@@ -70,6 +70,11 @@ def test_a_true_rise_below_two_points_is_exempt() -> None:
     assert claim.holds is None and "exempt" in claim.measured and "1.5 points true" in claim.measured
 
 
+def test_what_the_records_tell_of_a_fall_is_said_beside_what_is_seen() -> None:
+    told = is_seen(replace(_struck(STORM, CALM, [0.03, 0.03]), told=0.284))
+    assert told.measured.endswith("the records tell 0.28 of the fall of engagement")
+
+
 # --- 2, right family -------------------------------------------------------------------------
 
 
