@@ -60,7 +60,7 @@ wheel: setup ## build the wheel, install it into a fresh environment and run a s
 readme: setup ## rewrite the terminal output in README.md, from the demo
 	$(BIN)/python -m tests.docs.outputs $(DEMO)
 
-yardsticks: setup ## the model against worlds with known ground truth; half an hour, most of it for the ceiling
+yardsticks: setup ## the model against worlds with known ground truth; an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
 bench: $(VENV)/spark ## features against other ways to compute them; then how long an answer takes, on what make demo published

@@ -24,7 +24,7 @@ def ranking_table(results: list[AsOfResult], ends: tuple[int, ...]) -> Table:
     """Return expected AUROC and error of the churn probabilities, mean over the as_ofs, one line per horizon."""
     table = Table(title="Ranking and churn probabilities, mean over the as_ofs", box=None, title_justify="left")
     headers = ("Days", "Truth xAUC", "Ceiling", "Undertow", "s.e.", "Efficiency", "Of truth", "Logistic", "Recency",
-               "RMSE of p", "ceiling's", "base rate's", "Spread of p")  # fmt: skip
+               "RMSE of p", "Ceiling", "Base rate", "Spread")  # fmt: skip
     for header in headers:
         table.add_column(header, justify="right")
     for horizon in ends:
