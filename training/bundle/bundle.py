@@ -35,7 +35,7 @@ from undertow.training.value.subscription import lifetime_value, value_if_kept
 
 FILE = "bundle.json"
 NOT_MEASURED = Stability()
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)
