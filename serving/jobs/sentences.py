@@ -65,6 +65,7 @@ SENTENCES: dict[str, Said] = {
     "ticket_voice": _whole("ratings of tickets against those of all accounts: {value} usual spreads"),
     # usage
     "visits": Said(f"visits {IN_DAYS}: {{value}}"),
+    "page_views": Said(f"pages viewed {IN_DAYS}: {{value}}"),
     "active_days": Said("active on {value} of the last {days} days"),
     "feature_use": Said(f"uses of features {IN_DAYS}: {{value}}"),
     "features_used": Said(f"different features used {IN_DAYS}: {{value}}"),
@@ -72,7 +73,6 @@ SENTENCES: dict[str, Said] = {
     "days_since_last_activity": Said("nothing was done for {value}"),
     "champion_quiet_days": Said("the most active person was last seen {value} ago"),
     "visit_pace": Said("visits lately {value}"),
-    "visit_pace_usual": Said("visits usually {value}"),
     "visit_pace_per_seat": Said("visits per seat paid for {value}"),
     "features_per_visit_usual": Said("usually {value} uses of features per visit"),
     "features_per_visit_lately": Said("lately {value} uses of features per visit"),
@@ -115,7 +115,6 @@ PLAIN_MEASURES: dict[str, tuple[str, ...]] = {
     "resolution_hours_usual": ("resolution_time",),
     "resolution_hours_lately": ("resolution_time",),
     "visit_pace": ("visits", "active_days"),
-    "visit_pace_usual": ("visits", "active_days"),
     "visit_pace_per_seat": ("visits", "active_days"),
     "features_per_visit_usual": ("feature_use",),
     "features_per_visit_lately": ("feature_use",),

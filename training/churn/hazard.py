@@ -13,7 +13,8 @@ from undertow.training.churn.linear import ScoredColumns
 from undertow.training.churn.position import PositionModel, fit_position
 from undertow.training.churn.recipe import (
     Recipe,
-    choose_recipe,
+    choose_recipes,
+    compare_models,
     family_trees,
     free_trees,
     regression,
@@ -49,31 +50,28 @@ def fit_hazards(
 ) -> tuple[CauseModel, ...]:
     """Fit the hazard of each cause; a cause with under 20 churners gets a constant one."""
     report = progress or (lambda share: None)
-    models = []
-    for number, cause in enumerate(CAUSES):
-        if rows.churners(cause) < TOO_FEW_CHURNERS:
-            models.append(CauseModel(cause, constant_rate(rows, cause)))
-        else:
-            step = _part_of(report, number / len(CAUSES), 1 / len(CAUSES))
-            models.append(_fit_cause(rows, cause, roles, settings, threads, step))
+    modelled = [cause for cause in CAUSES if rows.churners(cause) >= TOO_FEW_CHURNERS]
+    scored, begun, compared = scored_features(rows, roles), {}, []
+    for number, cause in enumerate(modelled):
+        step = _part_of(report, 0.8 * number / len(modelled), 0.8 / len(modelled))
+        position = fit_position(rows, cause, roles.position, threads)
+        offset = position.cross_fitted(rows)
+        step(0.3)
+        begun[cause] = position, offset
+        rest = _part_of(step, 0.3, 0.7)
+        compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
+    recipes = choose_recipes(compared)
+    models = {
+        cause: fit_stages(rows, cause, roles, recipe, begun[cause], scored, settings, threads)
+        for cause, recipe in zip(modelled, recipes, strict=True)
+    }
     report(1.0)
-    return tuple(models)
+    return tuple(models[cause] if cause in models else constant_hazard(rows, cause) for cause in CAUSES)
 
 
 def _part_of(report: Callable[[float], None], begun: float, size: float) -> Callable[[float], None]:
     """Return a function that reports a share, 0 to 1, of one part as that of the whole."""
     return lambda share: report(begun + size * share)
-
-
-def _fit_cause(
-    rows: TrainingRows, cause: str, roles: Roles, settings: Training, threads: int, report: Callable[[float], None]
-) -> CauseModel:
-    position = fit_position(rows, cause, roles.position, threads)
-    offset = position.cross_fitted(rows)
-    report(0.2)
-    scored = scored_features(rows, roles)
-    recipe = choose_recipe(rows, cause, roles, offset, scored, settings, threads, _part_of(report, 0.2, 0.6))
-    return fit_stages(rows, cause, roles, recipe, (position, offset), scored, settings, threads)
 
 
 def refit_hazards(
@@ -101,7 +99,7 @@ def refit_hazards(
         offset: np.ndarray | None,
     ) -> CauseModel:  # fmt: skip
         if model.recipe is None or again.churners(model.cause) < TOO_FEW_CHURNERS:
-            return CauseModel(model.cause, constant_rate(again, model.cause))
+            return constant_hazard(again, model.cause)
         position = None if model.position is None or offset is None else (model.position, offset[drawn])
         return fit_stages(again, model.cause, roles, model.recipe, position, scored_again, settings, 1)
 
@@ -140,11 +138,10 @@ def fit_stages(
     return CauseModel(cause, nothing, model, linear, by_family, fit_season(rows, cause, total), recipe)
 
 
-def constant_rate(rows: TrainingRows, cause: str) -> tuple[float, ...]:
-    """Return the log-odds of the share that left for this cause in each period, shape (K,)."""
-    return tuple(
-        _log_odds(rows.events[cause][rows.entered[:, period], period]) for period in range(len(rows.inputs.ends))
-    )
+def constant_hazard(rows: TrainingRows, cause: str) -> CauseModel:
+    """Return a hazard that is the same for all: the share that left for this cause in each period."""
+    events, there = rows.events[cause], rows.entered
+    return CauseModel(cause, tuple(_log_odds(events[there[:, k], k]) for k in range(len(rows.inputs.ends))))
 
 
 def _log_odds(events: np.ndarray) -> float:

@@ -1,9 +1,10 @@
-"""Stage 2 of the hazard: a ridge logistic regression on normal scores, with the contract position as its offset.
+"""Stage 2 of the hazard: a ridge logistic regression on scored features, with the contract position as its offset.
 
 log-odds of period k = offset + a_k + sum_j (lasting_j + recent_j fade_k) z_j + sum_m slope_m x_km
 
-z are normal scores of the features, so that the shape of a distribution and its outliers do not matter, and an unknown
-value, z = 0, adds nothing. What a feature says about the first period fades for later ones: fade_k = 2^(-t / 35 days),
+z are normal scores of the features, so that the shape of a distribution and its outliers do not matter; deviations from
+what is usual are distances instead, since what lies far out is what they are for. An unknown value, z = 0, adds
+nothing. What a feature says about the first period fades for later ones: fade_k = 2^(-t / 35 days),
 t from the middle of the first period to that of period k. x are covariates of the period.
 """
 
@@ -21,25 +22,27 @@ from undertow.training.examples.person_periods import PeriodInputs, starts
 
 KNOTS = 33  # quantiles between which normal scores are interpolated
 FADING_DAYS = 35.0  # after so many days a recent effect is half as large
-COVARIATE_RIDGE = 10.0  # penalty of the slope of a covariate, scaled to at most 1
+COVARIATE_RIDGE = 2.5**-2  # penalty of the slope of a covariate, scaled to at most 1: a weak prior (Gelman et al. 2008)
+FARTHEST = 6.0  # spreads from the median that a deviation counts at most; what lies beyond is an outlier
+TENTHS = 2.5631  # standard deviations of a normal distribution between its first and its last tenth
 STEPS, HALVINGS, CONVERGED = 30, 12, 1e-6  # Newton steps, halvings of one, and the smallest gain of log-likelihood
 AGAINST = 2.0  # standard errors by which the data must contradict a direction for it to be lifted
 
 
 @dataclass(frozen=True)
-class NormalScores:
-    """Normal scores of J columns, by linear interpolation between quantiles of the training data.
+class ColumnScores:
+    """Scores of J columns, linear between knots and constant outside them.
 
-    `knots`, `scores`: one array per column, the values of its quantiles and their normal scores.
+    `knots`, `scores`: one array per column, values of it in ascending order and their scores.
     """
 
     knots: tuple[np.ndarray, ...]
     scores: tuple[np.ndarray, ...]
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Return the normal scores of values, shape (n, J); 0 where unknown.
+        """Return the scores of values, shape (n, J); 0 where unknown.
 
-        >>> scores = NormalScores((np.array([1.0, 3.0]),), (np.array([-1.0, 1.0]),))
+        >>> scores = ColumnScores((np.array([1.0, 3.0]),), (np.array([-1.0, 1.0]),))
         >>> scores(np.array([[1.0], [2.5], [9.0], [np.nan]])).ravel().tolist()
         [-1.0, 0.5, 1.0, 0.0]
         """
@@ -50,25 +53,43 @@ class NormalScores:
         return np.where(np.isnan(values), 0.0, z)
 
 
-def fit_normal_scores(values: np.ndarray) -> NormalScores:
-    """Return the normal scores of the columns of `values`, (n, J); tied values share the score of their middle."""
-    knots, scores = [], []
-    for column in values.T:
-        known = np.sort(column[~np.isnan(column)])
-        knot = np.unique(np.quantile(known, np.linspace(0.0, 1.0, KNOTS))) if len(known) else np.zeros(0)
-        below, upto = (np.searchsorted(known, knot, side=side) for side in ("left", "right"))
-        rank = (below + upto) / (2 * max(len(known), 1))
-        knots.append(knot)
-        scores.append(norm.ppf(np.clip(rank, 0.004, 0.996)))
-    return NormalScores(tuple(knots), tuple(scores))
+def fit_scores(values: np.ndarray, deviates: np.ndarray) -> ColumnScores:
+    """Return the scores of the columns of `values`, (n, J); `deviates`: which of them are deviations, bool, (J,)."""
+    fitted = [
+        (_distances if is_deviation else _normal_scores)(np.sort(column[~np.isnan(column)]))
+        for column, is_deviation in zip(values.T, deviates, strict=True)
+    ]
+    return ColumnScores(tuple(knots for knots, _ in fitted), tuple(scores for _, scores in fitted))
+
+
+def _normal_scores(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return quantiles of ascending values and their normal scores; tied values share the score of their middle."""
+    knots = np.unique(np.quantile(known, np.linspace(0.0, 1.0, KNOTS))) if len(known) else np.zeros(0)
+    below, upto = (np.searchsorted(known, knots, side=side) for side in ("left", "right"))
+    rank = (below + upto) / (2 * max(len(known), 1))
+    return knots, norm.ppf(np.clip(rank, 0.004, 0.996))
+
+
+def _distances(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values 6 spreads below and above the median of ascending values, and their scores, -6 and 6.
+
+    The spread is that of a normal distribution with the same first and last tenth; where these are equal, the standard
+    deviation. No knots where there is none.
+    """
+    if not len(known):
+        return np.zeros(0), np.zeros(0)
+    low, median, high = np.quantile(known, (0.1, 0.5, 0.9))
+    spread = (high - low) / TENTHS if high > low else known.std()
+    ends = np.array([-FARTHEST, FARTHEST]) if spread > 0 else np.zeros(0)
+    return median + spread * ends, ends
 
 
 @dataclass(frozen=True)
 class ScoredColumns:
-    """Columns of training rows as normal scores: their numbers, the scores' knots, and `z`, (n, J)."""
+    """Columns of training rows: their numbers, how they are scored, and their scores `z`, (n, J)."""
 
     columns: tuple[int, ...]
-    scores: NormalScores
+    scores: ColumnScores
     z: np.ndarray
 
     def take(self, rows: np.ndarray) -> ScoredColumns:
@@ -79,13 +100,13 @@ class ScoredColumns:
         """Return these columns only, in their order."""
         places = [self.columns.index(column) for column in columns]
         knots, scores = (tuple(of[place] for place in places) for of in (self.scores.knots, self.scores.scores))
-        return ScoredColumns(columns, NormalScores(knots, scores), self.z[:, places])
+        return ScoredColumns(columns, ColumnScores(knots, scores), self.z[:, places])
 
 
-def score_columns(rows: TrainingRows, columns: tuple[int, ...]) -> ScoredColumns:
-    """Return these features of the training rows as normal scores."""
+def score_columns(rows: TrainingRows, columns: tuple[int, ...], deviates: np.ndarray) -> ScoredColumns:
+    """Return these features of the training rows with their scores; `deviates`: which are deviations, bool, (J,)."""
     values = rows.inputs.features[:, columns]
-    scores = fit_normal_scores(values)
+    scores = fit_scores(values, deviates)
     return ScoredColumns(columns, scores, scores(values))
 
 
@@ -93,12 +114,12 @@ def score_columns(rows: TrainingRows, columns: tuple[int, ...]) -> ScoredColumns
 class LinearModel:
     """The fitted regression. `columns`: numbers of the J features and M covariates it reads.
 
-    `intercept`: (K,). `lasting`, `recent`: (J,), per normal score. `slopes`: (M,), per unit of the covariate.
+    `intercept`: (K,). `lasting`, `recent`: (J,), per unit of a score. `slopes`: (M,), per unit of the covariate.
     """
 
     columns: tuple[int, ...]
     covariates: tuple[int, ...]
-    scores: NormalScores
+    scores: ColumnScores
     intercept: np.ndarray
     lasting: np.ndarray
     recent: np.ndarray
@@ -140,7 +161,7 @@ class LinearModel:
     @classmethod
     def from_json(cls, read: dict[str, Any]) -> LinearModel:
         """Read a model back from what `as_json` returned."""
-        scores = NormalScores(
+        scores = ColumnScores(
             tuple(np.array(knots, dtype=float) for knots in read["knots"]),
             tuple(np.array(scores, dtype=float) for scores in read["scores"]),
         )

@@ -1,17 +1,17 @@
-"""Chooses how the hazard of a cause is modelled, by cross-validation over accounts and forward in time.
+"""Chooses how the hazards are modelled, by cross-validation over accounts and forward in time.
 
 Candidates learn from the earlier as_ofs and are compared on other accounts at the later ones, as they will be used.
 
 Structured: contract position, then a ridge regression, then trees that each read one family; its parts add up by
-family. Free: trees on all columns. The structured one is chosen unless the free one's held-out log loss is better by
-more than half a standard error: reasons that add up are worth that much.
+family. Free: trees on all columns. The structured one is chosen, for all causes, unless the free one's held-out log
+loss over all causes is better by more than half a standard error: reasons that add up are worth that much.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import lightgbm as lgb
@@ -36,19 +36,19 @@ from undertow.training.examples.outcomes import INVOLUNTARY
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 FIRST_RIDGE = 3
 OTHER_FAMILIES = 10.0  # times the penalty, of columns that are not billing where a payment failed
-TESTED = 3  # of the folds of accounts, on which candidates are compared
+ONE_SIDED = 0.1  # times the penalty, of a deviation whose effect may only have one sign: that restrains it already
+TESTED = 3  # of the folds of accounts, on which trees are compared; regressions are, on all of them
 WIDEST = 100  # columns of a wide regression: those with the strongest effects of their own
 LATER = 1 / 3  # of the as_ofs, at which candidates are compared
 STAGES = (0, 25, 50, 75, 100, 150)  # numbers of trees tried; at twice the learning rate, so half as many
 LATER_BAG = 1.5  # times the trees of a single booster: a bag overfits later
-STEADIER = 1.0  # standard errors that a stronger penalty may be worse than the best one
-TOLERANCE = 0.5  # standard errors by which the structured model may be worse than the free one
+TOLERANCE = 0.5  # standard errors that a stronger penalty, or parts that add up, may be worse than what they replace
 WIDE_GAIN = 1.0  # standard errors by which all columns must be better than those that feed
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the hazard of one cause is modelled, and why.
+    """How the hazard of one cause is modelled, and why it is in parts that add up or not.
 
     `structured`: position, regression and trees by family; else free trees. `wide`: all columns of the reason
     families rather than those that feed. `trees`: their number. `why`: a sentence with the losses compared.
@@ -87,27 +87,26 @@ class _Candidates:
             return np.ones(len(self.fold), dtype=bool)
         return np.asarray(self.rows.inputs.day >= as_ofs[-max(1, round(LATER * len(as_ofs)))])
 
-    @cached_property
-    def is_judged(self) -> np.ndarray:
-        """Return the snapshots on which candidates are compared, bool, (n,)."""
-        return np.asarray(self.is_later & (self.fold < TESTED))
+    def judged(self, folds: int) -> np.ndarray:
+        """Return the snapshots of the first folds on which candidates are compared, bool, (n,)."""
+        return np.asarray(self.is_later & (self.fold < folds))
 
     @property
     def more_rows(self) -> float:
         """Return by how much more rows the final model learns from; the best number of trees grows with them."""
-        learned = [self.rows.entered[learn].sum() for learn, _ in self.splits()]
+        learned = [self.rows.entered[learn].sum() for learn, _ in self.splits(TESTED)]
         return float(self.rows.entered.sum() / np.mean(learned))
 
-    def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return the snapshots to learn from and those to be judged on, as masks (n,), per fold."""
+    def splits(self, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the snapshots to learn from and those to be judged on, as masks (n,), of each of the first folds."""
         earlier = ~self.is_later if not self.is_later.all() else self.is_later
-        folds = (self.fold == number for number in range(TESTED))
-        return [(~mine & earlier, mine & self.is_later) for mine in folds]
+        mine = (self.fold == number for number in range(folds))
+        return [(~each & earlier, each & self.is_later) for each in mine]
 
     def linear(self, wide: bool, ridge: float) -> np.ndarray:
         """Return the held-out log-odds with the regression, (n, K); those of the later as_ofs are filled."""
         found = self.offset.copy()
-        for number, (learn, judge) in enumerate(self.splits()):
+        for number, (learn, judge) in enumerate(self.splits(FOLDS)):
             model = self._regression(number, learn, wide, ridge)
             found[judge] += model.log_odds(self.rows.inputs.take(judge))
         return found
@@ -115,10 +114,10 @@ class _Candidates:
     def staged_trees(self, wide: bool, ridge: float) -> dict[int, np.ndarray]:
         """Return number of trees -> held-out log-odds with regression and trees by family, (n, K)."""
         plan = family_trees(self.roles, wide, max(STAGES), self.cause)
-        models = [self._regression(number, learn, wide, ridge) for number, (learn, _) in enumerate(self.splits())]
+        models = [self._regression(number, learn, wide, ridge) for number, (learn, _) in enumerate(self.splits(TESTED))]
         start = [self.offset + model.log_odds(self.rows.inputs) for model in models]
         found = {stage: self.offset.copy() for stage in STAGES}
-        for trees, (_, judge), base in zip(self._trees(plan, start), self.splits(), start, strict=True):
+        for trees, (_, judge), base in zip(self._trees(plan, start), self.splits(TESTED), start, strict=True):
             judged = self.rows.inputs.take(judge)
             matrix, shape = judged.matrix(plan.columns), judged.covariates.shape[:2]
             for stage in STAGES:
@@ -130,7 +129,7 @@ class _Candidates:
         """Return the held-out log-odds of free trees, (n, K)."""
         plan = free_trees(self.roles, wide, self.settings.trees // 2, self.cause)
         found = np.zeros(self.offset.shape)
-        for trees, (_, judge) in zip(self._trees(plan, [None] * TESTED), self.splits(), strict=True):
+        for trees, (_, judge) in zip(self._trees(plan, [None] * TESTED), self.splits(TESTED), strict=True):
             found[judge] = trees.log_odds(self.rows.inputs.take(judge))
         return found
 
@@ -142,7 +141,7 @@ class _Candidates:
             return fit_trees(self.rows.take(learn), self.cause, plan, offset, _faster(self.settings), threads=1)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(fitted, [learn for learn, _ in self.splits()], start))
+            return list(pool.map(fitted, [learn for learn, _ in self.splits(TESTED)], start))
 
     def _regression(self, number: int, learn: np.ndarray, wide: bool, ridge: float) -> LinearModel:
         """Return the regression of a fold, fitted from the one of another penalty where there is one."""
@@ -153,14 +152,28 @@ class _Candidates:
             fitted[ridge] = regression(rows, self.cause, self.roles, scored, wide, ridge, offset, start)
         return fitted[ridge]
 
-    def loss(self, log_odds: np.ndarray) -> np.ndarray:
+    def loss(self, log_odds: np.ndarray, folds: int) -> np.ndarray:
         """Return the log loss summed over the judged person-period rows of each account, shape (accounts,)."""
-        tested = self.is_judged[:, None] & self.rows.entered
+        tested = self.judged(folds)[:, None] & self.rows.entered
         each = (np.logaddexp(0.0, log_odds) - self.rows.events[self.cause] * log_odds) * tested
         return np.bincount(self.rows.account, each.sum(axis=1))
 
 
-def choose_recipe(
+@dataclass(frozen=True)
+class Compared:
+    """The structured model and the free trees of one cause, compared on held-out rows.
+
+    `recipe`: of the structured model. `structured`, `free`: log loss of each summed per account, shape (accounts,).
+    `judged`: person-period rows that they were judged on.
+    """
+
+    recipe: Recipe
+    structured: np.ndarray
+    free: np.ndarray
+    judged: int
+
+
+def compare_models(
     rows: TrainingRows,
     cause: str,
     roles: Roles,
@@ -169,8 +182,8 @@ def choose_recipe(
     settings: Training,
     threads: int,
     report: Callable[[float], None] = lambda share: None,
-) -> Recipe:
-    """Return the recipe for one cause.
+) -> Compared:
+    """Return the best structured model of one cause beside free trees.
 
     `offset`: (n, K), the cross-fitted log-odds of the contract position. `scored`: as `scored_features` returns it.
     """
@@ -181,15 +194,32 @@ def choose_recipe(
     report(0.5)
     is_wide = narrow is None or _worse(narrow, wide) > WIDE_GAIN
     ridge = wide_ridge if is_wide else ridge
-    ridge, stage, structured = _best_stages(candidates, is_wide, ridge)
+    staged = candidates.staged_trees(is_wide, ridge).items()
+    losses = {stage: candidates.loss(found, TESTED) for stage, found in staged}
     report(0.8)
-    free = candidates.loss(candidates.free(is_wide))
+    stage = min(losses, key=lambda stage: float(losses[stage].sum()))
+    free = candidates.loss(candidates.free(is_wide), TESTED)
     report(1.0)
-    by = _worse(structured, free)
-    judged = int(candidates.rows.entered[candidates.is_judged].sum())
     later = LATER_BAG if settings.seeds > 1 else 1.0
-    trees = round(2 * stage * candidates.more_rows * later)
-    return Recipe(by <= TOLERANCE, is_wide, ridge, trees, _why(judged, structured, free, by))
+    recipe = Recipe(True, is_wide, ridge, round(2 * stage * candidates.more_rows * later), "")
+    return Compared(recipe, losses[stage], free, int(rows.entered[candidates.judged(TESTED)].sum()))
+
+
+def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:
+    """Return the recipe of each cause: the structured ones, or free trees for all of them.
+
+    The causes are judged together, since a score is the sum of theirs: the few events of one would decide by chance.
+    """
+    if not compared:
+        return []
+    structured = np.sum([each.structured for each in compared], axis=0)
+    free = np.sum([each.free for each in compared], axis=0)
+    is_structured = _worse(structured, free) <= TOLERANCE
+    ours, theirs = structured.sum() / compared[0].judged, free.sum() / compared[0].judged
+    why = f"Free trees: held-out log loss {theirs:.5f}, {ours:.5f} with parts that add up by family."
+    if is_structured:
+        why = f"Parts that add up by family: held-out log loss {ours:.5f}, {theirs:.5f} with free trees."
+    return [replace(each.recipe, structured=is_structured, why=why) for each in compared]
 
 
 def _one_booster(settings: Training) -> Training:
@@ -198,37 +228,26 @@ def _one_booster(settings: Training) -> Training:
 
 
 def _best_ridge(candidates: _Candidates, wide: bool, first: float) -> tuple[float, np.ndarray]:
-    """Return the penalty with the smallest held-out loss, searched from `first` upward and downward, and its losses."""
+    """Return the strongest penalty that is within half a standard error of the best one, and its held-out losses.
+
+    The best one is searched from `first` upward and downward. Held-out data can hardly tell neighbouring penalties
+    apart, and under the stronger one reasons are steadier.
+    """
     losses: dict[int, np.ndarray] = {}
 
-    def total(place: int) -> float:
+    def of(place: int) -> np.ndarray:
         if place not in losses:
-            losses[place] = candidates.loss(candidates.linear(wide, RIDGES[place]))
-        return float(losses[place].sum())
+            losses[place] = candidates.loss(candidates.linear(wide, RIDGES[place]), FOLDS)
+        return losses[place]
 
-    place = RIDGES.index(first)
+    best = RIDGES.index(first)
     for step in (1, -1):
-        while 0 <= place + step < len(RIDGES) and total(place + step) < total(place):
-            place += step
-    return RIDGES[place], losses[place]
-
-
-def _best_stages(candidates: _Candidates, wide: bool, ridge: float) -> tuple[float, int, np.ndarray]:
-    """Return the penalty, from `ridge` upward, the stage of trees on top of it, and their held-out losses.
-
-    Held-out data can hardly tell a weak penalty from a strong one. Of those within a standard error of the best, the
-    strongest is taken, whose reasons are the steadiest; the few and clear events of involuntary churn take the first.
-    """
-    tried = []
-    for penalty in RIDGES[RIDGES.index(ridge) :]:
-        by_stage = {stage: candidates.loss(found) for stage, found in candidates.staged_trees(wide, penalty).items()}
-        stage = min(by_stage, key=lambda stage: float(by_stage[stage].sum()))
-        tried.append((penalty, stage, by_stage[stage]))
-        best = min((losses for _, _, losses in tried), key=lambda losses: float(losses.sum()))
-        if candidates.cause == INVOLUNTARY or _worse(by_stage[stage], best) > STEADIER:
-            break
-    near = [each for each in tried if _worse(each[2], best) <= STEADIER]
-    return near[-1]
+        while 0 <= best + step < len(RIDGES) and of(best + step).sum() < of(best).sum():
+            best += step
+    strongest = best
+    while strongest + 1 < len(RIDGES) and _worse(of(strongest + 1), of(best)) <= TOLERANCE:
+        strongest += 1
+    return RIDGES[strongest], of(strongest)
 
 
 def _worse(one: np.ndarray, other: np.ndarray) -> float:
@@ -238,20 +257,13 @@ def _worse(one: np.ndarray, other: np.ndarray) -> float:
     return float(difference.sum() / error) if error > 0 else 0.0
 
 
-def _why(judged: int, structured: np.ndarray, free: np.ndarray, by: float) -> str:
-    """Return the reason for the choice, with the mean losses of the `judged` person-period rows."""
-    ours, theirs = structured.sum() / judged, free.sum() / judged
-    if by <= TOLERANCE:
-        return f"Parts that add up by family: held-out log loss {ours:.5f}, {theirs:.5f} with free trees."
-    return f"Free trees: held-out log loss {theirs:.5f}, {ours:.5f} with parts that add up by family."
-
-
 # --- the parts of a recipe -------------------------------------------------------------------
 
 
 def scored_features(rows: TrainingRows, roles: Roles) -> ScoredColumns:
-    """Return the features of the reason families, without texts, as normal scores."""
-    return score_columns(rows, tuple(number for number in roles.wide if number not in roles.texts))
+    """Return the features of the reason families, without texts, with their scores."""
+    columns = tuple(number for number in roles.wide if number not in roles.texts)
+    return score_columns(rows, columns, roles.direction[list(columns)] != 0)
 
 
 def regression(
@@ -268,10 +280,10 @@ def regression(
     if len(tests) > WIDEST:
         strongest = np.sort(np.argsort(-np.abs(tests), kind="stable")[:WIDEST])
         scored, tests = scored.only(tuple(scored.columns[place] for place in strongest)), tests[strongest]
-    penalty = np.full(len(tests), ridge)
+    direction = directions(tests, roles.direction[list(scored.columns)])
+    penalty = np.where(direction == 0, ridge, ONE_SIDED * ridge)
     if cause == INVOLUNTARY:
         penalty[[roles.families[number] != "billing" for number in scored.columns]] *= OTHER_FAMILIES
-    direction = directions(tests, roles.direction[list(scored.columns)])
     return fit_linear(rows, cause, scored, roles.covariates, offset, Penalty(penalty, direction), start)
 
 

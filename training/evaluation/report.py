@@ -80,8 +80,7 @@ def caveats(
     for model in bundle.causes:
         if model.is_constant:
             notes.append(f"{model.cause.capitalize()} churn: too few churners for a model, a constant rate is used.")
-        elif model.recipe:
-            notes.append(f"{model.cause.capitalize()} churn: {model.recipe.why}")
+    notes += sorted({model.recipe.why for model in bundle.causes if model.recipe})
     by_model = {result.model: result for result in results if result.horizon == bundle.headline}
     if MODEL in by_model:
         notes += _warnings(by_model)

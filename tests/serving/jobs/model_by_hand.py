@@ -16,7 +16,7 @@ from undertow.training.bundle.like import LikeAccounts
 from undertow.training.bundle.scores import Scores
 from undertow.training.bundle.stability import Stability
 from undertow.training.churn.cause_model import CauseModel
-from undertow.training.churn.linear import LinearModel, NormalScores
+from undertow.training.churn.linear import ColumnScores, LinearModel
 from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.person_periods import COVARIATES
 
@@ -42,7 +42,7 @@ def _bundle() -> Bundle:
     columns = tuple(model_column(column) for card in CARDS for column in _card(card).columns)
     nothing = np.zeros(0)
     read = tuple(number for number, column in enumerate(columns) if column.feeds)
-    linear = LinearModel(read, tuple(range(len(columns), len(columns) + len(COVARIATES))), NormalScores((), ()),
+    linear = LinearModel(read, tuple(range(len(columns), len(columns) + len(COVARIATES))), ColumnScores((), ()),
                          nothing, nothing, nothing, nothing)  # fmt: skip
     one_group = LikeAccounts((), *(np.zeros(1, dtype=int) for _ in range(5)), means=nothing, medians=({},))
     return Bundle(

@@ -135,4 +135,4 @@ def test_it_is_said_whether_parts_add_up_or_free_trees_are_explained() -> None:
     of_parts = replace(BUNDLE, causes=tuple(replace(model, recipe=parts) for model in BUNDLE.causes))
     assert how_reasons_are_made(of_parts).startswith("The model is a sum of parts by family:")
     with_trees = replace(of_parts, causes=(replace(BUNDLE.causes[0], recipe=free), *of_parts.causes[1:]))
-    assert how_reasons_are_made(with_trees).startswith("Free trees predict voluntary churn:")
+    assert how_reasons_are_made(with_trees).startswith("The model is of free trees:")

@@ -20,7 +20,7 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.like import LikeAccounts, fit_like_accounts
 from undertow.training.bundle.stability import Stability
 from undertow.training.churn.cause_model import CauseModel
-from undertow.training.churn.linear import LinearModel, NormalScores
+from undertow.training.churn.linear import ColumnScores, LinearModel
 from undertow.training.churn.position import PositionModel
 from undertow.training.churn.recipe import Recipe
 from undertow.training.churn.season import Season
@@ -127,7 +127,7 @@ def _voluntary(inputs: PeriodInputs) -> CauseModel:
     linear = LinearModel(
         columns=reasons,
         covariates=(),
-        scores=NormalScores(
+        scores=ColumnScores(
             (np.array([0.0, 0.15]), np.array([0.0, 4.0]), np.array([0.0, 30.0])),
             (np.array([-1.0, 2.0]), np.array([-0.5, 2.5]), np.array([-1.5, 1.5])),
         ),
@@ -152,7 +152,7 @@ def _involuntary() -> CauseModel:
     linear = LinearModel(
         columns=(NAMES.index("failed_payments_30"),),
         covariates=(NAMES.index("period_card_expires"),),
-        scores=NormalScores((np.array([0.0, 3.0]),), (np.array([-0.5, 2.5]),)),
+        scores=ColumnScores((np.array([0.0, 3.0]),), (np.array([-0.5, 2.5]),)),
         intercept=np.array([-5.0, -5.5, -5.5, -5.0, -4.5]),
         lasting=np.array([0.4]),
         recent=np.array([1.6]),

@@ -1,4 +1,4 @@
-"""The ridge regression on normal scores: known slopes are found, directions hold, and unknown values add nothing."""
+"""The ridge regression on scored columns: known slopes are found, directions hold, and unknown values add nothing."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from scipy.optimize import check_grad
 
 from tests.training.churn.made_rows import COLUMNS, ENDS, NOISE, PAIN, inputs, made_rows
 from undertow.training.churn.linear import (
+    ColumnScores,
     LinearModel,
-    NormalScores,
     Penalty,
     _Problem,
     fades,
     fit_linear,
-    fit_normal_scores,
+    fit_scores,
     score_columns,
     strength,
 )
 from undertow.training.examples.person_periods import COVARIATES
 
 COLUMN_NUMBERS = (PAIN, NOISE)
+RANKED, DEVIATION = np.array([False]), np.array([True])
 IN_DUNNING = len(COLUMNS) + [name for name, _, _ in COVARIATES].index("period_in_dunning")
 
 
@@ -29,29 +30,42 @@ def _fit(
 ) -> LinearModel:
     rows = made_rows(20_000, pain=pain, size=0.0)
     penalty = Penalty(np.full(2, ridge), np.array(direction))
-    scored, offset = score_columns(rows, COLUMN_NUMBERS), np.zeros(rows.entered.shape)
+    scored, offset = score_columns(rows, COLUMN_NUMBERS, np.zeros(2, bool)), np.zeros(rows.entered.shape)
     return fit_linear(rows, "voluntary", scored, (), offset, penalty, start)
 
 
 def test_normal_scores_of_normal_values_are_the_values() -> None:
     values = np.random.default_rng(0).normal(size=(20_000, 1))
     inside = np.abs(values) < 1.5
-    assert np.abs(fit_normal_scores(values)(values) - values)[inside].max() < 0.1
+    assert np.abs(fit_scores(values, RANKED)(values) - values)[inside].max() < 0.1
 
 
 def test_an_outlier_and_an_unknown_value_do_not_matter() -> None:
-    scores = fit_normal_scores(np.arange(100.0)[:, None])
+    scores = fit_scores(np.arange(100.0)[:, None], RANKED)
     z = scores(np.array([[99.0], [1e9], [np.nan], [-1e9]])).ravel()
     assert z[0] == z[1] > 2.0 and z[2] == 0.0 and z[3] < -2.0
 
 
 def test_tied_values_share_the_score_of_their_middle() -> None:
-    scores = fit_normal_scores(np.array([0.0] * 80 + [1.0] * 20)[:, None])
+    scores = fit_scores(np.array([0.0] * 80 + [1.0] * 20)[:, None], RANKED)
     assert scores(np.array([[0.0], [1.0]])).ravel() == pytest.approx([-0.2533, 1.2816], abs=1e-3)  # ranks .4 and .9
 
 
-def test_a_column_that_is_never_known_adds_nothing() -> None:
-    assert fit_normal_scores(np.full((5, 1), np.nan))(np.array([[3.0]])).tolist() == [[0.0]]
+def test_a_deviation_far_out_counts_as_far_and_an_outlier_at_most_six_spreads() -> None:
+    values = np.random.default_rng(0).normal(10.0, 2.0, size=(20_000, 1))
+    z = fit_scores(values, DEVIATION)(np.array([[10.0], [12.0], [18.0], [1e9], [np.nan]])).ravel()
+    assert z == pytest.approx([0.0, 1.0, 4.0, 6.0, 0.0], abs=0.05)
+
+
+def test_a_deviation_that_is_mostly_the_same_is_measured_in_standard_deviations() -> None:
+    rarely = np.array([0.0] * 95 + [1.0] * 5)[:, None]
+    assert fit_scores(rarely, DEVIATION)(np.array([[0.0], [1.0]])).ravel() == pytest.approx([0.0, 1.0 / rarely.std()])
+
+
+@pytest.mark.parametrize("deviates", [False, True])
+def test_a_column_that_is_never_known_or_always_the_same_adds_nothing(deviates: bool) -> None:
+    for values in (np.full((5, 1), np.nan), np.full((5, 1), 3.0)):
+        assert fit_scores(values, np.array([deviates]))(np.array([[3.0]])).tolist() == [[0.0]]
 
 
 def test_effects_fade_by_half_every_35_days() -> None:
@@ -79,7 +93,8 @@ def test_an_effect_stays_on_its_side_of_zero() -> None:
 
 def test_the_data_can_contradict_a_direction() -> None:
     rows = made_rows(20_000, pain=-1.0)
-    tests = strength(rows, "voluntary", score_columns(rows, COLUMN_NUMBERS).z, np.zeros(rows.entered.shape))
+    z = score_columns(rows, COLUMN_NUMBERS, np.zeros(2, bool)).z
+    tests = strength(rows, "voluntary", z, np.zeros(rows.entered.shape))
     assert tests[0] < -20 and abs(tests[1]) < 3.5
 
 
@@ -97,7 +112,7 @@ def test_a_covariate_of_the_period_has_a_slope_of_its_own() -> None:
     rows.inputs.covariates[:, 0, IN_DUNNING - len(COLUMNS)] = failing
     rows.events["voluntary"][failing, 0] |= np.random.default_rng(4).uniform(size=failing.sum()) < 0.4
     penalty = Penalty(np.ones(2), np.zeros(2))
-    scored = score_columns(rows, COLUMN_NUMBERS)
+    scored = score_columns(rows, COLUMN_NUMBERS, np.zeros(2, bool))
     model = fit_linear(rows, "voluntary", scored, (IN_DUNNING,), np.zeros(rows.entered.shape), penalty)
     assert model.slopes[0] > 1.5
     lifted = model.log_odds(rows.inputs)[:, 0]
@@ -134,5 +149,5 @@ def test_gradient_and_hessian_are_those_of_the_loss() -> None:
 
 
 def test_scores_are_interpolated_between_knots() -> None:
-    scores = NormalScores((np.array([0.0, 10.0]),), (np.array([-2.0, 2.0]),))
+    scores = ColumnScores((np.array([0.0, 10.0]),), (np.array([-2.0, 2.0]),))
     assert scores(np.array([[2.5]])).tolist() == [[-1.0]]

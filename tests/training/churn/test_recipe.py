@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 import pytest
 
 from tests.training.churn.made_rows import COLUMNS, FAST, NOISE, PAIN, SIZE, column, made_rows, roles
-from undertow.training.churn.position import fit_position
+from undertow.training.churn.position import FOLDS, fit_position
 from undertow.training.churn.recipe import (
+    TESTED,
+    Compared,
     Recipe,
-    _best_stages,
+    _best_ridge,
     _Candidates,
     _worse,
-    choose_recipe,
+    choose_recipes,
+    compare_models,
     regression,
     scored_features,
 )
@@ -25,7 +28,7 @@ from undertow.training.churn.training_rows import TrainingRows
 
 def _choose(rows: TrainingRows, of: Roles) -> Recipe:
     offset = fit_position(rows, "voluntary", of.position, 1).cross_fitted(rows)
-    return choose_recipe(rows, "voluntary", of, offset, scored_features(rows, of), FAST, 1)
+    return choose_recipes([compare_models(rows, "voluntary", of, offset, scored_features(rows, of), FAST, 1)])[0]
 
 
 def _candidates(rows: TrainingRows) -> _Candidates:
@@ -59,10 +62,10 @@ def test_columns_that_do_not_feed_are_read_only_where_they_help() -> None:
 def test_candidates_learn_from_earlier_as_ofs_and_other_accounts() -> None:
     candidates = _candidates(made_rows(600))
     day, account = candidates.rows.inputs.day, candidates.rows.account
-    for learn, judge in candidates.splits():
+    for learn, judge in candidates.splits(FOLDS):
         assert day[learn].max() < day[judge].min()
         assert not set(account[learn]) & set(account[judge])
-    assert candidates.is_judged.sum() == pytest.approx(600 * (2 / 6) * (3 / 5), rel=0.1)
+    assert candidates.judged(TESTED).sum() == pytest.approx(600 * (2 / 6) * (3 / 5), rel=0.1)
 
 
 def test_two_as_ofs_are_not_split_in_time() -> None:
@@ -89,7 +92,7 @@ def test_where_payments_fail_other_families_count_less() -> None:
     rows, nothing = made_rows(3000), np.zeros((3000, 2))
     rows.events["involuntary"][:] = rows.events["voluntary"]
     scored = scored_features(rows, roles())
-    chosen, failed = (regression(rows, cause, roles(), scored, False, 300.0, nothing) for cause in rows.events)
+    chosen, failed = (regression(rows, cause, roles(), scored, False, 3000.0, nothing) for cause in rows.events)
     place = chosen.columns.index(PAIN)
     assert 0 < failed.lasting[place] < 0.5 * chosen.lasting[place]
 
@@ -98,26 +101,44 @@ def test_contract_position_is_no_part_of_the_regression() -> None:
     assert SIZE in roles().position and SIZE not in roles().wide
 
 
+def test_a_deviation_of_one_sign_is_restrained_less() -> None:
+    rows, nothing = made_rows(3000), np.zeros((3000, 2))
+    signed, free = roles(), replace(roles(), direction=np.zeros(len(roles().direction)))
+    scored = scored_features(rows, signed)
+    light, full = (regression(rows, "voluntary", of, scored, False, 3000.0, nothing) for of in (signed, free))
+    place = light.columns.index(PAIN)
+    assert light.lasting[place] > 2.0 * full.lasting[place] > 0
+
+
 @dataclass(frozen=True)
 class _Given:
-    """Candidates of which the held-out losses per account are given: by penalty, and by number of trees."""
+    """Candidates of which the held-out losses per account are given, by penalty."""
 
-    cause: str
-    losses: dict[float, dict[int, np.ndarray]]
+    losses: dict[float, np.ndarray]
 
-    def staged_trees(self, wide: bool, ridge: float) -> dict[int, np.ndarray]:
+    def linear(self, wide: bool, ridge: float) -> np.ndarray:
         return self.losses[ridge]
 
-    def loss(self, log_odds: np.ndarray) -> np.ndarray:
+    def loss(self, log_odds: np.ndarray, folds: int) -> np.ndarray:
         return log_odds
 
 
-@pytest.mark.parametrize("cause, penalty, trees", [("voluntary", 3000.0, 50), ("involuntary", 1000.0, 0)])
-def test_the_strongest_penalty_within_a_standard_error_is_taken_but_for_failed_payments(
-    cause: str, penalty: float, trees: int
-) -> None:
-    best, noise = np.ones(100), np.tile([-0.1, 0.1], 50)  # a difference of 100 accounts has a standard error of 1
-    near, far = best + noise + 0.005, best + noise + 0.02  # 0.5 and 2 standard errors worse
-    losses = {1000.0: {0: best, 50: far}, 3000.0: {0: far, 50: near}, 10_000.0: {0: far, 50: far}}
-    given = cast(_Candidates, _Given(cause, losses))
-    assert _best_stages(given, False, 1000.0)[:2] == (penalty, trees)
+BEST = np.ones(100)
+NOISY = np.tile([-0.1, 0.1], 50)  # a difference of 100 accounts with this noise has a standard error of 1
+
+
+@pytest.mark.parametrize("worse, chosen", [(0.004, 1000.0), (0.006, 300.0)])
+def test_the_strongest_penalty_within_half_a_standard_error_of_the_best_is_taken(worse: float, chosen: float) -> None:
+    losses = {100.0: BEST + 1.0, 300.0: BEST, 1000.0: BEST + NOISY + worse, 3000.0: BEST + NOISY + 0.02}
+    assert _best_ridge(cast(_Candidates, _Given(losses)), False, 1000.0)[0] == chosen
+
+
+def _compared(structured: np.ndarray, free: np.ndarray) -> Compared:
+    return Compared(Recipe(True, False, 300.0, 50, ""), structured, free, 100)
+
+
+def test_causes_are_judged_together() -> None:
+    good, bad = _compared(BEST, BEST + NOISY + 0.1), _compared(BEST + NOISY + 0.01, BEST)
+    assert [recipe.structured for recipe in choose_recipes([bad])] == [False]
+    assert [recipe.structured for recipe in choose_recipes([good, bad])] == [True, True]
+    assert choose_recipes([]) == []
