@@ -96,7 +96,7 @@ def _of_seed(
     """Return the line and the tables of one seed."""
     trained = train_on_world(WORLDS[arguments.world], seed, folder / "trained", report_progress)
     bundle, results = trained.bundle, results_of(trained, ceiling, arguments.paths, arguments.cache)
-    claims = [*reason_claims(trained, arguments, folder, report_progress), *value_claims(results, bundle)]
+    claims = [*reason_claims(trained, ceiling, arguments, folder, report_progress), *value_claims(results, bundle)]
     if seed == arguments.seeds[0]:
         claims += noise_claims(seed, folder / "noise", report_progress)
         claims += leak_claims(seed, folder / "leak", report_progress)
@@ -110,10 +110,12 @@ def _of_seed(
     ]
 
 
-def reason_claims(trained: TrainedWorld, arguments: Namespace, folder: Path, report_progress: Progress) -> list[Claim]:
+def reason_claims(
+    trained: TrainedWorld, ceiling: Bundle | None, arguments: Namespace, folder: Path, report_progress: Progress
+) -> list[Claim]:
     """Return the six claims about reasons: four per planted cause, and two about all accounts at the newest as_of."""
     claims = []
-    for struck in planted_causes(trained, arguments.paths, folder, report_progress, arguments.cache):
+    for struck in planted_causes(trained, ceiling, arguments.paths, folder, report_progress, arguments.cache):
         claims += cause_claims(struck)
     until = trained.tables.until
     rows, truth = with_ground_truth(

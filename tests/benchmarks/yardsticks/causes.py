@@ -27,6 +27,7 @@ from tests.benchmarks.yardsticks.trained import (
 from undertow.features.simulator import PlantedCause, Shock, World
 from undertow.features.simulator.history import struck_by
 from undertow.features.sources.loaded import Progress
+from undertow.training.bundle.bundle import Bundle
 
 CHANGE_DAYS = 30  # days between the two as_ofs of "what changed"
 WEB_SHARE = 0.6  # share of use on the web above which an account counts as struck by a broken web release
@@ -54,8 +55,9 @@ CAUSES = (
 
 
 def planted_causes(
-    trained: TrainedWorld, paths: int, folder: Path, report_progress: Progress, cache: Path | None
-) -> Iterator[Struck]:
+    trained: TrainedWorld, ceiling: Bundle | None, paths: int, folder: Path, report_progress: Progress,
+    cache: Path | None,
+) -> Iterator[Struck]:  # fmt: skip
     """Simulate a world per cause; yield the answers and the truth for the accounts that were struck."""
     for cause in CAUSES:
         p, seed, place = trained.world.parameters, trained.world.seed, folder / cause.kind
@@ -65,12 +67,12 @@ def planted_causes(
             without = record_world(p, seed, place / "without", report_progress)
         p = replace(p, shocks=(Shock(cause.kind, p.days - cause.days, cause.share),))
         with_cause = record_world(p, seed, place / "with", report_progress)
-        yield _compared(cause, trained, with_cause, without, paths, cache)
+        yield _compared(cause, trained, ceiling, with_cause, without, paths, cache)
 
 
 def _compared(
-    cause: Cause, trained: TrainedWorld, with_cause: RecordedWorld, without: RecordedWorld, paths: int,
-    cache: Path | None,
+    cause: Cause, trained: TrainedWorld, ceiling: Bundle | None, with_cause: RecordedWorld, without: RecordedWorld,
+    paths: int, cache: Path | None,
 ) -> Struck:  # fmt: skip
     """Return the answers for the accounts struck, at risk and recorded in both worlds, with and without the cause."""
     end, headline = trained.world.parameters.days, trained.bundle.headline
@@ -82,12 +84,16 @@ def _compared(
         explained.append(explain(trained.bundle, _of_accounts(read.now, chosen), read.earlier))
         futures = true_futures(recorded.world, end, chosen, (headline,), 0, paths, cache)
         true.append(futures.lost[0].sum(axis=0))
+    now, now_without = (_of_accounts(each.now, chosen) for each in (rows, rows_without))
     is_visible, told = np.ones(len(chosen), bool), None
     if cause.kind == PlantedCause.habit:
         is_visible = _visits(rows_without.before, chosen) >= VISIBLE_VISITS
-        now = (_of_accounts(each.now, chosen) for each in (rows, rows_without))
-        told = share_told(trained, with_cause.world, *now)
-    return Struck(cause.text, cause.family, explained[0], explained[1], true[0] - true[1], is_visible, told)
+        told = share_told(trained, with_cause.world, now, now_without)
+    rise = None
+    if ceiling is not None:
+        place = ceiling.ends.index(headline)
+        rise = ceiling.probability(now)[:, place] - ceiling.probability(now_without)[:, place]
+    return Struck(cause.text, cause.family, explained[0], explained[1], true[0] - true[1], is_visible, told, rise)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Struck:
     `family`: the feature family that measures the cause. `true_rise`: (n,), true probability with the cause minus
     without. `is_visible`: (n,), whether the account's records before the cause are rich enough to show a change.
     `told`: how much of a fall of engagement all records together tell, for a cause that is one; it bounds what is seen.
+    `ceiling_rise`: (n,), rise of the probability that the same model says, trained on ten times the accounts.
     """
 
     cause: str
@@ -48,6 +49,7 @@ class Struck:
     true_rise: np.ndarray
     is_visible: np.ndarray
     told: float | None = None
+    ceiling_rise: np.ndarray | None = None
 
     @property
     def column(self) -> int:
@@ -69,6 +71,8 @@ def is_seen(struck: Struck) -> Claim:
     exempt = true < LEAST_RISE
     ratio = said / true if true else np.nan
     measured = f"{_points(said)} said, {_points(true)} true, {ratio:.2f} of it; {len(struck.true_rise)} accounts"
+    if struck.ceiling_rise is not None:
+        measured += f"; trained on ten times the accounts {struck.ceiling_rise.mean() / struck.true_rise.mean():.2f}"
     if struck.told is not None:
         measured += f"; the records tell {struck.told:.2f} of the fall of engagement"
     return Claim(
