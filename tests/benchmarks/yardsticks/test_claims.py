@@ -75,6 +75,11 @@ def test_what_the_records_tell_of_a_fall_is_said_beside_what_is_seen() -> None:
     assert told.measured.endswith("the records tell 0.28 of the fall of engagement")
 
 
+def test_what_the_model_of_ten_times_the_accounts_sees_is_said_too() -> None:
+    seen = is_seen(replace(_struck(STORM, CALM, [0.03, 0.03]), ceiling_rise=np.array([0.01, 0.02])))
+    assert seen.measured.endswith("trained on ten times the accounts 0.50") and "0.83 of it" in seen.measured
+
+
 # --- 2, right family -------------------------------------------------------------------------
 
 
