@@ -36,7 +36,7 @@ from undertow.training.examples.outcomes import INVOLUNTARY
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 FIRST_RIDGE = 3
 OTHER_FAMILIES = 10.0  # times the penalty, of columns that are not billing where a payment failed
-ONE_SIDED = 0.1  # times the penalty, of a deviation whose effect may only have one sign: that restrains it already
+ONE_SIDED = 0.3  # times the penalty, of a deviation whose effect may only have one sign: that restrains it already
 TESTED = 3  # of the folds of accounts, on which trees are compared; regressions are, on all of them
 WIDEST = 100  # columns of a wide regression: those with the strongest effects of their own
 LATER = 1 / 3  # of the as_ofs, at which candidates are compared
@@ -194,15 +194,13 @@ def compare_models(
     report(0.5)
     is_wide = narrow is None or _worse(narrow, wide) > WIDE_GAIN
     ridge = wide_ridge if is_wide else ridge
-    staged = candidates.staged_trees(is_wide, ridge).items()
-    losses = {stage: candidates.loss(found, TESTED) for stage, found in staged}
+    ridge, stage, structured = _best_stages(candidates, is_wide, ridge)
     report(0.8)
-    stage = min(losses, key=lambda stage: float(losses[stage].sum()))
     free = candidates.loss(candidates.free(is_wide), TESTED)
     report(1.0)
     later = LATER_BAG if settings.seeds > 1 else 1.0
     recipe = Recipe(True, is_wide, ridge, round(2 * stage * candidates.more_rows * later), "")
-    return Compared(recipe, losses[stage], free, int(rows.entered[candidates.judged(TESTED)].sum()))
+    return Compared(recipe, structured, free, int(rows.entered[candidates.judged(TESTED)].sum()))
 
 
 def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:
@@ -228,26 +226,37 @@ def _one_booster(settings: Training) -> Training:
 
 
 def _best_ridge(candidates: _Candidates, wide: bool, first: float) -> tuple[float, np.ndarray]:
-    """Return the strongest penalty that is within half a standard error of the best one, and its held-out losses.
-
-    The best one is searched from `first` upward and downward. Held-out data can hardly tell neighbouring penalties
-    apart, and under the stronger one reasons are steadier.
-    """
+    """Return the penalty with the smallest held-out loss, searched from `first` upward and downward, and its losses."""
     losses: dict[int, np.ndarray] = {}
 
-    def of(place: int) -> np.ndarray:
+    def total(place: int) -> float:
         if place not in losses:
             losses[place] = candidates.loss(candidates.linear(wide, RIDGES[place]), FOLDS)
-        return losses[place]
+        return float(losses[place].sum())
 
-    best = RIDGES.index(first)
+    place = RIDGES.index(first)
     for step in (1, -1):
-        while 0 <= best + step < len(RIDGES) and of(best + step).sum() < of(best).sum():
-            best += step
-    strongest = best
-    while strongest + 1 < len(RIDGES) and _worse(of(strongest + 1), of(best)) <= TOLERANCE:
-        strongest += 1
-    return RIDGES[strongest], of(strongest)
+        while 0 <= place + step < len(RIDGES) and total(place + step) < total(place):
+            place += step
+    return RIDGES[place], losses[place]
+
+
+def _best_stages(candidates: _Candidates, wide: bool, ridge: float) -> tuple[float, int, np.ndarray]:
+    """Return the penalty, from `ridge` upward, the stage of trees on top of it, and their held-out losses.
+
+    Trees may need less of a regression than is best without them. Held-out data can hardly tell neighbouring penalties
+    apart: of those within half a standard error of the best, the strongest is taken, whose reasons are the steadiest.
+    """
+    tried: list[tuple[float, int, np.ndarray]] = []
+    for penalty in RIDGES[RIDGES.index(ridge) :]:
+        staged = candidates.staged_trees(wide, penalty).items()
+        losses = {stage: candidates.loss(found, TESTED) for stage, found in staged}
+        stage = min(losses, key=lambda stage: float(losses[stage].sum()))
+        tried.append((penalty, stage, losses[stage]))
+        best = min((losses for _, _, losses in tried), key=lambda losses: float(losses.sum()))
+        if _worse(tried[-1][2], best) > TOLERANCE:
+            break
+    return [each for each in tried if _worse(each[2], best) <= TOLERANCE][-1]
 
 
 def _worse(one: np.ndarray, other: np.ndarray) -> float:

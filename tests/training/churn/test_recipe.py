@@ -15,6 +15,7 @@ from undertow.training.churn.recipe import (
     Compared,
     Recipe,
     _best_ridge,
+    _best_stages,
     _Candidates,
     _worse,
     choose_recipes,
@@ -112,11 +113,14 @@ def test_a_deviation_of_one_sign_is_restrained_less() -> None:
 
 @dataclass(frozen=True)
 class _Given:
-    """Candidates of which the held-out losses per account are given, by penalty."""
+    """Candidates of which the held-out losses per account are given: by penalty, and by number of trees."""
 
-    losses: dict[float, np.ndarray]
+    losses: dict[float, dict[int, np.ndarray]]
 
     def linear(self, wide: bool, ridge: float) -> np.ndarray:
+        return self.losses[ridge][0]
+
+    def staged_trees(self, wide: bool, ridge: float) -> dict[int, np.ndarray]:
         return self.losses[ridge]
 
     def loss(self, log_odds: np.ndarray, folds: int) -> np.ndarray:
@@ -127,10 +131,18 @@ BEST = np.ones(100)
 NOISY = np.tile([-0.1, 0.1], 50)  # a difference of 100 accounts with this noise has a standard error of 1
 
 
-@pytest.mark.parametrize("worse, chosen", [(0.004, 1000.0), (0.006, 300.0)])
-def test_the_strongest_penalty_within_half_a_standard_error_of_the_best_is_taken(worse: float, chosen: float) -> None:
-    losses = {100.0: BEST + 1.0, 300.0: BEST, 1000.0: BEST + NOISY + worse, 3000.0: BEST + NOISY + 0.02}
-    assert _best_ridge(cast(_Candidates, _Given(losses)), False, 1000.0)[0] == chosen
+def test_the_regression_alone_is_judged_first() -> None:
+    losses = {300.0: {0: BEST + 0.2}, 1000.0: {0: BEST + 0.1}, 3000.0: {0: BEST}, 10_000.0: {0: BEST + 0.3}}
+    assert _best_ridge(cast(_Candidates, _Given(losses)), False, 1000.0)[0] == 3000.0
+
+
+@pytest.mark.parametrize("worse, chosen", [(0.004, (3000.0, 50)), (0.006, (1000.0, 0))])
+def test_the_strongest_penalty_within_half_a_standard_error_of_the_best_is_taken(
+    worse: float, chosen: tuple[float, int]
+) -> None:
+    near, far = BEST + NOISY + worse, BEST + NOISY + 0.02
+    losses = {1000.0: {0: BEST, 50: far}, 3000.0: {0: far, 50: near}, 10_000.0: {0: far, 50: far}}
+    assert _best_stages(cast(_Candidates, _Given(losses)), False, 1000.0)[:2] == chosen
 
 
 def _compared(structured: np.ndarray, free: np.ndarray) -> Compared:
