@@ -26,7 +26,7 @@ from tests.benchmarks.yardsticks.goals import goal_claims, value_claims
 from tests.benchmarks.yardsticks.noise_and_leaks import leak_claims, noise_claims
 from tests.benchmarks.yardsticks.results import results_of
 from tests.benchmarks.yardsticks.tables import claims_table, ranking_table, totals_table, value_table
-from tests.benchmarks.yardsticks.trained import TrainedWorld, train_on_world, with_ground_truth
+from tests.benchmarks.yardsticks.trained import TrainedWorld, model_of_world, train_on_world, with_ground_truth
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator.branches import PATHS
 from undertow.features.sources.loaded import Progress
@@ -61,7 +61,7 @@ def _arguments() -> Namespace:
     parser.add_argument("--no-ceiling", action="store_true",
                         help="skip the training on ten times the accounts, most of the time")  # fmt: skip
     parser.add_argument("--cache", type=Path, metavar="FOLDER",
-                        help="keep the simulated futures there, and read those that are kept")  # fmt: skip
+                        help="keep simulated futures and the ceiling there, and read those that are kept")  # fmt: skip
     return parser.parse_args()
 
 
@@ -83,7 +83,8 @@ def measured(arguments: Namespace) -> Iterator[str | Table]:
         if not arguments.no_ceiling:
             larger = replace(p, accounts=CEILING_TIMES * p.accounts)
             with progress() as report_progress:
-                ceiling = train_on_world(larger, CEILING_SEED, Path(folder) / "ceiling", report_progress).bundle
+                place = Path(folder) / "ceiling"
+                ceiling = model_of_world(larger, CEILING_SEED, place, report_progress, arguments.cache)
         for seed in arguments.seeds:
             with progress() as report_progress:
                 tables = _of_seed(arguments, seed, ceiling, Path(folder) / str(seed), report_progress)

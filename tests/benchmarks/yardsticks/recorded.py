@@ -30,8 +30,9 @@ def share_told(trained: TrainedWorld, fallen: World, rows: pa.Table, rows_withou
     for fold in range(FOLDS):
         mine = judged % FOLDS == fold
         others = account % FOLDS != fold
-        fitted = HistGradientBoostingRegressor(random_state=0).fit(matrix[others], state[others])
-        after, before = (encode(columns, each.filter(pa.array(mine))) for each in (rows, rows_without))
+        known = ~np.isnan(matrix[others]).all(axis=0)
+        fitted = HistGradientBoostingRegressor(random_state=0).fit(matrix[others][:, known], state[others])
+        after, before = (encode(columns, each.filter(pa.array(mine)))[:, known] for each in (rows, rows_without))
         told[mine] = fitted.predict(after) - fitted.predict(before)
     end = trained.world.parameters.days
     true = fallen.frozen[end].engagement[judged] - trained.world.frozen[end].engagement[judged]

@@ -1,6 +1,6 @@
 """A simulated world, a model trained on its recorded tables, and its predictions and ground truth at an as_of.
 
-The futures behind the ground truth take minutes and never change: they can be kept in a folder.
+The futures behind the ground truth take minutes and never change: they can be kept in a folder, and so can a model.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from undertow import features, training
 from undertow.features import simulator
 from undertow.features.build import build_features
 from undertow.features.connectors import write_project
@@ -104,6 +105,25 @@ def train_on_world(p: Parameters, seed: int, folder: Path, report_progress: Prog
     assert champion is not None
     tables = load_tables(settings, now(), report_progress)
     return TrainedWorld(run(p, seed), settings, tables, report, champion.bundle)
+
+
+def model_of_world(p: Parameters, seed: int, folder: Path, report_progress: Progress, cache: Path | None) -> Bundle:
+    """Return the model that is trained on a world; read it from the folder `cache` if it is kept there.
+
+    It is kept under a hash of the world and of the whole source of features and training.
+    """
+    if cache is None:
+        return train_on_world(p, seed, folder, report_progress).bundle
+    key = sha256(json.dumps([asdict(p), seed], default=str).encode())
+    for top in (features, training):
+        for file in sorted(Path(top.__file__).parent.rglob("*.py")):
+            key.update(file.read_bytes())
+    kept = cache / f"model-{key.hexdigest()[:24]}"
+    if not kept.exists():
+        unfinished = kept.with_suffix(".unfinished")
+        train_on_world(p, seed, folder, report_progress).bundle.save(unfinished)
+        unfinished.replace(kept)
+    return Bundle.load(kept)
 
 
 def record_world(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> RecordedWorld:
