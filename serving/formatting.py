@@ -40,7 +40,7 @@ def measured(value: float | None, unit: str, currency: str) -> str:
         case "money" | "money/month":
             return money(value, currency)
         case "per day":
-            return f"{value:,.2f} per day"
+            return f"{30 * value:,.1f} a month"
         case "log ratio":
             compared = against_usual(value)
             return compared if compared == "as usual" else f"{compared} usual"

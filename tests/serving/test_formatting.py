@@ -19,7 +19,7 @@ from undertow.serving.formatting import measured, money, percent, points
         (3.0, "count", "3"),
         (2.34, "per visit", "2.3"),
         (-7.0, "points", "-7"),
-        (0.049, "per day", "0.05 per day"),
+        (0.049, "per day", "1.5 a month"),
         (-0.51, "log ratio", "40 % below usual"),
         (1.1, "log ratio", "200 % above usual"),
         (0.001, "log ratio", "as usual"),

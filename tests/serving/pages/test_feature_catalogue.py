@@ -37,7 +37,7 @@ def test_every_card_is_there_with_all_that_it_says(written: str) -> None:
 
 def test_a_card_names_the_column_that_feeds_the_model_and_what_it_covers(written: str) -> None:
     cards = _cards(written)
-    assert "reads <code>features_used_90</code>" in cards["features_used"]
+    assert "reads <code>features_used_30</code>" in cards["features_used"]
     assert "reads <code>mrr</code>" in cards["mrr"]
     assert "evidence only" in cards["errors"] and "reads" not in cards["errors"].split("<details>")[0]
     assert "last 7, 30, 90 days" in cards["errors"]
