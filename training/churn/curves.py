@@ -9,13 +9,14 @@ in k by construction.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 
 CERTAIN = 1.0 - 1e-9
 
 
 def hazards(log_odds: np.ndarray) -> np.ndarray:
     """Return the hazards, shape (n, K, C), from 0 to 1; where the causes add up to more than 1 they are scaled to 1."""
-    each = 1.0 / (1.0 + np.exp(-log_odds))
+    each = expit(log_odds)
     total = each.sum(axis=2, keepdims=True)
     return each * np.minimum(1.0, CERTAIN / np.maximum(total, 1e-300))
 

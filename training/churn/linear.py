@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import norm
 
 from undertow.training.churn.training_rows import TrainingRows
@@ -221,7 +222,7 @@ def fit_linear(
 
 def strength(rows: TrainingRows, cause: str, z: np.ndarray, offset: np.ndarray) -> np.ndarray:
     """Return the score test of each column of `z` alone beside the offset, in standard errors, shape (J,)."""
-    expected = 1.0 / (1.0 + np.exp(-_centred(rows, cause, offset)))
+    expected = expit(_centred(rows, cause, offset))
     residual = ((rows.events[cause] - expected) * rows.entered).sum(axis=1)
     spread = (expected * (1.0 - expected) * rows.entered).sum(axis=1)
     return np.asarray((z.T @ residual) / np.sqrt(np.maximum((z**2).T @ spread, 1e-12)))
@@ -244,7 +245,7 @@ def _centred(rows: TrainingRows, cause: str, offset: np.ndarray) -> np.ndarray:
     moved = offset.copy()
     for k in range(offset.shape[1]):
         mine = rows.entered[:, k]
-        events, expected = rows.events[cause][mine, k].sum(), (1.0 / (1.0 + np.exp(-offset[mine, k]))).sum()
+        events, expected = rows.events[cause][mine, k].sum(), expit(offset[mine, k]).sum()
         moved[:, k] += np.log((events + 0.5) / (expected + 0.5))
     return moved
 
@@ -307,7 +308,7 @@ class _Problem:
         f += self.x @ slopes
         loss = ((np.logaddexp(0.0, f) - self.label * f) * self.entered).sum()
         loss += (self.ridge * (lasting**2 + recent**2)).sum() / 2 + COVARIATE_RIDGE * (slopes**2).sum() / 2
-        p = 1.0 / (1.0 + np.exp(-f))
+        p = expit(f)
         residual = (p - self.label) * self.entered
         gradient = (
             residual.sum(axis=0),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from undertow.training.churn.training_rows import TrainingRows
 from undertow.training.examples.outcomes import INVOLUNTARY
@@ -72,7 +73,7 @@ def _newton(design: np.ndarray, offset: np.ndarray, label: np.ndarray) -> tuple[
     """Return the coefficients of a logistic regression, their information matrix, and the residuals."""
     beta = np.zeros(design.shape[1])
     for _ in range(STEPS):
-        p = 1.0 / (1.0 + np.exp(-(offset + design @ beta)))
+        p = expit(offset + design @ beta)
         information = (design * (p * (1.0 - p))[:, None]).T @ design + 1e-6 * np.eye(len(beta))
         beta = beta + np.linalg.solve(information, design.T @ (label - p))
     return beta, information, label - p

@@ -108,22 +108,24 @@ def train_on_world(p: Parameters, seed: int, folder: Path, report_progress: Prog
 
 
 def model_of_world(p: Parameters, seed: int, folder: Path, report_progress: Progress, cache: Path | None) -> Bundle:
-    """Return the model that is trained on a world; read it from the folder `cache` if it is kept there.
-
-    It is kept under a hash of the world and of the whole source of features and training.
-    """
+    """Return the model that is trained on a world; read it from the folder `cache` if it is kept there."""
     if cache is None:
         return train_on_world(p, seed, folder, report_progress).bundle
-    key = sha256(json.dumps([asdict(p), seed], default=str).encode())
-    for top in (features, training):
-        for file in sorted(Path(top.__file__).parent.rglob("*.py")):
-            key.update(file.read_bytes())
-    kept = cache / f"model-{key.hexdigest()[:24]}"
+    kept = kept_model(p, seed, cache)
     if not kept.exists():
         unfinished = kept.with_suffix(".unfinished")
         train_on_world(p, seed, folder, report_progress).bundle.save(unfinished)
         unfinished.replace(kept)
     return Bundle.load(kept)
+
+
+def kept_model(p: Parameters, seed: int, cache: Path) -> Path:
+    """Return where a world's model is kept: by a hash of the world and of the whole source of features and training."""
+    key = sha256(json.dumps([asdict(p), seed], default=str).encode())
+    for top in (features, training):
+        for file in sorted(Path(top.__file__).parent.rglob("*.py")):
+            key.update(file.read_bytes())
+    return cache / f"model-{key.hexdigest()[:24]}"
 
 
 def record_world(p: Parameters, seed: int, folder: Path, report_progress: Progress) -> RecordedWorld:
