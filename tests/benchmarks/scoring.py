@@ -45,7 +45,8 @@ def main() -> None:
     except UndertowError as error:
         raise SystemExit(str(error)) from error
     rows = pq.read_table(published.folder / "features.parquet").drop_columns(["as_of"]).to_pylist()
-    lines = []
+    lines = [kind_of_model(published.bundle)]
+    out.print(lines[0])
     for size in SIZES:
         lines.append(response_times(published, rows[:size]))
         out.print(lines[-1])
@@ -55,6 +56,13 @@ def main() -> None:
     partial = [] if settings.name == DEMO else [f"project {settings.name}, not {DEMO}"]
     partial += [] if len(rows) >= max(SIZES) else [f"{len(rows):,} accounts, not {max(SIZES):,}"]
     out.print(finish("scoring", "\n".join(lines), "; ".join(partial)), soft_wrap=True)
+
+
+def kind_of_model(bundle: Bundle) -> str:
+    """Return a line with the trees of each cause: contributions of trees take most of the time where there are any."""
+    boosters = {model.cause: model.trees.boosters if model.trees else () for model in bundle.causes}
+    trees = [f"{cause} {sum(booster.num_trees() for booster in bag)}" for cause, bag in boosters.items()]
+    return f"trees of the model that is measured: {', '.join(trees)}"
 
 
 def response_times(published: PublishedScores, rows: list[dict[str, object]]) -> str:
