@@ -1,6 +1,6 @@
 """The DuckDB engine: an in-process database within memory and disk limits, and functions that run SQL on it.
 
-DuckDB is the default; it also reads the sources and checks the data contract. Queries over the nine tables
+DuckDB is the default; it also reads the sources and checks the data contract. Queries over the input tables
 (population, features, labels) use only the `Database` protocol, so that they run on Spark as well.
 """
 
