@@ -46,6 +46,9 @@ class _DuckDB(DuckDB):  # type: ignore[misc]  # sqlglot makes its dialects by a 
         def anonymous_sql(self, expression: exp.Anonymous) -> str:
             return _hook_sql("duckdb", expression, self.sql) or super().anonymous_sql(expression)
 
+        def hint_sql(self, expression: exp.Hint) -> str:
+            return ""  # of a broadcast, which a single process does not need
+
 
 class _Spark(Spark):  # type: ignore[misc]
     class Generator(Spark.Generator):  # type: ignore[misc]

@@ -34,14 +34,14 @@ from undertow.features.compiler.slot_rows import (
     NamedColumns,
     RowFilter,
     SlotScan,
+    at_moments,
     group_rows,
     key_columns,
     meets_any,
     merge_slots,
-    rows_in_slots,
     value_inside,
 )
-from undertow.features.compiler.slot_sums import steps_of_sum
+from undertow.features.compiler.slot_sums import first_as_of, steps_of_sum
 from undertow.features.compiler.timeline import Timeline
 from undertow.features.tables import ALL_TABLES
 
@@ -88,16 +88,15 @@ class ExposureScan:
 
     def slot_steps(self, exposures: dict[Exposure, str], timeline: Timeline) -> list[Step]:
         """Return the named queries by the slot plan."""
-        scan, sums, source = self.slot_scan, _Sums(exposures), f"{self.name}_part"
+        sums, source = _Sums(exposures), f"{self.name}_part"
         part, names = self._part(sums.leaves, (), timeline)
-        keys = key_columns(("as_of", "m"), *[(name, "p") for name in self.by])
         merged = [
             exp.alias_(exact_sum(value_inside(timeline, leaf, column(names[leaf], "p"))), name, quoted=True)
             for leaf, name in sums.leaves.items()
         ]
         return [
             (source, part),
-            (f"{self.name}_sums", merge_slots(scan, timeline, source, keys, merged)),
+            (f"{self.name}_sums", merge_slots(timeline, source, ("as_of", *self.by), merged)),
             *self._rates(exposures, sums),
             *self._met_in_slots(exposures, sums, timeline),
         ]
@@ -130,10 +129,10 @@ class ExposureScan:
         for leaf in leaves:
             [partial] = steps_of_sum(leaf.measure).partials(leaf.measure, RowFilter(leaf))
             names[leaf] = partials.add(partial)
-        keys = key_columns(("slot", "d"), *[(key, "r") for key in (*account, *self.by)])
-        rows = rows_in_slots(self.slot_scan, timeline, [*keys, *partials.selected])
-        rows = rows.where(*self._has_values("r"), *meets_any(leaves))
-        return group_rows(rows, self.slot_scan, timeline, keys), names
+        keys = key_columns(*[(key, "r") for key in (*account, *self.by)])
+        wanted = [*partials.selected, *first_as_of(leaves)]
+        part = group_rows(self.slot_scan, timeline, keys, wanted, *self._has_values("r"), *meets_any(leaves))
+        return part, names
 
     def _met_in_slots(self, exposures: dict[Exposure, str], sums: _Sums, timeline: Timeline) -> list[Step]:
         """Return the queries of each account's use per slot, and of its sums over slots and values at each as_of."""
@@ -145,11 +144,11 @@ class ExposureScan:
             leaf = leaf_of_use[use]
             return exp.paren(value_inside(timeline, leaf, column(names[leaf], "p")))
 
-        keys = key_columns(("account_id", "p"), ("as_of", "m"))
-        met = merge_slots(self.slot_scan, timeline, source, keys, _met_and_used(exposures, used))
+        keys = key_columns(("account_id", "p"), ("as_of", "p"))
+        met = exp.select(*keys, *_met_and_used(exposures, used)).from_(at_moments(timeline, source).subquery("p"))
         rates = relation(f"{self.name}_rates", "v")
-        here = exp.and_(equal(("as_of",), "v", "m"), equal(self.by, "v", "p"))
-        return [(source, part), (self.name, met.join(rates, on=here))]
+        met = met.join(rates, on=equal(("as_of", *self.by), "v", "p")).group_by(*[key.copy() for key in keys])
+        return [(source, part), (self.name, met)]
 
     def _rates(self, exposures: dict[Exposure, str], sums: _Sums) -> list[Step]:
         """Return the queries of the rate that all accounts met per value, and of its mean weighed by their use."""

@@ -1,12 +1,13 @@
 """The slot plan: aggregates each row once, per account and slot, and merges the slots to windows.
 
-    rows -> (account, slot, known): one pass over a table, whatever the number of as_ofs
-         -> (account, as_of):       each slot joined to the as_ofs whose windows contain it, by its band
+    rows -> (account, slot):  one pass over a table, whatever the number of as_ofs
+         -> (account, as_of): each slot gives its results to the as_ofs whose windows it counts in
 
-`known` applies the point-in-time rule: it is the first as_of after a row had happened and was recorded, so a
-row that was recorded late is merged only from that as_of on. A statistic is computed in three steps: partial
-results per slot, their merge over the slots of a window, and the final value. Leaves that depend on the state
-at as_of ("still open"), or cover all history, are computed by the range join.
+A slot is a set of cells, a cell a part of one as_of's windows (`timeline`). A row's slot is found by two lookups: the
+cells of the day on which it happened that belong to as_ofs after the day on which it was known. That is the
+point-in-time rule, and two rows with one slot count in the same windows of the same as_ofs. A statistic is computed in
+three steps: partial results per slot, their merge over the slots of a window, and the final value. Leaves that depend
+on the state at as_of ("still open"), or cover all history, are computed by the range join.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from undertow.features.compiler.point_in_time import known_from
 from undertow.features.compiler.range_join import round_up
 from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.compiler.slot_sums import SUMS, sum_queries
-from undertow.features.compiler.slot_values import PER_VALUE, newest_queries, quantile_queries, value_queries
+from undertow.features.compiler.slot_values import (
+    PER_VALUE,
+    distinct_queries,
+    newest_queries,
+    quantile_queries,
+    value_queries,
+)
 from undertow.features.compiler.timeline import BITS, Timeline
 from undertow.features.tables import ALL_TABLES, Table
 
@@ -40,7 +47,7 @@ def slot_scan(leaf: Leaf) -> SlotScan | None:
     kind = _kind(leaf)
     if kind is None or leaf.reach is None or not is_settled(measure, ALL_TABLES[rows.table]):
         return None
-    each = measure.column if kind == "each" else None
+    each = measure.column if kind in ("each", "distinct") else None
     return SlotScan(rows.table, rows.clock, round_up(leaf.reach), kind, each)
 
 
@@ -76,12 +83,14 @@ def timelines(scans: dict[SlotScan, dict[Leaf, str]], as_ofs: Iterable[datetime]
 _KINDS = {
     **dict.fromkeys(SUMS, "sums"),
     **dict.fromkeys(PER_VALUE, "each"),
+    "distinct": "distinct",
     "quantile": "values",
 }
 _STEPS: dict[str, Callable[[SlotScan, dict[Leaf, str], Timeline], list[tuple[str, exp.Select]]]] = {
     "sums": sum_queries,
     "of all": sum_queries,
     "values": quantile_queries,
+    "distinct": distinct_queries,
     "each": value_queries,
     "newest": newest_queries,
 }

@@ -1,19 +1,21 @@
-"""The rows of a slot scan: each row with its slot and the first as_of at which it is known; and the merge of slots."""
+"""The rows of a slot scan: each row with its slot, the set of cells in which it counts; and the merge of slots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sqlglot import exp
 
-from undertow.features.compiler.dialects import column, day, double, number, power, relation, when
-from undertow.features.compiler.leaf import Leaf, row_filters
+from undertow.features.compiler.dialects import column, day, number, relation, when
+from undertow.features.compiler.leaf import Leaf, row_filters, weight
 from undertow.features.compiler.point_in_time import known_at, timestamp
 from undertow.features.compiler.timeline import Timeline
 from undertow.features.tables import ALL_TABLES, SUPERSEDED
 
 SNAPSHOT = ("account_id", "as_of")
+FIRST = "first_as_of"  # the first as_of at which a row counts
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class SlotScan:
     """One pass over a table for leaves of one kind.
 
     `kind`: "sums" merges partial results, "of all" does so over the rows of all accounts, "values" takes quantiles
-    of the values themselves, "each" aggregates per value of the column `each` first, "newest" keeps the newest time
-    without any window.
+    of the values themselves, "distinct" counts the values of the column `each`, "each" aggregates per value of it
+    first, "newest" keeps the newest time without any window.
     """
 
     table: str
@@ -34,8 +36,7 @@ class SlotScan:
     @property
     def name(self) -> str:
         """Return the name of the query that yields its leaves."""
-        each = self.each and f"each_{self.each}"
-        return "_".join(filter(None, [self.table, self.clock, str(self.reach), self.kind.replace(" ", "_"), each]))
+        return "_".join(filter(None, [self.table, self.clock, str(self.reach), self.kind.replace(" ", "_"), self.each]))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -49,50 +50,58 @@ class SlotScan:
 
 
 def rows_in_slots(scan: SlotScan, timeline: Timeline, wanted: Iterable[exp.Expr]) -> exp.Select:
-    """Return the query of a table's rows (alias r), joined to their slot (d), with the as_ofs at which they count."""
+    """Return the query of a table's rows (r), joined to the day they happened (d) and the day they were known (k).
+
+    Rows that count in no cell are left out.
+    """
     table = ALL_TABLES[scan.table]
     clock = column(scan.clock, "r")
-    edges = timeline.edges
     inside = [
-        exp.GTE(this=clock, expression=timestamp(edges[0])),
-        exp.LT(this=clock.copy(), expression=timestamp(edges[-1])),
+        exp.GTE(this=clock, expression=timestamp(timeline.start)),
+        exp.LT(this=clock.copy(), expression=timestamp(timeline.as_ofs[-1])),
     ]
-    query = exp.select(*known_from_to(scan, timeline), *wanted).from_(relation(scan.table, "r")).where(*inside)
+    query = exp.select(*wanted).from_(relation(scan.table, "r")).where(*inside)
     if scan.kind != "newest":
         query = query.join(relation(timeline.days, "d"), on=_on_day("d", clock))
     query = query.join(relation(timeline.days, "k"), on=_on_day("k", known_at(table, scan.clock, "r")))
     if table.has_versions:
-        newer = relation(timeline.days, "g")
-        query = query.join(newer, on=_on_day("g", column(SUPERSEDED.name, "r")), join_type="left")
-    return query
+        newer = column(SUPERSEDED.name, "r")
+        query = query.join(relation(timeline.days, "g"), on=_on_day("g", newer), join_type="left")
+        is_newest = exp.Is(this=newer.copy(), expression=exp.Null())
+        counted = exp.or_(is_newest, exp.GTE(this=newer.copy(), expression=timestamp(timeline.start)))
+        query = query.where(exp.paren(counted))
+    return query.where(exp.paren(exp.or_(*[_is_set(each.this) for each in slot_columns(scan, timeline)])))
 
 
-def known_from_to(scan: SlotScan, timeline: Timeline) -> list[exp.Expr]:
-    """Return the columns `known` and, for a table with versions, `gone`: the as_ofs at which a row counts, by index.
+def slot_columns(scan: SlotScan, timeline: Timeline) -> list[exp.Expr]:
+    """Return the slot of a row, the set of cells in which it counts, as columns slot0, slot1 ... .
 
-    A row counts from the as_of number `known` on, and no longer from number `gone` on, when a newer state of it
-    was recorded; null: it is the newest.
+    It counts in the cells of the day on which it happened, at as_ofs at which it was known and, for a table with
+    versions, until a newer state of it was recorded.
     """
-    columns = [exp.alias_(column("number", "k"), "known", quoted=True)]
-    if ALL_TABLES[scan.table].has_versions:
-        before = exp.LT(this=column(SUPERSEDED.name, "r"), expression=timestamp(timeline.edges[0]))
-        gone = exp.Case().when(before, number(0)).else_(column("number", "g"))
-        columns.append(exp.alias_(gone, "gone", quoted=True))
+    columns: list[exp.Expr] = []
+    for word in timeline.words:
+        cells: exp.Expr = column(f"known{word}", "k")
+        if scan.kind != "newest":
+            cells = exp.BitwiseAnd(this=column(f"cells{word}", "d"), expression=cells)
+        if ALL_TABLES[scan.table].has_versions:
+            newer = exp.Coalesce(this=column(f"known{word}", "g"), expressions=[number(0)])
+            cells = exp.BitwiseAnd(this=cells, expression=exp.BitwiseNot(this=newer))
+        columns.append(exp.alias_(exp.paren(cells), f"slot{word}", quoted=True))
     return columns
 
 
-def group_rows(query: exp.Select, scan: SlotScan, timeline: Timeline, keys: list[exp.Expr]) -> exp.Select:
-    """Group the rows of `rows_in_slots` by these keys and by the as_ofs at which they count."""
-    return query.group_by(*keys, *[each.this.copy() for each in known_from_to(scan, timeline)])
+def group_rows(
+    scan: SlotScan, timeline: Timeline, keys: list[exp.Expr], wanted: Iterable[exp.Expr], *filters: exp.Expr
+) -> exp.Select:
+    """Return the query that groups a table's rows that pass the filters by these keys and by their slot."""
+    slot = slot_columns(scan, timeline)
+    query = rows_in_slots(scan, timeline, [*keys, *slot, *wanted]).where(*filters)
+    return query.group_by(*[key.unalias().copy() for key in [*keys, *slot]])
 
 
-def counts_at(table: str) -> list[exp.Expr]:
-    """Return the conditions under which partial results (p) count at an as_of (m): known by then, and not yet gone."""
-    conditions: list[exp.Expr] = [exp.GTE(this=column("number", "m"), expression=column("known", "p"))]
-    if ALL_TABLES[table].has_versions:
-        never = exp.Is(this=column("gone", "p"), expression=exp.Null())
-        conditions.append(exp.paren(exp.or_(never, exp.LT(this=column("number", "m"), expression=column("gone", "p")))))
-    return conditions
+def _is_set(bits: exp.Expr) -> exp.Expr:
+    return exp.NEQ(this=bits.copy(), expression=number(0))
 
 
 def _on_day(of: str, time: exp.Expr) -> exp.Expr:
@@ -125,19 +134,18 @@ def meets_any(leaves: Iterable[Leaf]) -> list[exp.Expr]:
     return [exp.or_(*[exp.and_(*row_filters(conditions, column("as_of"))) for conditions in distinct])]
 
 
-def value_inside(timeline: Timeline, leaf: Leaf, value: exp.Expr) -> exp.Expr:
-    """Return the value in slots inside the leaf's window, weighed by the slot's age if it fades; null in others."""
+def value_inside(timeline: Timeline, leaf: Leaf, value: exp.Expr, slot: str = "") -> exp.Expr:
+    """Return the value where its slot meets the leaf's window, weighed by its age if it fades; null elsewhere.
+
+    `slot`: as in `at_moments`.
+    """
     half_life = leaf.measure.half_life
     if half_life is not None:
-        age = exp.Div(this=exp.Neg(this=double(column("age", "m"))), expression=number(float(half_life)))
-        value = exp.Mul(this=value, expression=power(age))
-    bands = timeline.bands(leaf)
-    limits: list[exp.Expr] = []
-    if bands.start > 0:
-        limits.append(exp.GTE(this=column("band", "m"), expression=number(bands.start)))
-    if bands.stop < len(timeline.offsets) - 1:
-        limits.append(exp.LT(this=column("band", "m"), expression=number(bands.stop)))
-    return when(exp.and_(*limits), value) if limits else value
+        value = exp.Mul(this=value, expression=weight(half_life, column(FIRST, "p"), column("as_of", "p")))
+    mask = timeline.mask(leaf)
+    if mask == timeline.whole and not slot:
+        return value
+    return when(_is_set(exp.paren(exp.BitwiseAnd(this=column(f"{slot}cells", "p"), expression=number(mask)))), value)
 
 
 class NamedColumns:
@@ -162,10 +170,36 @@ def key_columns(*names: tuple[str, str]) -> list[exp.Expr]:
     return [column(name, of) for name, of in names]
 
 
+def at_moments(timeline: Timeline, source: str, slots: Sequence[str] = ("",)) -> exp.Select:
+    """Return the query that gives each as_of (m) the rows of `source` (p) with a slot that meets its cells.
+
+    It yields the columns of `source`, as_of, and `cells`: the bands of the as_of in the slot, as bits. `slots`: what
+    stands before the names of the columns of each slot, and of its cells, where there are several.
+    """
+    every = {slot: _cells(timeline, slot) for slot in slots}
+    cells = [
+        exp.alias_(exp.BitwiseRightShift(this=bits, expression=column("shift", "m")), f"{slot}cells", quoted=True)
+        for slot, bits in every.items()
+    ]
+    query = exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("p")), column("as_of", "m"), *cells)
+    meets = exp.or_(*[_is_set(bits) for bits in every.values()])
+    query = query.from_(relation(source, "p")).join(relation(timeline.moments, "m"), on=meets)
+    return query.hint("BROADCAST(m)")  # Spark: without it, a shuffle of both sides
+
+
+def _cells(timeline: Timeline, slot: str) -> exp.Expr:
+    """Return the cells of an as_of (m) in a slot of a row (p), not yet shifted."""
+    words: list[exp.Expr] = [
+        exp.paren(exp.BitwiseAnd(this=column(f"{slot}slot{word}", "p"), expression=column(f"bits{word}", "m")))
+        for word in timeline.words
+    ]
+    return exp.paren(reduce(lambda one, other: exp.BitwiseOr(this=one, expression=other), words))
+
+
 def merge_slots(
-    scan: SlotScan, timeline: Timeline, source: str, keys: list[exp.Expr], wanted: list[exp.Expr]
+    timeline: Timeline, source: str, keys: Sequence[str], wanted: list[exp.Expr], slots: Sequence[str] = ("",)
 ) -> exp.Select:
-    """Return the join that gives each as_of (m) partial results (p) of the slots in its windows, known by then."""
-    is_counted = [exp.EQ(this=column("slot", "m"), expression=column("slot", "p")), *counts_at(scan.table)]
-    query = exp.select(*[key.copy() for key in keys], *wanted).from_(relation(source, "p"))
-    return query.join(relation(timeline.slots, "m"), on=exp.and_(*is_counted)).group_by(*keys)
+    """Return the query that groups by these keys the rows of `source` that count at each as_of."""
+    by = [column(key, "p") for key in keys]
+    counted = at_moments(timeline, source, slots).subquery("p")
+    return exp.select(*by, *wanted).from_(counted).group_by(*[key.copy() for key in by])

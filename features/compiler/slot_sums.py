@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -23,13 +23,13 @@ from undertow.features.compiler.dialects import (
 )
 from undertow.features.compiler.leaf import Leaf, weight
 from undertow.features.compiler.slot_rows import (
+    FIRST,
     NamedColumns,
     RowFilter,
     SlotScan,
     group_rows,
     key_columns,
     merge_slots,
-    rows_in_slots,
     value_inside,
 )
 from undertow.features.compiler.timeline import Timeline
@@ -131,9 +131,9 @@ SUMS: dict[str, Steps] = {
 
 
 def _weight(measure: Measure) -> exp.Expr:
-    """Return the weight of a row at the end of its slot."""
+    """Return the weight of a row at the first as_of at which it counts."""
     assert measure.half_life is not None
-    return weight(measure.half_life, clock(measure), column("slot_end", "d"))
+    return weight(measure.half_life, clock(measure), column(FIRST, "k"))
 
 
 def _weighed(measure: Measure, value: exp.Expr) -> exp.Expr:
@@ -162,20 +162,20 @@ def steps_of_sum(measure: Measure) -> Steps:
 
 def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
     """Return the queries of a scan of kind "sums" or "of all": partial results per slot, then their merge per as_of."""
-    partials = NamedColumns("p")
+    partials, source = NamedColumns("p"), f"{scan.name}_part"
     merged = []
     for leaf, name in leaves.items():
         steps = steps_of_sum(leaf.measure)
         names = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
         inside = [value_inside(timeline, leaf, column(partial, "p")) for partial in names]
-        value = steps.finish(steps.merges(inside), days_before(column("as_of", "m"), leaf.shift))
+        value = steps.finish(steps.merges(inside), days_before(column("as_of", "p"), leaf.shift))
         merged.append(exp.alias_(value, name, quoted=True))
-    account = "account_id" in scan.keys
-    part = _partial(scan, timeline, partials.selected, account)
-    keys = key_columns(*[("account_id", "p")] * account, ("as_of", "m"))
-    return [(f"{scan.name}_part", part), (scan.name, merge_slots(scan, timeline, f"{scan.name}_part", keys, merged))]
+    keys = key_columns(*[("account_id", "r")] * ("account_id" in scan.keys))
+    part = group_rows(scan, timeline, keys, [*partials.selected, *first_as_of(leaves)])
+    return [(source, part), (scan.name, merge_slots(timeline, source, scan.keys, merged))]
 
 
-def _partial(scan: SlotScan, timeline: Timeline, wanted: list[exp.Expr], per_account: bool) -> exp.Select:
-    keys = key_columns(*[("account_id", "r")] * per_account, ("slot", "d"))
-    return group_rows(rows_in_slots(scan, timeline, [*keys, *wanted]), scan, timeline, keys)
+def first_as_of(leaves: Iterable[Leaf]) -> list[exp.Expr]:
+    """Return the first as_of at which the rows of a slot count, as a column; empty where no leaf fades."""
+    fades = any(leaf.measure.half_life for leaf in leaves)
+    return [exp.alias_(exp.Min(this=column(FIRST, "k")), FIRST, quoted=True)] * fades

@@ -14,7 +14,6 @@ from undertow.features.compiler.dialects import (
     hook,
     in_days,
     number,
-    relation,
     seconds,
     when,
 )
@@ -25,12 +24,12 @@ from undertow.features.compiler.slot_rows import (
     NamedColumns,
     RowFilter,
     SlotScan,
-    counts_at,
     group_rows,
     key_columns,
     meets_any,
     merge_slots,
     rows_in_slots,
+    slot_columns,
     value_inside,
 )
 from undertow.features.compiler.slot_sums import clock
@@ -40,14 +39,12 @@ from undertow.features.compiler.timeline import Timeline
 def quantile_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
     """Return the queries of a scan of kind "values": all quantiles of the same rows are computed at once."""
     names = sorted(set().union(*(columns_read(leaf.measure) for leaf in leaves)) - {scan.clock})
-    wanted = [*key_columns(("account_id", "r"), ("slot", "d")), *[column(name, "r") for name in names]]
-    rows = rows_in_slots(scan, timeline, wanted)
-    rows = rows.where(*meets_any(leaves))
+    wanted = [column("account_id", "r"), *slot_columns(scan, timeline), *[column(name, "r") for name in names]]
+    rows = rows_in_slots(scan, timeline, wanted).where(*meets_any(leaves))
     lists = NamedColumns("q")
     for shares in _by_rows(leaves):
         lists.add(_quantiles(timeline, shares))
-    keys = key_columns(("account_id", "p"), ("as_of", "m"))
-    taken = merge_slots(scan, timeline, f"{scan.name}_rows", keys, lists.selected)
+    taken = merge_slots(timeline, f"{scan.name}_rows", SNAPSHOT, lists.selected)
     picked = []
     for shares in _by_rows(leaves):
         quantiles = column(lists.add(_quantiles(timeline, shares)))
@@ -71,35 +68,53 @@ def _quantiles(timeline: Timeline, leaves: list[Leaf]) -> exp.Expr:
     return hook("QUANTILES_LINEAR", value, *[number(leaf.measure.share or 0) for leaf in leaves])
 
 
+def distinct_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
+    """Return the queries that count distinct values, each with the cells in which a row with it counts.
+
+    Values of an account with the same cells are counted before they meet the as_ofs.
+    """
+    filters = {leaf.measure.rows.conditions: RowFilter(leaf) for leaf in leaves}
+    slots = {conditions: f"s{number}_" for number, conditions in enumerate(filters)}
+    cells_of_value = [
+        exp.alias_(_union(each.this, filters[conditions]), f"{slot}{each.alias}", quoted=True)
+        for conditions, slot in slots.items()
+        for each in slot_columns(scan, timeline)
+    ]
+    keys = key_columns(("account_id", "r"), (scan.each or "", "r"))
+    part = rows_in_slots(scan, timeline, [keys[0], *cells_of_value]).where(*_has_value(scan), *meets_any(leaves))
+    by = [column(name) for name in ("account_id", *[each.alias for each in cells_of_value])]
+    values = exp.alias_(double(exp.Count(this=exp.Star())), "n", quoted=True)
+    alike = exp.select(*by, values).from_(f"{scan.name}_part").group_by(*[each.copy() for each in by])
+    counted = []
+    for leaf, name in leaves.items():
+        inside = value_inside(timeline, leaf, column("n", "p"), slots[leaf.measure.rows.conditions])
+        counted.append(exp.alias_(exp.Sum(this=inside), name, quoted=True))
+    merged = merge_slots(timeline, f"{scan.name}_alike", SNAPSHOT, counted, tuple(slots.values()))
+    part = part.group_by(*[key.copy() for key in keys])
+    return [(f"{scan.name}_part", part), (f"{scan.name}_alike", alike), (scan.name, merged)]
+
+
+def _union(slot: exp.Expr, only: RowFilter) -> exp.Expr:
+    return exp.Coalesce(this=only.over(exp.BitwiseOrAgg(this=slot.copy())), expressions=[number(0)])
+
+
+def _has_value(scan: SlotScan) -> list[exp.Expr]:
+    return [exp.Not(this=exp.Is(this=column(scan.each or "", "r"), expression=exp.Null()))]
+
+
 def value_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the queries for statistics per value: by value and slot, by value and window, then over the values."""
-    value = column(scan.each or "", "r")
+    """Return the queries for statistics per value: by value and slot, by value and as_of, then over the values."""
     partials, seen = NamedColumns("p"), NamedColumns("b")
     statistics = []
     for leaf, name in leaves.items():
         statistic = PER_VALUE[leaf.measure.statistic](leaf, timeline, partials, seen)
         statistics.append(exp.alias_(statistic, name, quoted=True))
-    by_slot = key_columns(("account_id", "r"), ("slot", "d"))
-    part = rows_in_slots(scan, timeline, [*by_slot, exp.alias_(value, "each", quoted=True), *partials.selected])
-    part = part.where(exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null())), *meets_any(leaves))
-    part = group_rows(part, scan, timeline, [*by_slot, value.copy()])
-    keys = key_columns(("account_id", "p"), ("as_of", "m"), ("each", "p"))
-    merged = merge_slots(scan, timeline, f"{scan.name}_part", keys, seen.selected)
+    keys = [column("account_id", "r"), exp.alias_(column(scan.each or "", "r"), "each", quoted=True)]
+    part = group_rows(scan, timeline, keys, partials.selected, *_has_value(scan), *meets_any(leaves))
+    merged = merge_slots(timeline, f"{scan.name}_part", (*SNAPSHOT, "each"), seen.selected)
     by = [column(key) for key in SNAPSHOT]
     last = exp.select(*[key.copy() for key in by], *statistics).from_(f"{scan.name}_seen").group_by(*by)
     return [(f"{scan.name}_part", part), (f"{scan.name}_seen", merged), (scan.name, last)]
-
-
-def _distinct(leaf: Leaf, timeline: Timeline, partials: NamedColumns, seen: NamedColumns) -> exp.Expr:
-    """Return the number of values that occur in a window's bands; one bit set per value serves all windows."""
-    bit = hook("BIT_OF", column("band", "m"))
-    if leaf.measure.rows.conditions:
-        flag = partials.add(RowFilter(leaf).over(exp.Max(this=number(1))))
-        bit = when(exp.EQ(this=column(flag, "p"), expression=number(1)), bit)
-    bits = seen.add(exp.BitwiseOrAgg(this=bit))
-    mask = sum(1 << band for band in timeline.bands(leaf))
-    in_window = exp.paren(exp.BitwiseAnd(this=column(bits), expression=number(mask)))
-    return exp.Count(this=when(exp.GT(this=in_window, expression=number(0)), number(1)))
 
 
 def _rows_of_value(leaf: Leaf, timeline: Timeline, partials: NamedColumns, seen: NamedColumns) -> exp.Expr:
@@ -135,7 +150,6 @@ def _done_elsewhere(leaf: Leaf, timeline: Timeline, partials: NamedColumns, seen
 
 
 PER_VALUE: dict[str, Callable[[Leaf, Timeline, NamedColumns, NamedColumns], exp.Expr]] = {
-    "distinct": _distinct,
     "most per": _most_per,
     "days since most per": _days_since_most_per,
     "done elsewhere": _done_elsewhere,
@@ -143,26 +157,20 @@ PER_VALUE: dict[str, Callable[[Leaf, Timeline, NamedColumns, NamedColumns], exp.
 
 
 def newest_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
-    """Return the queries for the newest time: the newest row per as_of from which it is known, then per as_of.
+    """Return the queries for the newest time: the newest row known at the same as_ofs, then the newest at each as_of.
 
     Of the times known at an as_of the newest is enough: if it lies before the window, so do all others.
     """
     partials = NamedColumns("p")
     names = {leaf: partials.add(RowFilter(leaf).over(exp.Max(this=clock(leaf.measure)))) for leaf in leaves}
-    account = column("account_id", "r")
-    part = rows_in_slots(scan, timeline, [account, *partials.selected]).where(*meets_any(leaves))
-    part = group_rows(part, scan, timeline, [account])
-    keys = key_columns(("account_id", "p"), ("as_of", "m"))
+    part = group_rows(scan, timeline, [column("account_id", "r")], partials.selected, *meets_any(leaves))
     newest = [exp.alias_(_days_since_newest(leaf, names[leaf]), name, quoted=True) for leaf, name in leaves.items()]
-    as_ofs = exp.select("as_of", "number").distinct().from_(timeline.slots).subquery("m")
-    counted = exp.and_(*counts_at(scan.table))
-    merged = exp.select(*keys, *newest).from_(relation(f"{scan.name}_part", "p")).join(as_ofs, on=counted)
-    return [(f"{scan.name}_part", part), (scan.name, merged.group_by(*[key.copy() for key in keys]))]
+    return [(f"{scan.name}_part", part), (scan.name, merge_slots(timeline, f"{scan.name}_part", SNAPSHOT, newest))]
 
 
 def _days_since_newest(leaf: Leaf, name: str) -> exp.Expr:
     assert leaf.days is not None
-    as_of = column("as_of", "m")
+    as_of = column("as_of", "p")
     last = exp.Max(this=column(name, "p"))
     recent = exp.GTE(this=last, expression=days_before(as_of, leaf.days))
     return when(recent, in_days(seconds(last.copy(), as_of.copy())))

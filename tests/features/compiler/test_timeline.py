@@ -1,9 +1,11 @@
-"""The time line by hand: two as_ofs a week apart, windows of 7 and 30 days.
+"""The time line by hand: two as_ofs a week apart, windows of 7 and 30 days, so two bands an as_of.
 
-                 31 Jan    7 Feb     23 Feb    1 March   8 March
-slot               |    0    |    1    |    2    |    3    |
-band of 1 March    |    1    |    1    |    0    |
-band of 8 March              |    1    |    1    |    0    |
+                   31 Jan    7 Feb     23 Feb    1 March   8 March
+cells of 1 March     |    older    |    older    |  newer  |
+cells of 8 March                   |    older    |  older  |  newer  |
+                             (from 7 Feb)
+
+The bits of a set of cells: 1 newer and 2 older of 1 March, 4 newer and 8 older of 8 March.
 """
 
 from __future__ import annotations
@@ -16,53 +18,72 @@ from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.leaf import Leaf
 from undertow.features.compiler.timeline import Timeline
 
-JAN_31, FEB_7, FEB_23, MARCH_1, MARCH_8 = (
-    datetime(2024, month, day) for month, day in ((1, 31), (2, 7), (2, 23), (3, 1), (3, 8))
-)
+MARCH_1, MARCH_8 = datetime(2024, 3, 1), datetime(2024, 3, 8)
 LINE = Timeline("90", (MARCH_1, MARCH_8), (0, 7, 30))
 EVENTS = rows_of("events").count()
 
 
-def rows(line: Timeline, table: str, *columns: str) -> list[tuple[object, ...]]:
-    return list(zip(*(line.tables()[table][column].to_pylist() for column in columns), strict=True))
+def by_day(line: Timeline, *columns: str) -> dict[date, tuple[int, ...]]:
+    """Return day -> its values in these columns of the table of days."""
+    table = line.tables()[line.days]
+    values = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    return dict(zip(table["day"].to_pylist(), values, strict=True))
 
 
-def test_every_window_of_every_as_of_is_cut_out() -> None:
-    assert LINE.edges == (JAN_31, FEB_7, FEB_23, MARCH_1, MARCH_8)
+def cells(line: Timeline) -> dict[tuple[datetime, date], int]:
+    """Return (as_of, day) -> the bands of the as_of that contain the day, as bits, as a query would find them."""
+    days, found = by_day(line, *[f"cells{word}" for word in line.words]), {}
+    for row in line.tables()[line.moments].to_pylist():
+        for day, words in days.items():
+            bits = sum(word & row[f"bits{number}"] for number, word in enumerate(words))
+            found[row["as_of"], day] = bits >> row["shift"]
+    return found
 
 
-def test_a_day_lies_in_one_slot_and_is_first_known_to_the_as_of_after_it() -> None:
-    days = {day: (slot, number) for day, slot, number in rows(LINE, LINE.days, "day", "slot", "number")}
+def test_days_run_from_the_earliest_window_to_the_last_as_of() -> None:
+    days = by_day(LINE, "cells0")
     assert (min(days), max(days), len(days)) == (date(2024, 1, 31), date(2024, 3, 7), 37)
-    assert days[date(2024, 1, 31)] == days[date(2024, 2, 6)] == (0, 0)
-    assert days[date(2024, 2, 7)] == days[date(2024, 2, 22)] == (1, 0)
-    assert days[date(2024, 2, 23)] == days[date(2024, 2, 29)] == (2, 0)
-    # What is written down on the day of an as_of is not known to it, but to the next.
-    assert days[date(2024, 3, 1)] == days[date(2024, 3, 7)] == (3, 1)
-
-
-def test_a_slot_has_a_band_for_each_as_of_that_reaches_it() -> None:
-    assert rows(LINE, LINE.slots, "slot", "as_of", "number", "band") == [
-        (0, MARCH_1, 0, 1), (1, MARCH_1, 0, 1), (2, MARCH_1, 0, 0),
-        (1, MARCH_8, 1, 1), (2, MARCH_8, 1, 1), (3, MARCH_8, 1, 0),
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("days", "shift", "bands"), [(7, 0, [0]), (30, 0, [0, 1]), (23, 7, [1])], ids=["7", "30", "the 23 before 7"]
+    ("first", "last", "bits"),
+    [("2024-01-31", "2024-02-06", 2), ("2024-02-07", "2024-02-22", 2 + 8), ("2024-02-23", "2024-02-29", 1 + 8),
+     ("2024-03-01", "2024-03-07", 4)],
+)  # fmt: skip
+def test_a_day_lies_in_one_band_of_each_as_of_that_reaches_it(first: str, last: str, bits: int) -> None:
+    days = by_day(LINE, "cells0")
+    assert days[date.fromisoformat(first)] == days[date.fromisoformat(last)] == (bits,)
+
+
+def test_what_is_recorded_on_the_day_of_an_as_of_is_known_at_the_next_one() -> None:
+    known = by_day(LINE, "known0", "first_as_of")
+    assert known[date(2024, 2, 29)] == (1 + 2 + 4 + 8, MARCH_1)
+    assert known[date(2024, 3, 1)] == known[date(2024, 3, 7)] == (4 + 8, MARCH_8)
+
+
+@pytest.mark.parametrize(
+    ("days", "shift", "mask"), [(7, 0, 1), (30, 0, 1 + 2), (23, 7, 2)], ids=["7", "30", "the 23 before 7"]
 )
-def test_a_stretch_of_time_is_a_range_of_bands(days: int, shift: int, bands: list[int]) -> None:
-    assert list(LINE.bands(Leaf(EVENTS, days, shift))) == bands
+def test_a_window_is_a_mask_of_bands(days: int, shift: int, mask: int) -> None:
+    assert LINE.mask(Leaf(EVENTS, days, shift)) == mask
 
 
-def test_the_bands_of_a_window_hold_its_days_and_no_others() -> None:
+@pytest.mark.parametrize("number", [5, 40], ids=["one word", "several words"])
+def test_the_cells_of_a_window_hold_its_days_and_no_others(number: int) -> None:
     """Also where as_ofs are adjacent, far apart, or their windows end on each other."""
-    as_ofs = (datetime(2023, 1, 1), datetime(2024, 2, 28), datetime(2024, 2, 29), datetime(2024, 3, 1), MARCH_8)
+    monthly = [datetime(2020 + month // 12, month % 12 + 1, 1) for month in range(number - 5)]
+    as_ofs = (*monthly, datetime(2023, 12, 1), *(datetime(2024, 2, day) for day in (27, 28, 29)), MARCH_8)
     line = Timeline("90", as_ofs, (0, 1, 7, 14, 30, 60, 90))
-    slots = {day: slot for day, slot in rows(line, line.days, "day", "slot")}
-    bands = {(as_of, slot): band for slot, as_of, band in rows(line, line.slots, "slot", "as_of", "band")}
+    assert len(line.words) == (1 if number == 5 else 4)
+    found = cells(line)
     for as_of in as_ofs:
         for days, shift in ((7, 0), (7, 7), (30, 0), (30, 30), (90, 0), (83, 7)):
-            wanted = line.bands(Leaf(EVENTS, days, shift))
-            found = {day for day, slot in slots.items() if bands.get((as_of, slot)) in wanted}
-            assert found == {(as_of - timedelta(shift + number + 1)).date() for number in range(days)}
+            mask = line.mask(Leaf(EVENTS, days, shift))
+            inside = {day for (at, day), bits in found.items() if at == as_of and bits & mask}
+            assert inside == {(as_of - timedelta(shift + back + 1)).date() for back in range(days)}
+
+
+def test_no_word_needs_the_sign_of_its_number() -> None:
+    line = Timeline("90", tuple(datetime(2024, 1, 1) + timedelta(days=day) for day in range(63)), (0, 7))
+    assert len(line.words) == 1
+    assert max(by_day(line, "known0").values()) == (2**63 - 1,)
