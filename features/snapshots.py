@@ -16,7 +16,7 @@ from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
 from undertow.features.settings import Snapshots, midnight
 from undertow.features.sources.loaded import Tables
-from undertow.features.tables import ACCOUNTS
+from undertow.features.tables import ACCOUNTS, ALL_TABLES
 
 
 def month_starts(first: datetime, until: datetime) -> list[datetime]:
@@ -80,13 +80,16 @@ def open_tables(
     tables: Tables,
     since: dict[str, datetime | None] | None = None,
     until: datetime | None = None,
+    of_accounts: str = "true",
 ) -> None:
     """Open every loaded table in the database under its name, whole or only the months that hold `[since, until)`.
 
-    `since`: table -> the first time needed, or None for all rows.
+    `since`: table -> the first time needed, or None for all rows. `of_accounts`: SQL condition on account_id, of the
+    tables that have it.
     """
     for name in tables.present:
-        database.open_table(name, tables.files(name, (since or {}).get(name), until))
+        where = of_accounts if ALL_TABLES[name].column("account_id") else "true"
+        database.open_table(name, tables.files(name, (since or {}).get(name), until), where)
 
 
 def own_profile(tables: Tables) -> list[tuple[str, bool]]:
@@ -100,9 +103,10 @@ def own_profile(tables: Tables) -> list[tuple[str, bool]]:
 
 
 def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
-    """Create the table `snapshots`: the accounts at risk (MRR above 0) at each as_of, as known then.
+    """Create the table `population`: the accounts at risk (MRR above 0) at each as_of, as known then.
 
-    It includes accounts that have since churned or been deleted from today's list (no survivorship bias).
+    It includes accounts that have since churned or been deleted from today's list (no survivorship bias). The view
+    `snapshots` holds the same rows.
     """
     database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
     known = known_rows("subscriptions", ("account_id", "mrr", "ended_at"), "as_ofs", database.dialect)
@@ -110,4 +114,5 @@ def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
         f"SELECT DISTINCT account_id, as_of FROM ({known}) AS known "
         "WHERE mrr > 0 AND NOT coalesce(ended_at < as_of, false)"
     )
-    database.create_table("snapshots", at_risk, "population")
+    database.create_table("population", at_risk, "population")
+    database.create_view("snapshots", "SELECT * FROM population", "population")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.replay.replay import Finding

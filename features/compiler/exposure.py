@@ -68,6 +68,11 @@ class ExposureScan:
         return f"{self.name}_of_all"
 
     @property
+    def own(self) -> set[str]:
+        """Return the names of the queries whose results are per account."""
+        return {self.name, f"{self.name}_own", f"{self.name}_own_part"}
+
+    @property
     def slot_scan(self) -> SlotScan:
         """Return the slot scan with whose slots its sums are computed."""
         return SlotScan(self.table, self.clock, round_up(FADING_DAYS), "sums")

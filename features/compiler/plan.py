@@ -56,15 +56,21 @@ Query = tuple[str, exp.Select]
 SEGMENT = rows_of("accounts").latest("segment")
 TENURE = rows_of("accounts").days_since_first().ever()
 PEERS = "segment of peers"
+ALONE = "alone"  # the step with one row per snapshot, before accounts are compared with their peers
 
 
 @dataclass(frozen=True)
 class QueryStep:
-    """A named query of a plan; `is_joined`: the last query joins its result, which is small."""
+    """A named query of a plan.
+
+    `is_joined`: the last query joins its result, which is small. `of_all`: it reads the rows of all accounts, and its
+    result, smaller still, is the same for each of them.
+    """
 
     name: str
     query: exp.Select
     is_joined: bool
+    of_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,10 +89,27 @@ class Plan:
 
     def sql(self, dialect: str = "duckdb", pretty: bool = False) -> str:
         """Return the plan as one query in a dialect: "duckdb" or "spark"."""
-        query = self.last.copy()
+        return print_sql(_with_steps(self.last, self.steps), dialect, pretty)
+
+    def prepare_by_account(self, database: Database) -> str:
+        """Run the steps over the rows of all accounts, and return the query of the rest, for any part of the accounts.
+
+        It yields what `alone` does, before peers are compared. The tables and the snapshots may then be restricted to
+        some accounts each time that it is run.
+        """
+        for name, table in self.tables.items():
+            database.register(name, table)
         for step in self.steps:
-            query = query.with_(step.name, as_=step.query.copy(), copy=False)
-        return print_sql(query, dialect, pretty)
+            if step.of_all:
+                database.create_table(step.name, print_sql(step.query, database.dialect), "features")
+        own = [step for step in self.steps if not step.of_all]
+        alone = own.pop().query if own[-1].name == ALONE else self.last
+        return print_sql(_with_steps(alone, own), database.dialect)
+
+    def against_peers(self, dialect: str) -> str:
+        """Return the query that compares the accounts in the table `alone` with their peers: all rows of an as_of."""
+        has_peers = any(step.name == ALONE for step in self.steps)
+        return print_sql(self.last, dialect) if has_peers else f"SELECT * FROM {ALONE}"
 
     def prepare(self, database: Database) -> str:
         """Register the plan's small tables in the database and return the query to run.
@@ -122,15 +145,22 @@ def plan_features(
     query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(relation(snapshots, "s"))
     by_name = timelines(leaves.slot_scans, as_ofs or ())
     steps: list[QueryStep] = []
-    for queries, joined in leaves.queries(by_name):
-        steps += [QueryStep(name, step, name in joined) for name, step in queries]
+    for queries, joined, own in leaves.queries(by_name):
+        steps += [QueryStep(name, step, name in joined, name not in own) for name, step in queries]
         for name, keys in joined.items():
             query = query.join(exp.to_table(name), on=equal(keys, name, "s"), join_type="left", copy=False)
     if compared:
-        steps.append(QueryStep("alone", query, False))
+        steps.append(QueryStep(ALONE, query, False))
         query = _against_peers(wanted)
     tables = {name: table for timeline in by_name.values() for name, table in timeline.tables().items()}
     return Plan(tuple(steps), query, tables, _reach(leaves))
+
+
+def _with_steps(query: exp.Select, steps: Iterable[QueryStep]) -> exp.Select:
+    query = query.copy()
+    for step in steps:
+        query = query.with_(step.name, as_=step.query.copy(), copy=False)
+    return query
 
 
 def _reach(leaves: _Leaves) -> dict[str, int | None]:
@@ -180,18 +210,18 @@ class _Leaves:
                 scans[each.slot_scan] = scans.get(each.slot_scan, {}) | over_all_days
         return scans
 
-    def queries(self, timelines: dict[str, Timeline]) -> Iterator[tuple[list[Query], dict[str, tuple[str, ...]]]]:
-        """Yield, per scan, its named queries, and those of them that are joined, with the columns to join on."""
+    def queries(
+        self, timelines: dict[str, Timeline]
+    ) -> Iterator[tuple[list[Query], dict[str, tuple[str, ...]], set[str]]]:
+        """Yield, per scan, its named queries; those that are joined, with the columns to join on; those per account."""
         for scan, names in self.scans.items():
-            if isinstance(scan, SlotScan):
-                yield steps_of(scan, names, timelines[scan.timeline]), {scan.name: scan.keys}
-            else:
-                yield scan.steps(names), {scan.name: scan.keys}
+            found = steps_of(scan, names, timelines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(names)
+            yield found, {scan.name: scan.keys}, {name for name, _ in found} if scan.keys == SNAPSHOT else set()
         for each, exposures in self.exposures.items():
             joined = {each.name: SNAPSHOT, each.of_all: ("as_of",)}
             by_slots = self._by_slots(each, exposures)
             timeline = timelines[each.slot_scan.timeline] if by_slots else None
-            yield each.slot_steps(exposures, timeline) if timeline else each.range_steps(exposures), joined
+            yield each.slot_steps(exposures, timeline) if timeline else each.range_steps(exposures), joined, each.own
 
     def _by_slots(self, scan: ExposureScan, exposures: dict[Exposure, str]) -> bool:
         return self.has_slots and scan.is_settled(exposures)
@@ -302,4 +332,4 @@ def _against_peers(columns: list[Column]) -> exp.Select:
             median = exp.Window(this=hook("QUANTILE_LINEAR", col(column.name), number(0.5)), partition_by=peers)
             value = exp.alias_(exp.Sub(this=value, expression=median.copy()), column.name, quoted=True)
         values.append(value)
-    return exp.select(*[col(key) for key in SNAPSHOT], *values).from_("alone")
+    return exp.select(*[col(key) for key in SNAPSHOT], *values).from_(ALONE)

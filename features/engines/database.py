@@ -23,8 +23,12 @@ class Database(Protocol):
     dialect: str  # "duckdb" or "spark"
     takes_small_queries: bool  # whether the steps of a plan run one by one rather than as one large query
 
-    def open_table(self, name: str, files: Sequence[Path]) -> None:
-        """Create a view over Parquet files."""
+    @property
+    def memory(self) -> int | None:
+        """Return the bytes of memory that queries may use; None where the engine divides the work itself."""
+
+    def open_table(self, name: str, files: Sequence[Path], where: str = "true") -> None:
+        """Create a view over Parquet files; `where`: SQL of the rows wanted."""
 
     def register(self, name: str, table: pa.Table) -> None:
         """Register an Arrow table in memory under a name."""

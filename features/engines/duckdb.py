@@ -31,10 +31,16 @@ class InDuckDB:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def open_table(self, name: str, files: Sequence[Path]) -> None:
-        """Create a view over Parquet files."""
+    @property
+    def memory(self) -> int:
+        """Return the bytes of memory that queries may use."""
+        [row] = rows(self.connection, "SELECT current_setting('memory_limit') AS limit", "memory_limit")
+        return bytes_of(str(row["limit"]))
+
+    def open_table(self, name: str, files: Sequence[Path], where: str = "true") -> None:
+        """Create a view over Parquet files; `where`: SQL of the rows wanted."""
         paths = ", ".join(literal(str(path)) for path in files)
-        sql = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
+        sql = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false) WHERE {where}"
         run(self.connection, f"CREATE OR REPLACE VIEW {quoted(name)} AS {sql}", name)
 
     def register(self, name: str, table: pa.Table) -> None:
@@ -150,6 +156,16 @@ def arrow(connection: Connection, sql: str, context: str) -> pa.Table:
     except duckdb.Error as error:
         raise DataError(f"{context}: {first_lines(error)}") from error
     return result
+
+
+def bytes_of(size: str) -> int:
+    """Return a size as DuckDB prints it, such as a memory limit, in bytes.
+
+    >>> bytes_of("1.5 GiB") == 1.5 * 1024**3
+    True
+    """
+    number, unit = size.split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
 
 
 def quoted(name: str) -> str:

@@ -116,26 +116,27 @@ class InSpark:
 
     dialect = "spark"
     takes_small_queries = True
+    memory = None  # Spark divides the work among its partitions
 
     def __init__(self, session: SparkSession, lake: dict[str, str]) -> None:
         self.session = session
         self._lake = lake
         self._kept: list[DataFrame] = []
 
-    def open_table(self, name: str, files: Sequence[Path]) -> None:
+    def open_table(self, name: str, files: Sequence[Path], where: str = "true") -> None:
         """Create a view over Parquet files, or over the path or table that [spark] tables names."""
-        self._read(name, [str(file) for file in files], name)
+        self._read(name, [str(file) for file in files], where, name)
 
     @_raises_data_error
-    def _read(self, name: str, files: list[str], context: str) -> None:
-        where = self._lake.get(name)
-        if where is None:
+    def _read(self, name: str, files: list[str], where: str, context: str) -> None:
+        place = self._lake.get(name)
+        if place is None:
             rows = self.session.read.parquet(*files)
-        elif "/" in where:
-            rows = self.session.read.parquet(where)
+        elif "/" in place:
+            rows = self.session.read.parquet(place)
         else:
-            rows = self.session.table(where)
-        rows.createOrReplaceTempView(name)
+            rows = self.session.table(place)
+        rows.where(where).createOrReplaceTempView(name)
 
     def register(self, name: str, table: pa.Table) -> None:
         """Register an Arrow table in memory under a name."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.cards import Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, quoted, run
 from undertow.features.errors import SourceError

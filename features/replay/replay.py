@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, literal, open_duckdb, quoted, run
 from undertow.features.settings import Settings

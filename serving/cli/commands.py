@@ -19,7 +19,7 @@ import typer
 from rich.markup import escape
 
 from undertow.features import connectors
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
 from undertow.features.simulator import WORLDS

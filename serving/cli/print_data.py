@@ -15,7 +15,7 @@ from undertow.serving.cli.console import new_table, out, show
 from undertow.serving.formatting import month_names, short, sparkline
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
-    from undertow.features.build import FeatureTable
+    from undertow.features.build.feature_table import FeatureTable
     from undertow.features.simulator import Summary
     from undertow.features.sources.loaded import Tables
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.tables_by_hand import Row, write_tables
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.engines.database import open_database
 from undertow.features.engines.duckdb import InDuckDB, open_duckdb

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.trained_world import NOW
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import literal

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.database import Database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Churn, Settings, midnight

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.cards import Column
 from undertow.features.engines.database import open_database
 from undertow.features.engines.duckdb import Connection, open_duckdb

@@ -7,7 +7,7 @@ import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from tests.benchmarks.yardsticks.trained import TrainedWorld, account_numbers
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.simulator import World
 from undertow.features.simulator.truth import moment
 from undertow.training.examples.encoding import encode, fit_columns

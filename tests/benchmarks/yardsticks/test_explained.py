@@ -10,7 +10,7 @@ import pytest
 
 from tests.benchmarks.yardsticks.explained import explain
 from tests.benchmarks.yardsticks.trained import now
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.yardsticks.trained import kept_model, model_of_world, now
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.settings import Settings
 from undertow.features.simulator import WORLDS
 from undertow.features.sources.load import load_tables

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from undertow import features, training
 from undertow.features import simulator
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.connectors import write_project
 from undertow.features.engines.database import open_database
 from undertow.features.settings import Settings, load_settings

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.connectors import EMPTY, FOLDER, connectors, write_project
 from undertow.features.errors import SettingsError, SourceError
 from undertow.features.settings import FILE_NAME, Settings, load_settings

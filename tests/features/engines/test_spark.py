@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from tests.features.at_risk import features_at_risk
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.connectors import write_project
 from undertow.features.engines.database import open_database

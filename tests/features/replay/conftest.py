@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.features.replay.small_record import AS_OFS, NOW, Project, Row, ticket
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.language import rows_of
 from undertow.features.settings import Settings

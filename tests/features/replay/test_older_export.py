@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.features.replay.small_record import AS_OFS, CARDS, NOW, GivenFeatures, Project, Row, ticket
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.engines.duckdb import open_duckdb
 from undertow.features.errors import SourceError

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.features.replay.small_record import NOW, Project, Row
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.duckdb import open_duckdb
 from undertow.features.replay.recorded_at import Recording, recording_findings, recordings
 from undertow.features.replay.replay import Finding

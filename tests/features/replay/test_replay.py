@@ -12,7 +12,7 @@ import pytest
 
 from tests.features.replay.small_record import AS_OFS, CARDS, NOW, GivenFeatures, Project, Row
 from tests.tables_by_hand import as_arrow
-from undertow.features.build import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.replay.replay import (
     LATE_VALUES,

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from tests.features.at_risk import features_at_risk
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ContractError

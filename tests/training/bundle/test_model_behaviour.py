@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from undertow.features.build import FeatureTable
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle

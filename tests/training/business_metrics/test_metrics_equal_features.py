@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from undertow.features.build import landmark_features
+from undertow.features.build.feature_table import landmark_features
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.training.business_metrics.monthly import business_numbers

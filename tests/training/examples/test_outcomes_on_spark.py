@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.engines.database import open_database
 from undertow.features.settings import Engine, Settings
 from undertow.features.snapshots import calendar

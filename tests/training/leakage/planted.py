@@ -35,7 +35,7 @@ def use_few_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     cards = tuple(card for card in FEATURES if card.name in CARDS)
     assert len(cards) == len(CARDS)
     few = partial(make_catalogue, features=(*cards, TIME_TO_FIX))
-    monkeypatch.setattr("undertow.features.build.make_catalogue", few)
+    monkeypatch.setattr("undertow.features.build.feature_table.make_catalogue", few)
 
 
 def read_world(folder: Path) -> World:

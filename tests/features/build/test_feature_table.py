@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.plan import plan_features

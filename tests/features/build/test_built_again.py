@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from undertow.features.build import build_features
+from undertow.features.build.feature_table import build_features
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, SourceError
 from undertow.features.publishing import WRITING

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.compiler.plan import plan_features
@@ -112,12 +113,20 @@ def _unknown_when_stale(query: str, columns: Sequence[Column], stale: Mapping[st
 def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:
     """Write the snapshots of these as_ofs to a hidden folder, then rename each to its final path."""
     plan = plan_features(built.catalogue.columns, as_ofs)
-    open_tables(database, tables, {t: _since(as_ofs, days) for t, days in plan.reach.items()}, as_ofs[-1])
+    since = {table: _since(as_ofs, days) for table, days in plan.reach.items()}
+    open_tables(database, tables, since, as_ofs[-1])
     take_population(database, as_ofs)
-    query = _unknown_when_stale(plan.prepare(database), built.catalogue.columns, tables.stale)
     unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
+
+    def finish(query: str) -> str:
+        return _unknown_when_stale(query, built.catalogue.columns, tables.stale)
+
     try:
-        database.write(query, unfinished, "features")
+        number = ranges_needed(database, tables, since, as_ofs[-1])
+        if number == 1:
+            database.write(finish(plan.prepare(database)), unfinished, "features")
+        else:
+            write_by_range(database, plan, finish, tables, since, as_ofs, number, unfinished)
         for as_of in as_ofs:
             _publish(unfinished / built.path(as_of).name, built, as_of)
     finally:

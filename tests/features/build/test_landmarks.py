@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from undertow.features.build import build_features, landmark_features
+from undertow.features.build.feature_table import build_features, landmark_features
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Tables
