@@ -46,8 +46,9 @@ def write_by_range(
 ) -> None:
     """Write the features of these as_ofs to `folder`/as_of=<day>/, computed for one of `number` ranges at a time.
 
-    `finish`: makes the last query from the one that compares peers. The table of snapshots must have been created.
+    `finish`: makes the last query from the one that compares peers. `folder` must not exist; the table of snapshots must.
     """
+    folder.mkdir(parents=True)
     query = plan.prepare_by_account(database)
     parts = [folder / f"range-{place}" for place in range(number)]
     for part, where in zip(parts, _ranges(database, number), strict=False):

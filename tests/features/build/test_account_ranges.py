@@ -66,7 +66,7 @@ def test_ranges_of_accounts_have_the_values_of_one_query(
     """Rates of all accounts and medians of peers included."""
     query = plan_features(catalogue.columns, AS_OFS).prepare(database)
     at_once = database.arrow(f"{query} ORDER BY as_of, account_id", "test").drop_columns(["as_of"])
-    found = by_range(database, loaded[1], catalogue, number, tmp_path)
+    found = by_range(database, loaded[1], catalogue, number, tmp_path / "written")
     assert found.schema == at_once.schema and found.num_rows == at_once.num_rows > 500
     differing = [name for name in found.column_names if not _same(found[name], at_once[name])]
     assert not differing
