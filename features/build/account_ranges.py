@@ -46,7 +46,7 @@ def write_by_range(
 ) -> None:
     """Write the features of these as_ofs to `folder`/as_of=<day>/, computed for one of `number` ranges at a time.
 
-    `finish`: makes the last query from the one that compares peers. `folder` must not exist; the table of snapshots must.
+    `finish`: makes the last query from the one that compares peers. `folder` must not exist yet, `population` must.
     """
     folder.mkdir(parents=True)
     query = plan.prepare_by_account(database)

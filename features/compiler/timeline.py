@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from undertow.features.compiler.leaf import Leaf
+from undertow.features.errors import DefinitionError
 
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1)
@@ -36,6 +37,13 @@ class Timeline:
     name: str
     as_ofs: tuple[datetime, ...]
     offsets: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.bands > BITS:
+            raise DefinitionError(
+                f"The windows of at most {self.offsets[-1]} days begin or end on {len(self.offsets)} different days "
+                f"before as_of; {BITS + 1} can be told apart. Give cards windows that others have."
+            )
 
     @property
     def days(self) -> str:

@@ -18,15 +18,9 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from undertow.features import connectors
-from undertow.features.build.feature_table import build_features
 from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
-from undertow.features.simulator import WORLDS
-from undertow.features.simulator import simulate as simulate_world
-from undertow.features.snapshots import calendar
-from undertow.features.sources.load import load_tables, read_tables, refuse_dirt
-from undertow.serving.cli import console, print_data, print_list, print_metrics, print_model
+from undertow.serving.cli import console, print_data, print_list, print_metrics
 from undertow.serving.cli.local_service import private_folder, refuse_taken_port
 from undertow.serving.cli.os_errors import explain
 from undertow.serving.published.answers import as_accounts
@@ -128,11 +122,13 @@ def _now() -> datetime:
 def init(
     connector: Annotated[
         str, typer.Option(help="Connector for a known export: demo, oulad or ravenstack; default: an empty template.")
-    ] = connectors.EMPTY,
+    ] = "empty",
     data: Annotated[Path, typer.Option(help="Folder of the exported files.")] = HERE,
     project: Project = HERE,
 ) -> None:
     """Create a project: write undertow.toml (and SELECTs) for a connector, or a commented template."""
+    from undertow.features import connectors
+
     written = connectors.write_project(connector, data, project)
     console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
 
@@ -141,6 +137,8 @@ def init(
 @_refusing
 def check(project: Project = HERE, json: Json = False) -> None:
     """Read and validate every source: rows kept, rows quarantined with their reasons, and your own checks."""
+    from undertow.features.sources.load import read_tables, refuse_dirt
+
     settings = load_settings(project)
     with console.progress() as report_progress:
         tables = read_tables(settings, _now(), report_progress)
@@ -155,6 +153,10 @@ def check(project: Project = HERE, json: Json = False) -> None:
 @_refusing
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
     """Compute point-in-time features of every paying account, for every month start or for one day, into the store."""
+    from undertow.features.build.feature_table import build_features
+    from undertow.features.snapshots import calendar
+    from undertow.features.sources.load import load_tables
+
     settings = load_settings(project)
     with console.progress() as report_progress:
         tables = load_tables(settings, _now(), report_progress)
@@ -187,6 +189,7 @@ def metrics(
     plot: Annotated[Path | None, typer.Option(callback=_png, help="Write a plot to this .png file instead.")] = None,
 ) -> None:
     """Print business metrics per month: churn rate, MRR, NPS, CSAT, error rate, conversion, CLV and more."""
+    from undertow.features.sources.load import load_tables
     from undertow.training.business_metrics.monthly import business_numbers
     from undertow.training.business_metrics.plot import trends_plot
 
@@ -212,6 +215,7 @@ def metrics(
 @_refusing
 def train(project: Project = HERE, json: Json = False) -> None:
     """Train the churn model, evaluate it on a held-out later period, and register it in MLflow."""
+    from undertow.serving.cli import print_model
     from undertow.training.leakage.audit import refuse_leaks
     from undertow.training.train import train as train_model
 
@@ -321,6 +325,7 @@ def audit(
 
     Exits with 1 if a check fails; warnings do not count.
     """
+    from undertow.serving.cli import print_model
     from undertow.training.leakage.audit import audit as audit_leaks
     from undertow.training.leakage.audit import refuse_leaks
 
@@ -360,7 +365,7 @@ def serve(
 @_refusing
 def simulate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write the tables to, as Parquet files.")],
-    world: Annotated[str, typer.Option(help=f"Simulated world: {', '.join(WORLDS)}.")] = "demo",
+    world: Annotated[str, typer.Option(help="Simulated world; an unknown name lists all.")] = "demo",
     accounts: Annotated[int | None, typer.Option(min=1, help="Number of accounts, instead of the world's own.")] = None,
     months: Annotated[int | None, typer.Option(min=1, help="Number of months, instead of the world's own.")] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 7,
@@ -373,6 +378,8 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Write the tables of a simulated subscription business and, on request, its ground truth."""
+    from undertow.features.simulator import simulate as simulate_world
+
     with console.progress() as report_progress:
         summary = simulate_world(world, out, seed=seed, accounts=accounts, months=months, truth=truth,
                                  progress=lambda share: report_progress("simulating", share))  # fmt: skip
@@ -391,6 +398,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Random seed.")] = 7,
 ) -> None:
     """Run everything on a simulated company: simulate, check, train, score, print the list and the drivers."""
+    from undertow.features import connectors
+    from undertow.features.simulator import simulate as simulate_world
+
     with console.progress() as report_progress:
         simulate_world("demo", project / "data", seed=seed, accounts=accounts, months=months,
                        progress=lambda share: report_progress("simulating", share))  # fmt: skip

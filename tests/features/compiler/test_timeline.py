@@ -17,6 +17,7 @@ import pytest
 from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.leaf import Leaf
 from undertow.features.compiler.timeline import Timeline
+from undertow.features.errors import DefinitionError
 
 MARCH_1, MARCH_8 = datetime(2024, 3, 1), datetime(2024, 3, 8)
 LINE = Timeline("90", (MARCH_1, MARCH_8), (0, 7, 30))
@@ -87,3 +88,9 @@ def test_no_word_needs_the_sign_of_its_number() -> None:
     line = Timeline("90", tuple(datetime(2024, 1, 1) + timedelta(days=day) for day in range(63)), (0, 7))
     assert len(line.words) == 1
     assert max(by_day(line, "known0").values()) == (2**63 - 1,)
+
+
+def test_more_boundaries_than_bits_are_refused_with_what_to_do() -> None:
+    with pytest.raises(DefinitionError, match="begin or end on 65 different days before as_of; 64 can be told apart"):
+        Timeline("90", (MARCH_1,), tuple(range(65)))
+    assert len(Timeline("90", (MARCH_1, MARCH_8), tuple(range(64))).words) == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,3 +101,16 @@ def test_drivers_are_printed_with_their_grade(demo: tuple[str, Result]) -> None:
     assert "Associated" in shown and "Like accounts" in shown and "profile" not in shown
     assert all(family in shown for family in ("ux", "cx", "billing", "usage"))
     assert json_of("drivers", "--project", demo[0], "--json")["grade"] == "associated"
+
+
+def test_the_list_is_printed_without_importing_what_computes_it(tiny: str) -> None:
+    slow = {"sqlglot", "duckdb", "pandas", "lightgbm", "sklearn", "mlflow"}
+    code = (
+        "import sys\n"
+        "from undertow.serving.cli.commands import app\n"
+        "app(standalone_mode=False)\n"
+        f"print(sorted({slow} & set(sys.modules)), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "at-risk", "--project", tiny]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.splitlines()[-1] == "[]" and "at risk" in done.stdout
