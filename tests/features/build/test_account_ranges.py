@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from undertow.features.build import account_ranges
 from undertow.features.build.account_ranges import ROWS_PER_GB, ranges_needed, write_by_range
+from undertow.features.build.feature_table import build_features
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
@@ -94,3 +96,12 @@ def test_the_number_of_ranges_follows_from_rows_and_memory(loaded: tuple[Setting
         limits = settings.model_copy(update={"engine": settings.engine.model_copy(update={"memory_limit": memory})})
         with open_database(limits) as opened:
             assert ranges_needed(opened, tables, WHOLE_RECORD, tables.until) == expected
+
+
+def test_a_build_in_ranges_publishes_every_as_of_and_leaves_nothing_else(
+    loaded: tuple[Settings, Tables], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_ranges, "ROWS_PER_GB", 10_000)  # 2 GB carry every row of so small a world
+    built = build_features(*loaded, AS_OFS)
+    assert sorted(path.name for path in built.folder.iterdir()) == [built.path(as_of).name for as_of in AS_OFS]
+    assert built.read().num_rows > 500
