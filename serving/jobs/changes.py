@@ -10,7 +10,7 @@ from undertow.features.sources.loaded import Progress
 from undertow.training.bundle.bundle import Bundle
 
 CHANGE_DAYS = 30
-BATCH = 500  # accounts compared at once, so that progress can be shown
+BATCH = 2_000  # accounts compared at once, so that progress can be shown
 
 
 def features_before(rows: pa.Table, earlier: pa.Table) -> pa.Table:

@@ -25,7 +25,7 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.drivers.associated import drivers
 
-BATCH = 500  # accounts scored at once, so that progress can be shown
+BATCH = 2_000  # accounts scored at once, so that progress can be shown
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import lightgbm as lgb
 import numpy as np
 
 from undertow.features.settings import Training
 from undertow.training.churn.training_rows import TrainingRows
+from undertow.training.churn.tree_shap import TreeTable, tree_shap, tree_tables
 from undertow.training.examples.person_periods import PeriodInputs
 
 FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
 COLUMNS_PER_TREE = 70  # that each tree may choose from; many columns are near copies of each other
+MANY_ROWS = 100  # from which the tables of `tree_shap` take less time than LightGBM
 FIXED: dict[str, object] = {  # LightGBM's parameters of every hazard
     "objective": "binary",
     "subsample": 0.8,
@@ -44,11 +47,21 @@ class TreeModel:
 
         TreeSHAP's base value is added to none of them (Lundberg et al. 2020).
         """
-        shape = (*inputs.covariates.shape[:2], len(self.columns) + 1)
         matrix = inputs.matrix(self.columns)
-        for booster in self.boosters:
-            values = np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=0)).reshape(shape)
-            total[:, self.columns] += np.moveaxis(values[:, :, :-1], 2, 1) / len(self.boosters)
+        for number, booster in enumerate(self.boosters):
+            tables = self._tables[number] if len(matrix) >= MANY_ROWS else None
+            values = tree_shap(tables, matrix.T) if tables is not None else _by_lightgbm(booster, matrix)
+            by_snapshot = values.reshape(-1, *inputs.covariates.shape[:2]).swapaxes(0, 1)
+            total[:, self.columns] += by_snapshot / len(self.boosters)
+
+    @cached_property
+    def _tables(self) -> list[tuple[TreeTable, ...] | None]:
+        return [tree_tables(booster) for booster in self.boosters]
+
+
+def _by_lightgbm(booster: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
+    """Return the TreeSHAP values as LightGBM computes them, shape (columns, n); `matrix`: (n, columns)."""
+    return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=0))[:, :-1].T
 
 
 @dataclass(frozen=True)
