@@ -100,12 +100,11 @@ def _split_by_time(
     settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
 ) -> tuple[Examples, Examples]:
     """Return the training and the held-out examples, each with the labels known at its own time."""
-    chosen, churn = settings.snapshots, settings.churn
+    chosen, most = settings.snapshots, settings.training.max_snapshots
     with open_database(settings) as database:
-        learn = make_examples(
-            database, churn, tables, features, dates.train, dates.train_known_at, chosen.train_where
-        )
-        held_out = make_examples(database, churn, tables, features, dates.test, tables.until, chosen.test_where)
+        given = database, settings.churn, tables, features
+        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, most)
+        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, most)
     return learn, held_out
 
 

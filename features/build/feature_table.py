@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -45,21 +46,32 @@ class FeatureTable:
         return {
             "folder": str(self.folder),
             "as_ofs": [f"{as_of:%Y-%m-%d}" for as_of in self.as_ofs],
-            "rows": self.read().num_rows,
+            "rows": self.snapshots().num_rows,
             "columns": [column.name for column in self.catalogue.columns],
             "left_out": self.catalogue.dropped,
         }
 
-    def read(self, as_ofs: Sequence[datetime] | None = None) -> pa.Table:
+    def read(self, as_ofs: Sequence[datetime] | None = None, keep: np.ndarray | None = None) -> pa.Table:
         """Return account_id, as_of and the features of these as_ofs (default: all) as one table.
 
-        Rows are in the order of the as_ofs given, and by account_id within each.
+        Rows are in the order of the as_ofs given, and by account_id within each. `keep`: which of them to return,
+        bool, (n,); one as_of is read at a time, so that the others never are in memory together.
         """
         chosen = self.as_ofs if as_ofs is None else as_ofs
-        return pa.concat_tables([self._read(as_of) for as_of in chosen])
+        parts, first = [], 0
+        for as_of in chosen:
+            rows = self._read(as_of)
+            parts.append(rows if keep is None else rows.filter(pa.array(keep[first : first + rows.num_rows])))
+            first += rows.num_rows
+        return pa.concat_tables(parts)
 
-    def _read(self, as_of: datetime) -> pa.Table:
-        rows = pq.read_table(self.path(as_of), partitioning=None).sort_by("account_id")
+    def snapshots(self, as_ofs: Sequence[datetime] | None = None) -> pa.Table:
+        """Return account_id and as_of of these as_ofs (default: all), in the order of `read`."""
+        chosen = self.as_ofs if as_ofs is None else as_ofs
+        return pa.concat_tables([self._read(as_of, ["account_id"]) for as_of in chosen])
+
+    def _read(self, as_of: datetime, columns: list[str] | None = None) -> pa.Table:
+        rows = pq.read_table(self.path(as_of), columns=columns, partitioning=None).sort_by("account_id")
         as_of_column = pa.array([as_of] * rows.num_rows, pa.timestamp("us"))
         return rows.add_column(1, "as_of", as_of_column)
 

@@ -72,6 +72,11 @@ def caveats(
     notes = []
     if learn.churners() < THIN:
         notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
+    notes += [
+        f"{what} a random part of {part.drawn_from:,} snapshots: [training] max_snapshots sets how many."
+        for part, what in ((learn, "Learned from"), (held_out, "Judged on"))
+        if part.drawn_from
+    ]
     for horizon in horizons:
         if horizon not in bundle.ends:
             notes.append(f"{horizon} days: not enough followed history to learn from, so it is not served.")

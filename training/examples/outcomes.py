@@ -79,10 +79,10 @@ def observe_outcomes(
     Only rows recorded before `known_at` are read, and the last `grace_days` give no label: an account that
     stopped paying then may still return.
     """
-    snapshots = features.read(as_ofs).select(["account_id", "as_of"])
+    snapshots = features.snapshots(as_ofs)
     open_tables(database, tables)
     make_spells(database, churn, tables, known_at)
-    numbered = snapshots.append_column("row", pa.array(range(snapshots.num_rows), pa.int64()))
+    numbered = snapshots.append_column("row", pa.array(np.arange(snapshots.num_rows)))
     database.register("snapshots", numbered)
     ends = database.arrow(_JOIN_SPELLS, "outcomes")
     return _outcomes(ends, observed_until(churn, known_at))

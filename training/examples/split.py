@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -38,10 +38,11 @@ class Dates:
 
 @dataclass(frozen=True)
 class Examples:
-    """Feature rows and their labels, row by row."""
+    """Feature rows and their labels, row by row; `drawn_from`: how many a random part was drawn from, if so."""
 
     rows: pa.Table
     outcomes: Outcomes
+    drawn_from: int | None = None
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -58,7 +59,7 @@ class Examples:
 
     def take(self, keep: np.ndarray) -> Examples:
         """Return the rows where `keep` is true."""
-        return Examples(self.rows.filter(pa.array(keep)), self.outcomes.take(keep))
+        return replace(self, rows=self.rows.filter(pa.array(keep)), outcomes=self.outcomes.take(keep))
 
 
 def choose_dates(settings: Settings, tables: Tables) -> Dates:
@@ -93,19 +94,24 @@ def make_examples(
     as_ofs: Sequence[datetime],
     known_at: datetime,
     where: str = "",
+    most: int | None = None,
 ) -> Examples:
     """Return the snapshots of these as_ofs with their labels as known at `known_at`.
 
     `where`: an SQL condition over accounts. Accounts that had already ended, though it was recorded later, are
-    left out.
+    left out. `most`: where there are more snapshots, so many are drawn at random, the same ones each time.
     """
-    rows = features.read(as_ofs)
-    examples = Examples(rows, observe_outcomes(database, churn, tables, features, as_ofs, known_at))
-    keep = ~examples.outcomes.gone
+    outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at)
+    keep = ~outcomes.gone
     if where:
         chosen = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
-        keep &= np.asarray(pc.is_in(rows["account_id"], chosen["account_id"].combine_chunks()).to_numpy())
-    return examples.take(keep)
+        accounts = features.snapshots(as_ofs)["account_id"]
+        keep &= np.asarray(pc.is_in(accounts, chosen["account_id"].combine_chunks()).to_numpy())
+    if most is None or keep.sum() <= most:
+        return Examples(features.read(as_ofs, keep), outcomes.take(keep))
+    drawn = np.random.default_rng(0).choice(np.flatnonzero(keep), most, replace=False)
+    part = np.isin(np.arange(len(keep)), drawn)
+    return Examples(features.read(as_ofs, part), outcomes.take(part), drawn_from=int(keep.sum()))
 
 
 def segments(rows: pa.Table) -> dict[str, np.ndarray]:

@@ -93,7 +93,8 @@ def audit(
         recorded = recordings(connection, tables)
         early = recording_findings(connection, tables, recorded)
     with open_database(settings) as database:
-        every = make_examples(database, settings.churn, tables, features, as_ofs, tables.until)
+        most = settings.training.max_snapshots
+        every = make_examples(database, settings.churn, tables, features, as_ofs, tables.until, most=most)
     examples, _ = split_notices(every)  # that an account leaves after its notice is known, and no leak
     signals, model, alarms = _statistics(open_registry(settings), settings.training, features, examples)
     alarms = accept(alarms, settings.audit.accepted, features.catalogue.columns)
