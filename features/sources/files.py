@@ -11,9 +11,11 @@ import csv
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 from undertow.features.engines.duckdb import Connection, literal, path_literal, rows
 from undertow.features.errors import SourceError
@@ -112,6 +114,37 @@ def with_file_number(connection: Connection, select: str) -> str | None:
         node["select_list"].append(reference)
     [row] = rows(connection, f"SELECT json_deserialize_sql({literal(json.dumps(parsed))}) AS sql", "[tables]")
     return str(row["sql"])
+
+
+def is_plain_selection(connection: Connection, select: str) -> bool:
+    """Return whether each row that a SELECT yields follows from one row of one source alone, whenever it is run."""
+    [row] = rows(connection, f"SELECT json_serialize_sql({literal(select)}) AS parsed", "[tables]")
+    parsed = json.loads(str(row["parsed"]))
+    node = parsed["statements"][0]["node"] if not parsed.get("error") else {}
+    if node.get("type") != "SELECT_NODE" or node["from_table"]["type"] != "BASE_TABLE":
+        return False
+    if any(node[part] for part in ("group_expressions", "modifiers", "having", "qualify", "sample")):
+        return False
+    if node["cte_map"]["map"]:
+        return False
+    others = "SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE function_type = 'aggregate' " \
+             "OR (function_type = 'scalar' AND stability <> 'CONSISTENT') OR function_type = 'macro'"  # fmt: skip
+    unsteady = {str(found["name"]) for found in rows(connection, others, "[tables]")}
+    return all(
+        each["class"] not in ("WINDOW", "SUBQUERY") and each.get("function_name", "").lower() not in unsteady
+        for each in _expressions(node)
+    )
+
+
+def _expressions(node: object) -> Iterator[dict[str, Any]]:
+    """Yield every expression of a parsed query."""
+    if isinstance(node, dict):
+        if "class" in node:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _expressions(each)
 
 
 def _select_csv(name: str, file: Path, is_parallel: bool) -> str:

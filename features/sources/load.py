@@ -21,6 +21,9 @@ from undertow.features.errors import ContractError, DataError, SettingsError
 from undertow.features.publishing import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.currency import choose_currency, convert, stated_currencies
+from undertow.features.sources.events.growth import RECORD, Growth, NotAppended, find_growth
+from undertow.features.sources.events.load_events import load_events
+from undertow.features.sources.events.months import Fingerprint, of_all
 from undertow.features.sources.files import Source, read_source, source_files
 from undertow.features.sources.loaded import (
     NOT_REFUSED,
@@ -34,16 +37,14 @@ from undertow.features.sources.loaded import (
     span_as_json,
 )
 from undertow.features.sources.merges import create_heirs, create_known_accounts, follow_merges
-from undertow.features.sources.one_table import Loading, judge_table, keep_rows
+from undertow.features.sources.one_table import Loading, judge_table, keep_rows, write_rows
 from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
-from undertow.features.sources.visits import mark_visits
 from undertow.features.tables import TABLES, Table
 
-FORMAT = 5  # of the stored tables; those of another format are loaded again
-BY_MONTH = ("events",)
+FORMAT = 6  # of the stored tables; those of another format are loaded again
 LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
 QUOTED_LINE_BREAKS = "null_padding in conjunction with quoted new lines"
 EARLIEST = datetime(1980, 1, 1)
@@ -66,7 +67,8 @@ def read_tables(settings: Settings, now: datetime, progress: Progress | None = N
     name = _source_version(settings)
     published = current(root)
     if published is None or published.name != name:
-        published = publish(root, name, lambda folder: _write_tables(settings, now, folder, progress))
+        growth = find_growth(settings, published)
+        published = publish(root, name, lambda folder: _write_tables(settings, now, folder, progress, growth))
     return read_version(published, settings.data.since, settings.data.until)
 
 
@@ -123,31 +125,54 @@ def _describe(report: TableReport, currency: str) -> str:
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _write_tables(settings: Settings, now: datetime, folder: Path, progress: Progress | None) -> None:
+def _write_tables(
+    settings: Settings, now: datetime, folder: Path, progress: Progress | None, growth: Growth | None
+) -> None:
+    note = ""
+    if growth:
+        try:
+            return _read_all(settings, now, folder, progress, growth=growth)
+        except NotAppended as reason:
+            note = f"events: all rows were read again, not only those added to {growth.entry}: {reason}."
+            _empty(folder)
     try:
-        _read_all(settings, now, folder, progress, is_parallel=True)
+        _read_all(settings, now, folder, progress, note=note)
     except DataError as error:
         if QUOTED_LINE_BREAKS not in str(error):
             raise
-        for written in folder.iterdir():  # of the tables read before the one that cannot be read in parallel
-            shutil.rmtree(written) if written.is_dir() else written.unlink()
-        _read_all(settings, now, folder, progress, is_parallel=False)
+        _empty(folder)
+        _read_all(settings, now, folder, progress, is_parallel=False, note=note)
 
 
-def _read_all(settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_parallel: bool) -> None:
-    """Read every source, and write the kept rows, the quarantined ones and the summary into `folder`."""
+def _empty(folder: Path) -> None:
+    """Remove the tables that were written before reading stopped."""
+    for written in folder.iterdir():
+        shutil.rmtree(written) if written.is_dir() else written.unlink()
+
+
+def _read_all(
+    settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_parallel: bool = True,
+    growth: Growth | None = None, note: str = "",
+) -> None:  # fmt: skip
+    """Read every source, and write the kept rows, the quarantined ones and the summary into `folder`.
+
+    `growth`: what was added to the events, where the earlier ones are not read again. `note`: printed with the others.
+    """
     (folder / "quarantine").mkdir()
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
-        sources = _open_sources(connection, settings, Path(copies), is_parallel)
+        sources = _open_sources(connection, settings, Path(copies), is_parallel, growth)
         latest = now + timedelta(hours=settings.data.future_hours)
-        loading = Loading(connection, settings, sources, latest)
+        loading = Loading(connection, settings, sources, latest, [note] if note else [])
         given = [table for table in _in_order() if loading.gives(table.name)]
         shares = _shares(settings, given)
         reports, done = [], 0.0
         for table in given:
             step = _step(progress, done, shares[table.name])
-            reports.append(_load_table(loading, table, now, folder, step))
+            if table.name == "events":
+                reports.append(load_events(loading, folder, step, growth))
+            else:
+                reports.append(_load_table(loading, table, now, folder, step))
             done += shares[table.name]
             step(1.0)
         reports.sort(key=lambda report: list(TABLES).index(report.table))
@@ -181,8 +206,13 @@ def _step(progress: Progress | None, done: float, share: float) -> Callable[[flo
     return step
 
 
-def _open_sources(connection: Connection, settings: Settings, copies: Path, is_parallel: bool) -> dict[str, Source]:
-    """Create a view per entry of [files] in the schema `source`, and one with the number of the file in `numbered`."""
+def _open_sources(
+    connection: Connection, settings: Settings, copies: Path, is_parallel: bool, growth: Growth | None
+) -> dict[str, Source]:
+    """Create a view per entry of [files] in the schema `source`, and one with the number of the file in `numbered`.
+
+    `growth`: the entry of the events holds what was added alone.
+    """
     if settings.select("accounts") is None:
         raise SettingsError(
             "The accounts table has no source: add a file named accounts under [files], or a "
@@ -191,7 +221,10 @@ def _open_sources(connection: Connection, settings: Settings, copies: Path, is_p
     connection.execute("CREATE SCHEMA source; CREATE SCHEMA numbered")
     sources = {}
     for name in settings.files:
-        source = read_source(connection, name, source_files(settings, name), copies, is_parallel)
+        if growth and name == growth.entry:
+            source = growth.source(connection, copies, is_parallel)
+        else:
+            source = read_source(connection, name, source_files(settings, name), copies, is_parallel)
         sources[name] = source
         for schema in ("source", "numbered"):
             select = source.select(is_numbered=schema == "numbered")
@@ -225,9 +258,7 @@ def _load_table(
         create_heirs(connection)
     elif loading.gives("merges") and table.of_account is not None:
         follow_merges(connection, table)
-    if table.name == "events":
-        mark_visits(connection)
-    _write_rows(connection, table.name, table.happened_at, folder)
+    write_rows(connection, table.name, folder)
     return report
 
 
@@ -254,20 +285,6 @@ def _finish_subscriptions(loading: Loading, folder: Path) -> None:
         )
 
 
-def _write_rows(connection: Connection, name: str, happened_at: str, folder: Path) -> None:
-    """Write the kept rows as one Parquet file; the events as one file per month, sorted by account within it."""
-    if name in BY_MONTH and _count(connection, name):
-        run(
-            connection,
-            f"COPY (SELECT *, strftime({happened_at}, '%Y-%m') AS month FROM {name} "
-            f"ORDER BY month, account_id, {happened_at}) TO {literal(str(folder / name))} "
-            "(FORMAT parquet, PARTITION_BY (month))",
-            name,
-        )
-    else:
-        run(connection, f"COPY {name} TO {literal(str(folder / f'{name}.parquet'))} (FORMAT parquet)", name)
-
-
 def _summary(loading: Loading, reports: list[TableReport], now: datetime, folder: Path) -> dict[str, object]:
     connection, settings = loading.connection, loading.settings
     present = [report.table for report in reports]
@@ -278,7 +295,8 @@ def _summary(loading: Loading, reports: list[TableReport], now: datetime, folder
     until = last_day(spans.values(), now)
     return {
         "selects": selects_id(settings),
-        "fingerprint": _fingerprint(connection, [*present, *derived]),
+        "fingerprint": _fingerprint(connection, [*present, *derived], loading.months),
+        RECORD: loading.record,
         "since": (_since(settings, spans) if first_day(spans) or settings.data.since else until).isoformat(),
         "until": until.isoformat(),
         "currency": currency,
@@ -312,7 +330,7 @@ def _write_derived(loading: Loading, present: list[str], folder: Path) -> list[s
     if _exists(connection, "visitors"):
         derived.append("visitors")
     for name in derived:
-        _write_rows(connection, name, "", folder)
+        write_rows(connection, name, folder)
     return derived
 
 
@@ -364,10 +382,13 @@ def _exists(connection: Connection, name: str) -> bool:
     return rows(connection, sql, name)[0]["n"] != 0
 
 
-def _fingerprint(connection: Connection, present: list[str]) -> str:
+def _fingerprint(connection: Connection, present: list[str], months: dict[str, Fingerprint]) -> str:
+    """Return a hash of all kept rows, independent of their order; `months`: the fingerprints of the events."""
     parts = []
     for name in present:
-        row = connection.execute(f"SELECT count(*), bit_xor(hash(t)), sum(hash(t)) FROM {name} AS t").fetchone()
+        row = of_all(months) if name == "events" else connection.execute(
+            f"SELECT count(*), bit_xor(hash(t)), sum(hash(t)) FROM {name} AS t"
+        ).fetchone()  # fmt: skip
         parts.append(f"{name}:{row}")
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
 

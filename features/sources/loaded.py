@@ -60,6 +60,14 @@ class TableReport:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What the last run did to the rows that were not read again: the file of the quarantined ones, and its report."""
+
+    quarantine: Path
+    report: TableReport
+
+
+@dataclass(frozen=True)
 class BrokenLines:
     """Lines of a source file that could not be read: the entry of [files], rows read beside them, and one of them."""
 

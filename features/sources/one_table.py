@@ -9,11 +9,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from undertow.features.engines.duckdb import Connection, literal, one_select, quoted, rows, run, run_watched
+from undertow.features.engines.duckdb import (
+    Connection,
+    literal,
+    one_select,
+    path_literal,
+    quoted,
+    rows,
+    run,
+    run_watched,
+)
 from undertow.features.errors import ContractError, DataError
 from undertow.features.settings import Settings
 from undertow.features.sources.files import FILE_NUMBER, Source, with_file_number
-from undertow.features.sources.loaded import NOT_REFUSED, QuarantineReason, TableReport, counted
+from undertow.features.sources.loaded import NOT_REFUSED, Earlier, QuarantineReason, TableReport, counted
 from undertow.features.sources.merges import create_known_accounts
 from undertow.features.sources.rows.casting import RATINGS, Reading
 from undertow.features.sources.rows.contract import (
@@ -43,7 +52,8 @@ FEW_CLASHES = 0.001  # a larger share of a table's rows that clash stops every j
 class Loading:
     """One reading of all sources: the connection with a view per entry of [files], and what was found so far.
 
-    `latest`: the latest valid time of a row. `notes`, `cautions`, `refusals`: see `Tables`.
+    `latest`: the latest valid time of a row. `notes`, `cautions`, `refusals`: see `Tables`. `months`: the fingerprint
+    of the events of each month. `record`: what the next run needs to read only the events that will be added.
     """
 
     connection: Connection
@@ -53,6 +63,8 @@ class Loading:
     notes: list[str] = field(default_factory=list)
     cautions: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    months: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    record: dict[str, Any] | None = None
 
     def gives(self, table: str) -> bool:
         """Return whether the project has a source for a table."""
@@ -284,10 +296,13 @@ def _number_files(loading: Loading, table: Table) -> bool:
 # --- keeping and quarantining ------------------------------------------------------------------------
 
 
-def keep_rows(loading: Loading, table: Table, folder: Path, in_order: bool) -> TableReport:
+def keep_rows(
+    loading: Loading, table: Table, folder: Path, in_order: bool, earlier: Earlier | None = None
+) -> TableReport:
     """Create the table of the kept rows, write the others to quarantine, and drop `staged` and `judged`.
 
-    `in_order`: the rows of `judged` are in the order of the source, in which they are kept.
+    `in_order`: the rows of `judged` are in the order of the source, in which they are kept. `earlier`: of rows that
+    were not read again; their quarantined ones are written too, and the report is of all.
     """
     connection = loading.connection
     own = [name for name in (REASON, ROW, FILE_NUMBER) if _has_column(connection, name)]
@@ -302,19 +317,26 @@ def keep_rows(loading: Loading, table: Table, folder: Path, in_order: bool) -> T
     ):
         run(connection, f"CREATE TABLE visitors AS SELECT * EXCLUDE ({', '.join(own)}, account_id) FROM judged "
                         f"WHERE {REASON} = {literal(VISITOR)}", table.name)  # fmt: skip
-    report = _quarantine(loading, table, folder)
+    report = _quarantine(loading, table, folder, earlier)
     connection.execute("DROP TABLE staged; DROP TABLE judged")
     return report
 
 
-def _quarantine(loading: Loading, table: Table, folder: Path) -> TableReport:
+def write_rows(connection: Connection, name: str, folder: Path) -> None:
+    """Write the kept rows of a table as one Parquet file."""
+    run(connection, f"COPY {name} TO {literal(str(folder / f'{name}.parquet'))} (FORMAT parquet)", name)
+
+
+def _quarantine(loading: Loading, table: Table, folder: Path, earlier: Earlier | None) -> TableReport:
     connection = loading.connection
     path = folder / "quarantine" / f"{table.name}.parquet"
+    account = "j.account_id" if table.of_account else "CAST(NULL AS VARCHAR)"
+    before = f"FROM read_parquet({path_literal(earlier.quarantine)}) UNION ALL BY NAME " if earlier else ""
     run(
         connection,
-        f"CREATE OR REPLACE TEMP TABLE refused AS SELECT j.{REASON} AS reason, "
+        f"CREATE OR REPLACE TEMP TABLE refused AS {before}(SELECT j.{REASON} AS reason, {account} AS account_id, "
         f"CAST(json_merge_patch(to_json(s), '{{\"{ROW}\": null}}') AS VARCHAR) AS row_as_given FROM judged AS j "
-        f"JOIN staged AS s USING ({ROW}) WHERE j.{REASON} IS NOT NULL ORDER BY {ROW}",
+        f"JOIN staged AS s USING ({ROW}) WHERE j.{REASON} IS NOT NULL ORDER BY {ROW})",
         table.name,
     )
     run(connection, f"COPY refused TO {literal(str(path))} (FORMAT parquet)", table.name)
@@ -326,8 +348,10 @@ def _quarantine(loading: Loading, table: Table, folder: Path) -> TableReport:
     )
     reasons = tuple(QuarantineReason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in by_reason)
     read = _count(connection, "SELECT count(*) AS n FROM staged")
-    return TableReport(table.name, read, _count(connection, f"SELECT count(*) AS n FROM {table.name}"), reasons,
-                       **_worth(loading, table))  # fmt: skip
+    kept = _count(connection, f"SELECT count(*) AS n FROM {table.name}")
+    if earlier:
+        read, kept = read + earlier.report.read, kept + earlier.report.kept
+    return TableReport(table.name, read, kept, reasons, **_worth(loading, table))
 
 
 def _worth(loading: Loading, table: Table) -> dict[str, Any]:
@@ -335,16 +359,20 @@ def _worth(loading: Loading, table: Table) -> dict[str, Any]:
     if table.of_account is None:
         return {}
     faultless = ", ".join(literal(reason) for reason in NOT_REFUSED)
-    is_refused = f"{REASON} IS NOT NULL AND {REASON} NOT IN ({faultless})"
-    wanted = [f"count(DISTINCT account_id) FILTER (WHERE {is_refused}) AS refused_accounts"]
+    named = f"SELECT count(DISTINCT account_id) AS n FROM refused WHERE reason NOT IN ({faultless})"
+    found: dict[str, Any] = {"refused_accounts": _count(loading.connection, named)}
     if table.name == "subscriptions":
         now = f"TIMESTAMP '{loading.latest:%Y-%m-%d}'"
         runs = f"mrr > 0 AND coalesce(ended_at >= {now}, true) AND superseded_at IS NULL"
-        wanted += [f"coalesce(sum(mrr) FILTER (WHERE {runs} AND {is_refused}), 0) AS refused_mrr",
-                   f"coalesce(sum(mrr) FILTER (WHERE {runs} AND {REASON} IS NULL), 0) AS kept_mrr"]  # fmt: skip
-    [row] = rows(loading.connection, f"SELECT {', '.join(wanted)} FROM judged", table.name)
-    accounts = int(str(row.pop("refused_accounts")))
-    return {"refused_accounts": accounts, **{name: float(str(value)) for name, value in row.items()}}
+        is_refused = f"{REASON} IS NOT NULL AND {REASON} NOT IN ({faultless})"
+        [row] = rows(
+            loading.connection,
+            f"SELECT coalesce(sum(mrr) FILTER (WHERE {runs} AND {is_refused}), 0) AS refused_mrr, "
+            f"coalesce(sum(mrr) FILTER (WHERE {runs} AND {REASON} IS NULL), 0) AS kept_mrr FROM judged",
+            table.name,
+        )
+        found |= {name: float(str(value)) for name, value in row.items()}
+    return found
 
 
 def _has_column(connection: Connection, name: str) -> bool:

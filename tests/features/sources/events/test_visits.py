@@ -11,8 +11,8 @@ import pytest
 
 from tests.tables_by_hand import as_arrow
 from undertow.features.settings import Settings
+from undertow.features.sources.events.visits import mark_visits
 from undertow.features.sources.load import load_tables
-from undertow.features.sources.visits import mark_visits
 
 NOW = datetime(2024, 6, 15, 12)
 Row = Mapping[str, object]

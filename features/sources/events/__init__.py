@@ -1,0 +1,1 @@
+"""The events, the largest table: which files only grew since they were last read, visits, and monthly files."""

@@ -1,0 +1,102 @@
+"""Writes the events as one Parquet file per month, and keeps a fingerprint of the rows of each month."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from functools import reduce
+from operator import xor
+from pathlib import Path
+
+from undertow.features.engines.duckdb import Connection, literal, path_literal, rows, run
+
+Fingerprint = tuple[int, int, int]  # rows, and the exclusive or and the sum of their hashes
+ORDER = "account_id, occurred_at"
+
+
+def write_months(connection: Connection, folder: Path) -> None:
+    """Write the table `events` to `folder`/month=<year-month>/, in the order of account and time."""
+    run(
+        connection,
+        f"COPY (SELECT *, strftime(occurred_at, '%Y-%m') AS month FROM events ORDER BY month, {ORDER}) "
+        f"TO {literal(str(folder))} (FORMAT parquet, PARTITION_BY (month))",
+        "events",
+    )
+
+
+def add_to_months(connection: Connection, before: Path, folder: Path, changed: Iterable[str]) -> None:
+    """Write the months of `before` and the rows of the table `events` to `folder`.
+
+    `changed`: the months to write again; the table `unmarked` names the rows that no longer open a visit. The files
+    of other months are those of `before`: the disk holds them once.
+    """
+    written = set(changed)
+    for month in sorted(path.name.removeprefix("month=") for path in before.glob("month=*")):
+        if month not in written:
+            _link(before / f"month={month}", folder / f"month={month}")
+    for month in sorted(written):
+        _write_month(connection, before / f"month={month}", folder / f"month={month}", month)
+
+
+def months_of(connection: Connection, table: str) -> set[str]:
+    """Return the months in which a table of events has rows, such as {"2024-03"}."""
+    sql = f"SELECT DISTINCT strftime(occurred_at, '%Y-%m') AS month FROM {table}"
+    return {str(row["month"]) for row in rows(connection, sql, "events")}
+
+
+def event_files(folder: Path) -> list[Path]:
+    """Return the files of all months."""
+    return sorted(folder.glob("month=*/*.parquet"))
+
+
+def read_events(files: Iterable[Path]) -> str:
+    """Return the SELECT that reads monthly files."""
+    return f"SELECT * FROM read_parquet([{', '.join(map(path_literal, files))}], hive_partitioning = false)"
+
+
+def fingerprints(connection: Connection, source: str = "events") -> dict[str, Fingerprint]:
+    """Return month -> fingerprint of the rows of a table of events."""
+    sql = (
+        "SELECT strftime(t.occurred_at, '%Y-%m') AS month, count(*) AS n, bit_xor(hash(t)) AS either, "
+        f"sum(hash(t)) AS total FROM {source} AS t GROUP BY 1"
+    )
+    return {
+        str(row["month"]): (int(str(row["n"])), int(str(row["either"])), int(str(row["total"])))
+        for row in rows(connection, sql, "events")
+    }
+
+
+def of_all(months: dict[str, Fingerprint]) -> Fingerprint:
+    """Return the fingerprint of all months together.
+
+    >>> of_all({"2024-01": (2, 5, 7), "2024-02": (1, 4, 4)})
+    (3, 1, 11)
+    """
+    parts = list(months.values())
+    return sum(n for n, _, _ in parts), reduce(xor, (either for _, either, _ in parts), 0), sum(t for _, _, t in parts)
+
+
+def _write_month(connection: Connection, before: Path, into: Path, month: str) -> None:
+    into.mkdir(parents=True)
+    earlier = sorted(before.glob("*.parquet"))
+    stored = f"SELECT * REPLACE (CASE WHEN ({_KEY}) NOT IN (SELECT ({_KEY}) FROM unmarked) THEN opens_visit END " \
+             f"AS opens_visit) FROM ({read_events(earlier)}) UNION ALL BY NAME " if earlier else ""  # fmt: skip
+    run(
+        connection,
+        f"COPY ({stored}SELECT * FROM events WHERE strftime(occurred_at, '%Y-%m') = '{month}' ORDER BY {ORDER}) "
+        f"TO {literal(str(into / 'data_0.parquet'))} (FORMAT parquet)",
+        "events",
+    )
+
+
+_KEY = "account_id, event_id"
+
+
+def _link(file_folder: Path, into: Path) -> None:
+    into.mkdir(parents=True)
+    for file in file_folder.glob("*.parquet"):
+        try:
+            os.link(file, into / file.name)
+        except OSError:  # a file system without hard links
+            shutil.copy2(file, into / file.name)
