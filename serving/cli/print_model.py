@@ -40,7 +40,7 @@ def print_training(report: TrainReport) -> None:
     if report.by_segment:
         show(segments_table(report.by_segment))
     for note in report.notes:
-        out.print(f"! {note}", soft_wrap=True)
+        out.print(f"! {note}", soft_wrap=True, markup=False)
     _print_findings([finding for finding in report.findings if finding.severity != "note"])
     out.print(f"{report.verdict.text} Registered as version {report.number}, run {report.run_id}.", soft_wrap=True)
 

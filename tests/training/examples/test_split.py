@@ -151,3 +151,22 @@ def test_observation_ends_before_the_grace_does(ready: Callable[..., tuple[Setti
     settings, tables = ready("[churn]\ngrace_days = 10")
     assert observed_until(settings.churn, tables.until) == datetime(2024, 12, 21)
     assert choose_dates(settings, tables).test == first_days(9)
+
+
+def test_of_more_snapshots_a_part_is_drawn_the_same_each_time(ready: Callable[..., tuple[Settings, Tables]]) -> None:
+    settings, tables = ready()
+    as_ofs = first_days(4, 5, 6, 7)
+    features = build_features(settings, tables, as_ofs)
+    with open_database(settings) as database:
+        given = database, settings.churn, tables, features, as_ofs, tables.until
+        every, drawn, again = (make_examples(*given, most=most) for most in (None, 7, 7))
+    assert len(every) > 7 and every.drawn_from is None
+    assert len(drawn) == 7 and drawn.drawn_from == len(every)
+    assert drawn.rows.equals(again.rows)
+    labels = dict(zip(_keys(every), every.outcomes.churn_days.tolist(), strict=True))
+    assert [repr(labels[key]) for key in _keys(drawn)] == [repr(day) for day in drawn.outcomes.churn_days.tolist()]
+    assert len({key[1] for key in _keys(drawn)}) > 1  # not of one as_of alone
+
+
+def _keys(examples: Examples) -> list[tuple[str, datetime]]:
+    return list(zip(*(examples.rows[name].to_pylist() for name in ("account_id", "as_of")), strict=True))
