@@ -26,6 +26,7 @@ from undertow.features.sources.events.load_events import load_events
 from undertow.features.sources.events.months import Fingerprint, of_all
 from undertow.features.sources.files import Source, read_source, source_files
 from undertow.features.sources.loaded import (
+    FORMAT,
     NOT_REFUSED,
     SUMMARY,
     BrokenLines,
@@ -44,7 +45,6 @@ from undertow.features.sources.project_checks import run_checks, unknown_words, 
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
 from undertow.features.tables import TABLES, Table
 
-FORMAT = 6  # of the stored tables; those of another format are loaded again
 LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
 QUOTED_LINE_BREAKS = "null_padding in conjunction with quoted new lines"
 EARLIEST = datetime(1980, 1, 1)

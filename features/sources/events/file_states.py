@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -36,7 +37,10 @@ class Rest:
 
     def files(self, copies: Path) -> list[Path]:
         """Return files that hold what was added; the ends of files that grew are copied into the folder `copies`."""
-        return [*self.new, *(_end_of(file, known, copies) for file, known in self.grown)]
+        ends = [copies / f"{number}-{file.name}" for number, (file, _) in enumerate(self.grown)]
+        for (file, known), end in zip(self.grown, ends, strict=True):
+            _copy_end(file, known, end)
+        return [*self.new, *ends]
 
 
 def states_of(files: Sequence[Path], folder: Path) -> list[FileState]:
@@ -105,13 +109,10 @@ def _digest(file: Path, size: int) -> str:
     return found.hexdigest()[:32]
 
 
-def _end_of(file: Path, known: int, copies: Path) -> Path:
-    """Copy the bytes of a file after the first `known` ones, below its header line if it has one."""
-    copy = copies / f"end-of-{file.name}"
+def _copy_end(file: Path, known: int, copy: Path) -> None:
+    """Copy the bytes of a file after the first `known` ones to `copy`, below its header line if it has one."""
     with file.open("rb") as content, copy.open("wb") as end:
         if file.name.lower().endswith(WITH_HEADER):
             end.write(content.readline())
         content.seek(known)
-        while block := content.read(1 << 20):
-            end.write(block)
-    return copy
+        shutil.copyfileobj(content, end)

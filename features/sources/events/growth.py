@@ -28,14 +28,14 @@ from undertow.features.sources.events.months import (
 )
 from undertow.features.sources.events.visits import mark_visits_beside
 from undertow.features.sources.files import Source, is_plain_selection, read_source, source_files
-from undertow.features.sources.loaded import SUMMARY, Earlier, QuarantineReason, TableReport
+from undertow.features.sources.loaded import FORMAT, SUMMARY, Earlier, QuarantineReason, TableReport
 from undertow.features.sources.rows.contract import REASON, VISITOR
 from undertow.features.sources.rows.repeats import NOT_COMPARED, REPEATED
 from undertow.features.tables import EVENTS, TABLES
 
 RECORD = "growth"  # of the summary: what the next run needs to recognise grown files
-SAME_ACCOUNTS = "an account was removed or its first day changed"
 NOT_JUDGED_AGAIN = (VISITOR, REPEATED)
+USER_GIVEN = r'"user_id":"?((?:[^"\\]|\\.)*)'  # in the text of a quarantined row
 
 
 class NotAppended(DataError):
@@ -46,11 +46,13 @@ class NotAppended(DataError):
 class Growth:
     """The last run's events, and what was added to their source files since.
 
-    `folder`: of the last run's tables. `entry`: of [files]. `record`: as `record_of` returned it.
+    `folder`: of the last run's tables. `entry`: of [files]. `files`: as they are now, before they are read; what is
+    added meanwhile may be read, and will be again. `record`: as `record_of` returned it.
     """
 
     folder: Path
     entry: str
+    files: list[FileState]
     rest: Rest
     record: dict[str, Any]
     report: TableReport
@@ -135,7 +137,7 @@ class Growth:
         again = f"reason NOT IN ({', '.join(map(literal, NOT_JUDGED_AGAIN))})"
         new = f"(SELECT account_id FROM known_accounts ANTI JOIN read_parquet({then['accounts']}) USING (account_id))"
         changes = [
-            (SAME_ACCOUNTS,
+            ("an account was removed or its first day changed",
              f"SELECT count(*) AS n FROM read_parquet({then['accounts']}) AS t LEFT JOIN known_accounts AS k "
              "USING (account_id) WHERE CAST(k.created_at AS DATE) IS DISTINCT FROM CAST(t.created_at AS DATE)"),
             ("an account was added that quarantined events name",
@@ -150,9 +152,7 @@ class Growth:
             changes += self._changed_users(connection, then["users"], refused, again)
         return changes
 
-    def _changed_users(
-        self, connection: Connection, then: str, refused: str, again: str
-    ) -> list[tuple[str, str]]:
+    def _changed_users(self, connection: Connection, then: str, refused: str, again: str) -> list[tuple[str, str]]:
         """Return reasons to read all again because of users; the table `touched` names those whose rows changed."""
         [row] = rows(connection, "SELECT max(occurred_at) AS t FROM stored_events", "events")
         last = f"TIMESTAMP '{row['t']}'"
@@ -174,8 +174,9 @@ class Growth:
         found = [(changed, of_touched.format("stored_events"))]
         if visitors.exists():
             found.append(("a visitor became a user", of_touched.format(f"read_parquet({path_literal(visitors)})")))
-        found.append((changed, f"SELECT count(*) AS n FROM {refused} AS r, touched AS t "
-                               f"WHERE {again} AND contains(r.row_as_given, t.user_id)"))  # fmt: skip
+        given = f"trim(regexp_extract(lower(row_as_given), {literal(USER_GIVEN)}, 1))"
+        found.append((changed, f"SELECT count(*) AS n FROM {refused} WHERE {again} AND {given} IN "
+                               "(SELECT lower(user_id) FROM touched)"))  # fmt: skip
         return found
 
 
@@ -193,13 +194,14 @@ def find_growth(settings: Settings, folder: Path | None) -> Growth | None:
     entry = _entry(settings)
     if not record or entry is None or record["rules"] != _rules(settings) or record["entry"] != entry:
         return None
+    files = states_before(settings)
     rest = added_since(read_states(record["files"]), source_files(settings, entry), settings.folder)
     report = next((each for each in summary["reports"] if each["table"] == "events"), None)
     broken = {each["file"] for each in summary["broken"]} & {str(state[0]) for state in record["files"]}
     if rest is None or report is None or broken or summary["refusals"] or not event_files(folder / "events"):
         return None
     reasons = tuple(QuarantineReason(**reason) for reason in report["reasons"])
-    return Growth(folder, entry, rest, dict(record), TableReport(**(report | {"reasons": reasons})))
+    return Growth(folder, entry, files, rest, record, TableReport(**(report | {"reasons": reasons})))
 
 
 def states_before(settings: Settings) -> list[FileState]:
@@ -249,7 +251,7 @@ def _rules(settings: Settings) -> str:
     """Return a hash of what decides about an event beside the rows: its SELECT, the rules, and the tables given."""
     data = settings.data.model_dump(mode="json", exclude={"until", "max_quarantine_share"})
     given = [table for table in TABLES if settings.select(table) is not None]
-    parts = [data, settings.select("events"), settings.currency.report, given]
+    parts = [FORMAT, data, settings.select("events"), settings.currency.report, given]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -23,7 +23,7 @@ def load_events(
     `growth`: the rows that were added alone are read; those before them are taken from the last run. Raises
     NotAppended where they may not be.
     """
-    connection, files = loading.connection, states_before(loading.settings)
+    connection, files = loading.connection, growth.files if growth else states_before(loading.settings)
     notes, cautions = len(loading.notes), len(loading.cautions)
     in_order = judge_table(loading, EVENTS, progress)
     if growth:

@@ -52,6 +52,8 @@ def _event(number: int, random: Random) -> Row:
 
 def _as_csv(folder: Path, rows: list[Row], is_first: bool) -> None:
     names = list(_event(0, Random(0)))
+    if not rows:
+        return
     lines = ["".join(f"{row[name]}{',' if name != names[-1] else ''}" for name in names) for row in rows]
     with (folder / "tracker.csv").open("a", encoding="utf-8") as file:
         file.write("\n".join([*([",".join(names)] if is_first else []), *lines]) + "\n")
@@ -63,6 +65,8 @@ def _as_json(folder: Path, rows: list[Row], is_first: bool) -> None:
 
 
 def _as_parquet(folder: Path, rows: list[Row], is_first: bool) -> None:
+    if not rows:
+        return
     (folder / "tracker").mkdir(exist_ok=True)
     number = len(list((folder / "tracker").iterdir()))
     pq.write_table(pa.Table.from_pylist(rows), folder / "tracker" / f"part-{9 - number}.parquet")
@@ -147,6 +151,24 @@ def test_what_is_added_gives_the_tables_of_a_whole_reading(
     twice = project.read()
     assert said(twice, NOT_AGAIN)
     assert_same(twice, project.read_whole())
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_rows_that_are_added_while_it_reads_are_read_by_the_next_run(
+    export: Callable[..., Export], kind: str
+) -> None:
+    project, events = export(kind), [_event(n, Random(n)) for n in range(90)]
+    project.add(events[:40], is_first=True)
+    project.read()
+    meanwhile: list[list[Row]] = []
+    for start in (40, 60):
+        project.add(events[start : start + 10])
+        meanwhile.append(events[start + 10 : start + 20])
+        read_tables(project.settings(), NOW, lambda what, share: project.add(meanwhile.pop() if meanwhile else []))
+    project.add(events[80:])
+    read = project.read()
+    assert said(read, NOT_AGAIN)
+    assert_same(read, project.read_whole())
 
 
 def test_months_without_a_new_row_keep_their_files(export: Callable[..., Export]) -> None:
