@@ -37,6 +37,7 @@ from undertow.training.registry.tracking import open_registry
 from undertow.training.train import train
 from undertow.training.value.subscription import lifetime_value
 
+ALL_SNAPSHOTS = 10_000_000  # the ceiling learns from all of them
 MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 GB
 
 
@@ -139,7 +140,7 @@ def make_project(p: Parameters, seed: int, folder: Path, report_progress: Progre
     simulate(p, folder / "data", seed=seed, progress=lambda share: report_progress("simulating", share))
     written = write_project("demo", folder / "data", folder / "project")
     with written.open("a", encoding="utf-8") as file:
-        file.write(f'\n[engine]\nmemory_limit = "{MEMORY}"\n')
+        file.write(f'\n[engine]\nmemory_limit = "{MEMORY}"\n\n[training]\nmax_snapshots = {ALL_SNAPSHOTS}\n')
     return load_settings(folder / "project")
 
 
