@@ -112,7 +112,7 @@ def test_a_claim_holds_fails_or_is_not_judged() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["yardsticks", "oulad", "features", "scoring"])
+@pytest.mark.parametrize("name", ["yardsticks", "oulad", "bench", "loading", "features", "scoring"])
 def test_every_benchmark_has_its_section_in_the_results_file(name: str) -> None:
     text = RESULTS.read_text(encoding="utf-8")
     begin, end = markers(name)
