@@ -41,20 +41,24 @@ def main() -> None:
         if done.returncode:
             failed = f"{name} failed"
             break
-    results = plain_text(claims_table("Time", [time_claim(minutes, is_reused)]))
+    results = plain_text(claims_table("Time", [time_claim(minutes, is_reused, failed)]))
     print(f"\n{results}")
     print(finish("bench", results, failed))
     if failed:
         raise SystemExit(1)
 
 
-def time_claim(minutes: dict[str, float], is_reused: bool) -> Claim:
-    """Judge the minutes of all benchmarks; `is_reused`: whether files of an earlier run were there."""
+def time_claim(minutes: dict[str, float], is_reused: bool, failed: str = "") -> Claim:
+    """Judge the minutes of all benchmarks; `is_reused`: whether files of an earlier run were there.
+
+    `failed`: what ended the run early; the time is not judged then.
+    """
     total = sum(minutes.values())
     each = ", ".join(f"{name} {number:.1f}" for name, number in minutes.items())
     files = "with files kept from an earlier run" if is_reused else "event logs and environments made anew"
     measured = f"{total:.0f} minutes on {_cores()} cores: {each}; {files}"
-    return Claim(f"all in one go within {MOST_MINUTES} minutes on {CORES} cores", measured, total <= MOST_MINUTES)
+    text = f"all in one go within {MOST_MINUTES} minutes on {CORES} cores"
+    return Claim(text, f"{measured}; {failed}" if failed else measured, None if failed else total <= MOST_MINUTES)
 
 
 def _cores() -> int:

@@ -21,6 +21,11 @@ def test_kept_files_are_stated_beside_the_time() -> None:
     assert time_claim({"features": 1.0}, is_reused=True).measured.endswith("; with files kept from an earlier run")
 
 
+def test_the_time_of_a_run_that_failed_is_not_judged() -> None:
+    claim = time_claim({"scoring": 0.1}, is_reused=True, failed="scoring failed")
+    assert claim.holds is None and claim.measured.endswith("; scoring failed")
+
+
 def test_loading_states_its_median_time_and_largest_memory() -> None:
     readings = {"this release": Reading([9.0, 10.0, 20.0], [1.0, 2.5, 2.0])}
     assert results_text(readings, 1000) == (

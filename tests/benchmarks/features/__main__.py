@@ -52,8 +52,9 @@ def main() -> None:
 
 def results_text(costs: Costs) -> str:
     """Return the tables of costs, ratios and goals; contenders that did not finish are named below."""
-    goals = claims_table("Goals", goal_claims(costs))
-    return plain_text(costs_table(costs), ratios_table(costs), goals, failures(costs))
+    ratios = ratios_table(costs)
+    tables = [costs_table(costs), *([ratios] if ratios.row_count else [])]
+    return plain_text(*tables, claims_table("Goals", goal_claims(costs)), failures(costs))
 
 
 def _measure(arguments: argparse.Namespace, keep: Path) -> tuple[Costs, str]:
