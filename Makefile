@@ -63,10 +63,11 @@ readme: setup ## rewrite the terminal output in README.md, from the demo
 yardsticks: setup ## the model against worlds with known ground truth; an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
-bench: $(VENV)/spark ## features against other ways to compute them; then how long an answer takes, on what make demo published
-	$(BIN)/python -m tests.benchmarks.features --events 1e6 1e7
-	$(BIN)/python -m tests.benchmarks.loading --events 1e7
-	$(BIN)/python -m tests.benchmarks.scoring $(DEMO)
+bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
+	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))
+
+$(DEMO)/store/scores/CURRENT: | $(VENV)/ready
+	$(BIN)/undertow demo --project $(DEMO)
 
 docs: setup ## one page of all features, build/features.html
 	$(BIN)/python -m undertow.serving.pages.feature_catalogue build/features.html

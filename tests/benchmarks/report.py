@@ -4,12 +4,13 @@
     what the benchmark measured, rewritten by a full run of it
     <!-- scoring: end -->
 
-Text outside the markers is written by hand and stays.
+Text outside the markers is written by hand and stays. Goals and claims are printed with whether they hold.
 """
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,15 @@ from undertow.serving.cli.console import ROOM
 
 RESULTS = Path(__file__).with_name("README.md")
 SHOWN = "tests/benchmarks/README.md"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim, the numbers that were measured for it, and whether it holds; None where it is not judged."""
+
+    text: str
+    measured: str
+    holds: bool | None
 
 
 def replace_section(name: str, text: str, file: Path = RESULTS) -> None:
@@ -72,3 +82,14 @@ def plain_text(*printed: Table | str) -> str:
         console.print()
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in lines).strip("\n")
+
+
+def claims_table(title: str, claims: list[Claim]) -> Table:
+    """Return one line per claim: whether it holds, the claim, and what was measured."""
+    table = Table(title=title, box=None, title_justify="left")
+    for header in ("", "Claim", "Found"):
+        table.add_column(header, overflow="fold")
+    for claim in claims:
+        mark = "-" if claim.holds is None else "holds" if claim.holds else "[red]FAILS[/]"
+        table.add_row(mark, claim.text, claim.measured)
+    return table

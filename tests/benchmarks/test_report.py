@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from tests.benchmarks.report import RESULTS, finish, markers, plain_text, replace_section, section
+from tests.benchmarks.report import RESULTS, Claim, claims_table, finish, markers, plain_text, replace_section, section
 
 ROOT = Path(__file__).parents[2]
 BEFORE = "# Results\r\nby hand, 5 µs \n\n<!-- features: begin -->\nold features\n<!-- features: end -->\n"
@@ -104,7 +104,15 @@ def test_tables_become_plain_text_of_full_width_without_colours() -> None:
     assert plain_text("World tiny.", table) == "World tiny.\n\nClaims\n Claim\n FAILS " + "a" * 100
 
 
-@pytest.mark.parametrize("name", ["yardsticks", "oulad", "features", "scoring"])
+def test_a_claim_holds_fails_or_is_not_judged() -> None:
+    claims = [Claim("one", "1", True), Claim("two", "2", False), Claim("three", "not measured", None)]
+    lines = plain_text(claims_table("Goals", claims)).splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["holds", "one", "1"], ["FAILS", "two", "2"], ["-", "three", "not", "measured"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["yardsticks", "oulad", "bench", "loading", "features", "scoring"])
 def test_every_benchmark_has_its_section_in_the_results_file(name: str) -> None:
     text = RESULTS.read_text(encoding="utf-8")
     begin, end = markers(name)

@@ -1,11 +1,14 @@
 """Counts the feature values that differ between two contenders: `python -m ... ONE OTHER`, Parquet files or folders.
 
-Values are equal within a relative tolerance of 1e-9; NaN is read as null.
+Values are equal within a relative tolerance of 1e-9; NaN is read as null. `python -m ... ONE OTHER sample`: OTHER
+holds some of the accounts, and these alone are compared. Prints a `Difference` as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,30 +16,43 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tests.benchmarks.peers.difference import Difference
+
 TOLERANCE = 1e-9  # relative
 
 
-def main(one: Path, other: Path) -> None:
-    """Print the number of differing values, and the five columns with most of them."""
-    left = _read(one)
-    right = _read(other).select(left.column_names)
+def compare(one: Path, other: Path, is_sample: bool = False) -> Difference:
+    """Compare all values; where the accounts and as_ofs of both are not the same, every value counts as differing."""
+    right = _read(other)
+    left = _read(one, right["account_id"] if is_sample else None)
+    right = right.select(left.column_names)
+    compared = left.num_rows * (left.num_columns - 2)
     if left.num_rows != right.num_rows or not _keys(left).equals(_keys(right)):
-        print(f"mismatches {left.num_rows} (not the same accounts and as_ofs: {left.num_rows}, {right.num_rows})")
-        return
+        note = f"not the same accounts and as_ofs: {left.num_rows:,}, {right.num_rows:,}"
+        return Difference(compared or right.num_rows, compared, note)
     differing = {name: _different(left[name], right[name]) for name in left.column_names[2:]}
     worst = sorted(((count, name) for name, count in differing.items() if count), reverse=True)[:5]
-    print(f"mismatches {sum(differing.values())} {worst or ''}")
+    note = ", ".join(f"{name} {count:,}" for count, name in worst)
+    return Difference(sum(differing.values()), compared, note)
 
 
-def _read(path: Path) -> pa.Table:
+def _read(path: Path, accounts: pa.ChunkedArray | None = None) -> pa.Table:
+    """Return what a contender wrote, of these accounts or of all, in the order of account and as_of."""
     if path.is_file():
-        return _sorted(pq.read_table(path))
+        return _sorted(_of(pq.read_table(path), accounts))
     parts = []
     for file in sorted(path.glob("as_of=*/*.parquet")):
-        rows = pq.ParquetFile(file).read()
+        rows = _of(pq.ParquetFile(file).read(), accounts)
         as_of = np.datetime64(file.parent.name.removeprefix("as_of="), "us")
         parts.append(rows.append_column("as_of", pa.array(np.full(rows.num_rows, as_of))))
     return _sorted(pa.concat_tables(parts))
+
+
+def _of(rows: pa.Table, accounts: pa.ChunkedArray | None) -> pa.Table:
+    if accounts is None:
+        return rows
+    wanted = pc.unique(pc.cast(accounts, pa.string()))
+    return rows.filter(pc.is_in(pc.cast(rows["account_id"], pa.string()), value_set=wanted))
 
 
 def _sorted(table: pa.Table) -> pa.Table:
@@ -55,4 +71,4 @@ def _different(one: pa.ChunkedArray, other: pa.ChunkedArray) -> int:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    print(json.dumps(asdict(compare(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] == ["sample"]))))

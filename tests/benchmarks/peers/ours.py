@@ -1,7 +1,8 @@
 """Computes the 60 columns by one of our own plans, in a process of its own: `python -m ... JOB PLAN`.
 
 PLAN: "slots" or "range join", on the engine that the job names; or "floor": one scan of every value of every
-month, a lower bound for any plan that reads all of them.
+month, a lower bound for any plan that reads all of them. Where the rows in reach do not fit into the job's memory
+limit, slots are computed for one range of accounts at a time, as in `undertow features`.
 """
 
 from __future__ import annotations
@@ -15,46 +16,28 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+import numpy as np
 import pandas  # noqa: F401  (PyArrow imports it at its first list; imported here, it is not counted as work)
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from undertow.features.catalogue import usage, ux
-from undertow.features.catalogue.cards import Column, Feature
-from undertow.features.catalogue.choose import make_catalogue
+from tests.benchmarks.peers.columns import columns, every_column
+from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.database import Database
-from undertow.features.engines.duckdb import InDuckDB, open_duckdb
+from undertow.features.engines.duckdb import InDuckDB, literal, open_duckdb
 from undertow.features.engines.spark import open_spark
 from undertow.features.settings import Engine, Spark
-
-WINDOWS = (7, 30, 90)
-CARDS = (
-    "page_views", "errors", "crashes", "feature_use", "logins", "conversions", "tasks_started", "task_failures",
-    "error_rate", "task_failure_rate", "task_success_rate", "slow_load_share", "apdex",
-    "load_time_median", "load_time_p95", "slowest_load", "active_users", "active_days", "platforms_used",
-)  # fmt: skip
-LOAD_TIME_MEAN = Feature(
-    "load_time_mean", "Mean load time of pages", family="ux", level="interaction", unit="ms",
-    measure=ux.page_views.mean("duration_ms"), windows=WINDOWS, null_means="no page was viewed", good="low",
-)  # fmt: skip
-
-
-def columns() -> list[Column]:
-    """Return the 60 columns: 20 measures over three windows."""
-    cards = {card.name: card for card in (*ux.UX, *usage.USAGE, LOAD_TIME_MEAN)}
-    return [Column(f"{name}_{days}", cards[name], days) for name in (*CARDS, "load_time_mean") for days in WINDOWS]
-
-
-def every_column() -> list[Column]:
-    """Return all windowed columns of the catalogue that read no table but events."""
-    return [column for column in make_catalogue(["events"]).columns if column.window is not None]
+from undertow.features.snapshots import open_tables
+from undertow.features.sources.loaded import TableReport, Tables
 
 
 def main(job: dict[str, Any], plan: str) -> None:
     """Compute the columns by this plan and write them to the job's `out`; the floor writes nothing."""
     with _database(job) as database:
         if plan == "floor":
-            _floor(database, job)
+            open_tables(database, _tables(Path(job["data"])))
+            database.arrow(_EVERY_VALUE, "bench")
         else:
             _build(database, job, plan)
 
@@ -66,8 +49,8 @@ def _database(job: dict[str, Any]) -> Iterator[Database]:
             yield database
         _stop_spark()
         return
-    limits = Engine(memory_limit=job.get("memory_limit", "8GB"), threads=2)
-    with open_duckdb(limits, Path(job["out"]).parent / "spill") as connection:
+    limits = Engine(memory_limit=job["memory_limit"], threads=2)
+    with open_duckdb(limits, Path(job["spill"])) as connection:
         connection.execute("SET preserve_insertion_order = false")
         yield InDuckDB(connection)
 
@@ -85,27 +68,35 @@ def _stop_spark() -> None:
 
 
 def _build(database: Database, job: dict[str, Any], plan: str) -> None:
+    data, out = Path(job["data"]), Path(job["out"])
     as_ofs = [datetime.fromisoformat(as_of) for as_of in job["as_ofs"]]
     wanted = every_column() if job.get("columns") == "catalogue" else columns()
     planned = plan_features(wanted, as_ofs if plan == "slots" else None)
-    reach = planned.reach["events"]
-    since = datetime.min if reach is None else as_ofs[0] - timedelta(days=reach)
-    database.open_table("events", _files(Path(job["data"]), since, as_ofs[-1]))
-    database.open_table("accounts", [Path(job["data"]) / "accounts.parquet"])
+    since = {name: None if days is None else as_ofs[0] - timedelta(days=days) for name, days in planned.reach.items()}
+    tables = _tables(data)
+    open_tables(database, tables, since, as_ofs[-1], _sample(data, job["accounts"]) if "accounts" in job else "true")
     database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
-    database.create_table("snapshots", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
-    database.write(planned.prepare(database), Path(job["out"]), "bench")
+    database.create_table("population", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
+    database.create_view("snapshots", "SELECT * FROM population", "bench")
+    number = ranges_needed(database, tables, since, as_ofs[-1]) if plan == "slots" else 1
+    if number == 1:
+        database.write(planned.prepare(database), out, "bench")
+    else:
+        print(f"{number} ranges of accounts", flush=True)
+        write_by_range(database, planned, lambda query: query, tables, since, as_ofs, number, out)
 
 
-def _files(data: Path, since: datetime, until: datetime) -> list[Path]:
-    """Return the files of the months that can hold rows of `[since, until)`, as the store opens them."""
-    files = sorted(data.glob("events/month=*/*.parquet"))
-    return [file for file in files if f"month={since:%Y-%m}" <= file.parent.name <= f"month={until:%Y-%m}"]
+def _tables(data: Path) -> Tables:
+    """Return the event log as tables that loading might have stored."""
+    reports = tuple(TableReport(name, 0, 0, ()) for name in ("accounts", "events"))
+    return Tables(data, "", datetime.min, datetime.max, reports)
 
 
-def _floor(database: Database, job: dict[str, Any]) -> None:
-    database.open_table("events", _files(Path(job["data"]), datetime.min, datetime.max))
-    database.arrow(_EVERY_VALUE, "bench")
+def _sample(data: Path, number: int) -> str:
+    """Return an SQL condition for a number of accounts, evenly spread over all."""
+    accounts = pq.read_table(data / "accounts.parquet")["account_id"]
+    places = np.linspace(0, len(accounts) - 1, min(number, len(accounts))).round().astype(int)
+    return f"account_id IN ({', '.join(literal(each) for each in accounts.take(pa.array(places)).to_pylist())})"
 
 
 _EVERY_VALUE = (
@@ -115,5 +106,5 @@ _EVERY_VALUE = (
 
 
 if __name__ == "__main__":
-    print(f"ready {process_time()}")
+    print(f"ready {process_time()}", flush=True)
     main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), sys.argv[2])

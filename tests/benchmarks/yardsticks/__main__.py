@@ -18,14 +18,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from tests.benchmarks.report import finish, plain_text
+from tests.benchmarks.report import Claim, claims_table, finish, plain_text
 from tests.benchmarks.yardsticks.causes import planted_causes
-from tests.benchmarks.yardsticks.claims import Claim, cause_claims, is_stable, sum_is_calibrated
+from tests.benchmarks.yardsticks.claims import cause_claims, is_stable, sum_is_calibrated
 from tests.benchmarks.yardsticks.explained import explain
 from tests.benchmarks.yardsticks.goals import goal_claims, value_claims
 from tests.benchmarks.yardsticks.noise_and_leaks import leak_claims, noise_claims
 from tests.benchmarks.yardsticks.results import results_of
-from tests.benchmarks.yardsticks.tables import claims_table, ranking_table, totals_table, value_table
+from tests.benchmarks.yardsticks.tables import ranking_table, totals_table, value_table
 from tests.benchmarks.yardsticks.trained import TrainedWorld, model_of_world, train_on_world, with_ground_truth
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator.branches import PATHS

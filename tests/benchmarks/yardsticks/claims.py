@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.benchmarks.report import Claim
 from tests.benchmarks.yardsticks.explained import Explained
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.stability import CLEAR_LEAD, Stability
@@ -21,15 +22,6 @@ CHANGED, ABOVE_WITHOUT = 0.6, 0.25
 WORTH_SHOWING = 0.002  # contribution below which a family is not shown as a reason
 WITHIN = 0.02  # error of the families' sum in every fifth of it
 STABLE = 0.9  # share of retrained models with the same first family, where it leads clearly
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One claim, the numbers that were measured for it, and whether it holds; None where it is not judged."""
-
-    text: str
-    measured: str
-    holds: bool | None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.benchmarks.yardsticks.claims import Claim
+from tests.benchmarks.report import Claim
 from tests.benchmarks.yardsticks.measures import coverage, efficiency
 from tests.benchmarks.yardsticks.results import (
     CEILING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.benchmarks.yardsticks.claims import Claim
+from tests.benchmarks.report import Claim
 from tests.benchmarks.yardsticks.trained import make_project, now, train_on_world
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator.leaks import OLDER, PLANTED

@@ -1,11 +1,10 @@
-"""Tables of the model's predictions beside the ground truth: ranking, totals, value, and the claims."""
+"""Tables of the model's predictions beside the ground truth: ranking, totals and value."""
 
 from __future__ import annotations
 
 import numpy as np
 from rich.table import Table
 
-from tests.benchmarks.yardsticks.claims import Claim
 from tests.benchmarks.yardsticks.measures import by_tenths, efficiency, expected_auroc, standard_error
 from tests.benchmarks.yardsticks.results import (
     CEILING,
@@ -81,15 +80,4 @@ def value_table(results: list[AsOfResult], bundle: Bundle) -> Table:
     for number, (mean_predicted, mean_true) in enumerate(by_tenths(predicted, true), start=1):
         table.add_row(str(number), f"{mean_predicted:,.0f}", f"{mean_true:,.0f}", f"{mean_predicted / mean_true:.2f}")
     table.add_row("all", f"{predicted.mean():,.0f}", f"{true.mean():,.0f}", f"{predicted.mean() / true.mean():.2f}")
-    return table
-
-
-def claims_table(title: str, claims: list[Claim]) -> Table:
-    """Return one line per claim: whether it holds, the claim, and what was measured."""
-    table = Table(title=title, box=None, title_justify="left")
-    for header in ("", "Claim", "Found"):
-        table.add_column(header, overflow="fold")
-    for claim in claims:
-        mark = "-" if claim.holds is None else "holds" if claim.holds else "[red]FAILS[/]"
-        table.add_row(mark, claim.text, claim.measured)
     return table

@@ -1,14 +1,16 @@
 """How long scores take: requests by id and as rows of features, loading a model, and scoring 100,000 accounts at once.
 
 Known accounts are answered from what was published; rows of features, and the 100,000 accounts, are scored and
-explained. Reads what `make demo` published. Seconds of one process, median of 3 rounds; compare ratios.
+explained: by the published model, and by the same model with trees in each cause, since it may have none. The
+attributions of these trees are compared with LightGBM's own. Reads what `make demo` published. Seconds of one
+process, median of 3 rounds; compare ratios.
 A run on 1,000 accounts of the demo or more also rewrites the section `scoring` of tests/benchmarks/README.md.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -18,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.benchmarks.report import finish
+from tests.benchmarks.scoring.attributions import attribution_lines, fit, with_trees
 from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
 from undertow.serving.cli.console import out
@@ -50,7 +53,7 @@ def main() -> None:
     for size in SIZES:
         lines.append(response_times(published, rows[:size]))
         out.print(lines[-1])
-    for line in (loading_time(published.folder / "bundle"), time_of_many(published)):
+    for line in (loading_time(published.folder / "bundle"), *times_with_trees(published)):
         lines.append(line)
         out.print(line)
     partial = [] if settings.name == DEMO else [f"project {settings.name}, not {DEMO}"]
@@ -77,11 +80,20 @@ def loading_time(folder: Path) -> str:
     return f"loading the model: {median(_timed(lambda: Bundle.load(folder)) for _ in range(ROUNDS)):.2f} s"
 
 
-def time_of_many(published: PublishedScores) -> str:
-    """Return a line with the seconds of scoring and explaining MANY accounts, as the scoring job does."""
-    rows = pq.read_table(published.folder / "features.parquet")
+def times_with_trees(published: PublishedScores) -> Iterator[str]:
+    """Yield lines with the seconds of attributing trees, and of MANY accounts without and with these trees."""
+    bundle, rows = published.bundle, pq.read_table(published.folder / "features.parquet")
+    booster = fit(bundle, rows)
+    yield from attribution_lines(bundle, rows, booster)
+    yield f"{MANY:,} accounts, scored and explained: {time_of_many(bundle, rows):.0f} s"
+    with_them = time_of_many(with_trees(bundle, booster), rows)
+    yield f"{MANY:,} accounts, scored and explained, with these trees in each cause: {with_them:.0f} s"
+
+
+def time_of_many(bundle: Bundle, rows: pa.Table) -> float:
+    """Return the seconds of scoring and explaining MANY accounts, as the scoring job does."""
     many = rows.take(pa.array(np.arange(MANY) % rows.num_rows))
-    return f"{MANY:,} accounts, scored and explained: {_timed(lambda: in_batches(published.bundle, many)):.0f} s"
+    return _timed(lambda: in_batches(bundle, many))
 
 
 def _seconds(published: PublishedScores, request: ScoreRequest) -> float:
