@@ -8,7 +8,7 @@ from statistics import median
 
 from rich.table import Table
 
-from tests.benchmarks.features.contenders import CONTENDERS, HUNDRED, MILLION, TEN
+from tests.benchmarks.features.contenders import AS_OFS, CONTENDERS, HUNDRED, MILLION, TEN
 from tests.benchmarks.features.one_run import Usage
 from tests.benchmarks.peers.difference import Difference
 
@@ -71,6 +71,9 @@ class Ratio:
 
 RATIOS = (
     ("range join / slots, 1M", ("range join", MILLION), ("slots", MILLION)),
+    ("range join / slots, every event column, 10M", ("catalogue range join", TEN), ("catalogue slots", TEN)),
+    ("Polars / slots, 1M", ("polars", MILLION), ("slots", MILLION)),
+    (f"{len(AS_OFS)} as_ofs / the newest alone, 10M", ("slots", TEN), ("one as_of", TEN)),
     ("pandas / slots, 1M", ("pandas", MILLION), ("slots", MILLION)),
     ("pandas / slots, 10M", ("pandas", TEN), ("slots", TEN)),
     ("slots with 2 GB / with 8 GB, 10M", ("slots in 2GB", TEN), ("slots", TEN)),
