@@ -306,19 +306,20 @@ def keep_rows(
     """
     connection = loading.connection
     own = [name for name in (REASON, ROW, FILE_NUMBER) if _has_column(connection, name)]
-    run(
-        connection,
-        f"CREATE TABLE {table.name} AS SELECT * EXCLUDE ({', '.join(own)}) FROM judged "
-        f"WHERE {REASON} IS NULL{'' if in_order else f' ORDER BY {ROW}'}",
-        table.name,
-    )
     if table.name == "events" and _count(
         connection, f"SELECT count(*) AS n FROM judged WHERE {REASON} = {literal(VISITOR)}"
     ):
         run(connection, f"CREATE TABLE visitors AS SELECT * EXCLUDE ({', '.join(own)}, account_id) FROM judged "
                         f"WHERE {REASON} = {literal(VISITOR)}", table.name)  # fmt: skip
     report = _quarantine(loading, table, folder, earlier)
-    connection.execute("DROP TABLE staged; DROP TABLE judged")
+    connection.execute("DROP TABLE staged")
+    if in_order:  # a copy would take as much memory again
+        dropped = "; ".join(f"ALTER TABLE judged DROP COLUMN {name}" for name in own)
+        run(connection, f"DELETE FROM judged WHERE {REASON} IS NOT NULL; {dropped}", table.name)
+        run(connection, f"ALTER TABLE judged RENAME TO {table.name}", table.name)
+    else:
+        run(connection, f"CREATE TABLE {table.name} AS SELECT * EXCLUDE ({', '.join(own)}) FROM judged "
+                        f"WHERE {REASON} IS NULL ORDER BY {ROW}; DROP TABLE judged", table.name)  # fmt: skip
     return report
 
 
@@ -348,7 +349,7 @@ def _quarantine(loading: Loading, table: Table, folder: Path, earlier: Earlier |
     )
     reasons = tuple(QuarantineReason(str(r["reason"]), int(str(r["n"])), str(r["example"])) for r in by_reason)
     read = _count(connection, "SELECT count(*) AS n FROM staged")
-    kept = _count(connection, f"SELECT count(*) AS n FROM {table.name}")
+    kept = _count(connection, f"SELECT count(*) AS n FROM judged WHERE {REASON} IS NULL")
     if earlier:
         read, kept = read + earlier.report.read, kept + earlier.report.kept
     return TableReport(table.name, read, kept, reasons, **_worth(loading, table))

@@ -22,7 +22,7 @@ from undertow.features.sources.events.months import (
     Fingerprint,
     add_to_months,
     event_files,
-    fingerprints,
+    fingerprint,
     months_of,
     read_events,
 )
@@ -118,9 +118,9 @@ class Growth:
         months: dict[str, Fingerprint] = {
             name: tuple(found) for name, found in self.record["months"].items() if name not in changed
         }
-        written = [file for month in changed for file in (folder / "events" / f"month={month}").glob("*.parquet")]
-        if written:
-            months |= fingerprints(connection, f"({read_events(written)})")
+        for month in changed:
+            written = event_files(folder / "events", month)
+            months[month] = fingerprint(connection, read_events(written))
         run(connection, "DROP TABLE events", "events")
         run(connection, f"CREATE VIEW events AS {read_events(event_files(folder / 'events'))}", "events")
         before = self.folder / "visitors.parquet"

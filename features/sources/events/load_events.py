@@ -7,7 +7,7 @@ from pathlib import Path
 
 from undertow.features.engines.duckdb import Connection, rows
 from undertow.features.sources.events.growth import Growth, record_of, states_before
-from undertow.features.sources.events.months import Fingerprint, fingerprints, write_months
+from undertow.features.sources.events.months import Fingerprint, write_months
 from undertow.features.sources.events.visits import mark_visits
 from undertow.features.sources.loaded import TableReport, counted
 from undertow.features.sources.merges import follow_merges
@@ -58,5 +58,4 @@ def _write(connection: Connection, folder: Path) -> dict[str, Fingerprint]:
     if not row["n"]:
         write_rows(connection, "events", folder)
         return {}
-    write_months(connection, folder / "events")
-    return fingerprints(connection)
+    return write_months(connection, folder / "events")

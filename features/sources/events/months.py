@@ -13,16 +13,22 @@ from undertow.features.engines.duckdb import Connection, literal, path_literal, 
 
 Fingerprint = tuple[int, int, int]  # rows, and the exclusive or and the sum of their hashes
 ORDER = "account_id, occurred_at"
+FILE = "data_0.parquet"
 
 
-def write_months(connection: Connection, folder: Path) -> None:
-    """Write the table `events` to `folder`/month=<year-month>/, in the order of account and time."""
-    run(
-        connection,
-        f"COPY (SELECT *, strftime(occurred_at, '%Y-%m') AS month FROM events ORDER BY month, {ORDER}) "
-        f"TO {literal(str(folder))} (FORMAT parquet, PARTITION_BY (month))",
-        "events",
-    )
+def write_months(connection: Connection, folder: Path) -> dict[str, Fingerprint]:
+    """Write the table `events` to `folder`/month=<year-month>/, in the order of account and time.
+
+    One month is sorted at a time, so that memory need not hold all of them. Returns the fingerprint of each.
+    """
+    found = {}
+    for month in sorted(months_of(connection, "events")):
+        into = folder / f"month={month}"
+        into.mkdir(parents=True)
+        mine = f"SELECT * FROM events WHERE {_in_month(month)}"
+        run(connection, f"COPY ({mine} ORDER BY {ORDER}) TO {literal(str(into / FILE))} (FORMAT parquet)", "events")
+        found[month] = fingerprint(connection, mine)
+    return found
 
 
 def add_to_months(connection: Connection, before: Path, folder: Path, changed: Iterable[str]) -> None:
@@ -45,9 +51,9 @@ def months_of(connection: Connection, table: str) -> set[str]:
     return {str(row["month"]) for row in rows(connection, sql, "events")}
 
 
-def event_files(folder: Path) -> list[Path]:
-    """Return the files of all months."""
-    return sorted(folder.glob("month=*/*.parquet"))
+def event_files(folder: Path, month: str = "*") -> list[Path]:
+    """Return the files of a month, or of all."""
+    return sorted(folder.glob(f"month={month}/*.parquet"))
 
 
 def read_events(files: Iterable[Path]) -> str:
@@ -55,16 +61,11 @@ def read_events(files: Iterable[Path]) -> str:
     return f"SELECT * FROM read_parquet([{', '.join(map(path_literal, files))}], hive_partitioning = false)"
 
 
-def fingerprints(connection: Connection, source: str = "events") -> dict[str, Fingerprint]:
-    """Return month -> fingerprint of the rows of a table of events."""
-    sql = (
-        "SELECT strftime(t.occurred_at, '%Y-%m') AS month, count(*) AS n, bit_xor(hash(t)) AS either, "
-        f"sum(hash(t)) AS total FROM {source} AS t GROUP BY 1"
-    )
-    return {
-        str(row["month"]): (int(str(row["n"])), int(str(row["either"])), int(str(row["total"])))
-        for row in rows(connection, sql, "events")
-    }
+def fingerprint(connection: Connection, select: str) -> Fingerprint:
+    """Return the fingerprint of the rows of a SELECT; there is at least one."""
+    sql = f"SELECT count(*) AS n, bit_xor(hash(t)) AS either, sum(hash(t)) AS total FROM ({select}) AS t"
+    [row] = rows(connection, sql, "events")
+    return int(str(row["n"])), int(str(row["either"])), int(str(row["total"]))
 
 
 def of_all(months: dict[str, Fingerprint]) -> Fingerprint:
@@ -84,10 +85,15 @@ def _write_month(connection: Connection, before: Path, into: Path, month: str) -
              f"AS opens_visit) FROM ({read_events(earlier)}) UNION ALL BY NAME " if earlier else ""  # fmt: skip
     run(
         connection,
-        f"COPY ({stored}SELECT * FROM events WHERE strftime(occurred_at, '%Y-%m') = '{month}' ORDER BY {ORDER}) "
-        f"TO {literal(str(into / 'data_0.parquet'))} (FORMAT parquet)",
+        f"COPY ({stored}SELECT * FROM events WHERE {_in_month(month)} ORDER BY {ORDER}) "
+        f"TO {literal(str(into / FILE))} (FORMAT parquet)",
         "events",
     )
+
+
+def _in_month(month: str) -> str:
+    first = f"TIMESTAMP '{month}-01'"
+    return f"occurred_at >= {first} AND occurred_at < {first} + INTERVAL 1 MONTH"
 
 
 _KEY = "account_id, event_id"
