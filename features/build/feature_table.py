@@ -124,7 +124,7 @@ def _unknown_when_stale(query: str, columns: Sequence[Column], stale: Mapping[st
 
 def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:
     """Write the snapshots of these as_ofs to a hidden folder, then rename each to its final path."""
-    plan = plan_features(built.catalogue.columns, as_ofs)
+    plan = plan_features(built.catalogue.columns, as_ofs, database.dialect)
     since = {table: _since(as_ofs, days) for table, days in plan.reach.items()}
     open_tables(database, tables, since, as_ofs[-1])
     take_population(database, as_ofs)
@@ -174,6 +174,6 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     with open_database(settings) as database:
         open_tables(database, tables)
         database.register("snapshots", landmarks.select(["account_id", "as_of"]))
-        query = plan_features(catalogue.columns).prepare(database)
+        query = plan_features(catalogue.columns, None, database.dialect).prepare(database)
         query = _unknown_when_stale(query, catalogue.columns, tables.stale)
         return database.arrow(f"{query} ORDER BY account_id, as_of", "features at landmarks")

@@ -87,7 +87,7 @@ def _stop_spark() -> None:
 def _build(database: Database, job: dict[str, Any], plan: str) -> None:
     as_ofs = [datetime.fromisoformat(as_of) for as_of in job["as_ofs"]]
     wanted = every_column() if job.get("columns") == "catalogue" else columns()
-    planned = plan_features(wanted, as_ofs if plan == "slots" else None)
+    planned = plan_features(wanted, as_ofs if plan == "slots" else None, database.dialect)
     reach = planned.reach["events"]
     since = datetime.min if reach is None else as_ofs[0] - timedelta(days=reach)
     database.open_table("events", _files(Path(job["data"]), since, as_ofs[-1]))
