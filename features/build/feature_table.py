@@ -19,6 +19,7 @@ from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.compiler.compiled import CompiledFeatures
+from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
 from undertow.features.publishing import WRITING, remove_unfinished
@@ -71,9 +72,9 @@ class FeatureTable:
         return pa.concat_tables([self._read(as_of, ["account_id"]) for as_of in chosen])
 
     def _read(self, as_of: datetime, columns: list[str] | None = None) -> pa.Table:
-        rows = pq.read_table(self.path(as_of), columns=columns, partitioning=None).sort_by("account_id")
-        as_of_column = pa.array([as_of] * rows.num_rows, pa.timestamp("us"))
-        return rows.add_column(1, "as_of", as_of_column)
+        files = sorted(self.path(as_of).glob("*.parquet"))
+        rows = pa.concat_tables([pq.ParquetFile(file).read(columns) for file in files]).sort_by("account_id")
+        return rows.add_column(1, "as_of", arrow_column(np.full(rows.num_rows, np.datetime64(as_of, "us"))))
 
 
 def build_features(
