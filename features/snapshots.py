@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.compiler.point_in_time import known_rows
+from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
 from undertow.features.settings import Snapshots, midnight
@@ -108,7 +110,8 @@ def take_population(database: Database, as_ofs: Sequence[datetime]) -> None:
     It includes accounts that have since churned or been deleted from today's list (no survivorship bias). The view
     `snapshots` holds the same rows.
     """
-    database.register("as_ofs", pa.table({"as_of": pa.array(as_ofs, pa.timestamp("us"))}))
+    moments = arrow_column(np.array(as_ofs, "datetime64[us]"))
+    database.register("as_ofs", pa.Table.from_arrays([moments], names=["as_of"]))
     known = known_rows("subscriptions", ("account_id", "mrr", "ended_at"), "as_ofs", database.dialect)
     at_risk = (
         f"SELECT DISTINCT account_id, as_of FROM ({known}) AS known "

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from undertow.features.compiler.plan import ALONE, Plan
+from undertow.features.compiler.compiled import ALONE, Plan
 from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import literal
 from undertow.features.snapshots import open_tables
@@ -62,7 +62,7 @@ def write_by_range(
             database.open_table("of_as_of", files)
             alone = f"SELECT *, TIMESTAMP '{as_of:%Y-%m-%d}' AS as_of FROM of_as_of"
             database.create_view(ALONE, alone, "features")
-            database.write(finish(plan.against_peers(database.dialect)), folder / f"peers-{name}", "features")
+            database.write(finish(plan.against_peers()), folder / f"peers-{name}", "features")
             (folder / f"peers-{name}" / name).rename(folder / name)
         for part in parts:
             shutil.rmtree(part / name, ignore_errors=True)

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
+from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
-from undertow.features.compiler.plan import plan_features
+from undertow.features.compiler.compiled import CompiledFeatures
+from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
 from undertow.features.publishing import WRITING, remove_unfinished
@@ -71,9 +72,9 @@ class FeatureTable:
         return pa.concat_tables([self._read(as_of, ["account_id"]) for as_of in chosen])
 
     def _read(self, as_of: datetime, columns: list[str] | None = None) -> pa.Table:
-        rows = pq.read_table(self.path(as_of), columns=columns, partitioning=None).sort_by("account_id")
-        as_of_column = pa.array([as_of] * rows.num_rows, pa.timestamp("us"))
-        return rows.add_column(1, "as_of", as_of_column)
+        files = sorted(self.path(as_of).glob("*.parquet"))
+        rows = pa.concat_tables([pq.ParquetFile(file).read(columns) for file in files]).sort_by("account_id")
+        return rows.add_column(1, "as_of", arrow_column(np.full(rows.num_rows, np.datetime64(as_of, "us"))))
 
 
 def build_features(
@@ -90,7 +91,7 @@ def build_features(
     if "subscriptions" not in tables.present:
         raise DataError("No account is at risk without the subscriptions table: give it a source under [tables].")
     catalogue = make_catalogue(tables.present, own_profile(tables))
-    name = f"{tables.fingerprint}-{_definition_hash(catalogue.columns, tuple(sorted(tables.stale.items())))}"
+    name = f"{tables.fingerprint}-{_definition_hash(settings, tables, catalogue)}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
@@ -99,17 +100,24 @@ def build_features(
         with open_database(settings) as database:
             for start in range(0, len(missing), AS_OFS_PER_QUERY):
                 batch = missing[start : start + AS_OFS_PER_QUERY]
-                _build(database, tables, built, batch)
+                _build(settings, database, tables, built, batch)
                 if progress:
                     progress("features", (start + len(batch)) / len(missing))
     return built
 
 
-@lru_cache(maxsize=4)
-def _definition_hash(columns: tuple[Column, ...], stale: tuple[tuple[str, datetime], ...]) -> str:
-    """Return a hash, 12 hex digits, of the SQL that these columns compile to; it names the stored table."""
-    sql = _unknown_when_stale(plan_features(columns).sql(), columns, dict(stale))
+def _definition_hash(settings: Settings, tables: Tables, catalogue: Catalogue) -> str:
+    """Return a hash, 12 hex digits, of the SQL that the features compile to; it names the stored table.
+
+    A definition or a compiler that yields the same SQL in other words leaves the stored table as it is.
+    """
+    sql = _compiled(settings, catalogue, None, "duckdb").plan().sql()
+    sql = _unknown_when_stale(sql, catalogue.columns, tables.stale)
     return hashlib.sha256(sql.encode()).hexdigest()[:12]
+
+
+def _compiled(settings: Settings, catalogue: Catalogue, as_of_count: int | None, dialect: str) -> CompiledFeatures:
+    return compiled_features(settings.store_path("compiled"), catalogue.columns, as_of_count, dialect)
 
 
 def _unknown_when_stale(query: str, columns: Sequence[Column], stale: Mapping[str, datetime]) -> str:
@@ -122,9 +130,11 @@ def _unknown_when_stale(query: str, columns: Sequence[Column], stale: Mapping[st
     return f"SELECT account_id, as_of, {', '.join(replaced)} FROM ({query}) AS computed" if stale else query
 
 
-def _build(database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]) -> None:
-    """Write the snapshots of these as_ofs to a hidden folder, then rename each to its final path."""
-    plan = plan_features(built.catalogue.columns, as_ofs)
+def _build(
+    settings: Settings, database: Database, tables: Tables, built: FeatureTable, as_ofs: Sequence[datetime]
+) -> None:
+    """Write the snapshots of these distinct as_ofs to a hidden folder, then rename each to its final path."""
+    plan = _compiled(settings, built.catalogue, len(as_ofs), database.dialect).plan(as_ofs)
     since = {table: _since(as_ofs, days) for table, days in plan.reach.items()}
     open_tables(database, tables, since, as_ofs[-1])
     take_population(database, as_ofs)
@@ -174,6 +184,6 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     with open_database(settings) as database:
         open_tables(database, tables)
         database.register("snapshots", landmarks.select(["account_id", "as_of"]))
-        query = plan_features(catalogue.columns).prepare(database)
+        query = _compiled(settings, catalogue, None, database.dialect).plan().prepare(database)
         query = _unknown_when_stale(query, catalogue.columns, tables.stale)
         return database.arrow(f"{query} ORDER BY account_id, as_of", "features at landmarks")

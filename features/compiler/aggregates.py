@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from undertow.features.catalogue.language import STATES, Combination, Condition, Expression, Measure, Rows
-from undertow.features.compiler.dialects import column, number, print_sql, seconds
+from undertow.features.compiler.dialects import column, number, parse, print_sql, seconds
 from undertow.features.compiler.leaf import row_filters
 from undertow.features.errors import DefinitionError
 
@@ -45,7 +45,7 @@ def filter_sql(rows: Rows, at: str) -> str:
     >>> filter_sql(rows_of("invoices").still("paid_at"), "m.ends")
     '("paid_at" IS NULL OR "paid_at" >= m.ends)'
     """
-    return print_sql(exp.and_(*row_filters(rows.conditions, exp.maybe_parse(at))))
+    return print_sql(exp.and_(*row_filters(rows.conditions, parse(at))))
 
 
 def _conditions_sql(conditions: tuple[Condition, ...]) -> str:

@@ -69,6 +69,11 @@ def print_sql(query: exp.Expr, dialect: str = "duckdb", pretty: bool = False) ->
     return str(_DIALECTS[dialect]().generate(query, pretty=pretty, copy=False))
 
 
+def parse(sql: str) -> exp.Expr:
+    """Return an SQL expression, written as DuckDB reads it, as a tree."""
+    return exp.maybe_parse(sql, dialect="duckdb")
+
+
 # --- expression helpers ----------------------------------------------------------------------
 
 
@@ -91,6 +96,11 @@ def number(value: float) -> exp.Expr:
 def double(value: exp.Expr) -> exp.Expr:
     """Return the value cast to DOUBLE."""
     return exp.cast(value, "DOUBLE")
+
+
+def time_literal(text: str) -> exp.Expr:
+    """Return a UTC timestamp, given as text, as SQL."""
+    return exp.cast(exp.convert(text), "TIMESTAMPNTZ")
 
 
 def day(timestamp: exp.Expr) -> exp.Expr:

@@ -1,4 +1,4 @@
-"""Compiles feature definitions to a query plan: SQL that yields one row per snapshot and one column per feature column.
+"""Compiles feature definitions to SQL that yields one row per snapshot and one column per feature column.
 
 Every column is computed from leaves: measures over one time window. A leaf is computed by a slot scan (`slot_plan`)
 where all accounts share the as_ofs and rows do not change once they are known, else by the range join (`range_join`).
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log
 
-import pyarrow as pa
 from sqlglot import exp
 
 from undertow.features.catalogue.cards import OWN_DAYS, Column
@@ -30,6 +29,7 @@ from undertow.features.catalogue.language import (
     measures,
     rows_of,
 )
+from undertow.features.compiler.compiled import ALONE, CompiledFeatures, Plan, QueryStep
 from undertow.features.compiler.dialects import (
     NEARLY_NOTHING,
     double,
@@ -49,118 +49,52 @@ from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_sca
 from undertow.features.compiler.slot_plan import slot_scan, steps_of, timelines
 from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.engines.database import Database
 
 Scan = RangeScan | SlotScan
 Query = tuple[str, exp.Select]
 SEGMENT = rows_of("accounts").latest("segment")
 TENURE = rows_of("accounts").days_since_first().ever()
 PEERS = "segment of peers"
-ALONE = "alone"  # the step with one row per snapshot, before accounts are compared with their peers
 
 
-@dataclass(frozen=True)
-class QueryStep:
-    """A named query of a plan.
+def compile_features(
+    columns: Iterable[Column],
+    as_of_count: int | None = None,
+    dialect: str = "duckdb",
+    snapshots: str = "snapshots",
+    pretty: bool = False,
+) -> CompiledFeatures:
+    """Compile these feature columns to SQL in a dialect: "duckdb" or "spark".
 
-    `is_joined`: the last query joins its result, which is small. `of_all`: it reads the rows of all accounts, and its
-    result, smaller still, is the same for each of them.
-    """
-
-    name: str
-    query: exp.Select
-    is_joined: bool
-    of_all: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Queries that yield (account_id, as_of, one column per feature column), one row per snapshot, unordered.
-
-    `steps`: in the order of their dependencies; `last` joins them. `tables`: small tables that they read
-    besides the input tables and the snapshots, by name. `reach`: table -> how many days before the earliest
-    as_of its rows are read; None: all history.
-    """
-
-    steps: tuple[QueryStep, ...]
-    last: exp.Select
-    tables: dict[str, pa.Table]
-    reach: dict[str, int | None]
-
-    def sql(self, dialect: str = "duckdb", pretty: bool = False) -> str:
-        """Return the plan as one query in a dialect: "duckdb" or "spark"."""
-        return print_sql(_with_steps(self.last, self.steps), dialect, pretty)
-
-    def prepare_by_account(self, database: Database) -> str:
-        """Run the steps over the rows of all accounts, and return the query of the rest, for any part of the accounts.
-
-        It yields what `alone` does, before peers are compared. The tables and the snapshots may then be restricted to
-        some accounts each time that it is run.
-        """
-        for name, table in self.tables.items():
-            database.register(name, table)
-        for step in self.steps:
-            if step.of_all:
-                database.create_table(step.name, print_sql(step.query, database.dialect), "features")
-        own = [step for step in self.steps if not step.of_all]
-        alone = own.pop().query if own[-1].name == ALONE else self.last
-        return print_sql(_with_steps(alone, own), database.dialect)
-
-    def against_peers(self, dialect: str) -> str:
-        """Return the query that compares the accounts in the table `alone` with their peers: all rows of an as_of."""
-        has_peers = any(step.name == ALONE for step in self.steps)
-        return print_sql(self.last, dialect) if has_peers else f"SELECT * FROM {ALONE}"
-
-    def prepare(self, database: Database) -> str:
-        """Register the plan's small tables in the database and return the query to run.
-
-        Where a large query takes longer to plan than to run (`takes_small_queries`), its steps are created first,
-        as views and temporary tables.
-        """
-        for name, table in self.tables.items():
-            database.register(name, table)
-        if not database.takes_small_queries:
-            return self.sql(database.dialect)
-        for step in self.steps:
-            create = database.create_table if step.is_joined else database.create_view
-            create(step.name, print_sql(step.query, database.dialect), "features")
-        return print_sql(self.last, database.dialect)
-
-
-def plan_features(
-    columns: Iterable[Column], as_ofs: Sequence[datetime] | None = None, snapshots: str = "snapshots"
-) -> Plan:
-    """Return the query plan for these feature columns.
-
-    `snapshots`: name of a table (account_id, as_of). `as_ofs`: every as_of in it, midnights that all accounts
-    share; the slot plan is used. Without `as_ofs` each snapshot may have any as_of of its own, and every leaf is
-    range-joined. References to named cards must have been resolved.
+    `snapshots`: name of a table (account_id, as_of). `as_of_count`: the number of as_ofs in it, midnights that all
+    accounts share; the slot plan is used. Without it each snapshot may have any as_of of its own, and every leaf is
+    range-joined. References to named cards must have been resolved. `pretty`: whether the SQL has line breaks.
     """
     wanted = list(columns)
-    leaves = _Leaves(as_ofs is not None, snapshots)
+    leaves = _Leaves(as_of_count is not None, snapshots)
     values = [exp.alias_(_column(column, leaves), column.name, quoted=True) for column in wanted]
     compared = [column for column in wanted if column.against == "peers"]
     if compared:
         values.append(exp.alias_(leaves.value(leaf_of(SEGMENT, None, 0)), PEERS, quoted=True))
     query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(relation(snapshots, "s"))
-    by_name = timelines(leaves.slot_scans, as_ofs or ())
+    by_name = timelines(leaves.slot_scans, as_of_count or 0)
     steps: list[QueryStep] = []
     for queries, joined, own in leaves.queries(by_name):
-        steps += [QueryStep(name, step, name in joined, name not in own) for name, step in queries]
+        for name, step in queries:
+            steps.append(QueryStep(name, print_sql(step, dialect, pretty), name in joined, name not in own))
         for name, keys in joined.items():
             query = query.join(exp.to_table(name), on=equal(keys, name, "s"), join_type="left", copy=False)
     if compared:
-        steps.append(QueryStep(ALONE, query, False))
+        steps.append(QueryStep(ALONE, print_sql(query, dialect, pretty), False))
         query = _against_peers(wanted)
-    tables = {name: table for timeline in by_name.values() for name, table in timeline.tables().items()}
-    return Plan(tuple(steps), query, tables, _reach(leaves))
+    last = print_sql(query, dialect, pretty)
+    return CompiledFeatures(dialect, tuple(steps), last, _reach(leaves), tuple(by_name.values()))
 
 
-def _with_steps(query: exp.Select, steps: Iterable[QueryStep]) -> exp.Select:
-    query = query.copy()
-    for step in steps:
-        query = query.with_(step.name, as_=step.query.copy(), copy=False)
-    return query
+def plan_features(columns: Iterable[Column], as_ofs: Sequence[datetime] | None = None, dialect: str = "duckdb") -> Plan:
+    """Compile these feature columns and return the query plan for these as_ofs, as `compile_features` does."""
+    as_of_count = None if as_ofs is None else len(set(as_ofs))
+    return compile_features(columns, as_of_count, dialect).plan(as_ofs or ())
 
 
 def _reach(leaves: _Leaves) -> dict[str, int | None]:

@@ -25,6 +25,8 @@ from undertow.features.compiler.dialects import (
     in_days,
     number,
     over,
+    parse,
+    print_sql,
     relation,
     seconds,
     when,
@@ -126,8 +128,9 @@ def known_rows_of_all(table: str, names: set[str], snapshots: str, lookback: int
 def _joined_known_rows(table: str, names: set[str], lookback: int | None, *conditions: exp.Expr) -> exp.Select:
     """Return the query, still without FROM, that joins a table (r) to as_ofs (s) by the point-in-time rule."""
     rules, as_of = ALL_TABLES[table], column("as_of", "s")
-    wanted = [exp.alias_(known_value(rules, name, "r", as_of), name, quoted=True) for name in sorted(names)]
-    known = [*conditions, *is_known(rules, "r", as_of)]
+    at = print_sql(as_of)
+    wanted = [exp.alias_(parse(known_value(rules, name, "r", at)), name, quoted=True) for name in sorted(names)]
+    known = [*conditions, *(parse(condition) for condition in is_known(rules, "r", at))]
     if lookback is not None:
         earliest = days_before(as_of, lookback)
         known.append(exp.GTE(this=column(rules.happened_at, "r"), expression=earliest))

@@ -12,8 +12,7 @@ on the state at as_of ("still open"), or cover all history, are computed by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable
 
 from sqlglot import exp
 
@@ -69,15 +68,14 @@ def is_settled(measure: Measure, table: Table) -> bool:
     return not depends_on_as_of and late <= known_with_clock
 
 
-def timelines(scans: dict[SlotScan, dict[Leaf, str]], as_ofs: Iterable[datetime]) -> dict[str, Timeline]:
-    """Return the timelines whose slots these scans use, by name."""
+def timelines(scans: dict[SlotScan, dict[Leaf, str]], as_of_count: int) -> dict[str, Timeline]:
+    """Return the timelines, for so many as_ofs, whose slots these scans use, by name."""
     offsets_of: dict[str, set[int]] = {}
     for scan, leaves in scans.items():
         offsets = offsets_of.setdefault(scan.timeline, {0})
         for leaf in leaves:
             offsets |= {scan.reach} if scan.kind == "newest" else {leaf.shift, leaf.shift + (leaf.days or 0)}
-    distinct = tuple(sorted(set(as_ofs)))
-    return {name: Timeline(name, distinct, tuple(sorted(offsets))) for name, offsets in offsets_of.items()}
+    return {name: Timeline(name, as_of_count, tuple(sorted(offsets))) for name, offsets in offsets_of.items()}
 
 
 _KINDS = {

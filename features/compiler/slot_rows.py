@@ -8,11 +8,11 @@ from functools import reduce
 
 from sqlglot import exp
 
-from undertow.features.compiler.dialects import column, day, number, relation, when
+from undertow.features.compiler.dialects import column, day, number, relation, time_literal, when
 from undertow.features.compiler.leaf import Leaf, row_filters, weight
-from undertow.features.compiler.point_in_time import known_at, timestamp
+from undertow.features.compiler.point_in_time import times_known
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.tables import ALL_TABLES, SUPERSEDED
+from undertow.features.tables import ALL_TABLES, SUPERSEDED, Table
 
 SNAPSHOT = ("account_id", "as_of")
 FIRST = "first_as_of"  # the first as_of at which a row counts
@@ -57,18 +57,18 @@ def rows_in_slots(scan: SlotScan, timeline: Timeline, wanted: Iterable[exp.Expr]
     table = ALL_TABLES[scan.table]
     clock = column(scan.clock, "r")
     inside = [
-        exp.GTE(this=clock, expression=timestamp(timeline.start)),
-        exp.LT(this=clock.copy(), expression=timestamp(timeline.as_ofs[-1])),
+        exp.GTE(this=clock, expression=time_literal(timeline.start)),
+        exp.LT(this=clock.copy(), expression=time_literal(timeline.end)),
     ]
     query = exp.select(*wanted).from_(relation(scan.table, "r")).where(*inside)
     if scan.kind != "newest":
         query = query.join(relation(timeline.days, "d"), on=_on_day("d", clock))
-    query = query.join(relation(timeline.days, "k"), on=_on_day("k", known_at(table, scan.clock, "r")))
+    query = query.join(relation(timeline.days, "k"), on=_on_day("k", _known_at(table, scan.clock)))
     if table.has_versions:
         newer = column(SUPERSEDED.name, "r")
         query = query.join(relation(timeline.days, "g"), on=_on_day("g", newer), join_type="left")
         is_newest = exp.Is(this=newer.copy(), expression=exp.Null())
-        counted = exp.or_(is_newest, exp.GTE(this=newer.copy(), expression=timestamp(timeline.start)))
+        counted = exp.or_(is_newest, exp.GTE(this=newer.copy(), expression=time_literal(timeline.start)))
         query = query.where(exp.paren(counted))
     return query.where(exp.paren(exp.or_(*[_is_set(each.this) for each in slot_columns(scan, timeline)])))
 
@@ -98,6 +98,12 @@ def group_rows(
     slot = slot_columns(scan, timeline)
     query = rows_in_slots(scan, timeline, [*keys, *slot, *wanted]).where(*filters)
     return query.group_by(*[key.unalias().copy() for key in [*keys, *slot]])
+
+
+def _known_at(table: Table, clock: str) -> exp.Expr:
+    """Return the time from which a row (r) counts."""
+    first, *others = [column(name, "r") for name in times_known(table, clock)]
+    return exp.Greatest(this=first, expressions=others) if others else first
 
 
 def _is_set(bits: exp.Expr) -> exp.Expr:

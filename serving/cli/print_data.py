@@ -96,7 +96,7 @@ def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
 
 def print_features(built: FeatureTable) -> None:
     """Print the number of snapshots and features built, and the features left out for lack of a table."""
-    rows = built.read()
+    rows = built.snapshots()
     out.print(
         f"{rows.num_rows:,} snapshots of {len(set(rows['account_id'].to_pylist())):,} accounts at "
         f"{len(built.as_ofs)} as_ofs, {built.as_ofs[0]:%Y-%m-%d} to {built.as_ofs[-1]:%Y-%m-%d}; "

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -15,7 +16,8 @@ from undertow.features.catalogue.cards import FAMILIES, Column, Feature, definit
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import measures
-from undertow.features.compiler.plan import plan_features
+from undertow.features.compiler.compiled import CompiledFeatures
+from undertow.features.compiler.plan import compile_features
 
 HERE = Path(__file__).parent
 
@@ -50,9 +52,15 @@ class Entry:
 def entries() -> list[Entry]:
     """Return an entry per card of the catalogue, in its order; a project's own profile columns are not included."""
     return [
-        Entry(card, definition_id(card), card.columns, plan_features(card.columns[:1]).sql(pretty=True))
+        Entry(card, definition_id(card), card.columns, _sql(compile_features(card.columns[:1], pretty=True)))
         for card in resolve(FEATURES)
     ]
+
+
+def _sql(compiled: CompiledFeatures) -> str:
+    """Return the query with its steps indented."""
+    steps = ", ".join(f"{step.name} AS (\n{indent(step.sql, '  ')}\n)" for step in compiled.steps)
+    return f"WITH {steps}\n{compiled.last}"
 
 
 def page() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmarks.__main__ import time_claim
-from tests.benchmarks.loading import Reading, results_text
+from tests.benchmarks.loading import AFTER, OTHER, THIS, Reading, results_text
 
 
 @pytest.mark.parametrize(("features", "holds"), [(50.0, True), (58.0, False)])
@@ -27,9 +27,14 @@ def test_the_time_of_a_run_that_failed_is_not_judged() -> None:
 
 
 def test_loading_states_its_median_time_and_largest_memory() -> None:
-    readings = {"this release": Reading([9.0, 10.0, 20.0], [1.0, 2.5, 2.0])}
-    assert results_text(readings, 1000) == (
-        "this release: 10.0 CPU seconds for 1,000 events, median of 3; peak memory 2.50 GB, DuckDB's limit 6 GB"
+    readings = {THIS: Reading([9.0, 10.0, 20.0], [1.0, 2.5, 2.0]), AFTER: Reading([1.5], [0.5])}
+    first, second, share = results_text(readings, 1000).splitlines()
+    assert first == (
+        "1,000 events, this release: 10.0 CPU seconds, median of 3; peak memory 2.50 GB, DuckDB's limit 2 GB"
     )
-    beside = readings | {"the other": Reading([20.0], [1.0])}
-    assert results_text(beside, 1000).splitlines()[-1] == "ratio: 0.50"
+    assert second.startswith("1,000 events, the next run, with 1% added: 1.5 CPU seconds")
+    assert share == "the next run as a share of the first: 15.0%; at most 10%: FAILS"
+    readings[AFTER] = Reading([0.9], [0.5])
+    assert results_text(readings, 1000).endswith("9.0%; at most 10%: holds")
+    beside = readings | {OTHER: Reading([20.0], [1.0])}
+    assert results_text(beside, 1000).splitlines()[-1] == "this release / the other: 0.50"

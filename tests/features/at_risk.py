@@ -22,5 +22,5 @@ def features_at_risk(
     with open_database(settings) as database:
         open_tables(database, tables)
         take_population(database, as_ofs)
-        query = plan_features(columns, as_ofs if plan == "slots" else None).prepare(database)
+        query = plan_features(columns, as_ofs if plan == "slots" else None, database.dialect).prepare(database)
         return database.arrow(f"{query} ORDER BY account_id, as_of", "features")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.tables_by_hand import Row, as_arrow
 from undertow.features.catalogue.cards import Column
-from undertow.features.compiler.plan import Plan, plan_features
+from undertow.features.compiler.plan import compile_features
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
@@ -22,10 +22,7 @@ PLANS = ("range join", "slots")
 Snapshots = dict[tuple[str, datetime], dict[str, object]]
 
 
-@cache  # compiling every column takes longer than most of the queries
-def _compiled(columns: tuple[Column, ...], as_ofs: tuple[datetime, ...] | None) -> tuple[Plan, str]:
-    plan = plan_features(columns, as_ofs)
-    return plan, plan.sql()
+compiled = cache(compile_features)  # compiling every column takes longer than most of the queries
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +45,10 @@ def compute_features() -> Iterator[Callable[..., Snapshots]]:
         snapshots = [{"account_id": account, "as_of": as_of} for as_of in as_ofs for account in accounts]
         schema = pa.schema([("account_id", pa.string()), ("as_of", pa.timestamp("us"))])
         connection.register("snapshots", pa.Table.from_pylist(snapshots, schema=schema))
-        compiled, sql = _compiled(tuple(columns), tuple(as_ofs) if plan == "slots" else None)
-        for name, small in compiled.tables.items():
+        planned = compiled(tuple(columns), len(set(as_ofs)) if plan == "slots" else None).plan(as_ofs)
+        for name, small in planned.tables.items():
             connection.register(name, small)
-        answer = connection.execute(sql)  # half the time of connection.sql, which binds a query twice
+        answer = connection.execute(planned.sql())  # half the time of connection.sql, which binds a query twice
         names = [column[0] for column in answer.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
         assert len(rows) == len(snapshots)

@@ -71,7 +71,7 @@ def _build(database: Database, job: dict[str, Any], plan: str) -> None:
     data, out = Path(job["data"]), Path(job["out"])
     as_ofs = [datetime.fromisoformat(as_of) for as_of in job["as_ofs"]]
     wanted = every_column() if job.get("columns") == "catalogue" else columns()
-    planned = plan_features(wanted, as_ofs if plan == "slots" else None)
+    planned = plan_features(wanted, as_ofs if plan == "slots" else None, database.dialect)
     since = {name: None if days is None else as_ofs[0] - timedelta(days=days) for name, days in planned.reach.items()}
     tables = _tables(data)
     open_tables(database, tables, since, as_ofs[-1], _sample(data, job["accounts"]) if "accounts" in job else "true")

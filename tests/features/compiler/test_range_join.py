@@ -6,7 +6,7 @@ import duckdb
 
 from tests.features.compiler.measures import errors, events
 from undertow.features.catalogue.cards import Feature
-from undertow.features.compiler.plan import plan_features
+from undertow.features.compiler.plan import compile_features
 
 
 def test_accounts_and_moments_do_not_mix() -> None:
@@ -22,7 +22,7 @@ def test_accounts_and_moments_do_not_mix() -> None:
             "('a', TIMESTAMP '2024-04-30'), ('b', TIMESTAMP '2024-03-31'), ('c', TIMESTAMP '2024-03-31')"
             ") AS t(account_id, as_of)"
         )
-        query = plan_features(feature.columns, snapshots="looks").sql()
+        query = compile_features(feature.columns, snapshots="looks").plan().sql()
         found = connection.sql(f"FROM ({query}) ORDER BY ALL").fetchall()
     assert [(account, as_of.month, rate) for account, as_of, rate in found] == [
         ("a", 3, 1.0), ("a", 4, 0.0), ("b", 3, 0.0), ("c", 3, None),

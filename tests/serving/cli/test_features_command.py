@@ -1,7 +1,10 @@
-"""`undertow features --as-of`: typed twice, it does its work once."""
+"""`undertow features --as-of`: typed twice, it does its work once, and compiles its SQL once."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -28,3 +31,25 @@ def test_features_as_of_typed_twice_changes_nothing(project: Callable[..., Setti
     assert told[0] == told[1]
     assert written[0] == written[1]
     assert (told[0]["as_ofs"], told[0]["rows"]) == (["2024-04-01"], 1)
+
+
+LISTS_IMPORTS = """
+import sys
+from undertow.serving.cli.commands import app
+app(standalone_mode=False)
+slow = {"sqlglot", "undertow.features.compiler.plan", "pandas", "lightgbm", "sklearn", "mlflow"}
+print(sorted(slow & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_features_are_built_again_without_importing_sqlglot_or_pandas(project: Callable[..., Settings]) -> None:
+    """Their SQL was compiled before, for another as_of; the first build needs sqlglot."""
+    settings = project(WORLD, "[data]\nuntil = 2024-06-15")
+    told = []
+    for as_of in ("2024-04-01", "2024-05-01"):
+        words = ["features", "--project", str(settings.folder), "--as-of", as_of]
+        command = [sys.executable, "-c", LISTS_IMPORTS, *words]
+        told.append(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True))
+        shutil.rmtree(settings.store_path("features"))
+    assert [done.stderr.splitlines()[-1] for done in told] == ["['sqlglot', 'undertow.features.compiler.plan']", "[]"]
+    assert all("1 snapshots of 1 accounts" in done.stdout for done in told)
