@@ -34,8 +34,7 @@ class InDuckDB:
     @property
     def memory(self) -> int:
         """Return the bytes of memory that queries may use."""
-        [row] = rows(self.connection, "SELECT current_setting('memory_limit') AS limit", "memory_limit")
-        return bytes_of(str(row["limit"]))
+        return memory_limit(self.connection)
 
     def open_table(self, name: str, files: Sequence[Path], where: str = "true") -> None:
         """Create a view over Parquet files; `where`: SQL of the rows wanted."""
@@ -156,6 +155,12 @@ def arrow(connection: Connection, sql: str, context: str) -> pa.Table:
     except duckdb.Error as error:
         raise DataError(f"{context}: {first_lines(error)}") from error
     return result
+
+
+def memory_limit(connection: Connection) -> int:
+    """Return the bytes of memory that queries may use."""
+    [row] = rows(connection, "SELECT current_setting('memory_limit') AS limit", "memory_limit")
+    return bytes_of(str(row["limit"]))
 
 
 def bytes_of(size: str) -> int:

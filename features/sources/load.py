@@ -21,7 +21,8 @@ from undertow.features.errors import ContractError, DataError, SettingsError
 from undertow.features.publishing import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.currency import choose_currency, convert, stated_currencies
-from undertow.features.sources.events.growth import RECORD, Growth, NotAppended, find_growth
+from undertow.features.sources.events.appended import NotAppended
+from undertow.features.sources.events.growth import RECORD, Growth, find_growth
 from undertow.features.sources.events.load_events import load_events
 from undertow.features.sources.events.months import Fingerprint, of_all
 from undertow.features.sources.files import Source, read_source, source_files
@@ -128,6 +129,7 @@ def _describe(report: TableReport, currency: str) -> str:
 def _write_tables(
     settings: Settings, now: datetime, folder: Path, progress: Progress | None, growth: Growth | None
 ) -> None:
+    """Write all tables into `folder`: of the events only what was added, or in batches, or else all at once."""
     note = ""
     if growth:
         try:
@@ -136,12 +138,16 @@ def _write_tables(
             note = f"events: all rows were read again, not only those added to {growth.entry}: {reason}."
             _empty(folder)
     try:
-        _read_all(settings, now, folder, progress, note=note)
+        return _read_all(settings, now, folder, progress, in_batches=True, note=note)
+    except NotAppended as reason:
+        note = f"events: all rows were read at once, not in batches of files: {reason}."
+        _empty(folder)
     except DataError as error:
         if QUOTED_LINE_BREAKS not in str(error):
             raise
         _empty(folder)
-        _read_all(settings, now, folder, progress, is_parallel=False, note=note)
+        return _read_all(settings, now, folder, progress, is_parallel=False, note=note)
+    _read_all(settings, now, folder, progress, note=note)
 
 
 def _empty(folder: Path) -> None:
@@ -152,11 +158,12 @@ def _empty(folder: Path) -> None:
 
 def _read_all(
     settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_parallel: bool = True,
-    growth: Growth | None = None, note: str = "",
+    growth: Growth | None = None, in_batches: bool = False, note: str = "",
 ) -> None:  # fmt: skip
     """Read every source, and write the kept rows, the quarantined ones and the summary into `folder`.
 
-    `growth`: what was added to the events, where the earlier ones are not read again. `note`: printed with the others.
+    `growth`: what was added to the events, where the earlier ones are not read again. `in_batches`: the files of the
+    events are read in batches where memory asks for it. `note`: printed with the others.
     """
     (folder / "quarantine").mkdir()
     spill = settings.store_path("spill")
@@ -170,7 +177,7 @@ def _read_all(
         for table in given:
             step = _step(progress, done, shares[table.name])
             if table.name == "events":
-                reports.append(load_events(loading, folder, step, growth))
+                reports.append(load_events(loading, folder, step, growth, in_batches))
             else:
                 reports.append(_load_table(loading, table, now, folder, step))
             done += shares[table.name]

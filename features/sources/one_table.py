@@ -309,8 +309,9 @@ def keep_rows(
     if table.name == "events" and _count(
         connection, f"SELECT count(*) AS n FROM judged WHERE {REASON} = {literal(VISITOR)}"
     ):
-        run(connection, f"CREATE TABLE visitors AS SELECT * EXCLUDE ({', '.join(own)}, account_id) FROM judged "
-                        f"WHERE {REASON} = {literal(VISITOR)}", table.name)  # fmt: skip
+        visitors = f"SELECT * EXCLUDE ({', '.join(own)}, account_id) FROM judged WHERE {REASON} = {literal(VISITOR)}"
+        run(connection, f"CREATE TABLE IF NOT EXISTS visitors AS {visitors} AND false", table.name)
+        run(connection, f"INSERT INTO visitors BY NAME {visitors}", table.name)
     report = _quarantine(loading, table, folder, earlier)
     connection.execute("DROP TABLE staged")
     if in_order:  # a copy would take as much memory again

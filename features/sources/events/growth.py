@@ -10,36 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from undertow.features.engines.duckdb import Connection, literal, one_select, path_literal, quoted, rows, run
-from undertow.features.errors import DataError
 from undertow.features.settings import Settings
+from undertow.features.sources.events.appended import WITHOUT_KEY, NotAppended, append_events, show_stored
 from undertow.features.sources.events.file_states import FileState, Rest, added_since, as_json, read_states, states_of
-from undertow.features.sources.events.months import (
-    Fingerprint,
-    add_to_months,
-    event_files,
-    fingerprint,
-    months_of,
-    read_events,
-)
-from undertow.features.sources.events.visits import mark_visits_beside
+from undertow.features.sources.events.months import Fingerprint, event_files
 from undertow.features.sources.files import Source, is_plain_selection, read_source, source_files
 from undertow.features.sources.loaded import FORMAT, SUMMARY, Earlier, QuarantineReason, TableReport
-from undertow.features.sources.rows.contract import REASON, VISITOR
-from undertow.features.sources.rows.repeats import NOT_COMPARED, REPEATED
-from undertow.features.tables import EVENTS, TABLES
+from undertow.features.sources.rows.contract import VISITOR
+from undertow.features.sources.rows.repeats import REPEATED
+from undertow.features.tables import TABLES
 
 RECORD = "growth"  # of the summary: what the next run needs to recognise grown files
 NOT_JUDGED_AGAIN = (VISITOR, REPEATED)
 USER_GIVEN = r'"user_id":"?((?:[^"\\]|\\.)*)'  # in the text of a quarantined row
-
-
-class NotAppended(DataError):
-    """The events must be read whole; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +53,11 @@ class Growth:
 
     def source(self, connection: Connection, copies: Path, is_parallel: bool) -> Source:
         """Return how to read what was added, with the columns that the whole entry has."""
-        columns = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in self.record["columns"])
         files = self.rest.files(copies)
         found = read_source(connection, self.entry, files, copies, is_parallel) if files else None
         if found and found.broken:
             raise NotAppended("a line that was added cannot be read")
-        return Source(self.entry, tuple(files), (f"SELECT {columns} WHERE false", *(found.selects if found else ())))
+        return Source(self.entry, tuple(files), (no_row(self.record["columns"]), *(found.selects if found else ())))
 
     def refuse_changes(self, connection: Connection, source: Source) -> None:
         """Raise NotAppended where an earlier event may be judged otherwise than before.
@@ -82,47 +70,18 @@ class Growth:
             files=", ".join(literal(str(file)) for file in (*source.files, "none"))
         )):  # fmt: skip
             raise NotAppended("a line that was added cannot be read")
-        if _count(connection, _WITHOUT_KEY.format(table="judged")):
-            raise NotAppended("rows without event_id were added")
-        run(connection, f"CREATE OR REPLACE VIEW stored_events AS {read_events(event_files(self.folder / 'events'))}",
-            "events")  # fmt: skip
+        show_stored(connection, self.folder / "events")
         for reason, sql in self._changes(connection):
             if _count(connection, sql):
                 raise NotAppended(reason)
-
-    def settle_repeats(self, connection: Connection) -> None:
-        """Mark added rows that repeat an earlier one; raise NotAppended where two rows of a key differ."""
-        compared = [column.name for column in EVENTS.columns if column.name not in NOT_COMPARED]
-        compared = [name for name in compared if name not in ("opens_visit", "event_id")]
-        same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM j.{name}" for name in compared)
-        run(
-            connection,
-            f"CREATE OR REPLACE TEMP TABLE met AS SELECT j.event_id, "
-            f"bool_or({same} AND s.recorded_at <= j.recorded_at) AS is_repeated "
-            f"FROM judged AS j JOIN stored_events AS s USING (event_id) WHERE j.{REASON} IS NULL GROUP BY j.event_id",
-            "events",
-        )
-        if _count(connection, "SELECT count(*) AS n FROM met WHERE NOT is_repeated"):
-            raise NotAppended("a row was changed: one that was added has the event_id of an earlier one and differs")
-        run(connection, f"UPDATE judged SET {REASON} = {literal(REPEATED)} WHERE {REASON} IS NULL "
-                        "AND event_id IN (SELECT event_id FROM met)", "events")  # fmt: skip
 
     def append(self, connection: Connection, folder: Path) -> dict[str, Fingerprint]:
         """Write the earlier events with those of the table `events`, which is then a view of them all.
 
         Returns the fingerprint of each month.
         """
-        mark_visits_beside(connection)
-        changed = months_of(connection, "events") | months_of(connection, "unmarked")
-        add_to_months(connection, self.folder / "events", folder / "events", changed)
-        months: dict[str, Fingerprint] = {
-            name: tuple(found) for name, found in self.record["months"].items() if name not in changed
-        }
-        for month in changed:
-            written = event_files(folder / "events", month)
-            months[month] = fingerprint(connection, read_events(written))
-        run(connection, "DROP TABLE events", "events")
-        run(connection, f"CREATE VIEW events AS {read_events(event_files(folder / 'events'))}", "events")
+        known: dict[str, Fingerprint] = {name: tuple(found) for name, found in self.record["months"].items()}
+        months = append_events(connection, self.folder / "events", folder / "events", known)
         before = self.folder / "visitors.parquet"
         if before.exists():
             added = _exists(connection, "visitors")
@@ -182,7 +141,6 @@ class Growth:
 
 _REJECTED = """
 SELECT count(*) AS n FROM reject_errors JOIN reject_scans USING (scan_id, file_id) WHERE file_path IN ({files})"""
-_WITHOUT_KEY = "SELECT count(*) AS n FROM {table} WHERE event_id LIKE 'row %'"  # keyed by the number of the row
 
 
 def find_growth(settings: Settings, folder: Path | None) -> Growth | None:
@@ -219,13 +177,25 @@ def record_of(
     `files`: as `states_before` returned them. `months`: the fingerprints of the rows. `said`: the notes and cautions
     of reading them.
     """
-    entry, select = _entry(settings), one_select(settings.select("events") or "", "[tables] events")
-    if entry is None or not is_plain_selection(connection, select):
+    entry = plain_entry(connection, settings)
+    if entry is None:
         return None
-    if _count(connection, _WITHOUT_KEY.format(table="events")):
+    if _count(connection, WITHOUT_KEY.format(table="events")):
         return None
     return {"rules": _rules(settings), "entry": entry, "files": as_json(files),
             "columns": columns_of(connection, entry), "months": months, **said}  # fmt: skip
+
+
+def no_row(columns: Iterable[Sequence[str]]) -> str:
+    """Return a SELECT of no row with these columns, each given as its name and type."""
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(name)}" for name, kind in columns)
+    return f"SELECT {nulls} WHERE false"
+
+
+def plain_entry(connection: Connection, settings: Settings) -> str | None:
+    """Return the only entry of [files] from which the events follow row by row; None where there is none."""
+    entry, select = _entry(settings), one_select(settings.select("events") or "", "[tables] events")
+    return entry if entry is not None and is_plain_selection(connection, select) else None
 
 
 def columns_of(connection: Connection, entry: str) -> list[list[str]]:

@@ -2,46 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from undertow.features.engines.duckdb import Connection, rows
-from undertow.features.sources.events.growth import Growth, record_of, states_before
-from undertow.features.sources.events.months import Fingerprint, write_months
+import pyarrow.parquet as pq
+
+from undertow.features.engines.duckdb import Connection, memory_limit, path_literal, quoted, rows, run
+from undertow.features.sources.events.appended import NotAppended, append_events, settle_with_stored, show_stored
+from undertow.features.sources.events.growth import Growth, columns_of, no_row, plain_entry, record_of, states_before
+from undertow.features.sources.events.months import Fingerprint, event_files, read_events, write_months
 from undertow.features.sources.events.visits import mark_visits
-from undertow.features.sources.loaded import TableReport, counted
+from undertow.features.sources.files import source_files
+from undertow.features.sources.loaded import Earlier, TableReport, counted
 from undertow.features.sources.merges import follow_merges
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows, write_rows
 from undertow.features.tables import EVENTS
 
+ROWS_PER_GB = 10_000_000  # rows that are read at once, per GB of the memory limit; they take 4 GB of temporary disk
+
 
 def load_events(
-    loading: Loading, folder: Path, progress: Callable[[float], None], growth: Growth | None
+    loading: Loading, folder: Path, progress: Callable[[float], None], growth: Growth | None, in_batches: bool
 ) -> TableReport:
     """Check the events against their contract, and write the kept ones by month and the quarantined ones.
 
-    `growth`: the rows that were added alone are read; those before them are taken from the last run. Raises
-    NotAppended where they may not be.
+    `growth`: the rows that were added alone are read; those before them are taken from the last run. `in_batches`:
+    Parquet files whose rows do not fit into memory together are read in batches. Raises NotAppended where rows may not
+    be taken or read so.
     """
     connection, files = loading.connection, growth.files if growth else states_before(loading.settings)
     notes, cautions = len(loading.notes), len(loading.cautions)
-    in_order = judge_table(loading, EVENTS, progress)
+    entry = plain_entry(connection, loading.settings) if in_batches else None
+    batches = batches_of(connection, source_files(loading.settings, entry)) if entry else []
     if growth:
-        growth.refuse_changes(connection, loading.sources[growth.entry])
-        growth.settle_repeats(connection)
-    report = keep_rows(loading, EVENTS, folder, in_order, growth.earlier if growth else None)
-    if loading.gives("merges"):
-        follow_merges(connection, EVENTS)
+        report = _load_added(loading, folder, progress, growth)
+    elif entry and len(batches) > 1:
+        report = _load_in_batches(loading, folder, progress, entry, batches)
+    else:
+        report = _load_whole(loading, folder, progress)
     said = {"notes": loading.notes[notes:], "cautions": loading.cautions[cautions:]}
     if growth:
         said = {name: growth.record[name] for name in said}  # what is said of a column is said of all of its rows
         loading.notes[notes:], loading.cautions[cautions:] = [*said["notes"], _how(growth, report)], said["cautions"]
-        loading.months = growth.append(connection, folder)
-    else:
-        mark_visits(connection)
-        loading.months = _write(connection, folder)
     loading.record = record_of(connection, loading.settings, files, loading.months, said)
     return report
+
+
+def _load_whole(loading: Loading, folder: Path, progress: Callable[[float], None]) -> TableReport:
+    in_order = judge_table(loading, EVENTS, progress)
+    report = _keep(loading, folder, in_order, None)
+    mark_visits(loading.connection)
+    loading.months = _write(loading.connection, folder)
+    return report
+
+
+def _load_added(
+    loading: Loading, folder: Path, progress: Callable[[float], None], growth: Growth
+) -> TableReport:
+    connection = loading.connection
+    in_order = judge_table(loading, EVENTS, progress)
+    growth.refuse_changes(connection, loading.sources[growth.entry])
+    settle_with_stored(connection)
+    report = _keep(loading, folder, in_order, growth.earlier)
+    loading.months = growth.append(connection, folder)
+    return report
+
+
+def _load_in_batches(
+    loading: Loading, folder: Path, progress: Callable[[float], None], entry: str, batches: list[list[Path]]
+) -> TableReport:
+    """Load the events batch by batch, each appended to the months that are written so far."""
+    connection, columns = loading.connection, columns_of(loading.connection, entry)
+    all_rows = loading.sources[entry].select()
+    report, months = None, folder / "events"
+    for number, files in enumerate(batches):
+        listed = ", ".join(path_literal(file) for file in files)
+        batch = f"SELECT * FROM read_parquet([{listed}], union_by_name = true)"
+        _show(connection, entry, f"{no_row(columns)} UNION ALL BY NAME {batch}")
+        step = _part_of(progress, number / len(batches), 1 / len(batches))
+        if report is None:
+            report = _load_whole(loading, folder, step)
+            if not report.kept:
+                raise NotAppended("no row of its first files was kept")
+            continue
+        run(connection, f"DROP {'TABLE' if number == 1 else 'VIEW'} events", "events")
+        show_stored(connection, months)
+        in_order = judge_table(loading, EVENTS, step)
+        settle_with_stored(connection)
+        report = _keep(loading, folder, in_order, Earlier(folder / "quarantine" / "events.parquet", report))
+        written = folder / "events-more"
+        loading.months = append_events(connection, months, written, loading.months)
+        shutil.rmtree(months)
+        written.rename(months)
+    run(connection, f"CREATE OR REPLACE VIEW events AS {read_events(event_files(months))}", "events")
+    _show(connection, entry, all_rows)
+    assert report is not None
+    return report
+
+
+def batches_of(connection: Connection, files: Sequence[Path]) -> list[list[Path]]:
+    """Return Parquet files in batches of as many rows as the memory limit carries, in order; [] for other files."""
+    if not all(file.suffix == ".parquet" for file in files):
+        return []
+    most = ROWS_PER_GB * memory_limit(connection) / 1024**3
+    batches: list[list[Path]] = []
+    rows_so_far = 0
+    for file in files:
+        count = pq.read_metadata(file).num_rows
+        if not batches or rows_so_far + count > most:
+            batches.append([])
+            rows_so_far = 0
+        batches[-1].append(file)
+        rows_so_far += count
+    return batches
+
+
+def _keep(loading: Loading, folder: Path, in_order: bool, earlier: Earlier | None) -> TableReport:
+    report = keep_rows(loading, EVENTS, folder, in_order, earlier)
+    if loading.gives("merges"):
+        follow_merges(loading.connection, EVENTS)
+    return report
+
+
+def _show(connection: Connection, entry: str, select: str) -> None:
+    run(connection, f"CREATE OR REPLACE VIEW source.{quoted(entry)} AS {select}", f"[files] {entry}")
+
+
+def _part_of(progress: Callable[[float], None], done: float, size: float) -> Callable[[float], None]:
+    return lambda share: progress(done + size * share)
 
 
 def _how(growth: Growth, report: TableReport) -> str:

@@ -35,7 +35,7 @@ TOML = '[files]\naccounts = "accounts.csv"\nusers = "users.csv"\nmerges = "merge
 SELECT = '[tables]\nevents = "SELECT * FROM tracker"\n'
 
 
-def _event(number: int, random: Random) -> Row:
+def event(number: int, random: Random) -> Row:
     happened = datetime(2024, 1, 15) + timedelta(minutes=random.randrange(110 * 24 * 60))
     late = timedelta(hours=random.choice([0, 0, 0, 5, 900]))
     return {
@@ -51,7 +51,7 @@ def _event(number: int, random: Random) -> Row:
 
 
 def _as_csv(folder: Path, rows: list[Row], is_first: bool) -> None:
-    names = list(_event(0, Random(0)))
+    names = list(event(0, Random(0)))
     if not rows:
         return
     lines = ["".join(f"{row[name]}{',' if name != names[-1] else ''}" for name in names) for row in rows]
@@ -139,7 +139,7 @@ def test_what_is_added_gives_the_tables_of_a_whole_reading(
     export: Callable[..., Export], kind: str, seed: int
 ) -> None:
     random, project = Random(seed), export(kind)
-    events = [_event(number, random) for number in range(240)]
+    events = [event(number, random) for number in range(240)]
     project.add(events[:200], is_first=True)
     assert not said(project.read(), NOT_AGAIN)
     project.add([*events[200:220], *random.sample(events[:200], 5)])  # late rows, and some that are sent again
@@ -157,7 +157,7 @@ def test_what_is_added_gives_the_tables_of_a_whole_reading(
 def test_rows_that_are_added_while_it_reads_are_read_by_the_next_run(
     export: Callable[..., Export], kind: str
 ) -> None:
-    project, events = export(kind), [_event(n, Random(n)) for n in range(90)]
+    project, events = export(kind), [event(n, Random(n)) for n in range(90)]
     project.add(events[:40], is_first=True)
     project.read()
     meanwhile: list[list[Row]] = []
@@ -173,7 +173,7 @@ def test_rows_that_are_added_while_it_reads_are_read_by_the_next_run(
 
 def test_months_without_a_new_row_keep_their_files(export: Callable[..., Export]) -> None:
     project = export()
-    events = [{**_event(n, Random(n)), "account_id": "ada"} for n in range(100)]
+    events = [{**event(n, Random(n)), "account_id": "ada"} for n in range(100)]
     project.add(events, is_first=True)
     before = {file.parent.name: file.stat().st_ino for file in project.read().files("events")}
     project.add([{**events[0], "event_id": "new", "occurred_at": "2024-06-20", "recorded_at": "2024-06-20",
@@ -188,7 +188,7 @@ def test_months_without_a_new_row_keep_their_files(export: Callable[..., Export]
 @pytest.mark.parametrize("kind", FORMATS)
 def test_nothing_new_in_the_events_while_another_table_changed(export: Callable[..., Export], kind: str) -> None:
     project = export(kind)
-    project.add([_event(n, Random(n)) for n in range(50)], is_first=True)
+    project.add([event(n, Random(n)) for n in range(50)], is_first=True)
     project.read()
     (project.folder / "accounts.csv").write_text(f"{ACCOUNTS}di,2024-05-01\n", encoding="utf-8")
     read = project.read()
@@ -198,7 +198,7 @@ def test_nothing_new_in_the_events_while_another_table_changed(export: Callable[
 
 def test_a_copied_file_is_recognised_by_its_content(export: Callable[..., Export]) -> None:
     project = export()
-    project.add([_event(n, Random(n)) for n in range(50)], is_first=True)
+    project.add([event(n, Random(n)) for n in range(50)], is_first=True)
     project.read()
     os.utime(project.folder / "tracker.csv", (1, 1))
     assert said(project.read(), "0 rows added")
@@ -206,7 +206,7 @@ def test_a_copied_file_is_recognised_by_its_content(export: Callable[..., Export
 
 # --- what makes all be read again ------------------------------------------------------------
 
-FIRST = [_event(n, Random(n)) for n in range(80)]
+FIRST = [event(n, Random(n)) for n in range(80)]
 USUAL = {"account_id": "ada", "user_id": "u1", "session_id": "", "kind": "error", "duration_ms": "",
          "occurred_at": "2024-06-01 10:00", "recorded_at": "2024-06-01 10:00"}  # fmt: skip
 GUEST = {**USUAL, "event_id": "g", "account_id": "", "user_id": "guest", "occurred_at": "2024-02-01",
