@@ -43,7 +43,7 @@ def compiled_features(
     path = folder / f"{name}.json"
     try:
         return _from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         compiled = _compiled(name, tuple(columns), as_of_count, dialect)
     with suppress(OSError):
         replace_text(path, _as_json(compiled))

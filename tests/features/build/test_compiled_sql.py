@@ -190,7 +190,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "half": lambda file: file.write_bytes(file.read_bytes()[:500]),
     "not JSON": _write(b"SELECT 1"),
     "not UTF-8": _write(b"\xff\xfe\x00"),
-    "JSON of something else": _write(b"[1, 2]"),
+    "a list": _write(b"[1, 2]"),
+    "a number": _write(b"5"),
     "without a field": _write(b'{"sha256": "0"}'),
     "another value": lambda file: file.write_text(file.read_text(encoding="utf-8").replace("'error'", "'crash'")),
 }
