@@ -19,6 +19,7 @@ from undertow.features.catalogue.cards import Column, definition_id
 from undertow.features.compiler.compiled import CompiledFeatures, QueryStep
 from undertow.features.compiler.timeline import Timeline
 from undertow.features.publishing import replace_text
+from undertow.features.tables import ALL_TABLES
 
 FLOOR = Path(__file__).parents[1]
 SOURCES = (  # the files that decide the SQL
@@ -38,11 +39,12 @@ def compiled_features(
 
     A file that is damaged or cannot be read is replaced. A folder that cannot be written to is no error.
     """
-    path = folder / f"{sql_id(columns, as_of_count, dialect, compiler_id())}.json"
+    name = sql_id(columns, as_of_count, dialect, compiler_id())
+    path = folder / f"{name}.json"
     try:
         return _from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
-        compiled = _compiled(tuple(columns), as_of_count, dialect)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        compiled = _compiled(name, tuple(columns), as_of_count, dialect)
     with suppress(OSError):
         replace_text(path, _as_json(compiled))
         _remove_oldest(folder)
@@ -50,13 +52,13 @@ def compiled_features(
 
 
 def sql_id(columns: Sequence[Column], as_of_count: int | None, dialect: str, compiler: str) -> str:
-    """Return a hash, 24 hex digits, of the definitions and of all else that decides the SQL of these columns.
+    """Return a hash, 24 hex digits, of the definitions, the data contracts and all else that decides the SQL.
 
     `as_of_count`: the number of as_ofs, or None for the range join; which days they are is not in the SQL that is kept.
     `compiler`: a hash of the compiler.
     """
     definitions = [(c.name, c.window, c.against, c.before, c.feature.unit, definition_id(c.feature)) for c in columns]
-    return _hash(repr((definitions, as_of_count, dialect, compiler)).encode())[:24]
+    return _hash(repr((definitions, ALL_TABLES, as_of_count, dialect, compiler)).encode())[:24]
 
 
 @cache
@@ -68,7 +70,8 @@ def compiler_id(floor: Path = FLOOR) -> str:
 
 
 @lru_cache(maxsize=8)  # an audit builds features in stores of its own, which begin empty
-def _compiled(columns: tuple[Column, ...], as_of_count: int | None, dialect: str) -> CompiledFeatures:
+def _compiled(name: str, columns: tuple[Column, ...], as_of_count: int | None, dialect: str) -> CompiledFeatures:
+    """Return the compiled features; `name`, their `sql_id`, is there for the cache alone."""
     from undertow.features.compiler.plan import compile_features  # imports sqlglot, which is slow and seldom needed
 
     return compile_features(columns, as_of_count, dialect)

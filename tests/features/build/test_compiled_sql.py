@@ -25,6 +25,7 @@ from undertow.features.compiler.plan import compile_features, plan_features
 from undertow.features.publishing import replace_text
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Tables
+from undertow.features.tables import ALL_TABLES
 
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)
 ERRORS = rows_of("events").where(kind="error")
@@ -130,6 +131,13 @@ def test_the_number_of_as_ofs_dialect_compiler_and_order_have_other_ids() -> Non
     assert len({_id(), *others}) == len(others) + 1
 
 
+def test_another_data_contract_has_another_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says from when a value is known; here it is changed while the process runs."""
+    before = _id()
+    monkeypatch.setitem(ALL_TABLES, "events", replace(ALL_TABLES["events"], has_versions=True))
+    assert _id() != before
+
+
 def test_another_wording_or_use_of_a_card_has_the_same_id() -> None:
     again = replace(CARD, sentence="Faults", good="low", feeds=30, null_means="no page was viewed")
     assert _id(again.columns) == _id()
@@ -172,6 +180,7 @@ def test_all_that_the_compiler_imports_of_ours_is_hashed_but_what_runs_and_repor
 
 # --- damaged files, other writers, old files -------------------------------------------------
 
+
 def _write(content: bytes) -> Callable[[Path], object]:
     return lambda file: file.write_bytes(content)
 
@@ -181,7 +190,8 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "half": lambda file: file.write_bytes(file.read_bytes()[:500]),
     "not JSON": _write(b"SELECT 1"),
     "not UTF-8": _write(b"\xff\xfe\x00"),
-    "JSON of something else": _write(b"[1, 2]"),
+    "a list": _write(b"[1, 2]"),
+    "a number": _write(b"5"),
     "without a field": _write(b'{"sha256": "0"}'),
     "another value": lambda file: file.write_text(file.read_text(encoding="utf-8").replace("'error'", "'crash'")),
 }
@@ -284,9 +294,9 @@ def test_a_compiler_of_other_words_and_the_same_sql_leaves_the_stored_features(
 def test_a_compiler_of_other_sql_has_the_features_built_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     built = build_features(*tiny, [APRIL])
 
-    def compile_otherwise(*arguments: object) -> CompiledFeatures:
-        compiled = compile_features(*arguments)  # type: ignore[arg-type]
-        return replace(compiled, last=compiled.last.replace('"segment"', "upper(\"segment\")", 1))
+    def compile_otherwise(name: str, columns: Sequence[Column], as_of_count: int | None, dialect: str) -> object:
+        compiled = compile_features(columns, as_of_count, dialect)
+        return replace(compiled, last=compiled.last.replace('"segment"', 'upper("segment")', 1))
 
     monkeypatch.setattr(compiled_sql, "compiler_id", lambda: "with another meaning")
     monkeypatch.setattr(compiled_sql, "_compiled", compile_otherwise)
