@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from tests.benchmarks.peers.columns import columns, every_column
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.build.compiled_sql import compiled_features
+from undertow.features.compiler.compiled import Plan
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import InDuckDB, literal, open_duckdb
@@ -74,18 +75,30 @@ def _build(database: Database, job: dict[str, Any], plan: str) -> None:
     kept = out.parent / "compiled"  # SQL that an earlier run compiled is read again, as a project does
     compiled = compiled_features(kept, wanted, len(as_ofs) if plan == "slots" else None, database.dialect)
     planned = compiled.plan(as_ofs if plan == "slots" else ())
-    since = {name: None if days is None else as_ofs[0] - timedelta(days=days) for name, days in planned.reach.items()}
-    tables = _tables(data)
-    open_tables(database, tables, since, as_ofs[-1], _sample(data, job["accounts"]) if "accounts" in job else "true")
-    database.register("as_ofs", pa.table({"as_of": arrow_column(np.array(as_ofs, dtype="datetime64[us]"))}))
-    database.create_table("population", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
-    database.create_view("snapshots", "SELECT * FROM population", "bench")
+    where = _sample(data, job["accounts"]) if "accounts" in job else "true"
+    tables, since = open_log(database, data, as_ofs, planned, where)
     number = ranges_needed(database, tables, since, as_ofs[-1]) if plan == "slots" else 1
     if number == 1:
         database.write(planned.prepare(database), out, "bench")
     else:
         print(f"{number} ranges of accounts", flush=True)
         write_by_range(database, planned, lambda query: query, tables, since, as_ofs, number, out)
+
+
+def open_log(
+    database: Database, data: Path, as_ofs: list[datetime], plan: Plan, where: str = "true"
+) -> tuple[Tables, dict[str, datetime | None]]:
+    """Open the rows of an event log that a plan reads, and make the snapshots; return the tables and since when.
+
+    `where`: SQL of the accounts wanted.
+    """
+    since = {name: None if days is None else as_ofs[0] - timedelta(days=days) for name, days in plan.reach.items()}
+    tables = _tables(data)
+    open_tables(database, tables, since, as_ofs[-1], where)
+    database.register("as_ofs", pa.table({"as_of": arrow_column(np.array(as_ofs, dtype="datetime64[us]"))}))
+    database.create_table("population", "SELECT account_id, as_of FROM accounts CROSS JOIN as_ofs", "bench")
+    database.create_view("snapshots", "SELECT * FROM population", "bench")
+    return tables, since
 
 
 def _tables(data: Path) -> Tables:
