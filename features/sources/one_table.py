@@ -205,7 +205,7 @@ def _name_twin(connection: Connection, table: Table, reason: str, name: str, oth
     twins = (
         f"SELECT i.id, min(o.{other_name}) AS twin FROM ({ids}) AS i "
         f"JOIN (SELECT DISTINCT {other_name} FROM {other}) AS o "
-        f"ON {_plain('i.id')} = {_plain(f'o.{other_name}')} AND i.id <> o.{other_name} GROUP BY i.id"
+        f"ON {plain_id('i.id')} = {plain_id(f'o.{other_name}')} AND i.id <> o.{other_name} GROUP BY i.id"
     )
     run(connection, f"CREATE OR REPLACE TEMP TABLE twins AS {twins}", table.name)
     found = rows(connection, "SELECT id, twin FROM twins ORDER BY id LIMIT 1", table.name)
@@ -216,7 +216,7 @@ def _name_twin(connection: Connection, table: Table, reason: str, name: str, oth
                         f"AND {name} IN (SELECT id FROM twins)", table.name)  # fmt: skip
 
 
-def _plain(name: str) -> str:
+def plain_id(name: str) -> str:
     """Return an id in lower case, without zeros in front of it and without a fraction of zeros behind."""
     return rf"ltrim(lower(regexp_replace({name}, '\.0+$', '')), '0')"
 

@@ -26,7 +26,7 @@ WITHOUT_KEY = "SELECT count(*) AS n FROM {table} WHERE event_id LIKE 'row %'"  #
 
 
 class NotAppended(DataError):
-    """The events must be read whole; the message says why."""
+    """Added events cannot be appended to the stored ones, for the reason in the message: all must be read again."""
 
 
 def show_stored(connection: Connection, folder: Path) -> None:

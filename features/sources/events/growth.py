@@ -22,6 +22,7 @@ from undertow.features.sources.events.file_states import FileState, Rest, added_
 from undertow.features.sources.events.months import Fingerprint, event_files
 from undertow.features.sources.files import Source, is_plain_selection, read_source, source_files
 from undertow.features.sources.loaded import FORMAT, SUMMARY, Earlier, QuarantineReason, TableReport
+from undertow.features.sources.one_table import plain_id
 from undertow.features.sources.rows.contract import VISITOR
 from undertow.features.sources.rows.repeats import REPEATED
 from undertow.features.tables import TABLES
@@ -101,7 +102,7 @@ class Growth:
              "USING (account_id) WHERE CAST(k.created_at AS DATE) IS DISTINCT FROM CAST(t.created_at AS DATE)"),
             ("an account was added that quarantined events name",
              f"SELECT count(*) AS n FROM {refused} AS r JOIN {new} AS a "
-             f"ON {_plain('a.account_id')} = {_plain('r.account_id')}"),
+             f"ON {plain_id('a.account_id')} = {plain_id('r.account_id')}"),
             ("events that lay in the future may have happened by now",
              f"SELECT count(*) AS n FROM {refused} WHERE reason LIKE '%is in the future'"),
         ]  # fmt: skip
@@ -231,10 +232,6 @@ def _difference(table: str, then: str) -> str:
         f"SELECT count(*) AS n FROM (((FROM {table}) EXCEPT ALL ({before})) "
         f"UNION ALL (({before}) EXCEPT ALL (FROM {table})))"
     )
-
-
-def _plain(name: str) -> str:
-    return rf"ltrim(lower(regexp_replace({name}, '\.0+$', '')), '0')"
 
 
 def _exists(connection: Connection, table: str) -> bool:
