@@ -51,7 +51,8 @@ class Table:
     number instead of quarantined (logs rarely have a key). `ordered`: pairs (earlier, later) of time columns.
     `filled`: pairs (column, other): where the column is not null, the other must not be. `of_account`: the
     column that must name a known account; None where rows belong to no account. `has_versions`: rows are states that
-    a source may write again; `superseded_at` then holds when a newer state of the row was recorded.
+    a source may write again; `superseded_at` then holds when a newer state of the row was recorded. `has_days`: the
+    stored rows also hold the UTC days on which they happened and from which they count, so that no query derives them.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Table:
     filled: tuple[tuple[str, str], ...] = ()
     of_account: str | None = "account_id"
     has_versions: bool = False
+    has_days: bool = False
 
     def __post_init__(self) -> None:
         if self.has_versions and SUPERSEDED not in self.columns:
@@ -79,6 +81,7 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
 
+HAPPENED_DAY, KNOWN_DAY = "happened_day", "known_day"  # of the stored rows of a table with days
 SUPERSEDED = TableColumn("superseded_at", "time", known_from="superseded_at", is_computed=True)
 
 
@@ -186,6 +189,7 @@ EVENTS = Table(
         TableColumn("opens_visit", "flag", is_computed=True),
     ),
     invents_key=True,
+    has_days=True,
 )
 
 TICKETS = Table(

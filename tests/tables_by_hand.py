@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from undertow.features.sources.loaded import TableReport, Tables
-from undertow.features.tables import ALL_TABLES, DERIVED, TABLES, Table
+from undertow.features.tables import ALL_TABLES, DERIVED, HAPPENED_DAY, KNOWN_DAY, TABLES, Table
 
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 Row = Mapping[str, object]
@@ -20,7 +21,16 @@ def as_arrow(name: str, rows: Sequence[Row]) -> pa.Table:
     """Return rows as the canonical table of that name; a column that a row leaves out takes its default or is null."""
     table = ALL_TABLES[name]
     schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
-    return pa.Table.from_pylist([with_defaults(table, row) for row in rows], schema=schema)
+    written = pa.Table.from_pylist([with_defaults(table, row) for row in rows], schema=schema)
+    return _with_days(table, written) if table.has_days else written
+
+
+def _with_days(table: Table, rows: pa.Table) -> pa.Table:
+    """Add the days on which rows happened, and from which they count."""
+    happened, recorded = rows[table.happened_at], rows["recorded_at"]
+    later = pc.if_else(pc.greater(recorded, happened), recorded, happened)
+    rows = rows.append_column(HAPPENED_DAY, pc.cast(pc.floor_temporal(happened, unit="day"), pa.date32()))
+    return rows.append_column(KNOWN_DAY, pc.cast(pc.floor_temporal(later, unit="day"), pa.date32()))
 
 
 def with_defaults(table: Table, row: Row) -> dict[str, object]:

@@ -12,6 +12,7 @@ SECONDS_PER_DAY = 86_400
 UNITS = f"{2.0**70:.1f}"  # per 1, in exact sums
 LARGEST = "1e12"  # in exact sums: larger numbers are left out, as their sum might not fit
 NEARLY_NOTHING = 1e-9  # a fading denominator must lie above it
+NamedQuery = tuple[str, exp.Query]
 
 # The names are those of no built-in function; the tests check the value of each on both engines.
 HOOKS: dict[str, dict[str, Callable[..., str]]] = {
@@ -118,14 +119,12 @@ def in_days(duration: exp.Expr) -> exp.Expr:
     return exp.Div(this=duration, expression=number(SECONDS_PER_DAY))
 
 
-def exact_sum(value: exp.Expr, over_rows: Callable[[exp.Expr], exp.Expr] = lambda aggregate: aggregate) -> exp.Expr:
+def exact_sum(value: exp.Expr) -> exp.Expr:
     """Return the sum of numbers, the same to the last bit in whatever order the rows are added, as they are in threads.
 
-    Each number is rounded to a multiple of 2^-70; 1e12 and above are left out. `over_rows`: sets the row filter of the
-    aggregate.
+    Each number is rounded to a multiple of 2^-70; 1e12 and above are left out.
     """
-    total = double(over_rows(exp.Sum(this=hook("IN_UNITS", value))))
-    return exp.Div(this=total, expression=double(exp.Literal.number(UNITS)))
+    return exp.Div(this=double(exp.Sum(this=hook("IN_UNITS", value))), expression=double(exp.Literal.number(UNITS)))
 
 
 def power(exponent: exp.Expr) -> exp.Expr:

@@ -18,6 +18,7 @@ from sqlglot import exp
 from undertow.features.catalogue.language import FADING_DAYS, Exposure, Measure, columns_read
 from undertow.features.compiler.dialects import (
     NEARLY_NOTHING,
+    NamedQuery,
     column,
     equal,
     exact_sum,
@@ -32,20 +33,18 @@ from undertow.features.compiler.slot_plan import is_settled
 from undertow.features.compiler.slot_rows import (
     SNAPSHOT,
     NamedColumns,
-    RowFilter,
     SlotScan,
     at_moments,
     group_rows,
     key_columns,
     meets_any,
     merge_slots,
+    only_rows_of,
     value_inside,
 )
 from undertow.features.compiler.slot_sums import first_as_of, steps_of_sum
 from undertow.features.compiler.timeline import Timeline
 from undertow.features.tables import ALL_TABLES
-
-Step = tuple[str, exp.Select]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class ExposureScan:
         """Return whether the slot plan can compute these exposures: no row changes once it is known."""
         return all(is_settled(measure, ALL_TABLES[self.table]) for measure in _measures(exposures))
 
-    def slot_steps(self, exposures: dict[Exposure, str], timeline: Timeline) -> list[Step]:
+    def slot_steps(self, exposures: dict[Exposure, str], timeline: Timeline) -> list[NamedQuery]:
         """Return the named queries by the slot plan."""
         sums, source = _Sums(exposures), f"{self.name}_part"
         part, names = self._part(sums.leaves, (), timeline)
@@ -106,7 +105,7 @@ class ExposureScan:
             *self._met_in_slots(exposures, sums, timeline),
         ]
 
-    def range_steps(self, exposures: dict[Exposure, str]) -> list[Step]:
+    def range_steps(self, exposures: dict[Exposure, str]) -> list[NamedQuery]:
         """Return the named queries by the range join."""
         sums, source, own = _Sums(exposures), f"{self.name}_rows", f"{self.name}_own"
         names = set(self.by).union(*(columns_read(measure) for measure in _measures(exposures)))
@@ -132,14 +131,14 @@ class ExposureScan:
         """Return the query of the leaves' sums per value and slot, per account too if named; and their columns."""
         partials, names = NamedColumns("p"), {}
         for leaf in leaves:
-            [partial] = steps_of_sum(leaf.measure).partials(leaf.measure, RowFilter(leaf))
+            [partial] = steps_of_sum(leaf.measure).partials(leaf.measure, only_rows_of(leaf))
             names[leaf] = partials.add(partial)
         keys = key_columns(*[(key, "r") for key in (*account, *self.by)])
         wanted = [*partials.selected, *first_as_of(leaves)]
         part = group_rows(self.slot_scan, timeline, keys, wanted, *self._has_values("r"), *meets_any(leaves))
         return part, names
 
-    def _met_in_slots(self, exposures: dict[Exposure, str], sums: _Sums, timeline: Timeline) -> list[Step]:
+    def _met_in_slots(self, exposures: dict[Exposure, str], sums: _Sums, timeline: Timeline) -> list[NamedQuery]:
         """Return the queries of each account's use per slot, and of its sums over slots and values at each as_of."""
         source = f"{self.name}_own_part"
         part, names = self._part(sums.uses, ("account_id",), timeline)
@@ -155,7 +154,7 @@ class ExposureScan:
         met = met.join(rates, on=equal(("as_of", *self.by), "v", "p")).group_by(*[key.copy() for key in keys])
         return [(source, part), (self.name, met)]
 
-    def _rates(self, exposures: dict[Exposure, str], sums: _Sums) -> list[Step]:
+    def _rates(self, exposures: dict[Exposure, str], sums: _Sums) -> list[NamedQuery]:
         """Return the queries of the rate that all accounts met per value, and of its mean weighed by their use."""
         keys = key_columns(("as_of", "v"), *[(name, "v") for name in self.by])
         rates, means = [], []

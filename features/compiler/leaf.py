@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from undertow.features.catalogue.language import FADING_DAYS, ZERO_WHEN_NOTHING, Condition, Measure
 from undertow.features.compiler.dialects import SECONDS_PER_DAY, column, number, power, seconds
+
+Only = Callable[[exp.Expr], exp.Expr]  # sets a value to null in the rows that do not count
 
 USUAL_SCALE = 5  # the highest possible survey score where scale_max is null
 

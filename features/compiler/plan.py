@@ -32,6 +32,7 @@ from undertow.features.catalogue.language import (
 from undertow.features.compiler.compiled import ALONE, CompiledFeatures, Plan, QueryStep
 from undertow.features.compiler.dialects import (
     NEARLY_NOTHING,
+    NamedQuery,
     double,
     equal,
     hook,
@@ -51,7 +52,6 @@ from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.compiler.timeline import Timeline
 
 Scan = RangeScan | SlotScan
-Query = tuple[str, exp.Select]
 SEGMENT = rows_of("accounts").latest("segment")
 TENURE = rows_of("accounts").days_since_first().ever()
 PEERS = "segment of peers"
@@ -146,7 +146,7 @@ class _Leaves:
 
     def queries(
         self, timelines: dict[str, Timeline]
-    ) -> Iterator[tuple[list[Query], dict[str, tuple[str, ...]], set[str]]]:
+    ) -> Iterator[tuple[list[NamedQuery], dict[str, tuple[str, ...]], set[str]]]:
         """Yield, per scan, its named queries; those that are joined, with the columns to join on; those per account."""
         for scan, names in self.scans.items():
             found = steps_of(scan, names, timelines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(names)

@@ -16,6 +16,7 @@ from undertow.features.catalogue.language import NESTED, Measure, columns_read
 from undertow.features.compiler.dialects import (
     NEARLY_NOTHING,
     SECONDS_PER_DAY,
+    NamedQuery,
     column,
     day,
     days_before,
@@ -32,7 +33,7 @@ from undertow.features.compiler.dialects import (
     when,
     where_known,
 )
-from undertow.features.compiler.leaf import Leaf, row_filters, weight
+from undertow.features.compiler.leaf import Leaf, Only, row_filters, weight
 from undertow.features.compiler.point_in_time import is_known, known_value
 from undertow.features.tables import ALL_TABLES
 
@@ -65,7 +66,7 @@ class RangeScan:
         """Return the columns that identify a row of its result."""
         return ("as_of",) if self.of_all else SNAPSHOT
 
-    def steps(self, leaves: dict[Leaf, str]) -> list[tuple[str, exp.Select]]:
+    def steps(self, leaves: dict[Leaf, str]) -> list[NamedQuery]:
         """Return the named queries of the scan; the last, `name`, yields its keys and one column per leaf."""
         if self.each is None:
             return [(f"{self.name}_rows", self._known_rows(leaves)), (self.name, self._aggregates(leaves))]
@@ -153,9 +154,6 @@ def grouped(source: str, keys: tuple[str, ...], wanted: list[exp.Expr]) -> exp.S
 
 
 # --- a leaf as one aggregate -----------------------------------------------------------------
-
-Only = Callable[[exp.Expr], exp.Expr]
-
 
 def _end(leaf: Leaf) -> exp.Expr:
     return days_before(column("as_of"), leaf.shift)

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlglot import exp
-
 from undertow.features.catalogue.language import STATES, Measure, columns_read
+from undertow.features.compiler.dialects import NamedQuery
 from undertow.features.compiler.leaf import Leaf
 from undertow.features.compiler.point_in_time import known_from
 from undertow.features.compiler.range_join import round_up
@@ -35,7 +34,7 @@ from undertow.features.tables import ALL_TABLES, Table
 USUAL_REACH = 90  # days; leaves that reach further back have a timeline of their own
 
 
-def steps_of(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
+def steps_of(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[NamedQuery]:
     """Return the named queries of a scan; the last, named as the scan, yields (account_id, as_of, column per leaf)."""
     return _STEPS[scan.kind](scan, leaves, timeline)
 
@@ -46,8 +45,15 @@ def slot_scan(leaf: Leaf) -> SlotScan | None:
     kind = _kind(leaf)
     if kind is None or leaf.reach is None or not is_settled(measure, ALL_TABLES[rows.table]):
         return None
-    each = measure.column if kind in ("each", "distinct") else None
+    each = measure.column if kind == "each" else _pass_of(measure) if kind == "distinct" else None
     return SlotScan(rows.table, rows.clock, round_up(leaf.reach), kind, each)
+
+
+def _pass_of(measure: Measure) -> str | None:
+    """Return the column in whose pass a column's distinct values are counted: words of few values, in that of users."""
+    table = ALL_TABLES[measure.rows.table]
+    counted = table.column(measure.column or "")
+    return "user_id" if counted and counted.is_word and table.column("user_id") else measure.column
 
 
 def _kind(leaf: Leaf) -> str | None:
@@ -84,7 +90,7 @@ _KINDS = {
     "distinct": "distinct",
     "quantile": "values",
 }
-_STEPS: dict[str, Callable[[SlotScan, dict[Leaf, str], Timeline], list[tuple[str, exp.Select]]]] = {
+_STEPS: dict[str, Callable[[SlotScan, dict[Leaf, str], Timeline], list[NamedQuery]]] = {
     "sums": sum_queries,
     "of all": sum_queries,
     "values": quantile_queries,

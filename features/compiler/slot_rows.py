@@ -9,10 +9,10 @@ from functools import reduce
 from sqlglot import exp
 
 from undertow.features.compiler.dialects import column, day, number, relation, time_literal, when
-from undertow.features.compiler.leaf import Leaf, row_filters, weight
+from undertow.features.compiler.leaf import Leaf, Only, row_filters, weight
 from undertow.features.compiler.point_in_time import times_known
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.tables import ALL_TABLES, SUPERSEDED, Table
+from undertow.features.tables import ALL_TABLES, HAPPENED_DAY, KNOWN_DAY, SUPERSEDED, Table
 
 SNAPSHOT = ("account_id", "as_of")
 FIRST = "first_as_of"  # the first as_of at which a row counts
@@ -23,8 +23,8 @@ class SlotScan:
     """One pass over a table for leaves of one kind.
 
     `kind`: "sums" merges partial results, "of all" does so over the rows of all accounts, "values" takes quantiles
-    of the values themselves, "distinct" counts the values of the column `each`, "each" aggregates per value of it
-    first, "newest" keeps the newest time without any window.
+    of the values themselves, "distinct" counts the values of the column `each` and of columns of few values, "each"
+    aggregates per value of `each` first, "newest" keeps the newest time without any window.
     """
 
     table: str
@@ -56,17 +56,18 @@ def rows_in_slots(scan: SlotScan, timeline: Timeline, wanted: Iterable[exp.Expr]
     """
     table = ALL_TABLES[scan.table]
     clock = column(scan.clock, "r")
+    happened, known = _days(table, scan.clock)
     inside = [
         exp.GTE(this=clock, expression=time_literal(timeline.start)),
         exp.LT(this=clock.copy(), expression=time_literal(timeline.end)),
     ]
     query = exp.select(*wanted).from_(relation(scan.table, "r")).where(*inside)
     if scan.kind != "newest":
-        query = query.join(relation(timeline.days, "d"), on=_on_day("d", clock))
-    query = query.join(relation(timeline.days, "k"), on=_on_day("k", _known_at(table, scan.clock)))
+        query = query.join(relation(timeline.days, "d"), on=_on_day("d", happened))
+    query = query.join(relation(timeline.days, "k"), on=_on_day("k", known))
     if table.has_versions:
         newer = column(SUPERSEDED.name, "r")
-        query = query.join(relation(timeline.days, "g"), on=_on_day("g", newer), join_type="left")
+        query = query.join(relation(timeline.days, "g"), on=_on_day("g", day(newer.copy())), join_type="left")
         is_newest = exp.Is(this=newer.copy(), expression=exp.Null())
         counted = exp.or_(is_newest, exp.GTE(this=newer.copy(), expression=time_literal(timeline.start)))
         query = query.where(exp.paren(counted))
@@ -100,36 +101,29 @@ def group_rows(
     return query.group_by(*[key.unalias().copy() for key in [*keys, *slot]])
 
 
-def _known_at(table: Table, clock: str) -> exp.Expr:
-    """Return the time from which a row (r) counts."""
+def _days(table: Table, clock: str) -> tuple[exp.Expr, exp.Expr]:
+    """Return the day on which a row (r) happened, and the day from which it counts."""
+    if table.has_days and clock == table.happened_at:
+        return column(HAPPENED_DAY, "r"), column(KNOWN_DAY, "r")
     first, *others = [column(name, "r") for name in times_known(table, clock)]
-    return exp.Greatest(this=first, expressions=others) if others else first
+    known = exp.Greatest(this=first, expressions=others) if others else first
+    return day(column(clock, "r")), day(known)
 
 
 def _is_set(bits: exp.Expr) -> exp.Expr:
     return exp.NEQ(this=bits.copy(), expression=number(0))
 
 
-def _on_day(of: str, time: exp.Expr) -> exp.Expr:
-    return exp.EQ(this=column("day", of), expression=day(time.copy()))
+def _on_day(of: str, on: exp.Expr) -> exp.Expr:
+    return exp.EQ(this=column("day", of), expression=on)
 
 
-class RowFilter:
-    """The row filter of a leaf's conditions, applied to a value (`only(value)`) or to an aggregate (`only.over`)."""
-
-    def __init__(self, leaf: Leaf) -> None:
-        self._conditions = row_filters(leaf.measure.rows.conditions, column("as_of"))
-
-    def __call__(self, value: exp.Expr) -> exp.Expr:
-        """Return the value, null where the conditions are not met."""
-        return when(self._all(), value) if self._conditions else value
-
-    def over(self, aggregate: exp.Expr) -> exp.Expr:
-        """Return the aggregate over the rows that meet the conditions."""
-        return exp.Filter(this=aggregate, expression=exp.Where(this=self._all())) if self._conditions else aggregate
-
-    def _all(self) -> exp.Expr:
-        return exp.and_(*[condition.copy() for condition in self._conditions])
+def only_rows_of(leaf: Leaf) -> Only:
+    """Return a function that sets a value to null in the rows that do not meet the leaf's conditions."""
+    conditions = row_filters(leaf.measure.rows.conditions, column("as_of"))
+    if not conditions:
+        return lambda value: value
+    return lambda value: when(exp.and_(*[condition.copy() for condition in conditions]), value)
 
 
 def meets_any(leaves: Iterable[Leaf]) -> list[exp.Expr]:

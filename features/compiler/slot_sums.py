@@ -10,6 +10,7 @@ from sqlglot import exp
 from undertow.features.catalogue.language import Measure
 from undertow.features.compiler.dialects import (
     NEARLY_NOTHING,
+    NamedQuery,
     column,
     days_before,
     double,
@@ -21,15 +22,15 @@ from undertow.features.compiler.dialects import (
     seconds,
     where_known,
 )
-from undertow.features.compiler.leaf import Leaf, weight
+from undertow.features.compiler.leaf import Leaf, Only, weight
 from undertow.features.compiler.slot_rows import (
     FIRST,
     NamedColumns,
-    RowFilter,
     SlotScan,
     group_rows,
     key_columns,
     merge_slots,
+    only_rows_of,
     value_inside,
 )
 from undertow.features.compiler.timeline import Timeline
@@ -43,7 +44,7 @@ class Steps:
     `finish`: the value, from the merged results and the end of the window.
     """
 
-    partials: Callable[[Measure, RowFilter], list[exp.Expr]]
+    partials: Callable[[Measure, Only], list[exp.Expr]]
     merges: Callable[[list[exp.Expr]], list[exp.Expr]]
     finish: Callable[[list[exp.Expr], exp.Expr], exp.Expr] = lambda merged, end: merged[0]
 
@@ -83,8 +84,8 @@ def _value_at_largest(inside: list[exp.Expr]) -> list[exp.Expr]:
     return [hook("NEWEST_VALUE", value, by)]
 
 
-def _sum_and_count(only: RowFilter, value: exp.Expr) -> list[exp.Expr]:
-    return [only.over(exp.Sum(this=value)), double(only.over(exp.Count(this=value.copy())))]
+def _sum_and_count(only: Only, value: exp.Expr) -> list[exp.Expr]:
+    return [exp.Sum(this=only(value)), double(exp.Count(this=only(value.copy())))]
 
 
 def _days_since(merged: list[exp.Expr], end: exp.Expr) -> exp.Expr:
@@ -104,25 +105,25 @@ def _largest_and_when(value: exp.Expr, at: exp.Expr) -> list[exp.Expr]:
 
 
 SUMS: dict[str, Steps] = {
-    "count": Steps(lambda m, only: [double(only.over(exp.Count(this=number(1))))], _sum_all),
-    "sum": Steps(lambda m, only: [only.over(exp.Sum(this=_of(m)))], _sum_all),
+    "count": Steps(lambda m, only: [double(exp.Count(this=only(number(1))))], _sum_all),
+    "sum": Steps(lambda m, only: [exp.Sum(this=only(_of(m)))], _sum_all),
     "mean": Steps(lambda m, only: _sum_and_count(only, _of(m)), _sum_all, lambda merged, end: over(*merged)),
     "hours between": Steps(
         lambda m, only: _sum_and_count(only, _duration(m)),
         _sum_all,
         lambda merged, end: exp.Div(this=over(*merged), expression=number(3600)),
     ),
-    "sum of hours": Steps(lambda m, only: [only.over(exp.Sum(this=_in_hours(m)))], _sum_all),
-    "largest": Steps(lambda m, only: [only.over(exp.Max(this=_of(m)))], _largest),
-    "days since last": Steps(lambda m, only: [only.over(exp.Max(this=clock(m)))], _largest, _days_since),
+    "sum of hours": Steps(lambda m, only: [exp.Sum(this=only(_in_hours(m)))], _sum_all),
+    "largest": Steps(lambda m, only: [exp.Max(this=only(_of(m)))], _largest),
+    "days since last": Steps(lambda m, only: [exp.Max(this=only(clock(m)))], _largest, _days_since),
     "days since first": Steps(
-        lambda m, only: [only.over(exp.Min(this=clock(m)))], lambda inside: [exp.Min(this=inside[0])], _days_since
+        lambda m, only: [exp.Min(this=only(clock(m)))], lambda inside: [exp.Min(this=inside[0])], _days_since
     ),
     "days since largest": Steps(
         lambda m, only: _largest_and_when(only(_of(m)), clock(m)), _value_at_largest, _days_since
     ),
     "distinct days": Steps(
-        lambda m, only: [only.over(exp.BitwiseOrAgg(this=column(half, "d"))) for half in ("low", "high")],
+        lambda m, only: [exp.BitwiseOrAgg(this=only(column(half, "d"))) for half in ("low", "high")],
         lambda inside: [exp.BitwiseOrAgg(this=half) for half in inside],
         lambda merged, end: exp.Add(this=_bits_set(merged[0]), expression=_bits_set(merged[1])),
     ),
@@ -141,13 +142,13 @@ def _weighed(measure: Measure, value: exp.Expr) -> exp.Expr:
 
 
 FADING_SUMS: dict[str, Steps] = {
-    "count": Steps(lambda m, only: [exact_sum(_weight(m), only.over)], _exact_sum_all),
-    "sum": Steps(lambda m, only: [exact_sum(_weighed(m, _of(m)), only.over)], _exact_sum_all),
-    "sum of hours": Steps(lambda m, only: [exact_sum(_weighed(m, _in_hours(m)), only.over)], _exact_sum_all),
+    "count": Steps(lambda m, only: [exact_sum(only(_weight(m)))], _exact_sum_all),
+    "sum": Steps(lambda m, only: [exact_sum(only(_weighed(m, _of(m))))], _exact_sum_all),
+    "sum of hours": Steps(lambda m, only: [exact_sum(only(_weighed(m, _in_hours(m))))], _exact_sum_all),
     "mean": Steps(
         lambda m, only: [
-            exact_sum(_weighed(m, _of(m)), only.over),
-            exact_sum(where_known(_of(m), _weight(m)), only.over),
+            exact_sum(only(_weighed(m, _of(m)))),
+            exact_sum(only(where_known(_of(m), _weight(m)))),
         ],
         _exact_sum_all,
         lambda merged, end: over(*merged, above=NEARLY_NOTHING),
@@ -160,13 +161,13 @@ def steps_of_sum(measure: Measure) -> Steps:
     return (SUMS if measure.half_life is None else FADING_SUMS)[measure.statistic]
 
 
-def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[tuple[str, exp.Select]]:
+def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> list[NamedQuery]:
     """Return the queries of a scan of kind "sums" or "of all": partial results per slot, then their merge per as_of."""
     partials, source = NamedColumns("p"), f"{scan.name}_part"
     merged = []
     for leaf, name in leaves.items():
         steps = steps_of_sum(leaf.measure)
-        names = [partials.add(partial) for partial in steps.partials(leaf.measure, RowFilter(leaf))]
+        names = [partials.add(partial) for partial in steps.partials(leaf.measure, only_rows_of(leaf))]
         inside = [value_inside(timeline, leaf, column(partial, "p")) for partial in names]
         value = steps.finish(steps.merges(inside), days_before(column("as_of", "p"), leaf.shift))
         merged.append(exp.alias_(value, name, quoted=True))

@@ -13,7 +13,7 @@ from undertow.features.sources.record_span import Span
 from undertow.features.sources.rows.contract import VISITOR
 from undertow.features.sources.rows.repeats import EARLIER, OVERLAP, REPEATED
 
-FORMAT = 6  # of the stored tables; those of another format are loaded again
+FORMAT = 7  # of the stored tables; those of another format are loaded again
 SUMMARY = "summary.json"
 NOT_REFUSED = (REPEATED, EARLIER, OVERLAP, VISITOR)  # reasons that are no fault of a row
 

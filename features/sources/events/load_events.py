@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from undertow.features.engines.duckdb import Connection, memory_limit, path_literal, quoted, rows, run
+from undertow.features.engines.duckdb import Connection, memory_limit, path_literal, quoted, run
 from undertow.features.sources.events.appended import NotAppended, append_events, settle_with_stored, show_stored
 from undertow.features.sources.events.growth import Growth, columns_of, no_row, plain_entry, record_of, states_before
-from undertow.features.sources.events.months import Fingerprint, event_files, read_events, write_months
+from undertow.features.sources.events.months import event_files, read_events, write_months
 from undertow.features.sources.events.visits import mark_visits
 from undertow.features.sources.files import source_files
 from undertow.features.sources.loaded import Earlier, TableReport, counted
 from undertow.features.sources.merges import follow_merges
-from undertow.features.sources.one_table import Loading, judge_table, keep_rows, write_rows
+from undertow.features.sources.one_table import Loading, judge_table, keep_rows
 from undertow.features.tables import EVENTS
 
 ROWS_PER_GB = 10_000_000  # rows that are read at once, per GB of the memory limit; they take 4 GB of temporary disk
@@ -53,7 +53,7 @@ def _load_whole(loading: Loading, folder: Path, progress: Callable[[float], None
     in_order = judge_table(loading, EVENTS, progress)
     report = _keep(loading, folder, in_order, None)
     mark_visits(loading.connection)
-    loading.months = _write(loading.connection, folder)
+    loading.months = write_months(loading.connection, folder / "events")
     return report
 
 
@@ -139,12 +139,3 @@ def _how(growth: Growth, report: TableReport) -> str:
         f"events: {counted(added, 'row')} added to {growth.entry} since the last run were read; the {before:,} before "
         "them, in files that are unchanged, were not read again."
     )
-
-
-def _write(connection: Connection, folder: Path) -> dict[str, Fingerprint]:
-    """Write the table `events` by month, or as one file where it is empty; return the fingerprint of each month."""
-    [row] = rows(connection, "SELECT count(*) AS n FROM events", "events")
-    if not row["n"]:
-        write_rows(connection, "events", folder)
-        return {}
-    return write_months(connection, folder / "events")

@@ -10,22 +10,31 @@ from operator import xor
 from pathlib import Path
 
 from undertow.features.engines.duckdb import Connection, literal, path_literal, rows, run
+from undertow.features.tables import HAPPENED_DAY, KNOWN_DAY
 
 Fingerprint = tuple[int, int, int]  # rows, and the exclusive or and the sum of their hashes
 ORDER = "account_id, occurred_at"
 FILE = "data_0.parquet"
+SELECT_EVENTS = (
+    f"SELECT *, CAST(occurred_at AS DATE) AS {HAPPENED_DAY}, "
+    f"CAST(greatest(occurred_at, recorded_at) AS DATE) AS {KNOWN_DAY} FROM events"
+)
 
 
 def write_months(connection: Connection, folder: Path) -> dict[str, Fingerprint]:
     """Write the table `events` to `folder`/month=<year-month>/, in the order of account and time.
 
-    One month is sorted at a time, so that memory need not hold all of them. Returns the fingerprint of each.
+    One month is sorted at a time, so that memory need not hold all of them. Returns the fingerprint of each. An empty
+    table is written as one file, so that its columns can be read.
     """
-    found = {}
-    for month in sorted(months_of(connection, "events")):
+    found: dict[str, Fingerprint] = {}
+    months = sorted(months_of(connection, "events"))
+    if not months:
+        run(connection, f"COPY ({SELECT_EVENTS}) TO {literal(f'{folder}.parquet')} (FORMAT parquet)", "events")
+    for month in months:
         into = folder / f"month={month}"
         into.mkdir(parents=True)
-        mine = f"SELECT * FROM events WHERE {_in_month(month)}"
+        mine = f"{SELECT_EVENTS} WHERE {_in_month(month)}"
         run(connection, f"COPY ({mine} ORDER BY {ORDER}) TO {literal(str(into / FILE))} (FORMAT parquet)", "events")
         found[month] = fingerprint(connection, mine)
     return found
@@ -85,7 +94,7 @@ def _write_month(connection: Connection, before: Path, into: Path, month: str) -
              f"AS opens_visit) FROM ({read_events(earlier)}) UNION ALL BY NAME " if earlier else ""  # fmt: skip
     run(
         connection,
-        f"COPY ({stored}SELECT * FROM events WHERE {_in_month(month)} ORDER BY {ORDER}) "
+        f"COPY ({stored}{SELECT_EVENTS} WHERE {_in_month(month)} ORDER BY {ORDER}) "
         f"TO {literal(str(into / FILE))} (FORMAT parquet)",
         "events",
     )

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from undertow.features.tables import HAPPENED_DAY, KNOWN_DAY
+
 FIRST = datetime(2024, 1, 1)
 MONTHS = 24
 EVENTS_PER_ACCOUNT = 1000
@@ -67,6 +69,7 @@ def _rows(rng, names, account, users, month, first_id) -> pa.Table:  # type: ign
     half_day = (occurred - np.datetime64(FIRST, "us")) // np.timedelta64(12, "h")
     kind = rng.choice(len(KINDS), count, p=np.array(list(KINDS.values())) / sum(KINDS.values()))
     platform = np.where(rng.random(count) < 0.9, user, rng.integers(0, 5, count)) % len(PLATFORMS)
+    recorded = occurred + late.astype("timedelta64[us]")
     return pa.table(
         {
             "account_id": names.take(pa.array(account)),
@@ -74,13 +77,15 @@ def _rows(rng, names, account, users, month, first_id) -> pa.Table:  # type: ign
             "user_id": _numbered("u", user),
             "session_id": _numbered("s", user * 2000 + half_day),
             "occurred_at": pa.array(occurred),
-            "recorded_at": pa.array(occurred + late.astype("timedelta64[us]")),
+            "recorded_at": pa.array(recorded),
             "kind": pa.array(list(KINDS)).take(pa.array(kind)),
             "name": _numbered("n", kind * 10 + rng.integers(0, 6, count)),
             "platform": pa.array(PLATFORMS).take(pa.array(platform)),
             "duration_ms": _durations(rng, kind),
             "value": pa.array(np.round(rng.gamma(2.0, 100.0, count), 1), mask=~_is_one_of(kind, HAS_VALUE)),
             "definition": pa.nulls(count, pa.string()),
+            HAPPENED_DAY: pa.array(occurred.astype("datetime64[D]")),
+            KNOWN_DAY: pa.array(recorded.astype("datetime64[D]")),
         }
     )
 
