@@ -51,8 +51,9 @@ class Table:
     number instead of quarantined (logs rarely have a key). `ordered`: pairs (earlier, later) of time columns.
     `filled`: pairs (column, other): where the column is not null, the other must not be. `of_account`: the
     column that must name a known account; None where rows belong to no account. `has_versions`: rows are states that
-    a source may write again; `superseded_at` then holds when a newer state of the row was recorded. `has_days`: the
-    stored rows also hold the UTC days on which they happened and from which they count, so that no query derives them.
+    a source may write again; `superseded_at` then holds when a newer state of the row was recorded. `is_long`: it has
+    so many rows that the stored ones also hold the key of the account, and the UTC days on which the row happened and
+    from which it counts, so that no query derives them.
     """
 
     name: str
@@ -65,7 +66,7 @@ class Table:
     filled: tuple[tuple[str, str], ...] = ()
     of_account: str | None = "account_id"
     has_versions: bool = False
-    has_days: bool = False
+    is_long: bool = False
 
     def __post_init__(self) -> None:
         if self.has_versions and SUPERSEDED not in self.columns:
@@ -81,7 +82,7 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
 
-HAPPENED_DAY, KNOWN_DAY = "happened_day", "known_day"  # of the stored rows of a table with days
+ACCOUNT_KEY, HAPPENED_DAY, KNOWN_DAY = "account_key", "happened_day", "known_day"  # of the stored rows of such a table
 SUPERSEDED = TableColumn("superseded_at", "time", known_from="superseded_at", is_computed=True)
 
 
@@ -189,7 +190,7 @@ EVENTS = Table(
         TableColumn("opens_visit", "flag", is_computed=True),
     ),
     invents_key=True,
-    has_days=True,
+    is_long=True,
 )
 
 TICKETS = Table(

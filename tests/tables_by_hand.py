@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import md5
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from undertow.features.sources.loaded import TableReport, Tables
-from undertow.features.tables import ALL_TABLES, DERIVED, HAPPENED_DAY, KNOWN_DAY, TABLES, Table
+from undertow.features.tables import ACCOUNT_KEY, ALL_TABLES, DERIVED, HAPPENED_DAY, KNOWN_DAY, TABLES, Table
 
 ARROW_TYPES = {"text": pa.string(), "time": pa.timestamp("us"), "number": pa.float64(), "flag": pa.bool_()}
 Row = Mapping[str, object]
@@ -22,13 +23,16 @@ def as_arrow(name: str, rows: Sequence[Row]) -> pa.Table:
     table = ALL_TABLES[name]
     schema = pa.schema([(column.name, ARROW_TYPES[column.type]) for column in table.columns])
     written = pa.Table.from_pylist([with_defaults(table, row) for row in rows], schema=schema)
-    return _with_days(table, written) if table.has_days else written
+    return _with_derived(table, written) if table.is_long else written
 
 
-def _with_days(table: Table, rows: pa.Table) -> pa.Table:
-    """Add the days on which rows happened, and from which they count."""
+def _with_derived(table: Table, rows: pa.Table) -> pa.Table:
+    """Add what loading derives: the key of the account, and the days on which rows happened and begin to count."""
     happened, recorded = rows[table.happened_at], rows["recorded_at"]
     later = pc.if_else(pc.greater(recorded, happened), recorded, happened)
+    accounts = [account or "" for account in rows["account_id"].to_pylist()]
+    keys = [int(md5(account.encode()).hexdigest()[:15], 16) for account in accounts]
+    rows = rows.append_column(ACCOUNT_KEY, pa.array(keys, pa.int64()))
     rows = rows.append_column(HAPPENED_DAY, pc.cast(pc.floor_temporal(happened, unit="day"), pa.date32()))
     return rows.append_column(KNOWN_DAY, pc.cast(pc.floor_temporal(later, unit="day"), pa.date32()))
 

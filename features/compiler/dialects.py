@@ -8,6 +8,8 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects import DuckDB, Spark
 
+from undertow.features.engines.account_key import account_key
+
 SECONDS_PER_DAY = 86_400
 UNITS = f"{2.0**70:.1f}"  # per 1, in exact sums
 LARGEST = "1e12"  # in exact sums: larger numbers are left out, as their sum might not fit
@@ -24,6 +26,7 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
         "NEWEST_VALUE": lambda value, at: f"arg_max({value}, ({at}, {value}))",
         "BIT_OF": lambda n: f"(1 << {n})",
         "IN_UNITS": lambda x: f"CASE WHEN abs({x}) < {LARGEST} THEN CAST(({x}) * {UNITS} AS HUGEINT) END",
+        "ACCOUNT_KEY": account_key,
     },
     "spark": {
         "QUANTILE_LINEAR": lambda x, q: f"percentile({x}, {q})",
@@ -38,6 +41,7 @@ HOOKS: dict[str, dict[str, Callable[..., str]]] = {
         ),
         "BIT_OF": lambda n: f"shiftleft(1, {n})",
         "IN_UNITS": lambda x: f"CASE WHEN abs({x}) < {LARGEST} THEN CAST(({x}) * {UNITS}D AS DECIMAL(38, 0)) END",
+        "ACCOUNT_KEY": lambda account: account_key(account, "spark"),
     },
 }
 

@@ -28,10 +28,9 @@ from undertow.features.compiler.dialects import (
     where_known,
 )
 from undertow.features.compiler.leaf import Leaf, leaf_of
-from undertow.features.compiler.range_join import aggregate, grouped, known_rows_of_all, round_up
+from undertow.features.compiler.range_join import SNAPSHOT, aggregate, grouped, known_rows_of_all, round_up
 from undertow.features.compiler.slot_plan import is_settled
 from undertow.features.compiler.slot_rows import (
-    SNAPSHOT,
     NamedColumns,
     SlotScan,
     at_moments,

@@ -50,6 +50,7 @@ from undertow.features.compiler.range_join import SNAPSHOT, RangeScan, range_sca
 from undertow.features.compiler.slot_plan import slot_scan, steps_of, timelines
 from undertow.features.compiler.slot_rows import SlotScan
 from undertow.features.compiler.timeline import Timeline
+from undertow.features.tables import ACCOUNT_KEY
 
 Scan = RangeScan | SlotScan
 SEGMENT = rows_of("accounts").latest("segment")
@@ -76,7 +77,7 @@ def compile_features(
     compared = [column for column in wanted if column.against == "peers"]
     if compared:
         values.append(exp.alias_(leaves.value(leaf_of(SEGMENT, None, 0)), PEERS, quoted=True))
-    query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(relation(snapshots, "s"))
+    query = exp.select(*[col(key, "s") for key in SNAPSHOT], *values).from_(leaves.keyed_snapshots())
     by_name = timelines(leaves.slot_scans, as_of_count or 0)
     steps: list[QueryStep] = []
     for queries, joined, own in leaves.queries(by_name):
@@ -134,6 +135,13 @@ class _Leaves:
         names = self.exposures.setdefault(scan, {})
         return scan.value(exposure, names.setdefault(exposure, f"e{len(names)}"))
 
+    def keyed_snapshots(self) -> exp.Expr:
+        """Return the snapshots (s), with the key of the account where a scan needs it."""
+        if not any(ACCOUNT_KEY in scan.keys for scan in self.scans if isinstance(scan, SlotScan)):
+            return relation(self.snapshots, "s")
+        key = exp.alias_(hook("ACCOUNT_KEY", col("account_id")), ACCOUNT_KEY, quoted=True)
+        return exp.select(*[col(name) for name in SNAPSHOT], key).from_(self.snapshots).subquery("s")
+
     @property
     def slot_scans(self) -> dict[SlotScan, dict[Leaf, str]]:
         """Return the slot scans and their leaves, those behind exposures included."""
@@ -150,7 +158,7 @@ class _Leaves:
         """Yield, per scan, its named queries; those that are joined, with the columns to join on; those per account."""
         for scan, names in self.scans.items():
             found = steps_of(scan, names, timelines[scan.timeline]) if isinstance(scan, SlotScan) else scan.steps(names)
-            yield found, {scan.name: scan.keys}, {name for name, _ in found} if scan.keys == SNAPSHOT else set()
+            yield found, {scan.name: scan.keys}, {name for name, _ in found} if len(scan.keys) == 2 else set()
         for each, exposures in self.exposures.items():
             joined = {each.name: SNAPSHOT, each.of_all: ("as_of",)}
             by_slots = self._by_slots(each, exposures)

@@ -12,9 +12,8 @@ from undertow.features.compiler.dialects import column, day, number, relation, t
 from undertow.features.compiler.leaf import Leaf, Only, row_filters, weight
 from undertow.features.compiler.point_in_time import times_known
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.tables import ALL_TABLES, HAPPENED_DAY, KNOWN_DAY, SUPERSEDED, Table
+from undertow.features.tables import ACCOUNT_KEY, ALL_TABLES, HAPPENED_DAY, KNOWN_DAY, SUPERSEDED, Table
 
-SNAPSHOT = ("account_id", "as_of")
 FIRST = "first_as_of"  # the first as_of at which a row counts
 
 
@@ -41,7 +40,12 @@ class SlotScan:
     @property
     def keys(self) -> tuple[str, ...]:
         """Return the columns that identify a row of its result."""
-        return ("as_of",) if self.kind == "of all" else SNAPSHOT
+        return ("as_of",) if self.kind == "of all" else (self.account, "as_of")
+
+    @property
+    def account(self) -> str:
+        """Return the column that stands for the account."""
+        return ACCOUNT_KEY if ALL_TABLES[self.table].is_long else "account_id"
 
     @property
     def timeline(self) -> str:
@@ -55,15 +59,14 @@ def rows_in_slots(scan: SlotScan, timeline: Timeline, wanted: Iterable[exp.Expr]
     Rows that count in no cell are left out.
     """
     table = ALL_TABLES[scan.table]
-    clock = column(scan.clock, "r")
     happened, known = _days(table, scan.clock)
     inside = [
-        exp.GTE(this=clock, expression=time_literal(timeline.start)),
-        exp.LT(this=clock.copy(), expression=time_literal(timeline.end)),
+        exp.GTE(this=happened, expression=day(time_literal(timeline.start))),
+        exp.LT(this=happened.copy(), expression=day(time_literal(timeline.end))),
     ]
     query = exp.select(*wanted).from_(relation(scan.table, "r")).where(*inside)
     if scan.kind != "newest":
-        query = query.join(relation(timeline.days, "d"), on=_on_day("d", happened))
+        query = query.join(relation(timeline.days, "d"), on=_on_day("d", happened.copy()))
     query = query.join(relation(timeline.days, "k"), on=_on_day("k", known))
     if table.has_versions:
         newer = column(SUPERSEDED.name, "r")
@@ -103,7 +106,7 @@ def group_rows(
 
 def _days(table: Table, clock: str) -> tuple[exp.Expr, exp.Expr]:
     """Return the day on which a row (r) happened, and the day from which it counts."""
-    if table.has_days and clock == table.happened_at:
+    if table.is_long and clock == table.happened_at:
         return column(HAPPENED_DAY, "r"), column(KNOWN_DAY, "r")
     first, *others = [column(name, "r") for name in times_known(table, clock)]
     known = exp.Greatest(this=first, expressions=others) if others else first

@@ -171,7 +171,7 @@ def sum_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -> 
         inside = [value_inside(timeline, leaf, column(partial, "p")) for partial in names]
         value = steps.finish(steps.merges(inside), days_before(column("as_of", "p"), leaf.shift))
         merged.append(exp.alias_(value, name, quoted=True))
-    keys = key_columns(*[("account_id", "r")] * ("account_id" in scan.keys))
+    keys = key_columns(*[(key, "r") for key in scan.keys if key != "as_of"])
     part = group_rows(scan, timeline, keys, [*partials.selected, *first_as_of(leaves)])
     return [(source, part), (scan.name, merge_slots(timeline, source, scan.keys, merged))]
 

@@ -22,7 +22,6 @@ from undertow.features.compiler.dialects import (
 from undertow.features.compiler.leaf import Leaf
 from undertow.features.compiler.range_join import is_done_elsewhere, kinds_of
 from undertow.features.compiler.slot_rows import (
-    SNAPSHOT,
     NamedColumns,
     SlotScan,
     group_rows,
@@ -42,18 +41,18 @@ def quantile_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline
     """Return the queries of a scan of kind "values": all quantiles of the same rows are computed at once."""
     is_filtered = len({leaf.measure.rows.conditions for leaf in leaves}) == 1  # the rows kept meet all conditions
     names = sorted({name for leaf in leaves for name in _columns_needed(leaf, is_filtered)} - {scan.clock})
-    wanted = [column("account_id", "r"), *slot_columns(scan, timeline), *[column(name, "r") for name in names]]
+    wanted = [column(scan.account, "r"), *slot_columns(scan, timeline), *[column(name, "r") for name in names]]
     rows = rows_in_slots(scan, timeline, wanted).where(*meets_any(leaves))
     lists = NamedColumns("q")
     for shares in _by_rows(leaves):
         lists.add(_quantiles(timeline, shares, is_filtered))
-    taken = merge_slots(timeline, f"{scan.name}_rows", SNAPSHOT, lists.selected)
+    taken = merge_slots(timeline, f"{scan.name}_rows", scan.keys, lists.selected)
     picked = []
     for shares in _by_rows(leaves):
         quantiles = column(lists.add(_quantiles(timeline, shares, is_filtered)))
         for nth, leaf in enumerate(shares, start=1):
             picked.append(exp.alias_(hook("NTH_OF", quantiles.copy(), number(nth)), leaves[leaf], quoted=True))
-    last = exp.select(*[column(key) for key in SNAPSHOT], *picked).from_(f"{scan.name}_lists")
+    last = exp.select(*[column(key) for key in scan.keys], *picked).from_(f"{scan.name}_lists")
     return [(f"{scan.name}_rows", rows), (f"{scan.name}_lists", taken), (scan.name, last)]
 
 
@@ -90,30 +89,30 @@ def distinct_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline
         for conditions, slot in slots.items()
         for each in slot_columns(scan, timeline)
     ]
-    keys = key_columns(*[(name, "r") for name in ("account_id", *counts)])
+    keys = key_columns(*[(name, "r") for name in (scan.account, *counts)])
     part = rows_in_slots(scan, timeline, [*keys, *cells]).where(*meets_any(leaves))
     part = part.group_by(*[key.copy() for key in keys])
-    alike = _alike(f"{scan.name}_part", counts, [each.alias for each in cells])
+    alike = _alike(scan, counts, [each.alias for each in cells])
     counted = []
     for leaf, name in leaves.items():
         count = column(counts[leaf.measure.column or ""], "p")
         inside = value_inside(timeline, leaf, count, slots[leaf.measure.rows.conditions])
         counted.append(exp.alias_(exp.Sum(this=inside), name, quoted=True))
-    merged = merge_slots(timeline, f"{scan.name}_alike", SNAPSHOT, counted, tuple(slots.values()))
+    merged = merge_slots(timeline, f"{scan.name}_alike", scan.keys, counted, tuple(slots.values()))
     return [(f"{scan.name}_part", part), (f"{scan.name}_alike", alike), (scan.name, merged)]
 
 
-def _alike(source: str, counts: dict[str, str], cells: list[str]) -> exp.Query:
+def _alike(scan: SlotScan, counts: dict[str, str], cells: list[str]) -> exp.Query:
     """Return the query that counts an account's values with the same cells; `counts`: column -> name of its count."""
     queries: list[exp.Query] = []
     for name, count in counts.items():
         has_value = exp.Not(this=exp.Is(this=column(name), expression=exp.Null()))
-        by = [column(key) for key in ("account_id", name)]
+        by = [column(key) for key in (scan.account, name)]
         values = exp.select(by[0], *[exp.alias_(_union(column(each)), each, quoted=True) for each in cells])
-        values = values.from_(source).where(has_value).group_by(*[key.copy() for key in by])
+        values = values.from_(f"{scan.name}_part").where(has_value).group_by(*[key.copy() for key in by])
         numbers = [exp.Count(this=exp.Star()) if each == count else exp.Null() for each in counts.values()]
         wanted = [exp.alias_(double(n), each, quoted=True) for n, each in zip(numbers, counts.values(), strict=True)]
-        same = [column(key, "v") for key in ("account_id", *cells)]
+        same = [column(key, "v") for key in (scan.account, *cells)]
         queries.append(exp.select(*same, *wanted).from_(values.subquery("v")).group_by(*[key.copy() for key in same]))
     return reduce(lambda one, other: exp.union(one, other, distinct=False), queries)
 
@@ -133,10 +132,10 @@ def value_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) -
     for leaf, name in leaves.items():
         statistic = PER_VALUE[leaf.measure.statistic](leaf, timeline, partials, seen)
         statistics.append(exp.alias_(statistic, name, quoted=True))
-    keys = [column("account_id", "r"), exp.alias_(column(scan.each or "", "r"), "each", quoted=True)]
+    keys = [column(scan.account, "r"), exp.alias_(column(scan.each or "", "r"), "each", quoted=True)]
     part = group_rows(scan, timeline, keys, partials.selected, *_has_value(scan), *meets_any(leaves))
-    merged = merge_slots(timeline, f"{scan.name}_part", (*SNAPSHOT, "each"), seen.selected)
-    by = [column(key) for key in SNAPSHOT]
+    merged = merge_slots(timeline, f"{scan.name}_part", (*scan.keys, "each"), seen.selected)
+    by = [column(key) for key in scan.keys]
     last = exp.select(*[key.copy() for key in by], *statistics).from_(f"{scan.name}_seen").group_by(*by)
     return [(f"{scan.name}_part", part), (f"{scan.name}_seen", merged), (scan.name, last)]
 
@@ -187,9 +186,9 @@ def newest_queries(scan: SlotScan, leaves: dict[Leaf, str], timeline: Timeline) 
     """
     partials = NamedColumns("p")
     names = {leaf: partials.add(exp.Max(this=only_rows_of(leaf)(clock(leaf.measure)))) for leaf in leaves}
-    part = group_rows(scan, timeline, [column("account_id", "r")], partials.selected, *meets_any(leaves))
+    part = group_rows(scan, timeline, [column(scan.account, "r")], partials.selected, *meets_any(leaves))
     newest = [exp.alias_(_days_since_newest(leaf, names[leaf]), name, quoted=True) for leaf, name in leaves.items()]
-    return [(f"{scan.name}_part", part), (scan.name, merge_slots(timeline, f"{scan.name}_part", SNAPSHOT, newest))]
+    return [(f"{scan.name}_part", part), (scan.name, merge_slots(timeline, f"{scan.name}_part", scan.keys, newest))]
 
 
 def _days_since_newest(leaf: Leaf, name: str) -> exp.Expr:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from undertow.features.engines.account_key import refuse_equal_keys
 from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
 from undertow.features.errors import ContractError, DataError, SettingsError
 from undertow.features.publishing import current, publish
@@ -259,6 +260,7 @@ def _load_table(
     if table.name == "users":  # as given, before rows are repeated for surviving accounts
         connection.execute("CREATE TABLE memberships AS FROM users WHERE superseded_at IS NULL")
     if table.name == "accounts":
+        refuse_equal_keys(connection)
         create_known_accounts(connection)
     elif table.name == "merges":
         create_known_accounts(connection, "merges")

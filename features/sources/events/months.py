@@ -9,14 +9,15 @@ from functools import reduce
 from operator import xor
 from pathlib import Path
 
+from undertow.features.engines.account_key import account_key
 from undertow.features.engines.duckdb import Connection, literal, path_literal, rows, run
-from undertow.features.tables import HAPPENED_DAY, KNOWN_DAY
+from undertow.features.tables import ACCOUNT_KEY, HAPPENED_DAY, KNOWN_DAY
 
 Fingerprint = tuple[int, int, int]  # rows, and the exclusive or and the sum of their hashes
 ORDER = "account_id, occurred_at"
 FILE = "data_0.parquet"
 SELECT_EVENTS = (
-    f"SELECT *, CAST(occurred_at AS DATE) AS {HAPPENED_DAY}, "
+    f"SELECT *, {account_key('account_id')} AS {ACCOUNT_KEY}, CAST(occurred_at AS DATE) AS {HAPPENED_DAY}, "
     f"CAST(greatest(occurred_at, recorded_at) AS DATE) AS {KNOWN_DAY} FROM events"
 )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime, timedelta
+from hashlib import md5
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from undertow.features.tables import HAPPENED_DAY, KNOWN_DAY
+from undertow.features.tables import ACCOUNT_KEY, HAPPENED_DAY, KNOWN_DAY
 
 FIRST = datetime(2024, 1, 1)
 MONTHS = 24
@@ -40,6 +41,7 @@ def main(folder: Path, events: int) -> None:
     accounts = max(1, events // EVENTS_PER_ACCOUNT)
     names = pa.array([f"account {number:07}" for number in range(accounts)])
     folder.mkdir(parents=True, exist_ok=True)
+    keys = pa.array([int(md5(name.encode()).hexdigest()[:15], 16) for name in names.to_pylist()], pa.int64())
     pq.write_table(pa.table({"account_id": names}), folder / "accounts.parquet")
     activity = rng.lognormal(0.0, 0.8, accounts)
     activity /= activity.sum()
@@ -50,7 +52,7 @@ def main(folder: Path, events: int) -> None:
         written = folder / "events" / f"month={edges[number]:%Y-%m}"
         written.mkdir(parents=True, exist_ok=True)
         account = np.repeat(np.arange(accounts), rng.multinomial(count, activity))
-        rows = _rows(rng, names, account, users, (edges[number], edges[number + 1]), int(counts[:number].sum()))
+        rows = _rows(rng, names, keys, account, users, (edges[number], edges[number + 1]), int(counts[:number].sum()))
         pq.write_table(rows, written / "events.parquet", row_group_size=ROW_GROUP, store_schema=False)
 
 
@@ -58,7 +60,7 @@ def _month(number: int) -> datetime:
     return datetime(FIRST.year + number // 12, number % 12 + 1, 1)
 
 
-def _rows(rng, names, account, users, month, first_id) -> pa.Table:  # type: ignore[no-untyped-def]
+def _rows(rng, names, keys, account, users, month, first_id) -> pa.Table:  # type: ignore[no-untyped-def]
     """Return the events of one month, by account and time; `account`: account numbers, ascending, one per row."""
     count = len(account)
     start, length = np.datetime64(month[0], "us"), (month[1] - month[0]) / timedelta(microseconds=1)
@@ -84,6 +86,7 @@ def _rows(rng, names, account, users, month, first_id) -> pa.Table:  # type: ign
             "duration_ms": _durations(rng, kind),
             "value": pa.array(np.round(rng.gamma(2.0, 100.0, count), 1), mask=~_is_one_of(kind, HAS_VALUE)),
             "definition": pa.nulls(count, pa.string()),
+            ACCOUNT_KEY: keys.take(pa.array(account)),
             HAPPENED_DAY: pa.array(occurred.astype("datetime64[D]")),
             KNOWN_DAY: pa.array(recorded.astype("datetime64[D]")),
         }

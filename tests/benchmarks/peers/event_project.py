@@ -11,7 +11,7 @@ log = "{log}/events/*/events.parquet"
 owners = "{log}/accounts.parquet"
 [tables]
 accounts = "SELECT account_id, TIMESTAMP '2023-01-01' AS created_at FROM owners"
-events = "SELECT * EXCLUDE (month, happened_day, known_day) FROM log"
+events = "SELECT * EXCLUDE (month, account_key, happened_day, known_day) FROM log"
 subscriptions = '''SELECT account_id, account_id AS subscription_id, TIMESTAMP '2023-06-01' AS started_at, 50 AS mrr
 FROM owners'''
 [engine]

@@ -78,6 +78,9 @@ BY_VALUE = {
         (hook("IN_UNITS", x), xs(1e12), None),
         (hook("IN_UNITS", x), xs(None), None),
     ],
+    "ACCOUNT_KEY": [
+        (hook("ACCOUNT_KEY", exp.convert("abc")), xs(0), 0x900150983CD24FB),  # MD5 of "abc": RFC 1321, appendix A.5
+    ],
 }
 
 
