@@ -94,7 +94,7 @@ class Training(_Frozen):
 class Value(_Frozen):
     """[value]: how customer lifetime value (CLV) is computed from survival and MRR."""
 
-    months: Literal[12] = 12  # horizon of the CLV
+    months: Literal[12, 24, 36] = 12  # horizon of the CLV
     margin: Share = 0.8  # gross margin, as a share of MRR
     discount_rate: float = Field(0.10, ge=0)  # per year
     currency: str = ""  # of amounts that state none; found from the rows if absent, else EUR

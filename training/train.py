@@ -17,7 +17,7 @@ from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings, Value
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
-from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.bundle import NO_INTERVALS, Bundle
 from undertow.training.bundle.like import like_accounts
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.churn.hazard import fit_hazards, served_ends
@@ -27,8 +27,19 @@ from undertow.training.evaluation.gate import Verdict, decide, first_champion
 from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.evaluation.performance import FEW_CHURNERS, Result, evaluate
 from undertow.training.evaluation.plots import calibration_plot, lift_plot
-from undertow.training.evaluation.report import MODEL, THIN, TrainReport, caveats, count, named_metrics, notices_said
-from undertow.training.evaluation.retraining import measure_stability
+from undertow.training.evaluation.report import (
+    MODEL,
+    THIN,
+    TrainReport,
+    caveats,
+    count,
+    named_metrics,
+    notices_said,
+    value_caveats,
+    value_metrics,
+)
+from undertow.training.evaluation.retraining import retrain
+from undertow.training.evaluation.value import ValueForecast, judge_value, value_forecast
 from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
@@ -36,6 +47,7 @@ from undertow.training.examples.person_periods import period_inputs
 from undertow.training.examples.split import Dates, Examples, choose_dates, make_examples, segments
 from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
+from undertow.training.value.growth import MONTHS, learn_growth
 
 
 @dataclass(frozen=True)
@@ -72,19 +84,23 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     baselines = fit_baselines(learn, columns, _matured_ends(held_out, ends))
     with registry.start_run() as run_id:
         value = settings.value.model_copy(update={"currency": tables.currency})
-        bundle = _fit(settings, value, dates, learn, held_out, columns, ends, notices, run_id[:8], report_progress)
+        bundle, worth = _fit(
+            settings, value, dates, learn, held_out, columns, ends, notices, run_id[:8], report_progress
+        )
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
         results = _evaluate_all(predicted, baselines, resamples, report_progress)
         verdict = _unless_leaky(_against_champion(registry, features, bundle, predicted, resamples), findings)
         by_segment = _evaluate_segments(predicted, bundle.headline, resamples)
+        values = () if worth is None else judge_value(worth, MODEL, resamples)
         notes = (*tables.warnings, *cohorts, *caveats(settings.training.horizons, learn, held_out, results, bundle),
-                 *notices_said(*notices))  # fmt: skip
+                 *value_caveats(bundle, values), *notices_said(*notices))  # fmt: skip
         report_progress("recording", 0.0)
         number = registry.register(bundle)
         counts = count(learn, held_out, *notices)
         report = TrainReport(
-            run_id, bundle.version, number, verdict, dates, counts, results, by_segment, notes, tuple(findings)
+            run_id, bundle.version, number, verdict, dates, counts, results, by_segment, notes, tuple(findings),
+            values
         )
         _record(settings.public(), tables, features, bundle, baselines, predicted, report)
     if verdict.promoted:
@@ -103,7 +119,8 @@ def _split_by_time(
     chosen, most = settings.snapshots, settings.training.max_snapshots
     with open_database(settings) as database:
         given = database, settings.churn, tables, features
-        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, most)
+        months = max(settings.value.months, MONTHS)
+        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, most, months)
         held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, most)
     return learn, held_out
 
@@ -145,7 +162,8 @@ def _fit(
     notices: tuple[Notices, Notices],
     version: str,
     report_progress: Progress,
-) -> Bundle:
+) -> tuple[Bundle, ValueForecast | None]:
+    """Return the model, and its value forecasts of training accounts that it did not learn from, where any followed."""
     features = encode(columns, learn.rows)
     rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
     roles, how = roles_of(columns), (settings.training, settings.engine.threads)
@@ -162,10 +180,13 @@ def _fit(
         like=like_accounts(upto_headline, roles, causes, columns),
         value=value,
         notice_probability=notices[0].probability,
+        growth=learn_growth(learn, features, roles, settings.engine.threads),
     )
-    stability = measure_stability(bundle, rows, roles, held_out.rows, *how)  # of their features alone, no outcomes
+    retrained = retrain(bundle, rows, roles, held_out.rows, *how)  # of their features alone, no outcomes
+    worth = value_forecast(bundle, learn, features, retrained.survival)
     report_progress("training", 1.0)
-    return replace(bundle, stability=stability)
+    intervals = NO_INTERVALS if worth is None else worth.intervals()
+    return replace(bundle, stability=retrained.stability, intervals=intervals), worth
 
 
 def _columns(features: FeatureTable, learn: Examples) -> tuple[tuple[ModelColumn, ...], tuple[str, ...]]:
@@ -267,7 +288,7 @@ def _record(
                     "refused": tables.refused_text or "Refused: nothing.",
                     "audit": "; ".join(f"{each.severity}: {each.culprit}" for each in report.findings) or "no finding",
                 },
-                metrics=named_metrics(report.results) | _refused_metrics(tables),
+                metrics=named_metrics(report.results) | value_metrics(report.values) | _refused_metrics(tables),
                 files=_plots(Path(folder), bundle.headline, baselines, predicted),
             )
         )

@@ -29,7 +29,8 @@ def print_score(report: ScoreReport) -> None:
     """Print the size and value at risk of a scored list, its notes, its folder, and whether it was published."""
     out.print(
         f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
-        f"{report.value_at_risk:,.0f} {report.currency} at risk over 12 months.",
+        f"{report.value_at_risk:,.0f} {report.currency} at risk: what leaving within {report.headline} days "
+        f"would cost over {report.value_months} months.",
         soft_wrap=True,
     )
     for note in report.notes:
@@ -61,8 +62,9 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
         for reason in row["reasons"]:
             _below(_reason(reason))
     out.print()
-    out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by {currency} at risk over "
-              f"{manifest['value_months']} months ({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
+    out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by what leaving within "
+              f"{headline} days would cost over {manifest['value_months']} months, in {currency} "
+              f"({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
     print_warnings(manifest.get("warnings", ()))
 
 

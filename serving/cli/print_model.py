@@ -22,6 +22,7 @@ from undertow.training.leakage.auroc import Auroc, bands_of
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.replay.replay import Comparison, Finding
     from undertow.training.evaluation.report import TrainReport
+    from undertow.training.evaluation.value import ValueResult
     from undertow.training.leakage.audit import AuditReport
 
 MOST_COLUMNS = 10  # of those that differ, shown of a comparison
@@ -39,6 +40,8 @@ def print_training(report: TrainReport) -> None:
     show(results_table(report.results))
     if report.by_segment:
         show(segments_table(report.by_segment))
+    if report.values:
+        show(values_table(report.values))
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True, markup=False)
     _print_findings([finding for finding in report.findings if finding.severity != "note"])
@@ -74,6 +77,29 @@ def segments_table(by_segment: dict[str, Result]) -> Table:
     for name, result in by_segment.items():
         numbers = [_estimate(result.metrics[metric]) for metric in metrics]
         table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
+    return table
+
+
+def values_table(values: Sequence[ValueResult]) -> Table:
+    """Return the table of value forecasts beside two rules, for accounts that the model did not learn from."""
+    table = new_table(
+        "Months", "Value", "Forecast / realised", "Lowest and highest tenth", "Error",
+        "Inside the 80 % interval", "Judged", right=range(2, 7),
+    )  # fmt: skip
+    for result in values:
+        covered = "-"
+        if result.coverage is not None:
+            by_tenth = (*result.coverage_by_value, *result.coverage_by_risk)
+            covered = f"{result.coverage:.0%} ({min(by_tenth):.0%} to {max(by_tenth):.0%} per tenth)"
+        table.add_row(
+            str(result.months),
+            result.model,
+            _estimate(result.total),
+            f"{result.tenths[0]:.2f} and {result.tenths[-1]:.2f}",
+            f"{result.error:.1%}",
+            covered,
+            f"{result.snapshots:,} of {counted(result.accounts, 'account')}",
+        )
     return table
 
 

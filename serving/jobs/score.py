@@ -30,7 +30,9 @@ BATCH = 2_000  # accounts scored at once, so that progress can be shown
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """The result of one scoring run; `value_at_risk`: the sum over accounts, money over 12 months.
+    """The result of one scoring run.
+
+    `value_at_risk`: the sum over accounts of what leaving within `headline` days would cost over `value_months` months.
 
     `published`: whether readers see this list; else the list of `published_as_of` (a day), which is newer, stays.
     """
@@ -40,6 +42,8 @@ class ScoreReport:
     as_of: datetime
     accounts: int
     value_at_risk: float
+    headline: int
+    value_months: int
     currency: str
     model_version: str
     notes: tuple[str, ...]
@@ -90,6 +94,8 @@ def score(
         as_of=as_of,
         accounts=rows.num_rows,
         value_at_risk=float(scores.value_at_risk.sum()),
+        headline=bundle.headline,
+        value_months=bundle.value.months,
         currency=ready.tables.currency,
         model_version=ready.version,
         notes=notes,
@@ -147,7 +153,7 @@ def _manifest(
         "horizons": ready.bundle.ends,
         "headline": ready.bundle.headline,
         "currency": ready.tables.currency,
-        "value_months": settings.value.months,
+        "value_months": ready.bundle.value.months,
         "families": REASON_FAMILIES,
         "change_days": CHANGE_DAYS,
         "reasons": how_reasons_are_made(ready.bundle),

@@ -15,7 +15,7 @@ from undertow.features.sources.loaded import Tables
 from undertow.serving.jobs.announcements import announced_texts
 from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.bundle.scores import Scores
+from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.examples.outcomes import CAUSES
 
 EVIDENCE = pa.struct(
@@ -80,9 +80,7 @@ def scores_table(
         "announced": pa.array(announced_texts(rows, bundle.notice_probability), pa.string()),
         "cause": [CAUSES[int(which)] for which in likelier],
         **_probabilities(bundle, scores),
-        "clv": scores.clv,
-        "clv_if_kept": scores.clv_if_kept,
-        "value_at_risk": scores.value_at_risk,
+        **value_columns(scores),
         "like_probability": scores.like_probability,
         "like_log_odds": scores.like_log_odds,
         **{f"probability_{f}": scores.probability_by_family[:, i] for i, f in enumerate(REASON_FAMILIES)},
@@ -98,6 +96,22 @@ def scores_table(
         "model_version": [version] * rows.num_rows,
     }
     return pa.table(columns).sort_by([("value_at_risk", "descending"), ("account_id", "ascending")])
+
+
+def value_columns(scores: Scores) -> dict[str, np.ndarray]:
+    """Return the columns of value: CLV and its interval, by horizon, value at risk and how it adds up."""
+    return {
+        "clv": scores.clv,
+        "clv_low": scores.clv_low,
+        "clv_high": scores.clv_high,
+        **{f"clv_{name}": scores.clv_by_horizon[:, place] for place, name in enumerate(CLV_HORIZONS)},
+        "months_expected": scores.months_expected,
+        "months_in_a_year": scores.months_in_a_year,
+        "clv_if_kept": scores.clv_if_kept,
+        "value_at_risk": scores.value_at_risk,
+        "like_value_at_risk": scores.like_value_at_risk,
+        **{f"value_at_risk_{f}": scores.value_at_risk_by_family[:, i] for i, f in enumerate(REASON_FAMILIES)},
+    }
 
 
 def _probabilities(bundle: Bundle, scores: Scores) -> dict[str, np.ndarray]:

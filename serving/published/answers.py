@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.serving.published.requests import Cause
+from undertow.training.bundle.scores import CLV_HORIZONS
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
@@ -24,12 +25,29 @@ NONE_STANDS_OUT = "no single reason stands out"
 ByHorizon = dict[str, float | None]  # horizon in days, as text -> probability
 
 
-class Money(msgspec.Struct):
-    """An amount over a number of months."""
+class Clv(msgspec.Struct):
+    """Expected value over a number of months.
+
+    `low`, `high`: 80 % of what is realised lies between; null where too little was observed. `by_horizon`: over "12",
+    "24" and "36" months and the "whole" relationship, for which the last hazard on record goes on.
+    """
 
     months: int
     value: float | None
+    low: float | None
+    high: float | None
     currency: str
+    by_horizon: dict[str, float | None]
+
+
+class ValueAtRiskBy(msgspec.Struct):
+    """How value at risk adds up: `like`, if the account left as accounts in the same contract position, and families.
+
+    In money, over the months of the CLV.
+    """
+
+    like: float | None
+    families: dict[str, float | None]
 
 
 class TopFeature(msgspec.Struct):
@@ -93,6 +111,10 @@ class Reason(msgspec.Struct):
 class Account(msgspec.Struct):
     """One account as published. Money over `clv.months`; `mrr` per month.
 
+    `clv_if_kept`: the value if the account stayed through the headline horizon and then left as forecast.
+    `value_at_risk`: that less the CLV, what leaving within the horizon costs. `months_expected`: as a customer from now
+    on; `months_in_a_year`: of the next 12.
+
     `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20". `like_probability`: of
     accounts in the same contract position. `changed`: null where the account was not at risk then. `stands_out`:
     whether the first reason is a notice, or leads the second family by a percentage point or more.
@@ -112,9 +134,12 @@ class Account(msgspec.Struct):
     cause: str
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]
-    clv: Money
+    clv: Clv
+    months_expected: float | None
+    months_in_a_year: float | None
     clv_if_kept: float | None
     value_at_risk: float | None
+    value_at_risk_by: ValueAtRiskBy
     like_probability: float | None
     contributions: Contributions
     changed: Changed | None
@@ -144,8 +169,9 @@ class Scored(msgspec.Struct):
     account_id: str | None
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]
-    clv: Money
+    clv: Clv
     value_at_risk: float | None
+    value_at_risk_by: ValueAtRiskBy
     like_probability: float | None
     contributions: Contributions
 
@@ -178,7 +204,17 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
         "probability": {str(h): row[f"p_{h}"] for h in horizons},
         "by_cause": {cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)},
-        "clv": Money(manifest["value_months"], row["clv"], row["currency"]),
+        "clv": Clv(
+            manifest["value_months"],
+            row["clv"],
+            row["clv_low"],
+            row["clv_high"],
+            row["currency"],
+            {name: row[f"clv_{name}"] for name in CLV_HORIZONS},
+        ),
+        "value_at_risk_by": ValueAtRiskBy(
+            row["like_value_at_risk"], {family: row[f"value_at_risk_{family}"] for family in families}
+        ),
         "contributions": Contributions(
             manifest["headline"],
             "probability",
@@ -230,8 +266,19 @@ def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, man
         account_id=account_id,
         probability=dict(zip(days, scores.probability[row].tolist(), strict=True)),
         by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
-        clv=Money(manifest["value_months"], float(scores.clv[row]), manifest["currency"]),
+        clv=Clv(
+            manifest["value_months"],
+            float(scores.clv[row]),
+            finite(float(scores.clv_low[row])),
+            finite(float(scores.clv_high[row])),
+            manifest["currency"],
+            dict(zip(CLV_HORIZONS, scores.clv_by_horizon[row].tolist(), strict=True)),
+        ),
         value_at_risk=float(scores.value_at_risk[row]),
+        value_at_risk_by=ValueAtRiskBy(
+            float(scores.like_value_at_risk[row]),
+            dict(zip(REASON_FAMILIES, scores.value_at_risk_by_family[row].tolist(), strict=True)),
+        ),
         like_probability=float(scores.like_probability[row]),
         contributions=Contributions(
             bundle.headline,

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from undertow.serving.published.answers import finite
 
-MONEY = ("mrr", "clv", "clv_if_kept", "value_at_risk")
+MONEY = ("mrr", "clv", "value_at_risk", "like_value_at_risk")  # how names of amounts begin
+IN_TIME = ("tenure_days", "months_expected", "months_in_a_year")
 NOT_IN_CSV = ("log_odds", "like_log_odds", "reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
 
@@ -39,6 +40,6 @@ def _cell(column: str, value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        digits = 2 if column in MONEY else 1 if column == "tenure_days" else 4
+        digits = 2 if column.startswith(MONEY) else 1 if column in IN_TIME else 4
         return f"{value:.{digits}f}"
     return value

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE
+from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
+from undertow.serving.jobs.scores_table import value_columns
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.stability import CLEAR_LEAD, leads
 
@@ -81,7 +82,7 @@ def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
             **{f"p_{h}": scores.probability[i, k] for k, h in enumerate(ENDS)},
             **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
             **{f"p_involuntary_{h}": scores.by_cause[i, k, 1] for k, h in enumerate(ENDS)},
-            "clv": scores.clv[i], "clv_if_kept": scores.clv_if_kept[i], "value_at_risk": scores.value_at_risk[i],
+            **{name: values[i] for name, values in value_columns(scores).items()},
             "like_probability": scores.like_probability[i], "like_log_odds": scores.like_log_odds[i],
             **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
             **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
@@ -192,7 +193,7 @@ def _schema() -> pa.Schema:
         *((f"p_{h}", number) for h in ENDS),
         *((f"p_voluntary_{h}", number) for h in ENDS),
         *((f"p_involuntary_{h}", number) for h in ENDS),
-        ("clv", number), ("clv_if_kept", number), ("value_at_risk", number),
+        *((name, number) for name in value_columns(no_value(1))),
         ("like_probability", number), ("like_log_odds", number),
         *((f"probability_{f}", number) for f in REASON_FAMILIES),
         *((f"log_odds_{f}", number) for f in REASON_FAMILIES),

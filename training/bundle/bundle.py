@@ -30,12 +30,16 @@ from undertow.training.churn.cause_model import CauseModel
 from undertow.training.examples.announced import announced
 from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, unseen
 from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, period_inputs
-from undertow.training.value.planned import leaves_on, planned_mrr
-from undertow.training.value.subscription import lifetime_value, value_if_kept
+from undertow.training.value.forecast import Outlook, outlook
+from undertow.training.value.growth import Growth
+from undertow.training.value.intervals import ValueIntervals
+from undertow.training.value.lost import LostValue, lost_value
 
 FILE = "bundle.json"
 NOT_MEASURED = Stability()
-FORMAT = 6
+NO_GROWTH = Growth()
+NO_INTERVALS = ValueIntervals()
+FORMAT = 7
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Bundle:
     value: Value
     notice_probability: float = 1.0  # of leaving, once all MRR is announced to end
     stability: Stability = NOT_MEASURED  # of the first family of reasons
+    growth: Growth = NO_GROWTH  # of MRR, while an account stays
+    intervals: ValueIntervals = NO_INTERVALS  # of the realised value
 
     # --- what is in it ---
 
@@ -137,15 +143,25 @@ class Bundle:
         log_odds = self._log_odds(inputs)
         stays = curves.survival(log_odds)
         served = self._with_notice(1.0 - stays, rows)
-        clv, kept = self._values(stays, rows)
+        ahead = self.outlook(inputs.features, rows)
+        lost = lost_value(stays, self.ends, ahead.kept.first(self.value.months), self.headline)
+        values = ahead.values(stays, self.ends, self.value, self.headline)
+        low, high = ahead.interval(stays, self.ends, self.value, self.intervals)
         return Scores(
             probability=served,
             by_cause=causes_with_notice(curves.incidence(log_odds), served),
-            clv=clv,
-            clv_if_kept=kept,
-            value_at_risk=kept - clv,
-            **self._reasons(inputs.first(self._periods), log_odds[:, : self._periods], served[:, self._periods - 1]),
-        )
+            **values,
+            clv_low=low,
+            clv_high=high,
+            **self._reasons(
+                inputs.first(self._periods), log_odds[:, : self._periods], served[:, self._periods - 1],
+                lost, values["value_at_risk"],
+            ),
+        )  # fmt: skip
+
+    def outlook(self, features: np.ndarray, rows: pa.Table) -> Outlook:
+        """Return what accounts are worth in each coming month if they are still customers; `features`: encoded."""
+        return outlook(announced(rows), self.notice_probability, self.growth, features, self.value)
 
     def change(self, rows: pa.Table, before: pa.Table) -> Change:
         """Return why scores changed; `rows` and `before`: the same accounts at an as_of and at an earlier one."""
@@ -184,21 +200,13 @@ class Bundle:
         served = raised_by_notice(forecast, announced(rows), self.notice_probability, ends)
         return np.asarray((served - forecast)[:, -1])
 
-    def _values(self, stays: np.ndarray, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-        """Return CLV and the value of an account that stays, shape (n,) each.
-
-        An announced end, downgrade or pause lowers CLV alone, so that value at risk is what it costs; an announced
-        upgrade raises both.
-        """
-        known = announced(rows)
-        planned = planned_mrr(known, self.notice_probability, self.value.months)
-        clv = lifetime_value(stays, self.ends, planned, self.value, leaves_on(known))
-        return clv, value_if_kept(np.maximum(planned, known.mrr[:, None]), self.value)
-
-    def _reasons(self, inputs: PeriodInputs, log_odds: np.ndarray, served: np.ndarray) -> dict[str, Any]:
+    def _reasons(
+        self, inputs: PeriodInputs, log_odds: np.ndarray, served: np.ndarray, lost: LostValue, at_risk: np.ndarray
+    ) -> dict[str, Any]:
         """Return what the account adds to accounts in its contract position, at the headline horizon: fields of Scores.
 
-        `log_odds`: (n, K, C). `served`: the probability with what a notice adds, shape (n,).
+        `log_odds`: (n, K, C). `served`: the probability with what a notice adds, shape (n,). `lost`: the value lost as
+        a function of the log-odds; `at_risk`: with what is announced, shape (n,).
         """
         moved = self._contributions(inputs) - self.like.means[self.like.groups_of(inputs)]
         like = log_odds - moved.sum(axis=1)
@@ -207,8 +215,12 @@ class Bundle:
         probability = np.column_stack([probability, served - forecast])
         in_log_odds = along_path(like, moved, curves.log_odds_of_probability, curves.log_odds_gradient)
         in_log_odds = np.column_stack([in_log_odds, curves.logit(served) - curves.logit(forecast)])
+        in_money = along_path(like, moved, lost.value, lost.gradient)
+        in_money = np.column_stack([in_money, at_risk - lost.value(log_odds)])
         families = self.contribution_families
         return {
+            "like_value_at_risk": lost.value(like),
+            "value_at_risk_by_family": by_group(in_money, families, REASON_FAMILIES),
             "like_probability": curves.probability(like),
             "like_log_odds": curves.log_odds_of_probability(like),
             "probability_by_feature": probability,
@@ -233,6 +245,8 @@ class Bundle:
             "value": self.value.model_dump(mode="json"),
             "notice_probability": self.notice_probability,
             "stability": self.stability.as_json(),
+            "growth": self.growth.save(folder),
+            "intervals": self.intervals.as_json(),
         }
         text = json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -256,6 +270,8 @@ class Bundle:
             value=Value(**read["value"]),
             notice_probability=read["notice_probability"],
             stability=Stability.from_json(read["stability"]),
+            growth=Growth.load(folder, read["growth"]),
+            intervals=ValueIntervals.from_json(read["intervals"]),
         )
 
 

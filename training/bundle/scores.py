@@ -7,13 +7,21 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+CLV_HORIZONS = ("12", "24", "36", "whole")  # months; the last: the whole relationship
+
 
 @dataclass(frozen=True)
 class Scores:
     """The scores of n accounts.
 
     `probability`: (n, H), P(churn within each horizon). `by_cause`: (n, H, 2), voluntary and involuntary, adding up
-    to it. `clv`, `clv_if_kept`, `value_at_risk`: (n,), money over 12 months. `like_probability`: (n,), P(churn within
+    to it. `clv`, `clv_low`, `clv_high`: (n,), money over the months of the CLV, and the 80 % interval of what will be
+    realised; NaN where it could not be learned. `clv_by_horizon`: (n, 4), over 12, 24 and 36 months and the whole
+    relationship.
+    `clv_if_kept`: (n,), if the account stays through the headline horizon and then leaves as forecast; `value_at_risk`:
+    (n,), that less `clv`. `like_value_at_risk`: (n,), of this account if it left as accounts in the same contract
+    position; `value_at_risk_by_family`, (n, 4), adds up with it to `value_at_risk`. `months_expected`: (n,), as a
+    customer from now on; `months_in_a_year`: (n,), of the next 12. `like_probability`: (n,), P(churn within
     the headline horizon) of accounts in the same contract position. `probability_by_feature`: (n, U), probability
     points over that; they add up to the score, and so does `probability_by_family`, (n, 4), in the order of
     REASON_FAMILIES. `like_log_odds` and `log_odds_by_family` likewise in log-odds.
@@ -22,8 +30,15 @@ class Scores:
     probability: np.ndarray
     by_cause: np.ndarray
     clv: np.ndarray
+    clv_low: np.ndarray
+    clv_high: np.ndarray
+    clv_by_horizon: np.ndarray
     clv_if_kept: np.ndarray
     value_at_risk: np.ndarray
+    like_value_at_risk: np.ndarray
+    value_at_risk_by_family: np.ndarray
+    months_expected: np.ndarray
+    months_in_a_year: np.ndarray
     like_probability: np.ndarray
     like_log_odds: np.ndarray
     probability_by_feature: np.ndarray

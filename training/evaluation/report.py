@@ -10,8 +10,11 @@ from undertow.features.replay.replay import Finding
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
+from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
 from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
 from undertow.training.examples.split import Dates, Examples
+from undertow.training.value.growth import FEW as FEW_FOLLOWED
+from undertow.training.value.intervals import LEAST_ACCOUNTS
 
 MODEL = "undertow hazard"
 THIN = 100  # churners below which results are called thin
@@ -31,6 +34,7 @@ class TrainReport:
     by_segment: dict[str, Result]
     notes: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    values: tuple[ValueResult, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values; a number that cannot be computed is null."""
@@ -45,6 +49,7 @@ class TrainReport:
             "learned": self.learned,
             "results": [_plain(result) for result in self.results],
             "by_segment": {name: _plain(result) for name, result in self.by_segment.items()},
+            "values": [result.as_json() for result in self.values],
             "notes": self.notes,
             "audit": [finding.as_json() for finding in self.findings],
         }
@@ -90,6 +95,36 @@ def caveats(
     if MODEL in by_model:
         notes += _warnings(by_model)
     return tuple(notes)
+
+
+def value_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str, ...]:
+    """Return what the value forecasts rest on: growth, and whether intervals could be learned and judged."""
+    growth, months = bundle.growth, bundle.value.months
+    notes = [
+        f"Growth of MRR while accounts stay: {growth.mean:+.1%} per year, learned from {growth.accounts:,} accounts."
+        if growth.mean
+        else f"Growth of MRR is taken as 0: {growth.accounts:,} accounts were followed, from {FEW_FOLLOWED} on it is "
+        "learned."
+    ]
+    if not bundle.intervals.accounts:
+        notes.append(
+            f"No interval around values: too few accounts were followed over {months} months ({LEAST_ACCOUNTS} are "
+            "needed)."
+        )
+    if not values:
+        notes.append(f"Values are not judged: too few accounts were followed over {months} months ({FEW_ACCOUNTS}).")
+    return tuple(notes)
+
+
+def value_metrics(values: tuple[ValueResult, ...]) -> dict[str, float]:
+    """Return the metrics of value forecasts as MLflow logs them."""
+    named = {}
+    for result in values:
+        prefix = "value" if result.model == MODEL else f"{result.model.replace(' ', '_')}.value"
+        named |= {f"{prefix}_total": result.total.value, f"{prefix}_error": result.error}
+        if result.coverage is not None:
+            named[f"{prefix}_coverage"] = result.coverage
+    return named
 
 
 def notices_said(learned: Notices, tested: Notices) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from undertow.features.settings import Churn, Settings, midnight
 from undertow.features.snapshots import calendar
 from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
+from undertow.training.examples.revenue import Revenue, observe_revenue
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,15 @@ class Dates:
 
 @dataclass(frozen=True)
 class Examples:
-    """Feature rows and their labels, row by row; `drawn_from`: how many a random part was drawn from, if so."""
+    """Feature rows and their labels, row by row; `drawn_from`: how many a random part was drawn from, if so.
+
+    `revenue`: what they paid afterwards, where it was asked for.
+    """
 
     rows: pa.Table
     outcomes: Outcomes
     drawn_from: int | None = None
+    revenue: Revenue | None = None
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -59,7 +64,8 @@ class Examples:
 
     def take(self, keep: np.ndarray) -> Examples:
         """Return the rows where `keep` is true."""
-        return replace(self, rows=self.rows.filter(pa.array(keep)), outcomes=self.outcomes.take(keep))
+        revenue = None if self.revenue is None else self.revenue.take(keep)
+        return replace(self, rows=self.rows.filter(pa.array(keep)), outcomes=self.outcomes.take(keep), revenue=revenue)
 
 
 def choose_dates(settings: Settings, tables: Tables) -> Dates:
@@ -95,11 +101,13 @@ def make_examples(
     known_at: datetime,
     where: str = "",
     most: int | None = None,
+    revenue_months: int = 0,
 ) -> Examples:
     """Return the snapshots of these as_ofs with their labels as known at `known_at`.
 
     `where`: an SQL condition over accounts. Accounts that had already ended, though it was recorded later, are
     left out. `most`: where there are more snapshots, so many are drawn at random, the same ones each time.
+    `revenue_months`: how many months of revenue are read, if any.
     """
     outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at)
     keep = ~outcomes.gone
@@ -107,11 +115,15 @@ def make_examples(
         chosen = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
         accounts = features.snapshots(as_ofs)["account_id"]
         keep &= np.asarray(pc.is_in(accounts, chosen["account_id"].combine_chunks()).to_numpy())
-    if most is None or keep.sum() <= most:
-        return Examples(features.read(as_ofs, keep), outcomes.take(keep))
-    drawn = np.random.default_rng(0).choice(np.flatnonzero(keep), most, replace=False)
-    part = np.isin(np.arange(len(keep)), drawn)
-    return Examples(features.read(as_ofs, part), outcomes.take(part), drawn_from=int(keep.sum()))
+    drawn_from = None
+    if most is not None and keep.sum() > most:
+        drawn_from = int(keep.sum())
+        drawn = np.random.default_rng(0).choice(np.flatnonzero(keep), most, replace=False)
+        keep = np.isin(np.arange(len(keep)), drawn)
+    rows, outcomes, revenue = features.read(as_ofs, keep), outcomes.take(keep), None
+    if revenue_months:
+        revenue = observe_revenue(database, rows, outcomes, known_at, revenue_months)
+    return Examples(rows, outcomes, drawn_from, revenue)
 
 
 def segments(rows: pa.Table) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ def test_the_example_request_is_answered(client: Client) -> None:
     total = result["like_probability"] + sum(contributions["families"].values())
     assert total == pytest.approx(result["probability"]["90"], abs=1e-9)
     assert len(contributions["top_features"]) == 5
-    assert result["clv"].keys() == {"months", "value", "currency"}
+    assert result["clv"].keys() == {"months", "value", "low", "high", "currency", "by_horizon"}
     msgspec.json.decode(answer.content, type=ScoreAnswer)
 
 

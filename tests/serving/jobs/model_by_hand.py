@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tests.training.bundle.by_hand import no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES, Column, Feature, definition_id
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.settings import Value
@@ -65,10 +66,9 @@ def scores_by_hand(contributions: Mapping[str, float], bundle: Bundle = BUNDLE, 
     for name, share in contributions.items():
         shares[0, bundle.contribution_names.index(name)] = share
     by_family = by_group(shares, bundle.contribution_families, REASON_FAMILIES)
-    one = np.zeros(1)
-    return Scores(
-        probability=np.full((1, 2), probability), by_cause=np.zeros((1, 2, 2)), clv=one, clv_if_kept=one,
-        value_at_risk=one, like_probability=one + 0.1, like_log_odds=one - 2.2, probability_by_feature=shares,
+    return replace(
+        no_value(1), probability=np.full((1, 2), probability), by_cause=np.zeros((1, 2, 2)),
+        like_probability=np.full(1, 0.1), like_log_odds=np.full(1, -2.2), probability_by_feature=shares,
         probability_by_family=by_family, log_odds_by_family=by_family,
     )  # fmt: skip
 

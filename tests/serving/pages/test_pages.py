@@ -107,7 +107,8 @@ def test_before_publication_the_page_says_what_to_run(tmp_path: Path, make_clien
 def test_an_account_shows_value_and_evidence_in_words_and_in_numbers(client: Client) -> None:
     read = words(client.get("/accounts/A-00042").text)
     account = client.get("/v1/accounts/A-00042").json()
-    assert f"Expected value over 12 months EUR {account['clv']['value']:,.0f}, against" in read
+    assert f"Expected value over 12 months EUR {account['clv']['value']:,.0f} ; for 8 of 10 such accounts" in read
+    assert f"36 months EUR {account['clv']['by_horizon']['36']:,.0f}" in read
     assert (
         "Error rate 12% in the last 30 days; typical for accounts like it 1.4 % Errors per page view · error_rate_30 "
         "12.0 % 3.2 % 1.4 %"

@@ -26,6 +26,7 @@ def test_csv_holds_like_accounts_families_changes_and_whether_one_reason_stands_
     shown = [name for name in rows[0] if name.startswith(("like_", "probability_", "changed_", "stands"))]
     families = ("ux", "cx", "billing", "usage")
     assert shown == [
+        "like_value_at_risk",
         "like_probability",
         *(f"probability_{family}" for family in families),
         *(f"changed_{family}" for family in families),

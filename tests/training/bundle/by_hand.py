@@ -5,6 +5,7 @@ Regression and season are written by hand; the trees are fitted on 1,500 random 
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from undertow.features.settings import Value
 from undertow.training.bundle.attribution import contributions_of, used_columns
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.like import LikeAccounts, fit_like_accounts
+from undertow.training.bundle.scores import Scores
 from undertow.training.bundle.stability import Stability
 from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.linear import ColumnScores, LinearModel
@@ -27,7 +29,9 @@ from undertow.training.churn.season import Season
 from undertow.training.churn.trees import TreeModel
 from undertow.training.examples.encoding import ModelColumn, encode
 from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, period_inputs
+from undertow.training.value.intervals import ValueIntervals
 
+EVEN = tuple(np.linspace(0, 1.1, 101).tolist())  # realised shares
 ENDS = (30, 60, 90, 180, 360)
 HEADLINE = 90
 N = 1500
@@ -69,6 +73,7 @@ def bundle_by_hand() -> Bundle:
         causes=causes,
         like=_like(inputs, columns, causes),
         value=Value(),
+        intervals=ValueIntervals((0.5, 1.0), (EVEN, EVEN), 200),
         stability=Stability(edges=(0.1,), clear=(0.9, 0.92), unclear=(0.6, None), models=5),
     )
 
@@ -186,3 +191,9 @@ def _like(inputs: PeriodInputs, columns: tuple[ModelColumn, ...], causes: tuple[
     ]
     numbers = {column.name: inputs.features[:, n] for n, column in enumerate(columns) if not column.is_text}
     return fit_like_accounts(inputs, POSITION, np.stack(by_family, axis=1), parts, numbers)
+
+
+def no_value(n: int) -> Scores:
+    """Return scores of n accounts that are all 0, to be replaced in part."""
+    wide = {"clv_by_horizon": 4, "value_at_risk_by_family": len(REASON_FAMILIES)}
+    return Scores(**{each.name: np.zeros((n, wide[each.name]) if each.name in wide else n) for each in fields(Scores)})

@@ -21,6 +21,9 @@ from undertow.training.churn.curves import logit
 from undertow.training.examples.encoding import encode
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.person_periods import period_inputs
+from undertow.training.value.growth import Growth
+from undertow.training.value.intervals import ValueIntervals
+from undertow.training.value.subscription import discount_factors
 
 
 def with_column(rows: pa.Table, name: str, values: object) -> pa.Table:
@@ -235,9 +238,37 @@ def test_typical_values_are_medians_of_accounts_in_the_same_contract_position(bu
 # --- value --------------------------------------------------------------------------------------
 
 
-def test_value_at_risk_is_what_churn_takes(scores: Scores) -> None:
+def test_value_at_risk_is_what_leaving_within_the_headline_takes(bundle: Bundle, scores: Scores) -> None:
     assert scores.value_at_risk == pytest.approx(scores.clv_if_kept - scores.clv)
     assert (scores.value_at_risk > 0).all()
+    leaves = scores.probability[:, bundle.ends.index(bundle.headline)]
+    assert (scores.value_at_risk < leaves * scores.clv_if_kept).all()  # whoever leaves has paid for some of it
+    assert (scores.value_at_risk > 0.7 * leaves * scores.clv_if_kept).all()
+
+
+def test_money_adds_up_from_like_accounts_by_family(scores: Scores) -> None:
+    total = scores.like_value_at_risk + scores.value_at_risk_by_family.sum(axis=1)
+    assert total == pytest.approx(scores.value_at_risk, abs=1e-9 * scores.value_at_risk.max())
+
+
+def test_longer_horizons_are_worth_more_and_the_whole_relationship_most(scores: Scores) -> None:
+    assert (np.diff(scores.clv_by_horizon, axis=1) > 0).all()
+    assert scores.clv_by_horizon[:, 0] == pytest.approx(scores.clv)
+    assert (scores.months_in_a_year < 12).all() and (scores.months_in_a_year < scores.months_expected).all()
+
+
+def test_growth_raises_the_value_and_not_the_probability(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    grown = replace(bundle, growth=Growth(mean=0.2)).score(rows)
+    assert np.array_equal(grown.probability, scores.probability)
+    assert (grown.clv > 1.05 * scores.clv).all()
+
+
+def test_an_interval_is_money_around_the_forecast(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:
+    certain = rows["mrr"].to_numpy() * bundle.value.margin * discount_factors(bundle.value, 12).sum()
+    assert scores.clv_high - scores.clv_low == pytest.approx(0.8 * 1.1 * certain)
+    assert (scores.clv_low <= scores.clv).all() and (scores.clv <= scores.clv_high).all()
+    unknown = replace(bundle, intervals=ValueIntervals()).score(rows)
+    assert np.isnan(unknown.clv_low).all() and np.array_equal(unknown.clv, scores.clv)
 
 
 def test_twice_the_money_is_twice_the_value_of_a_kept_account(bundle: Bundle, rows: pa.Table, scores: Scores) -> None:

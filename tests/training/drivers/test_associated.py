@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.training.bundle.by_hand import no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.attribution import by_group
 from undertow.training.bundle.bundle import Bundle
@@ -37,10 +39,9 @@ def found(bundle: Bundle, shares: np.ndarray) -> dict[str, Any]:
 def scores_of(bundle: Bundle, shares: np.ndarray) -> Scores:
     families = by_group(shares, bundle.contribution_families, REASON_FAMILIES)
     n = len(shares)
-    return Scores(
-        probability=np.full((n, len(bundle.ends)), 0.2), by_cause=np.zeros((n, len(bundle.ends), 2)), clv=np.zeros(n),
-        clv_if_kept=np.zeros(n), value_at_risk=np.zeros(n), like_probability=np.linspace(0.1, 0.2, n),
-        like_log_odds=np.full(n, -2.2),
+    return replace(
+        no_value(n), probability=np.full((n, len(bundle.ends)), 0.2), by_cause=np.zeros((n, len(bundle.ends), 2)),
+        like_probability=np.linspace(0.1, 0.2, n), like_log_odds=np.full(n, -2.2),
         probability_by_feature=shares, probability_by_family=families, log_odds_by_family=families,
     )  # fmt: skip
 

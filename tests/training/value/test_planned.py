@@ -12,7 +12,7 @@ from undertow.features.settings import Value
 from undertow.training.examples.announced import Announced
 from undertow.training.examples.person_periods import DAYS_A_MONTH
 from undertow.training.value.planned import leaves_on, planned_mrr
-from undertow.training.value.subscription import lifetime_value, value_if_kept
+from undertow.training.value.subscription import lifetime_value, months_ahead, value_if_staying
 
 ENDS = (30, 60, 90, 180, 360)
 PLAIN = Value(margin=1.0, discount_rate=0.0)
@@ -36,7 +36,7 @@ def months(plan: Announced, probability: float = 1.0) -> list[float]:
 
 def clv(plan: Announced, survival: np.ndarray = SURE, probability: float = 1.0) -> float:
     mrr = planned_mrr(plan, probability, PLAIN.months)
-    return float(lifetime_value(survival, ENDS, mrr, PLAIN, leaves_on(plan))[0])
+    return float(lifetime_value(survival, ENDS, months_ahead(mrr, PLAIN, leaves_on(plan)))[0])
 
 
 HALF, MONTH = DAYS_A_MONTH / 2, DAYS_A_MONTH
@@ -79,9 +79,9 @@ def test_a_customer_who_leaves_in_some_days_is_worth_these_days(days: float) -> 
 
 def test_the_days_before_an_announced_end_are_discounted_by_the_chance_to_leave_even_earlier() -> None:
     survival = np.exp(-0.01 * np.array(ENDS, dtype=float))[None]
-    assert clv(ends(100, 9), survival) == pytest.approx(100 * 9 / MONTH * np.exp(-0.09))
+    assert clv(ends(100, 9), survival) == pytest.approx(100 * 9 / MONTH * np.exp(-0.045))
     found = clv(ends(100, MONTH + 9), survival)
-    assert found == pytest.approx(100 * np.exp(-0.01 * MONTH) + 100 * 9 / MONTH * np.exp(-0.01 * (MONTH + 9)))
+    assert found == pytest.approx(100 * np.exp(-0.01 * HALF) + 100 * 9 / MONTH * np.exp(-0.01 * (MONTH + 4.5)))
 
 
 mrr = arrays(float, 3, elements=st.floats(0, 1000))
@@ -97,6 +97,7 @@ def test_mrr_is_never_below_0_and_an_announcement_puts_no_negative_value_at_risk
     planned = planned_mrr(plan, probability, 12)
     assert planned.shape == (3, 12) and (planned >= 0).all()
     survival = np.cumprod(np.full((3, 5), 1 - hazard), axis=1)
-    value = lifetime_value(survival, ENDS, planned, Value(), leaves_on(plan))
-    kept = value_if_kept(np.maximum(planned, plan.mrr[:, None]), Value())
+    value = lifetime_value(survival, ENDS, months_ahead(planned, Value(), leaves_on(plan)))
+    unchanged = months_ahead(np.maximum(planned, plan.mrr[:, None]), Value(), leaves_on(plan))
+    kept = value_if_staying(survival, ENDS, unchanged, 90)
     assert (kept - value >= -1e-9 * (1 + kept)).all()

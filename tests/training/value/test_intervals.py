@@ -1,0 +1,55 @@
+"""80 % intervals of realised values: what they cover, that they hold the forecast, and that thin data have none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from undertow.training.value.intervals import LEAST_ACCOUNTS, ValueIntervals, fit_intervals
+
+
+def drawn(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Forecast shares, and what is realised: nothing for those that leave at once, else all with some noise."""
+    rng = np.random.default_rng(seed)
+    forecast = rng.uniform(0.2, 0.98, n)
+    realised = np.where(rng.random(n) < forecast, rng.normal(1.0, 0.05, n), rng.uniform(0, 0.3, n))
+    return forecast, realised
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_four_of_five_realised_values_lie_inside_in_every_band_of_the_forecast(seed: int) -> None:
+    learned = fit_intervals(*drawn(6000, seed), np.arange(6000))
+    forecast, realised = drawn(20_000, seed + 100)
+    low, high = learned.around(forecast)
+    inside = (low <= realised) & (realised <= high)
+    assert inside.mean() == pytest.approx(0.8, abs=0.02)
+    for rows in np.array_split(np.argsort(forecast), 10):
+        assert 0.74 < inside[rows].mean() < 0.9
+
+
+def test_the_interval_holds_the_forecast() -> None:
+    learned = fit_intervals(*drawn(6000, 0), np.arange(6000))
+    share = np.linspace(0.0, 1.1, 200)
+    low, high = learned.around(share)
+    assert (low <= share).all() and (share <= high).all() and (low < high).all()
+
+
+def test_an_account_seen_often_counts_once() -> None:
+    """One account of a hundred, seen a thousand times, does not decide the interval."""
+    forecast, realised = drawn(LEAST_ACCOUNTS * 2, 1)
+    plain = fit_intervals(forecast, realised, np.arange(len(forecast)))
+    often = np.concatenate([np.arange(len(forecast)), np.full(1000, 7)])
+    again = fit_intervals(forecast[often], realised[often], often)
+    assert np.abs(np.array(again.realised) - np.array(plain.realised)).max() < 0.35
+    assert again.accounts == plain.accounts
+
+
+def test_too_few_accounts_give_no_interval() -> None:
+    learned = fit_intervals(*drawn(LEAST_ACCOUNTS - 1, 0), np.arange(LEAST_ACCOUNTS - 1))
+    assert np.isnan(learned.around(np.array([0.5]))[0]).all()
+    assert ValueIntervals.from_json(learned.as_json()) == learned
+
+
+def test_it_is_read_back() -> None:
+    learned = fit_intervals(*drawn(500, 0), np.arange(500))
+    assert ValueIntervals.from_json(learned.as_json()) == learned

@@ -1,0 +1,143 @@
+"""Value forecasts judged by what accounts were really worth: totals, tenths, errors and the coverage of intervals.
+
+Accounts are judged by models that did not learn from them, over months that were followed to their end. Beside the
+model stand two rules: MRR for every month, and MRR times the mean survival of all accounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.intervals import Estimate, account_weights
+from undertow.training.examples.split import Examples
+from undertow.training.value.intervals import ValueIntervals, fit_intervals
+from undertow.training.value.subscription import discount_factors, lifetime_value
+
+TENTHS = 10
+FEW_ACCOUNTS = 200  # below it, values are not judged
+
+
+@dataclass(frozen=True)
+class ValueForecast:
+    """Forecasts of n accounts over a stated number of months, beside what was realised; shape (n,), money.
+
+    `certain`: the value if the account had been certain to stay, without growth. `risk`: P(leaving within the headline
+    horizon). `account`: whole numbers.
+    """
+
+    months: int
+    forecast: np.ndarray
+    realised: np.ndarray
+    certain: np.ndarray
+    risk: np.ndarray
+    account: np.ndarray
+
+    def intervals(self) -> ValueIntervals:
+        """Learn the intervals of later forecasts from these."""
+        return fit_intervals(self.forecast / self.certain, self.realised / self.certain, self.account)
+
+
+@dataclass(frozen=True)
+class ValueResult:
+    """How good value forecasts of one model are.
+
+    `total`: forecast / realised, with a 95 % interval from a bootstrap of accounts. `tenths`: the same per tenth of the
+    forecast, lowest first. `error`: root mean square, in shares of the value if certain to stay. `coverage`:
+    share of realised values inside the 80 % interval, overall and per tenth of value and of risk; None for a rule.
+    """
+
+    model: str
+    months: int
+    snapshots: int
+    accounts: int
+    total: Estimate
+    tenths: tuple[float, ...]
+    error: float
+    coverage: float | None = None
+    coverage_by_value: tuple[float, ...] = ()
+    coverage_by_risk: tuple[float, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def value_forecast(
+    bundle: Bundle, learn: Examples, features: np.ndarray, survival: np.ndarray
+) -> ValueForecast | None:
+    """Return forecasts of the training accounts that were followed over all months of the CLV, or None.
+
+    `features`: encoded, (n, J). `survival`: (n, K), by models that did not learn from the account; NaN without one.
+    """
+    settings, revenue = bundle.value, learn.revenue
+    assert revenue is not None, "values are judged by revenue labels"
+    outlook = bundle.outlook(features, learn.rows)
+    certain = outlook.flat.first(settings.months).worth.sum(axis=1)
+    judged = revenue.followed[:, : settings.months].all(axis=1) & ~np.isnan(survival[:, 0]) & (certain > 0)
+    if not judged.any():
+        return None
+    clv = lifetime_value(np.nan_to_num(survival, nan=1.0), bundle.ends, outlook.planned.first(settings.months))
+    money = settings.margin * discount_factors(settings, settings.months)
+    return ValueForecast(
+        months=settings.months,
+        forecast=clv[judged],
+        realised=(revenue.paid[judged][:, : settings.months] * money).sum(axis=1),
+        certain=certain[judged],
+        risk=1.0 - survival[judged, bundle.ends.index(bundle.headline)],
+        account=learn.accounts[judged],
+    )
+
+
+def judge_value(on: ValueForecast, model: str, resamples: int) -> tuple[ValueResult, ...]:
+    """Return the result of the model and of two rules; nothing where fewer than FEW_ACCOUNTS were followed."""
+    if len(np.unique(on.account)) < FEW_ACCOUNTS:
+        return ()
+    mean_share = on.realised.sum() / on.certain.sum()  # of the same accounts: the rule may not be beaten in total
+    inside = _inside(on)
+    mine = _result(model, on, on.forecast, resamples)
+    covered = {
+        "coverage": float(inside.mean()),
+        "coverage_by_value": _per_tenth(inside.astype(float), on.forecast),
+        "coverage_by_risk": _per_tenth(inside.astype(float), on.risk),
+    }
+    rules = {"MRR for every month": on.certain, "MRR at the mean survival": mean_share * on.certain}
+    return (
+        ValueResult(**(vars(mine) | covered)),
+        *(_result(name, on, forecast, resamples) for name, forecast in rules.items()),
+    )
+
+
+def _result(model: str, on: ValueForecast, forecast: np.ndarray, resamples: int) -> ValueResult:
+    _, account = np.unique(on.account, return_inverse=True)
+    weights = account_weights(account, resamples)
+    drawn = (weights @ forecast) / (weights @ on.realised)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    total = Estimate(float(forecast.sum() / on.realised.sum()), float(low), float(high))
+    groups = _tenths(forecast)
+    tenths = tuple(float(forecast[rows].sum() / max(on.realised[rows].sum(), 1e-12)) for rows in groups)
+    error = np.sqrt(np.mean(((forecast - on.realised) / on.certain) ** 2))
+    return ValueResult(model, on.months, len(forecast), int(account.max()) + 1, total, tenths, float(error))
+
+
+def _inside(on: ValueForecast) -> np.ndarray:
+    """Return whether each realised value lies in its interval, learned from the other half of the accounts."""
+    _, owner = np.unique(on.account, return_inverse=True)
+    half = np.random.default_rng(0).permutation(owner.max() + 1)[owner] % 2
+    share, realised = on.forecast / on.certain, on.realised / on.certain
+    inside = np.zeros(len(share), dtype=bool)
+    for number in range(2):
+        learn, judge = half != number, half == number
+        low, high = fit_intervals(share[learn], realised[learn], owner[learn]).around(share[judge])
+        inside[judge] = (low <= realised[judge]) & (realised[judge] <= high)
+    return inside
+
+
+def _tenths(by: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(np.argsort(by, kind="stable"), TENTHS)
+
+
+def _per_tenth(values: np.ndarray, by: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(values[rows].mean()) for rows in _tenths(by))
