@@ -34,8 +34,8 @@ class Futures:
     """The simulated futures of accounts, in the order in which the accounts were given.
 
     `lost`: (n_horizons, 2, n_accounts), P(voluntary) and P(involuntary churn) before each horizon.
-    `mrr`: (n_months, n_accounts), expected MRR at the end of each month ahead, EUR; 0 after churn.
-    `paid`: (n_accounts, n_paths), sum of the MRR at those month ends, with the exit drawn, EUR.
+    `mrr`: (n_months, n_accounts), expected MRR of each month ahead, the mean over its days, EUR; 0 after churn.
+    `paid`: (n_accounts, n_paths), sum of the MRR of those months, with the exit drawn, EUR.
     """
 
     lost: Floats
@@ -57,7 +57,7 @@ def look_ahead(
 ) -> Futures:
     """Simulate `paths` futures of each account from the first instant of `day`.
 
-    `horizons`: days, ascending. `months`: number of month ends ahead for which MRR is returned. `lever`:
+    `horizons`: days, ascending. `months`: number of months ahead for which MRR is returned. `lever`:
     parameters used instead of the world's from then on. `change`: applied to the state before the first day.
     """
     p = lever or world.parameters
@@ -109,16 +109,19 @@ class _Batch:
         alive, lost = np.ones(rows), np.zeros((2, rows))
         exit_draw = rng.random(rows)  # drawn once per path: it has churned when `alive` falls below
         month_ends = [round((month + 1) * MONTH_DAYS) for month in range(self.months)]
-        lost_by_horizon, mrr, paid = [], [], np.zeros(rows)
+        lost_by_horizon, mrr, paid, earned = [], [], np.zeros(rows), np.zeros(rows)
         for ahead, day in enumerate(days, start=1):
             state, lived, hazards = step(self.p, static, state, day, rng, release_effects, expected_cards=True)
             lost[0] += alive * hazards.voluntary
             lost[1] += alive * hazards.involuntary
             alive *= 1.0 - hazards.voluntary - hazards.involuntary
             lost_by_horizon += [self._mean(lost) for horizon in self.horizons if horizon == ahead]
+            if ahead <= (month_ends[-1] if month_ends else 0):
+                earned += alive * lived.mrr
+                paid += lived.mrr * (alive >= exit_draw) / MONTH_DAYS
             if ahead in month_ends:
-                mrr.append(self._mean(alive * lived.mrr))
-                paid += lived.mrr * (alive >= exit_draw)
+                mrr.append(self._mean(earned) / MONTH_DAYS)
+                earned = np.zeros(rows)
         mrr_by_month = np.stack(mrr) if mrr else np.zeros((0, rows // self.paths))
         return Futures(np.stack(lost_by_horizon), mrr_by_month, paid.reshape(-1, self.paths))
 

@@ -97,8 +97,8 @@ def margin(world: World, as_of: date, paths: int = PATHS, seed: int = 0) -> pa.T
     """Return the true margin of the next 12 months of each account at risk, EUR, not discounted.
 
     Columns: account_id, as_of, margin_12m (expected), margin_12m_q10 and margin_12m_q90 (80 % of the
-    futures lie between, exits drawn), and mrr_1 to mrr_12: expected MRR at each month's end. Revenue
-    counts until the account churns; revenue after a return is not included.
+    futures lie between, exits drawn), and mrr_1 to mrr_12: expected MRR of each month, the mean over its
+    days. Revenue counts until the account churns; revenue after a return is not included.
     """
     at = moment(world, as_of)
     return _margins(at, at.futures([1], VALUE_MONTHS, paths, seed))

@@ -47,6 +47,12 @@ def by_tenths(predicted: np.ndarray, true: np.ndarray) -> list[tuple[float, floa
     return [(float(predicted[tenth].mean()), float(true[tenth].mean())) for tenth in tenths]
 
 
-def coverage(low: np.ndarray, high: np.ndarray, drawn: np.ndarray) -> float:
-    """Return the share of drawn futures, shape (n, n_paths), that lie within [low, high], each of shape (n,)."""
-    return float(((drawn >= low[:, None]) & (drawn <= high[:, None])).mean())
+def is_covered(low: np.ndarray, high: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return the share of each account's drawn futures, (n, n_paths), that lie within [low, high], shape (n,) each."""
+    return np.asarray(((drawn >= low[:, None]) & (drawn <= high[:, None])).mean(axis=1))
+
+
+def held_by_first_tenth(order: np.ndarray, lost: np.ndarray) -> float:
+    """Return the share of what is lost, shape (n,), that the tenth of the rows with the largest `order` holds."""
+    first = np.argsort(-order, kind="stable")[: max(1, len(order) // 10)]
+    return float(lost[first].sum() / lost.sum())

@@ -11,6 +11,7 @@ import numpy as np
 from tests.benchmarks.yardsticks.measures import expected_auroc, root_mean_square
 from tests.benchmarks.yardsticks.trained import GroundTruth, Predictions, TrainedWorld, predict, with_ground_truth
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.value.subscription import discount_factors
 
 MODEL, CEILING, LOGISTIC, RECENCY = "undertow", "ceiling", "logistic regression", "recency rule"
 
@@ -75,9 +76,8 @@ def total_ratios(results: list[AsOfResult], column: int) -> list[float]:
 
 def true_value(result: AsOfResult, bundle: Bundle) -> np.ndarray:
     """Return the true 12-month margin of each account, EUR, discounted like the CLV, shape (n,)."""
-    months = np.arange(1, len(result.truth.futures.mrr) + 1)
-    share = bundle.value.margin * (1.0 + bundle.value.discount_rate) ** (-months / 12)
-    return share @ result.truth.futures.mrr
+    mrr = result.truth.futures.mrr
+    return np.asarray(bundle.value.margin * discount_factors(bundle.value, len(mrr)) @ mrr)
 
 
 def values(results: list[AsOfResult], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,10 @@ import pytest
 
 from tests.benchmarks.yardsticks.measures import (
     by_tenths,
-    coverage,
     efficiency,
     expected_auroc,
+    held_by_first_tenth,
+    is_covered,
     root_mean_square,
     standard_error,
 )
@@ -84,5 +85,11 @@ def test_errors_and_tenths_are_counted_by_hand() -> None:
 def test_an_interval_from_the_tenth_to_the_ninetieth_percentile_covers_four_fifths() -> None:
     drawn = np.tile(np.arange(100.0), (3, 1))
     low, high = np.quantile(drawn, (0.1, 0.9), axis=1)
-    assert coverage(low, high, drawn) == pytest.approx(0.8, abs=0.01)
-    assert coverage(low, low - 1, drawn) == 0.0
+    assert is_covered(low, high, drawn).mean() == pytest.approx(0.8, abs=0.01)
+    assert (is_covered(low, low - 1, drawn) == 0.0).all()
+
+
+def test_the_first_tenth_holds_what_the_order_puts_there() -> None:
+    lost = np.array([5.0, *[1.0] * 19])
+    assert held_by_first_tenth(lost, lost) == pytest.approx(6 / 24)
+    assert held_by_first_tenth(-lost, lost) == pytest.approx(2 / 24)

@@ -31,11 +31,11 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.churn import curves
 from undertow.training.churn.baselines import Baseline, fit_baselines
 from undertow.training.evaluation.report import TrainReport
-from undertow.training.examples.encoding import fit_columns
+from undertow.training.examples.encoding import encode, fit_columns
+from undertow.training.examples.person_periods import numbers
 from undertow.training.examples.split import make_examples
 from undertow.training.registry.tracking import open_registry
 from undertow.training.train import train
-from undertow.training.value.subscription import lifetime_value
 
 ALL_SNAPSHOTS = 10_000_000  # the ceiling learns from all of them
 MEMORY = "8GB"  # of DuckDB: ten times the accounts do not fit the default of 2 GB
@@ -78,11 +78,18 @@ class TrainedWorld(RecordedWorld):
 
 @dataclass(frozen=True)
 class Predictions:
-    """A model's predictions at one as_of: churn probabilities (n, H), by cause (n, H, 2), and 12-month CLV (n,)."""
+    """A model's predictions at one as_of: churn probabilities (n, H), by cause (n, H, 2), and 12-month CLV (n,).
+
+    `clv_interval`: (2, n), low and high. `value_at_risk`: (n,), lost to leaving within the headline horizon.
+    `mrr`: (n,), at as_of.
+    """
 
     probability: np.ndarray
     by_cause: np.ndarray
     clv: np.ndarray
+    clv_interval: np.ndarray
+    value_at_risk: np.ndarray
+    mrr: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -148,9 +155,17 @@ def predict(bundle: Bundle, rows: pa.Table) -> Predictions:
     """Return a model's predictions for feature rows, without contributions."""
     log_odds = bundle.log_odds(rows)
     survival = curves.survival(log_odds)
-    mrr = np.nan_to_num(np.asarray(rows["mrr"].to_numpy(), dtype=float))
-    value = lifetime_value(survival, bundle.ends, mrr, bundle.value)
-    return Predictions(1.0 - survival, curves.incidence(log_odds), value)
+    outlook, served = bundle.outlook(encode(bundle.columns, rows), rows), (survival, bundle.ends, bundle.value)
+    values = outlook.values(*served, bundle.headline)
+    interval = outlook.interval(*served, bundle.intervals)
+    return Predictions(
+        probability=1.0 - survival,
+        by_cause=curves.incidence(log_odds),
+        clv=values["clv"],
+        clv_interval=np.stack(interval),
+        value_at_risk=values["value_at_risk"],
+        mrr=numbers(rows, "mrr"),
+    )
 
 
 def with_ground_truth(

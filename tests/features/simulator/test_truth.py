@@ -266,10 +266,9 @@ def futures(town: World) -> pa.Table:
 def earned(town: World, left: NDArray[np.int8]) -> Floats:
     """What each account at risk on 1 January 2024 brought in the twelve months that followed, EUR."""
     who, total = _everybody(town, 365), np.zeros(town.parameters.accounts)
-    for month in range(1, 13):
-        until = 365 + round(month * MONTH_DAYS)
-        gone = (left[365:until] != STAYED).any(axis=0)
-        total += np.where(gone, 0.0, town.state_at(until).mrr) * town.parameters.gross_margin
+    for day in range(365, 365 + round(12 * MONTH_DAYS)):
+        gone = (left[365 : day + 1] != STAYED).any(axis=0)
+        total += np.where(gone, 0.0, town.state_at(day + 1).mrr) * town.parameters.gross_margin / MONTH_DAYS
     return total[who]
 
 
