@@ -18,8 +18,9 @@ from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
+from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import METRICS
-from undertow.training.evaluation.report import MODEL, TrainReport
+from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.split import make_examples
 from undertow.training.registry.tracking import open_registry
 from undertow.training.train import train

@@ -9,6 +9,7 @@ import numpy as np
 from undertow.features.replay.replay import Finding
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
+from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
 from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
 from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
@@ -16,7 +17,6 @@ from undertow.training.examples.split import Dates, Examples
 from undertow.training.value.growth import FEW as FEW_FOLLOWED
 from undertow.training.value.intervals import LEAST_ACCOUNTS
 
-MODEL = "undertow hazard"
 THIN = 100  # churners below which results are called thin
 
 

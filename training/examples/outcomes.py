@@ -1,4 +1,4 @@
-"""Labels: what happened to each account after its as_of. The only module that looks ahead of as_of.
+"""Labels: what happened to each account after its as_of. Looks ahead of as_of, as `revenue` does, and nothing else.
 
 An account churns when its MRR goes from above 0 to 0 and does not return within `grace_days` (Stripe's subscriber
 churn, with a grace period). Its paid time is cut into spells; a spell that ended for a neutral reason, such as a

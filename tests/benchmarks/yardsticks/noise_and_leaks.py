@@ -9,7 +9,7 @@ from tests.benchmarks.yardsticks.trained import make_project, now, train_on_worl
 from undertow.features.simulator import WORLDS
 from undertow.features.simulator.leaks import OLDER, PLANTED
 from undertow.features.sources.loaded import Progress
-from undertow.training.evaluation.report import MODEL
+from undertow.training.evaluation.held_out import MODEL
 from undertow.training.leakage.audit import audit
 
 

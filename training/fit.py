@@ -1,0 +1,136 @@
+"""Fits one model on what was known by some date: examples split by time, baselines, hazards, growth and intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from undertow.features.build.feature_table import FeatureTable
+from undertow.features.engines.database import open_database
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources.loaded import Progress, Tables
+from undertow.training.bundle.bundle import NO_INTERVALS, Bundle
+from undertow.training.bundle.like import like_accounts
+from undertow.training.churn.baselines import fit_baselines
+from undertow.training.churn.hazard import fit_hazards, served_ends
+from undertow.training.churn.roles import roles_of
+from undertow.training.churn.training_rows import training_rows
+from undertow.training.evaluation.held_out import Baselines
+from undertow.training.evaluation.report import THIN
+from undertow.training.evaluation.retraining import retrain
+from undertow.training.evaluation.value import ValueForecast, value_forecast
+from undertow.training.examples.cohort_columns import cohort_columns
+from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
+from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
+from undertow.training.examples.person_periods import period_inputs
+from undertow.training.examples.split import Dates, Examples, make_examples
+from undertow.training.value.growth import MONTHS, learn_growth
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a model learns from and is judged on.
+
+    `learn`, `held_out`: without accounts that had given notice; `notices`: what became of those, in each part.
+    `columns`: to learn from; `left_out`: a note per column that is not. `ends`: of the periods served, days.
+    """
+
+    dates: Dates
+    learn: Examples
+    held_out: Examples
+    notices: tuple[Notices, Notices]
+    columns: tuple[ModelColumn, ...]
+    left_out: tuple[str, ...]
+    ends: tuple[int, ...]
+    baselines: Baselines
+
+
+def training_set(settings: Settings, tables: Tables, features: FeatureTable, dates: Dates) -> TrainingSet:
+    """Split the snapshots by time, leave out notices, and fit the baselines.
+
+    Raises ModelRefusal where churners are too few to learn from.
+    """
+    examples = _split_by_time(settings, tables, features, dates)
+    learn, held_out, notices = _leave_out_notices(*examples)
+    _refuse_thin(learn, settings.training.min_churners)
+    columns, left_out = _columns(features, learn)
+    ends = served_ends(learn, settings.training.horizons)
+    matured = tuple(end for end in ends if held_out.outcomes.matured(end).any())
+    baselines = fit_baselines(learn, columns, matured)
+    return TrainingSet(dates, learn, held_out, notices, columns, left_out, ends, baselines)
+
+
+def fit_bundle(
+    settings: Settings, currency: str, given: TrainingSet, version: str, report_progress: Progress
+) -> tuple[Bundle, ValueForecast | None]:
+    """Return the model, and its value forecasts of training accounts that it did not learn from, where any followed."""
+    learn, columns, ends = given.learn, given.columns, given.ends
+    features = encode(columns, learn.rows)
+    rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
+    roles, how = roles_of(columns), (settings.training, settings.engine.threads)
+    causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
+    headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
+    upto_headline = period_inputs(features, learn.rows, ends[: ends.index(headline) + 1])
+    bundle = Bundle(
+        version=version,
+        trained_until=f"{given.dates.train_known_at:%Y-%m-%d}",
+        ends=ends,
+        headline=headline,
+        columns=columns,
+        causes=causes,
+        like=like_accounts(upto_headline, roles, causes, columns),
+        value=settings.value.model_copy(update={"currency": currency}),
+        notice_probability=given.notices[0].probability,
+        growth=learn_growth(learn, features, roles, settings.engine.threads),
+    )
+    retrained = retrain(bundle, rows, roles, given.held_out.rows, *how)  # of their features alone, no outcomes
+    worth = value_forecast(bundle, learn, features, retrained.survival)
+    report_progress("training", 1.0)
+    intervals = NO_INTERVALS if worth is None else worth.intervals()
+    return replace(bundle, stability=retrained.stability, intervals=intervals), worth
+
+
+def _split_by_time(
+    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
+) -> tuple[Examples, Examples]:
+    """Return the training and the held-out examples, each with the labels known at its own time."""
+    chosen, most = settings.snapshots, settings.training.max_snapshots
+    months = max(settings.value.months, MONTHS)
+    with open_database(settings) as database:
+        given = database, settings.churn, tables, features
+        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, most, months)
+        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, most, months)
+    return learn, held_out
+
+
+def _leave_out_notices(learn: Examples, held_out: Examples) -> tuple[Examples, Examples, tuple[Notices, Notices]]:
+    """Return the examples of accounts that had not given notice, and what became of the notices in each part.
+
+    Where few accounts leave when all of their MRR is announced to end, it is the end of a term: nothing is left out.
+    """
+    (to_learn, given), (to_judge, given_at_test) = split_notices(learn), split_notices(held_out)
+    notices = count_notices(given), count_notices(given_at_test)
+    if notices[0].probability < IS_NOTICE:
+        return learn, held_out, notices
+    return to_learn, to_judge, notices
+
+
+def _refuse_thin(learn: Examples, needed: int) -> None:
+    churners = learn.churners()
+    if churners < needed:
+        raise ModelRefusal(
+            f"{churners} accounts were seen to churn before the test, and a model needs at least {needed} "
+            f"({THIN} for steady results): {needed - churners} are missing. Add older history, wait, or check "
+            "that [churn] describes how customers leave; `undertow check` shows what was kept."
+        )
+
+
+def _columns(features: FeatureTable, learn: Examples) -> tuple[tuple[ModelColumn, ...], tuple[str, ...]]:
+    """Return the columns to learn from, and a note per column that only names a cohort or a period: it is left out."""
+    columns = fit_columns(features.catalogue.columns, learn.rows)
+    named = cohort_columns(learn.rows, columns)
+    notes = tuple(
+        f"{name}: its values only name a {what}, and a new one is always unseen: left out of the model."
+        for name, what in named.items()
+    )
+    return tuple(column for column in columns if column.name not in named), notes
