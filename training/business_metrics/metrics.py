@@ -210,7 +210,7 @@ CHURN = (
     Metric(
         "clv", "Margin of an account over 12 months at this churn", "billing", "money",
         "subscriptions", FlatValue(),
-        formula="sum over months m = 1..12 of (1 - logo_churn)^m x arpa x margin x (1 + discount_rate)^(-m/12)",
+        formula="sum over t = 0.5..11.5 months of (1 - logo_churn)^t x arpa x margin x (1 + discount_rate)^(-t/12)",
         source="the retention model of Gupta and Lehmann 2003, cut at a stated horizon",
         panel="CLV, flat churn", settles=GRACE,
         note="clv is a flat-rate figure: every account churns alike, at the month's rate, over [value] months; its "

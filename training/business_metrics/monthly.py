@@ -263,10 +263,10 @@ def interval(kind: str, measured: Measurement) -> tuple[float, float]:
 def flat_value(churn: float, arpa: float, settings: Value) -> float:
     """Return the margin expected over `settings.months` if `churn` of the accounts left each month.
 
-    sum over m = 1..months of (1 - churn)^m x arpa x margin x (1 + d)^(-m/12), d per year.
+    sum over t = 1/2, 3/2 .. months - 1/2 of (1 - churn)^t x arpa x margin x (1 + d)^(-t/12), d per year.
     """
-    stays = (1.0 - churn) ** np.arange(1, settings.months + 1)
-    return float(arpa * settings.margin * (stays * discount_factors(settings)).sum())
+    stays = (1.0 - churn) ** (np.arange(settings.months) + 0.5)
+    return float(arpa * settings.margin * (stays * discount_factors(settings, settings.months)).sum())
 
 
 def _rounded(value: float | None) -> float | None:

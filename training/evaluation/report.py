@@ -118,7 +118,7 @@ def value_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str,
 
 def value_metrics(values: tuple[ValueResult, ...]) -> dict[str, float]:
     """Return the metrics of value forecasts as MLflow logs them."""
-    named = {}
+    named: dict[str, float] = {}
     for result in values:
         prefix = "value" if result.model == MODEL else f"{result.model.replace(' ', '_')}.value"
         named |= {f"{prefix}_total": result.total.value, f"{prefix}_error": result.error}

@@ -74,7 +74,7 @@ BY_HAND: list[tuple[str, World, float, int]] = [
         ("logo_churn", 2 / 40, 40), ("logo_churn_stripe", 2 / (40 + 4 + 1), 45),
         ("gross_mrr_churn", (200 + 150) / 4000, 40), ("net_mrr_churn", (200 + 150 - 250) / 4000, 40),
         ("grr", (4000 - 200 - 150) / 4000, 40), ("nrr", (4000 + 250 - 200 - 150) / 4000, 40),
-        ("clv", sum(0.95**m * 100 * 0.8 * 1.1 ** (-m / 12) for m in range(1, 13)), 40),
+        ("clv", sum(0.95 ** (m - 0.5) * 100 * 0.8 * 1.1 ** (-(m - 0.5) / 12) for m in range(1, 13)), 40),
     )),
 ]  # fmt: skip
 

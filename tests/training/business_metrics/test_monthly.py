@@ -34,7 +34,7 @@ from tests.training.business_metrics.rows import (
 from undertow.features.errors import DataError, RequestError, TimeError
 from undertow.features.settings import Value
 from undertow.training.business_metrics.monthly import Number, flat_value, whole_months
-from undertow.training.value.subscription import lifetime_value
+from undertow.training.value.subscription import lifetime_value, months_ahead
 
 # --- months --------------------------------------------------------------------------------------
 
@@ -79,7 +79,8 @@ def test_the_flat_value_is_that_of_the_curve_that_scores_use() -> None:
     made = Value()
     survival = np.array([[0.97**12]])
     month = 365.25 / 12
-    curve = lifetime_value(survival, (12 * month,), np.array([100.0]), made)  # type: ignore[arg-type]
+    ahead = months_ahead(np.full((1, 12), 100.0), made)
+    curve = lifetime_value(survival, (12 * month,), ahead)  # type: ignore[arg-type]
     assert flat_value(0.03, 100, made) == pytest.approx(curve[0], rel=1e-12)
 
 
