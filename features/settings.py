@@ -100,6 +100,16 @@ class Value(_Frozen):
     currency: str = ""  # of amounts that state none; found from the rows if absent, else EUR
 
 
+class Contact(_Frozen):
+    """[contact]: what a contact with an account at risk is taken to cost and to save, in the profit of a backtest.
+
+    Both are assumptions until a campaign with a control group has measured them.
+    """
+
+    save_rate: Share = 0.2  # of the leavers that are contacted, the share that stays
+    cost: float = Field(20.0, ge=0)  # of one contact, in the currency of the tables
+
+
 class Currency(_Frozen):
     """[currency]: the currency of all reports, where the rows state several; it needs the table `rates`."""
 
@@ -157,6 +167,7 @@ class Settings(_Frozen):
     snapshots: Snapshots = Snapshots()
     training: Training = Training()
     value: Value = Value()
+    contact: Contact = Contact()
     currency: Currency = Currency()
     audit: Audit = Audit()
     engine: Engine = Engine()

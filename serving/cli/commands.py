@@ -230,6 +230,26 @@ def train(project: Project = HERE, json: Json = False) -> None:
     refuse_leaks(report.findings)
 
 
+@app.command(epilog="Example: undertow backtest --moments 6")
+@_refusing
+def backtest(
+    project: Project = HERE,
+    moments: Annotated[int, typer.Option(min=2, help="Past moments at which a model is trained and judged.")] = 4,
+    json: Json = False,
+) -> None:
+    """Backtest the model: train it at several past moments, and judge each on what came after."""
+    from undertow.serving.cli import print_backtest
+    from undertow.training.backtest.record import run_backtest
+
+    settings = load_settings(project)
+    with console.progress() as report_progress:
+        report, written = run_backtest(settings, _now(), moments, report_progress)
+    if json:
+        console.print_json(report.as_json() | {"report": str(written)})
+    else:
+        print_backtest.print_backtest(report, written)
+
+
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
 @_refusing
 def score(

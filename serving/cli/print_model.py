@@ -55,7 +55,7 @@ def print_mlflow_command(database: Path) -> None:
 
 def results_table(results: Sequence[Result]) -> Table:
     """Return the table of results: one block per horizon, one line per model; all metrics where the width allows."""
-    metrics = _metrics_that_fit()
+    metrics = metrics_that_fit()
     table = new_table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
     for position, result in enumerate(results):
         first = position == 0 or results[position - 1].horizon != result.horizon
@@ -63,7 +63,7 @@ def results_table(results: Sequence[Result]) -> Table:
         table.add_row(
             str(result.horizon) if first else "",
             result.model,
-            *(_estimate(result.metrics[name]) for name in metrics),
+            *(estimate_text(result.metrics[name]) for name in metrics),
             f"{result.churners:,} / {result.rows:,}" if first else "",
             end_section=last,
         )
@@ -72,10 +72,10 @@ def results_table(results: Sequence[Result]) -> Table:
 
 def segments_table(by_segment: dict[str, Result]) -> Table:
     """Return the results of the model inside each segment with enough churners."""
-    metrics = _metrics_that_fit()
+    metrics = metrics_that_fit()
     table = new_table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
     for name, result in by_segment.items():
-        numbers = [_estimate(result.metrics[metric]) for metric in metrics]
+        numbers = [estimate_text(result.metrics[metric]) for metric in metrics]
         table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
     return table
 
@@ -94,7 +94,7 @@ def values_table(values: Sequence[ValueResult]) -> Table:
         table.add_row(
             str(result.months),
             result.model,
-            _estimate(result.total),
+            estimate_text(result.total),
             f"{result.tenths[0]:.2f} and {result.tenths[-1]:.2f}",
             f"{result.error:.1%}",
             covered,
@@ -179,11 +179,13 @@ def _value(value: object) -> str:
     return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(short(str(value), 30))
 
 
-def _estimate(estimate: Estimate) -> str:
+def estimate_text(estimate: Estimate) -> str:
+    """Return a number with its interval below it; "-" where it could not be computed."""
     if not math.isfinite(estimate.value):
         return "-"
     return f"{estimate.value:.3f}\n[dim]{estimate.low:.2f}..{estimate.high:.2f}[/dim]"
 
 
-def _metrics_that_fit() -> tuple[str, ...]:
+def metrics_that_fit() -> tuple[str, ...]:
+    """Return the metrics for which the terminal is wide enough."""
     return METRICS if out.width >= ROOM - 8 else ("auroc", "log_loss", "calibration")

@@ -6,7 +6,7 @@ intervals 1.7 times too narrow. Ties are given their expected value, so that a c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -33,6 +33,20 @@ class Result:
     rows: int
     churners: int
     metrics: dict[str, Estimate]
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values; a number that cannot be computed is null."""
+        metrics = {
+            name: {part: (value if np.isfinite(value) else None) for part, value in asdict(estimate).items()}
+            for name, estimate in self.metrics.items()
+        }
+        return {
+            "model": self.model,
+            "horizon": self.horizon,
+            "rows": self.rows,
+            "churners": self.churners,
+            "metrics": metrics,
+        }
 
 
 def evaluate(model: str, horizon: int, p: np.ndarray, on: HeldOutLabels, resamples: int, seed: int = 0) -> Result:

@@ -17,9 +17,19 @@ TENTHS = 10
 
 
 def calibration_plot(path: Path, p: np.ndarray, churned: np.ndarray, title: str) -> None:
-    """Write the calibration plot: predicted against observed churn by tenths of the score, with 95 % intervals."""
+    """Write the calibration plot as a file."""
+    calibration_figure(p, churned, title).savefig(path)
+
+
+def lift_plot(path: Path, scores: dict[str, np.ndarray], churned: np.ndarray, title: str) -> None:
+    """Write the lift plot as a file."""
+    lift_figure(scores, churned, title).savefig(path)
+
+
+def calibration_figure(p: np.ndarray, churned: np.ndarray, title: str) -> Figure:
+    """Return the calibration plot: predicted against observed churn by tenths of the score, with 95 % intervals."""
     predicted, observed, low, high, size = tenths(p, churned)
-    figure, axes = _canvas(title)
+    figure, axes = canvas(title)
     top = max(predicted.max(), high.max()) * 1.08 + 1e-9
     axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
     axes.errorbar(predicted, observed, yerr=[observed - low, high - observed], fmt="o", color=ACCENT,
@@ -28,17 +38,17 @@ def calibration_plot(path: Path, p: np.ndarray, churned: np.ndarray, title: str)
     axes.set_ylim(0, top)
     axes.set_xlabel("Predicted share that leaves")
     axes.set_ylabel("Observed share that left")
-    _note(figure, f"Points: tenths of the accounts ({size:,} each); bars: 95 % Wilson intervals; dashed: as predicted")
+    note(figure, f"Points: tenths of the accounts ({size:,} each); bars: 95 % Wilson intervals; dashed: as predicted")
     _percent(axes, both=True)
-    figure.savefig(path)
+    return figure
 
 
-def lift_plot(path: Path, scores: dict[str, np.ndarray], churned: np.ndarray, title: str) -> None:
-    """Write the lift plot: share of leavers found against share of accounts contacted, one line per model."""
-    figure, axes = _canvas(title)
+def lift_figure(scores: dict[str, np.ndarray], churned: np.ndarray, title: str) -> Figure:
+    """Return the lift plot: share of leavers found against share of accounts contacted, one line per model."""
+    figure, axes = canvas(title)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
     axes.annotate("by chance", (0.6, 0.58), color=QUIET, va="top")
-    colours = [ACCENT, SECOND, INK]
+    colours = [ACCENT, SECOND, INK, QUIET]
     for (name, p), colour in zip(scores.items(), colours, strict=False):
         contacted, found = gains(p, churned)
         axes.plot(contacted, found, color=colour, linewidth=2 if colour == ACCENT else 1.3, label=name)
@@ -49,9 +59,9 @@ def lift_plot(path: Path, scores: dict[str, np.ndarray], churned: np.ndarray, ti
     axes.set_xlabel("Share of accounts contacted, most at risk first")
     axes.set_ylabel("Share of leavers among them")
     axes.legend(frameon=False, loc="lower right")
-    _note(figure, f"{len(churned):,} accounts, of which {int(churned.sum()):,} left")
+    note(figure, f"{len(churned):,} accounts, of which {int(churned.sum()):,} left")
     _percent(axes, both=True)
-    figure.savefig(path)
+    return figure
 
 
 def tenths(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -75,7 +85,8 @@ def gains(p: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([[0.0], (last_of_tie + 1) / len(p)]), np.concatenate([[0.0], found])
 
 
-def _canvas(title: str):  # type: ignore[no-untyped-def]  # matplotlib's own types
+def canvas(title: str):  # type: ignore[no-untyped-def]  # matplotlib's own types
+    """Return an empty figure and its axes in the house style."""
     figure = Figure(figsize=(6.4, 5.2), dpi=140, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=12)
@@ -92,5 +103,6 @@ def _percent(axes, both: bool) -> None:  # type: ignore[no-untyped-def]
         axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
 
 
-def _note(figure: Figure, text: str) -> None:
+def note(figure: Figure, text: str) -> None:
+    """Write a line of small text below a figure."""
     figure.supxlabel(text, fontsize=8, color=QUIET, x=0.01, ha="left")

@@ -47,8 +47,8 @@ class TrainReport:
             "train_as_ofs": [f"{day:%Y-%m-%d}" for day in self.dates.train],
             "test_as_ofs": [f"{day:%Y-%m-%d}" for day in self.dates.test],
             "learned": self.learned,
-            "results": [_plain(result) for result in self.results],
-            "by_segment": {name: _plain(result) for name, result in self.by_segment.items()},
+            "results": [result.as_json() for result in self.results],
+            "by_segment": {name: result.as_json() for name, result in self.by_segment.items()},
             "values": [result.as_json() for result in self.values],
             "notes": self.notes,
             "audit": [finding.as_json() for finding in self.findings],
@@ -172,17 +172,3 @@ def named_metrics(results: tuple[Result, ...]) -> dict[str, float]:
                 if np.isfinite(value):
                     named[f"{prefix}{name}_{result.horizon}{suffix}"] = value
     return named
-
-
-def _plain(result: Result) -> dict[str, object]:
-    metrics = {
-        name: {part: (value if np.isfinite(value) else None) for part, value in asdict(estimate).items()}
-        for name, estimate in result.metrics.items()
-    }
-    return {
-        "model": result.model,
-        "horizon": result.horizon,
-        "rows": result.rows,
-        "churners": result.churners,
-        "metrics": metrics,
-    }

@@ -6,12 +6,14 @@ model stand two rules: MRR for every month, and MRR times the mean survival of a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.churn import curves
 from undertow.training.evaluation.intervals import Estimate, account_weights
+from undertow.training.examples.encoding import encode
 from undertow.training.examples.split import Examples
 from undertow.training.value.intervals import ValueIntervals, fit_intervals
 from undertow.training.value.subscription import discount_factors, lifetime_value
@@ -25,7 +27,8 @@ class ValueForecast:
     """Forecasts of n accounts over a stated number of months, beside what was realised; shape (n,), money.
 
     `certain`: the value if the account had been certain to stay, without growth. `risk`: P(leaving within the headline
-    horizon). `account`: whole numbers.
+    horizon). `account`: whole numbers. `low`, `high`: of the 80 % interval that was served; None where the intervals
+    are learned from these accounts themselves.
     """
 
     months: int
@@ -34,6 +37,8 @@ class ValueForecast:
     certain: np.ndarray
     risk: np.ndarray
     account: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
     def intervals(self) -> ValueIntervals:
         """Learn the intervals of later forecasts from these."""
@@ -65,10 +70,26 @@ class ValueResult:
         return asdict(self)
 
 
+def held_out_values(bundle: Bundle, held_out: Examples) -> tuple[ValueForecast | None, np.ndarray]:
+    """Return the served forecasts of held-out snapshots followed over all months, with intervals; and which they are.
+
+    None where there are none. The second: bool, (n,).
+    """
+    features = encode(bundle.columns, held_out.rows)
+    survival = curves.survival(bundle.log_odds(held_out.rows))
+    found = value_forecast(bundle, held_out, features, survival)
+    judged = _followed(bundle, held_out, features, survival)
+    if found is None:
+        return None, judged
+    ends = bundle.outlook(features, held_out.rows).interval(survival, bundle.ends, bundle.value, bundle.intervals)
+    low, high = (end[judged] for end in ends)
+    return replace(found, low=low, high=high), judged
+
+
 def value_forecast(
     bundle: Bundle, learn: Examples, features: np.ndarray, survival: np.ndarray
 ) -> ValueForecast | None:
-    """Return forecasts of the training accounts that were followed over all months of the CLV, or None.
+    """Return forecasts of accounts that were followed over all months of the CLV, or None.
 
     `features`: encoded, (n, J). `survival`: (n, K), by models that did not learn from the account; NaN without one.
     """
@@ -76,7 +97,7 @@ def value_forecast(
     assert revenue is not None, "values are judged by revenue labels"
     outlook = bundle.outlook(features, learn.rows)
     certain = outlook.flat.first(settings.months).worth.sum(axis=1)
-    judged = revenue.followed[:, : settings.months].all(axis=1) & ~np.isnan(survival[:, 0]) & (certain > 0)
+    judged = _followed(bundle, learn, features, survival)
     if not judged.any():
         return None
     clv = lifetime_value(np.nan_to_num(survival, nan=1.0), bundle.ends, outlook.planned.first(settings.months))
@@ -89,6 +110,14 @@ def value_forecast(
         risk=1.0 - survival[judged, bundle.ends.index(bundle.headline)],
         account=learn.accounts[judged],
     )
+
+
+def _followed(bundle: Bundle, examples: Examples, features: np.ndarray, survival: np.ndarray) -> np.ndarray:
+    """Return which snapshots have a forecast and were followed over all months of the CLV, bool, (n,)."""
+    months, revenue = bundle.value.months, examples.revenue
+    assert revenue is not None, "values are judged by revenue labels"
+    certain = bundle.outlook(features, examples.rows).flat.first(months).worth.sum(axis=1)
+    return np.asarray(revenue.followed[:, :months].all(axis=1) & ~np.isnan(survival[:, 0]) & (certain > 0))
 
 
 def judge_value(on: ValueForecast, model: str, resamples: int) -> tuple[ValueResult, ...]:
@@ -123,7 +152,9 @@ def _result(model: str, on: ValueForecast, forecast: np.ndarray, resamples: int)
 
 
 def _inside(on: ValueForecast) -> np.ndarray:
-    """Return whether each realised value lies in its interval, learned from the other half of the accounts."""
+    """Return whether each realised value lies in the interval served, or in one learned from the other accounts."""
+    if on.low is not None and on.high is not None:
+        return np.asarray((on.low <= on.realised) & (on.realised <= on.high))
     _, owner = np.unique(on.account, return_inverse=True)
     half = np.random.default_rng(0).permutation(owner.max() + 1)[owner] % 2
     share, realised = on.forecast / on.certain, on.realised / on.certain

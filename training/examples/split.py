@@ -76,14 +76,14 @@ def choose_dates(settings: Settings, tables: Tables) -> Dates:
     """
     churn, training = settings.churn, settings.training
     every = calendar(settings.snapshots, tables)
-    matured = _matured(every, observed_until(churn, tables.until), training.headline)
+    matured = matured_as_ofs(every, observed_until(churn, tables.until), training.headline)
     test = [midnight(day) for day in settings.snapshots.test] or matured[-1:]
     immature = [as_of for as_of in test if as_of not in matured]
     if immature or not test:
         raise _immature(max(immature or every[:1], default=tables.until), training.headline, churn, tables.until)
     known_at = min(test) - timedelta(days=training.gap_days)
     shortest = training.horizons[0]
-    train = _matured(every, observed_until(churn, known_at), shortest)
+    train = matured_as_ofs(every, observed_until(churn, known_at), shortest)
     if not train:
         raise ModelRefusal(
             f"No snapshot before {known_at:%Y-%m-%d} has a followed window of {shortest} days to learn "
@@ -132,7 +132,8 @@ def segments(rows: pa.Table) -> dict[str, np.ndarray]:
     return {name: np.asarray(pc.fill_null(pc.equal(rows["segment"], name), False)) for name in sorted(names)}
 
 
-def _matured(as_ofs: Sequence[datetime], observed: datetime, horizon: int) -> list[datetime]:
+def matured_as_ofs(as_ofs: Sequence[datetime], observed: datetime, horizon: int) -> list[datetime]:
+    """Return the as_ofs whose window of `horizon` days ends by `observed`, up to which outcomes are known."""
     return [as_of for as_of in as_ofs if as_of + timedelta(days=horizon) <= observed]
 
 

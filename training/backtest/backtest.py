@@ -1,0 +1,219 @@
+"""The backtest job: train at several past moments, judge each on what came after, and pool what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from undertow.features.build.feature_table import build_features
+from undertow.features.errors import ModelRefusal
+from undertow.features.settings import Settings
+from undertow.features.sources.load import load_tables
+from undertow.features.sources.loaded import Progress
+from undertow.training.backtest.contacts import Found, best_profit, found_by, profit_curve
+from undertow.training.backtest.judged import Judged, pool, pool_values, results_by_segment, results_of
+from undertow.training.backtest.moments import choose_moments
+from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.held_out import MODEL
+from undertow.training.evaluation.performance import Result
+from undertow.training.evaluation.value import ValueForecast, ValueResult, held_out_values, judge_value
+from undertow.training.examples.split import Dates, Examples
+from undertow.training.fit import TrainingSet, fit_bundle, training_set
+
+VALUE_AT_RISK = "value at risk"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment of the backtest: what was learned from, and how good the forecasts were.
+
+    `learned`: snapshots, `churners`: accounts that left, in training. `results`: per model, at the headline horizon.
+    """
+
+    as_of: datetime
+    known_at: datetime
+    learned: int
+    churners: int
+    judged: Judged
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True)
+class BacktestReport:
+    """The result of a backtest: per moment and pooled.
+
+    `values`: forecasts of value over all moments whose months have passed. `found`: what the first accounts of each
+    order held. `profit`: order -> largest profit per account, under `save_rate` and `cost`. `skipped`: moments at which
+    no model could be trained, with the reason.
+    """
+
+    project: str
+    currency: str
+    headline: int
+    moments: tuple[Moment, ...]
+    pooled: tuple[Result, ...]
+    by_segment: dict[str, Result]
+    values: tuple[ValueResult, ...]
+    forecasts: ValueForecast | None
+    found: tuple[Found, ...]
+    profit: dict[str, float]
+    save_rate: float
+    cost: float
+    notes: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> Judged:
+        """Return the snapshots of all moments together."""
+        return pool([moment.judged for moment in self.moments])
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain JSON values."""
+        return {
+            "project": self.project,
+            "headline": self.headline,
+            "currency": self.currency,
+            "moments": [
+                {
+                    "as_of": f"{moment.as_of:%Y-%m-%d}",
+                    "known_at": f"{moment.known_at:%Y-%m-%d}",
+                    "learned": moment.learned,
+                    "churners": moment.churners,
+                    "results": [result.as_json() for result in moment.results],
+                }
+                for moment in self.moments
+            ],
+            "pooled": [result.as_json() for result in self.pooled],
+            "by_segment": {name: result.as_json() for name, result in self.by_segment.items()},
+            "values": [result.as_json() for result in self.values],
+            "found": [each.as_json() for each in self.found],
+            "profit": self.profit,
+            "assumed": {"save_rate": self.save_rate, "cost": self.cost},
+            "notes": self.notes,
+            "skipped": self.skipped,
+        }
+
+
+def backtest(settings: Settings, now: datetime, moments: int, progress: Progress | None = None) -> BacktestReport:
+    """Train at up to `moments` past as_ofs and judge each model on the window after it.
+
+    Raises ModelRefusal where the record is too short, or where no model could be trained at two of them.
+    """
+    report_progress = progress or (lambda what, share: None)
+    tables = load_tables(settings, now, progress)
+    chosen = choose_moments(settings, tables, moments)
+    features = build_features(settings, tables, sorted({day for dates in chosen for day in dates.every}), progress)
+    found: list[Moment] = []
+    values: list[tuple[ValueForecast, np.ndarray]] = []
+    skipped = []
+    for number, dates in enumerate(chosen):
+        step = _part_of(report_progress, number, len(chosen))
+        try:
+            given = training_set(settings, tables, features, dates)
+        except ModelRefusal as refusal:
+            skipped.append(f"{dates.test[0]:%Y-%m-%d}: {refusal}")
+            continue
+        bundle, _ = fit_bundle(settings, tables.currency, given, f"{dates.test[0]:%Y-%m-%d}", step)
+        found.append(_moment(dates, given, bundle, settings.training.bootstrap))
+        values += _values(bundle, given.held_out)
+    if len(found) < 2:
+        raise ModelRefusal(f"No backtest: a model could be trained at {len(found)} moments. {' '.join(skipped)}")
+    return _report(settings, tables.currency, found, pool_values(values), tables.warnings, tuple(skipped))
+
+
+def _moment(dates: Dates, given: TrainingSet, bundle: Bundle, resamples: int) -> Moment:
+    judged = _judged(given, bundle)
+    results = results_of(judged, bundle.headline, resamples)
+    return Moment(dates.test[0], dates.train_known_at, len(given.learn), given.learn.churners(), judged, results)
+
+
+def _judged(given: TrainingSet, bundle: Bundle) -> Judged:
+    """Return the held-out snapshots of a moment whose headline window was observed, with every model's forecast."""
+    held_out = given.held_out.take(given.held_out.outcomes.matured(bundle.headline))
+    rows, scores = held_out.rows, bundle.score(held_out.rows)
+    baselines = given.baselines.get(bundle.headline, ())
+    return Judged(
+        probability={MODEL: scores.probability[:, bundle.ends.index(bundle.headline)]}
+        | {baseline.name: baseline.probability(rows, bundle.headline) for baseline in baselines},
+        churned=held_out.outcomes.churned(bundle.headline),
+        account=_texts(held_out, "account_id"),
+        segment=_texts(held_out, "segment"),
+        mrr=np.nan_to_num(np.asarray(rows["mrr"].to_numpy(), dtype=float)),
+        value_at_risk=scores.value_at_risk,
+        clv_if_kept=scores.clv_if_kept,
+    )
+
+
+def _values(bundle: Bundle, held_out: Examples) -> list[tuple[ValueForecast, np.ndarray]]:
+    forecast, judged = held_out_values(bundle, held_out)
+    return [] if forecast is None else [(forecast, _texts(held_out, "account_id")[judged])]
+
+
+def _texts(examples: Examples, name: str) -> np.ndarray:
+    return np.array([text or "" for text in examples.rows[name].to_pylist()], dtype=object)
+
+
+def _report(
+    settings: Settings, currency: str, found: Sequence[Moment], values: ValueForecast | None,
+    warnings: Sequence[str], skipped: tuple[str, ...],
+) -> BacktestReport:  # fmt: skip
+    judged, resamples = pool([moment.judged for moment in found]), settings.training.bootstrap
+    headline = found[0].results[0].horizon
+    assumed = settings.contact.save_rate, settings.contact.cost
+    profits = [profit_curve(order, judged.churned, judged.clv_if_kept, *assumed)[1] for order in judged.orders.values()]
+    contacted = found_by(judged.orders, judged.churned, judged.mrr, judged.labels.account, resamples)
+    report = BacktestReport(
+        project=settings.name,
+        currency=currency,
+        headline=headline,
+        moments=tuple(found),
+        pooled=results_of(judged, headline, resamples),
+        by_segment=results_by_segment(judged, headline, resamples),
+        values=() if values is None else judge_value(values, MODEL, resamples),
+        forecasts=values,
+        found=tuple(contacted),
+        profit=dict(zip(judged.orders, best_profit(profits), strict=True)),
+        save_rate=assumed[0],
+        cost=assumed[1],
+        notes=tuple(warnings),
+        skipped=skipped,
+    )
+    return replace(report, notes=(*report.notes, *_caveats(report)))
+
+
+def _caveats(report: BacktestReport) -> tuple[str, ...]:
+    """Return what the numbers do not show."""
+    notes = [
+        f"Profit rests on assumptions: a contact costs {report.cost:g} {report.currency} and keeps "
+        f"{report.save_rate:.0%} of those that would leave ([contact] cost and save_rate). No campaign measured them."
+    ]
+    if not report.values:
+        notes.append("Values are not judged: too few accounts could be followed over all their months.")
+    for moment in report.moments:
+        total = moment.results[0].metrics["calibration"]
+        if not total.low <= 1 <= total.high and abs(total.value - 1) > 0.1:
+            notes.append(
+                f"{moment.as_of:%Y-%m-%d}: predicted / observed is {total.value:.2f} ({total.low:.2f} to "
+                f"{total.high:.2f}), not within a tenth of 1."
+            )
+    return tuple(notes)
+
+
+def _part_of(report_progress: Progress, number: int, count: int) -> Progress:
+    return lambda what, share: report_progress(f"{what} moment {number + 1} of {count}", share)
+
+
+def metrics_of(report: BacktestReport) -> dict[str, float]:
+    """Return the pooled metrics of the model, and those of each moment, as MLflow logs them."""
+    named: dict[str, float] = {}
+    parts = [("pooled", report.pooled[0]), *((f"{m.as_of:%Y-%m-%d}", m.results[0]) for m in report.moments)]
+    for name, result in parts:
+        named |= {
+            f"backtest_{metric}_{name}": value
+            for metric, estimate in result.metrics.items()
+            if np.isfinite(value := asdict(estimate)["value"])
+        }
+    return named

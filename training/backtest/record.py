@@ -1,0 +1,36 @@
+"""Runs a backtest and keeps what it found: an HTML report and JSON in the store, and a run in MLflow."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from undertow.features.publishing import publish
+from undertow.features.settings import Settings
+from undertow.features.sources.loaded import Progress
+from undertow.training.backtest.backtest import BacktestReport, backtest, metrics_of
+from undertow.training.backtest.report import html_report
+from undertow.training.registry.tracking import Record, log_record, open_registry
+
+REPORT, NUMBERS = "report.html", "backtest.json"
+
+
+def run_backtest(
+    settings: Settings, now: datetime, moments: int, progress: Progress | None = None
+) -> tuple[BacktestReport, Path]:
+    """Run the backtest, keep it in the store's `backtests/`, log it to MLflow, and return it and its HTML file."""
+    registry = open_registry(settings)
+    with registry.start_run():
+        report = backtest(settings, now, moments, progress)
+
+        def write(folder: Path) -> None:
+            text = json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
+            (folder / NUMBERS).write_text(text, encoding="utf-8")
+            (folder / REPORT).write_text(html_report(report), encoding="utf-8")
+
+        folder = publish(settings.store_path("backtests"), f"{now:%Y%m%dT%H%M%S%f}", write)
+        files = (folder / REPORT, folder / NUMBERS)
+        tags = {"kind": "backtest", "mlflow.runName": "backtest"}
+        log_record(Record({"moments": moments}, tags, metrics_of(report), files))
+    return report, folder / REPORT
