@@ -152,7 +152,7 @@ def check(project: Project = HERE, json: Json = False) -> None:
 @app.command(epilog="Example: undertow features --as-of 2024-06-01")
 @_refusing
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
-    """Compute point-in-time features of every paying account, for every month start or for one day, into the store."""
+    """Compute point-in-time features of every paying account, for all month starts or for one day."""
     from undertow.features.build.feature_table import build_features
     from undertow.features.snapshots import calendar
     from undertow.features.sources.load import load_tables
@@ -239,7 +239,7 @@ def backtest(
 ) -> None:
     """Backtest the model: train it at several past moments, and judge each on what came after."""
     from undertow.serving.cli import print_backtest
-    from undertow.training.backtest.record import run_backtest
+    from undertow.serving.jobs.backtest import run_backtest
 
     settings = load_settings(project)
     with console.progress() as report_progress:

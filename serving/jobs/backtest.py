@@ -9,8 +9,10 @@ from pathlib import Path
 from undertow.features.publishing import publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
+from undertow.serving.pages.backtest_report import backtest_html
 from undertow.training.backtest.backtest import BacktestReport, backtest, metrics_of
-from undertow.training.backtest.report import html_report
+from undertow.training.backtest.charts import charts
+from undertow.training.evaluation.performance import SAID
 from undertow.training.registry.tracking import Record, log_record, open_registry
 
 REPORT, NUMBERS = "report.html", "backtest.json"
@@ -27,7 +29,7 @@ def run_backtest(
         def write(folder: Path) -> None:
             text = json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False)
             (folder / NUMBERS).write_text(text, encoding="utf-8")
-            (folder / REPORT).write_text(html_report(report), encoding="utf-8")
+            (folder / REPORT).write_text(backtest_html(report, charts(report), SAID), encoding="utf-8")
 
         folder = publish(settings.store_path("backtests"), f"{now:%Y%m%dT%H%M%S%f}", write)
         files = (folder / REPORT, folder / NUMBERS)
