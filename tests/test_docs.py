@@ -160,7 +160,7 @@ def _masked(output: str) -> list[str]:
     """Return the lines of an output, numbers, names and reasons masked, each kind of line once."""
     lines = []
     for line in output.split("\n"):
-        masked = re.sub(r"\d[\d,.\-]*\d|\d", "0", line)
+        masked = re.sub(r"\d[\d,.\-]*\d|\d|null", "0", line)  # too few accounts have no interval
         masked = re.sub(r"^\S.* {2,}0 +0% +0 +(0|-)$", "ACCOUNT", masked)
         masked = re.sub(r"^  .* · .*the likelier cause is \w+$", "  ID · OWNER · SEGMENT · CAUSE", masked)
         masked = re.sub(r"^  (no single reason stands out; )?(ux|cx|billing|usage): .+$", "  REASON", masked)
