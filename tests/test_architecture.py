@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "features": "errors tables settings publishing engines sources catalogue compiler snapshots build replay "
     "connectors simulator",
-    "training": "examples churn value bundle evaluation registry drivers business_metrics leakage train",
+    "training": "examples churn value bundle evaluation registry drivers business_metrics leakage fit train",
     "serving": "formatting published pages jobs api cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
@@ -23,7 +23,7 @@ TRAINING_SHOWN_TO = {
     "api": "",
     "service": "",
     "jobs": "bundle drivers examples registry",
-    "cli": "business_metrics evaluation leakage train",
+    "cli": "business_metrics evaluation leakage registry train",
 }
 DOORS = {
     "duckdb": "features.engines",
