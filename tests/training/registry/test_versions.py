@@ -169,7 +169,7 @@ def test_without_a_model_all_is_refused_and_nothing_is_created(copied: Settings)
     fresh = open_registry(copied.model_copy(update={"store": copied.folder / "fresh"}))
     assert list_versions(fresh) == ()
     for job in (lambda: promote(fresh, "1", "x", NOW), lambda: roll_back(fresh, "x", NOW), lambda: show_version(fresh)):
-        with pytest.raises(ModelRefusal, match="No model is registered yet. Run `undertow train` first"):
+        with pytest.raises(ModelRefusal, match=r"No model is registered yet\. Run `undertow train` first"):
             job()
     assert not fresh.store.exists()
 
