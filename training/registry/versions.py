@@ -181,9 +181,9 @@ def register_judged(
             if registry.number_of(client, ALIAS) != rival:
                 continue
             number = int(mlflow.register_model(model, registry.name).version)
-            mlflow.set_tag("verdict", verdict.text)
             if verdict.promoted:
                 _move(registry, client, number, "training", verdict.text, now)
+            mlflow.set_tag("verdict", verdict.text)
             _name_challenger(registry, client)
             return number, verdict
 
