@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]  # the folders may be imported through links
 FLOORS = ("features", "training")
 LOCK = "requirements.lock"
 NO_LOCK = f"none: installed without {LOCK}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import numpy as np
 import pytest
 
 from undertow.training.bundle.stability import Stability
 from undertow.training.evaluation.gate import decide, first_champion
+from undertow.training.evaluation.held_out import labels_of
 from undertow.training.evaluation.intervals import HeldOutLabels
+from undertow.training.examples.split import Examples
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +142,11 @@ def test_moments_are_pooled_and_more_of_them_narrow_the_interval_but_not_as_rows
     assert pooled is not None and as_others is not None and alone is not None
     assert pooled.value == pytest.approx(as_others.value)
     assert as_others.high - as_others.low < pooled.high - pooled.low < alone.high - alone.low
+
+
+def test_the_rows_of_one_account_at_several_as_ofs_carry_its_number(examples: Callable[..., Examples]) -> None:
+    moments = [datetime(2024, 1, 1)] * 2 + [datetime(2024, 2, 1)] * 2
+    pooled = examples([np.nan, 40.0, 20.0, 9.0], account_id=["a", "b", "b", "a"], as_of=moments)
+    labels = labels_of(pooled, 30)
+    assert labels.account.tolist() == [0, 1, 1, 0]
+    assert labels.churned.tolist() == [False, False, True, True]
