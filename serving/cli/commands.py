@@ -180,7 +180,8 @@ def train(project: Project = HERE, json: Json = False) -> None:
         console.print_json(report.as_json())
     else:
         print_model.print_training(report)
-        print_model.print_mlflow_command(settings.store_path("mlflow.db"))
+        if not settings.mlflow.uri:
+            print_model.print_mlflow_command(settings.store_path("mlflow.db"))
     refuse_leaks(report.findings)
 
 

@@ -36,7 +36,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from undertow.features.errors import ModelRefusal, SettingsError
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.registry.artifact_locations import DATABASE, ROOT, make_relative, register_scheme
+from undertow.training.registry.artifact_locations import ARTIFACTS, DATABASE, ROOT, make_relative, register_scheme
+from undertow.training.registry.database_server import server_lock, without_password
 
 ALIAS = "champion"
 UNFINISHED = f".{DATABASE}.new"
@@ -67,10 +68,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Registry:
-    """MLflow for one project. `name`: of the experiment and of the registered model. `store`: the store folder."""
+    """MLflow for one project. `name`: of the experiment and of the registered model. `store`: the store folder.
+
+    `server`: the address of a PostgreSQL database, used instead of the SQLite file in the store. `artifacts`: the URI
+    below which the files of runs are kept; empty: in the store.
+    """
 
     name: str
     store: Path
+    server: str = ""
+    artifacts: str = ""
 
     @property
     def database(self) -> Path:
@@ -80,7 +87,11 @@ class Registry:
     @property
     def uri(self) -> str:
         """Return the address of the MLflow database."""
-        return f"sqlite:///{self.database}"
+        return self.server or f"sqlite:///{self.database}"
+
+    def exists(self) -> bool:
+        """Return whether there is a database; a server is taken to have one."""
+        return bool(self.server) or self.database.exists()
 
     @contextmanager
     def start_run(self) -> Iterator[str]:
@@ -115,7 +126,7 @@ class Registry:
 
     def champion_number(self) -> int | None:
         """Return the number of the version with the champion alias, or None while there is none."""
-        if not self.database.exists():
+        if not self.exists():
             return None
         with self.opened() as client:
             return self.number_of(client, ALIAS)
@@ -148,8 +159,10 @@ class Registry:
         with self._refusing():
             version = client.get_model_version(self.name, str(number))
             uri = f"models:/{self.name}/{number}"
-            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.uri))
-        return Registered(number, str(version.run_id), _read_bundle(_bundle_folder(folder)))
+            with tempfile.TemporaryDirectory() as copy:  # used only where the files lie elsewhere
+                to = copy if self.artifacts else None
+                folder = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.uri)
+                return Registered(number, str(version.run_id), _read_bundle(_bundle_folder(Path(folder))))
 
     def spark_udf(self, version: Registered, session: Any) -> Any:
         """Return a registered model as a Spark function: struct of feature columns -> struct of p_<horizon>."""
@@ -181,7 +194,11 @@ class Registry:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Hold the file lock of the store, which the system releases where the process is killed."""
+        """Hold the lock of the server, or the file lock of the store; both end where the process is killed."""
+        if self.server:
+            with server_lock(self.server):
+                yield
+            return
         self.store.mkdir(parents=True, exist_ok=True)
         with (self.store / ".mlflow.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -194,14 +211,22 @@ class Registry:
 
     def _use_database(self) -> None:
         """Do what `_open` does, for a caller that holds the lock."""
-        if not self.database.exists() or (self.database.is_file() and not self.database.stat().st_size):
-            self._create_database()
-        _try_to_write(self.database)
+        if not self.server:
+            if not self.database.exists() or (self.database.is_file() and not self.database.stat().st_size):
+                self._create_database()
+            _try_to_write(self.database)
         register_scheme()
         mlflow.set_tracking_uri(self.uri)
-        if mlflow.get_experiment_by_name(self.name) is None:
-            mlflow.create_experiment(self.name, artifact_location=ROOT)
-        make_relative(self.store)
+        experiment = mlflow.get_experiment_by_name(self.name)
+        if experiment is None:
+            mlflow.create_experiment(self.name, artifact_location=self.artifacts or ROOT)
+        elif self.artifacts and experiment.artifact_location.rstrip("/") != self.artifacts:
+            raise SettingsError(
+                f"[mlflow] artifacts is {self.artifacts}, and the files of '{self.name}' are kept in "
+                f"{experiment.artifact_location}, which MLflow cannot change. Set it back, or choose another `name`."
+            )
+        if not self.server:
+            make_relative(self.store)
         mlflow.set_experiment(self.name)
 
     def _create_database(self) -> None:
@@ -225,7 +250,8 @@ class Registry:
         try:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-            raise ModelRefusal(_in_words(error, self.database)) from error
+            said = _of_server(error, self.server) if self.server else _in_words(error, self.database)
+            raise ModelRefusal(said) from error
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -233,13 +259,17 @@ def open_registry(settings: Settings) -> Registry:
 
     Raises SettingsError for a store whose path MLflow cannot open.
     """
-    store = settings.store_path()
-    if {"%", "?"} & set(str(store)):
+    store, server, artifacts = settings.store_path(), settings.mlflow.uri, settings.mlflow.artifacts
+    if artifacts and "://" not in artifacts:
+        artifacts = (settings.folder / artifacts).resolve().as_uri()
+    elif server and not artifacts:
+        artifacts = (store / ARTIFACTS).resolve().as_uri()
+    if not server and {"%", "?"} & set(str(store)):
         raise SettingsError(
             f"MLflow cannot open a database whose path holds '%' or '?'; got {store}. Rename the folder, or set "
             "`store` in undertow.toml to another one."
         )
-    return Registry(settings.name, store)
+    return Registry(settings.name, store, server, artifacts.rstrip("/"))
 
 
 def log_record(record: Record) -> None:
@@ -291,6 +321,14 @@ def _try_to_write(database: Path) -> None:
     with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
+
+
+def _of_server(error: Exception, server: str) -> str:
+    """Return what to do about an error of MLflow or of its database server; of their text, only the first line."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if "OperationalError" in said:
+        return f"{without_password(server)} cannot be reached: {said}. Check [mlflow] uri and that the server runs."
+    return f"MLflow refuses {without_password(server)}: {said}. Correct that and run the command again."
 
 
 def _in_words(error: Exception, database: Path) -> str:

@@ -105,7 +105,7 @@ class Shown:
 
 def list_versions(registry: Registry) -> tuple[Version, ...]:
     """Return all versions, newest first; none before the first training."""
-    if not registry.database.exists():
+    if not registry.exists():
         return ()
     with registry.opened() as client:
         return _versions(registry, client)
@@ -224,7 +224,7 @@ def roll_back(registry: Registry, reason: str, now: datetime) -> Move:
 
 
 def _refuse_empty(registry: Registry) -> None:
-    if not registry.database.exists():
+    if not registry.exists():
         raise ModelRefusal(NO_MODEL)
 
 
