@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.trained_world import NOW
+from tests.training.registry.processes import REGISTER, last_lines, start
 from undertow.features.errors import ModelRefusal, SettingsError
-from undertow.features.settings import Mlflow, Settings, make_settings
+from undertow.features.settings import FILE_NAME, Mlflow, Settings, load_settings, make_settings
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict, first_champion
 from undertow.training.registry.tracking import Registry, open_registry
@@ -136,6 +137,20 @@ def test_versions_live_in_postgresql_and_files_in_s3(
 def test_files_of_a_sqlite_database_may_lie_in_another_folder(world: Settings, bundle: Bundle, tmp_path: Path) -> None:
     live_a_whole_life(registry_of(world, "sqlite", "", "elsewhere", tmp_path), bundle)
     assert len(list((tmp_path / "elsewhere").rglob("bundle.json"))) == 2
+
+
+def test_three_processes_that_find_an_empty_postgresql_database_corrupt_nothing(
+    postgres: str, bundle: Bundle, tmp_path: Path
+) -> None:
+    with import_module("psycopg").connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE race")
+    uri = postgres.replace("/postgres", "/race")
+    (tmp_path / FILE_NAME).write_text(f'[mlflow]\nuri = "{uri}"\n', encoding="utf-8")
+    bundle.save(tmp_path / "bundle")
+    said = last_lines([start(REGISTER, tmp_path, tmp_path / "bundle") for _ in range(3)])
+    assert sorted(said) == ["registered 1", "registered 2", "registered 3"]
+    shown = show_version(open_registry(load_settings(tmp_path)))
+    assert [(move.version, move.before) for move in shown.history] == [(1, None), (2, 1), (3, 2)]
 
 
 # --- refusals ----------------------------------------------------------------------------------
