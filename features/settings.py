@@ -122,6 +122,20 @@ class Audit(_Frozen):
     accepted: tuple[str, ...] = ()  # feature columns or cards, such as "days_to_renewal"
 
 
+class Mlflow(_Frozen):
+    """[mlflow]: where runs and versions are kept, if not in a SQLite file and a folder inside the store."""
+
+    uri: str = ""  # of a PostgreSQL database, postgresql://user@host/name; the password from ~/.pgpass or PGPASSWORD
+    artifacts: str = ""  # folder of the files of runs, relative to undertow.toml, or an address such as s3://bucket/path
+
+    @field_validator("uri")
+    @classmethod
+    def _postgresql(cls, uri: str) -> str:
+        if uri and not uri.startswith("postgresql://"):
+            raise ValueError("must begin with postgresql://, or be left out for the SQLite file in the store")
+        return uri
+
+
 class Engine(_Frozen):
     """[engine]: the database that computes features and labels, and the limits of DuckDB."""
 
@@ -170,6 +184,7 @@ class Settings(_Frozen):
     contact: Contact = Contact()
     currency: Currency = Currency()
     audit: Audit = Audit()
+    mlflow: Mlflow = Mlflow()
     engine: Engine = Engine()
     spark: Spark = Spark()
 
@@ -209,8 +224,8 @@ class Settings(_Frozen):
         return path.read_text(encoding="utf-8").strip()
 
     def public(self) -> dict[str, object]:
-        """Return the settings as plain JSON values for the run record, without the local folder."""
-        return self.model_dump(mode="json", exclude={"folder"})
+        """Return the settings as plain JSON values for the run record, without the local folder and [mlflow]."""
+        return self.model_dump(mode="json", exclude={"folder", "mlflow"})
 
 
 def load_settings(folder: Path) -> Settings:

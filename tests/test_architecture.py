@@ -23,7 +23,7 @@ TRAINING_SHOWN_TO = {
     "api": "",
     "service": "",
     "jobs": "backtest bundle drivers evaluation examples registry",
-    "cli": "backtest business_metrics evaluation leakage train",
+    "cli": "backtest business_metrics evaluation leakage registry train",
 }
 DOORS = {
     "duckdb": "features.engines",

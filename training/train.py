@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
-from undertow.training.bundle.bundle import Bundle
-from undertow.training.evaluation.gate import Verdict, decide, first_champion
+from undertow.training.bundle.bundle import Bundle, with_content_version
+from undertow.training.evaluation.gate import NOT_JUDGED, Verdict, decide, first_champion
 from undertow.training.evaluation.held_out import (
     MODEL,
     Baselines,
@@ -37,7 +38,11 @@ from undertow.training.evaluation.value import judge_value
 from undertow.training.examples.split import choose_dates
 from undertow.training.fit import fit_bundle, training_set
 from undertow.training.leakage.audit import quick_audit
+from undertow.training.registry.model_card import FILE as MODEL_CARD
+from undertow.training.registry.model_card import model_card
+from undertow.training.registry.provenance import provenance
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
+from undertow.training.registry.versions import register_judged
 
 
 def train(settings: Settings, now: datetime, progress: Progress | None = None) -> TrainReport:
@@ -55,11 +60,11 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     learn, held_out, baselines = given.learn, given.held_out, given.baselines
     findings = quick_audit(settings, features, learn)
     with registry.start_run() as run_id:
-        bundle, worth = fit_bundle(settings, tables.currency, given, run_id[:8], report_progress)
+        fitted, worth = fit_bundle(settings, tables.currency, given, "", report_progress)
+        bundle = with_content_version(fitted)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
         results = evaluate_horizons(predicted, baselines, resamples, report_progress)
-        verdict = _unless_leaky(_against_champion(registry, features, bundle, predicted, resamples), findings)
         values = () if worth is None else judge_value(worth, MODEL, resamples)
         notes = (
             *tables.warnings,
@@ -72,8 +77,8 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         report = TrainReport(
             run_id=run_id,
             version=bundle.version,
-            number=registry.register(bundle),
-            verdict=verdict,
+            number=0,
+            verdict=NOT_JUDGED,
             dates=dates,
             learned=count(learn, held_out, *given.notices),
             results=results,
@@ -82,11 +87,15 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
             findings=tuple(findings),
             values=values,
         )
-        _record(settings.public(), tables, features, bundle, baselines, predicted, report)
-    if verdict.promoted:
-        registry.set_champion(report.number)
+        _record(settings, tables, features, bundle, baselines, predicted, report)
+        number, verdict = register_judged(
+            registry,
+            bundle,
+            lambda: _unless_leaky(_against_champion(registry, features, bundle, predicted, resamples), findings),
+            now,
+        )
     report_progress("recording", 1.0)
-    return report
+    return replace(report, number=number, verdict=verdict)
 
 
 # --- the steps -------------------------------------------------------------------------------
@@ -109,7 +118,7 @@ def _against_champion(
     if not len(matured):
         return Verdict(False, "The champion stays: no held-out window has matured to compare the two on.")
     theirs = rival.probability(matured.rows)[:, rival.ends.index(rival.headline)]
-    return decide(p, theirs, labels_of(matured, bundle.headline), resamples)
+    return decide(p, theirs, labels_of(matured, bundle.headline), resamples, (bundle.stability, rival.stability))
 
 
 def _unless_leaky(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
@@ -125,7 +134,7 @@ def _unless_leaky(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
 
 
 def _record(
-    settings: dict[str, object],
+    settings: Settings,
     tables: Tables,
     features: FeatureTable,
     bundle: Bundle,
@@ -133,20 +142,23 @@ def _record(
     predicted: HeldOutPredictions,
     report: TrainReport,
 ) -> None:
+    source = {"data_fingerprint": tables.fingerprint, "catalogue": features.catalogue.id} | provenance()
     with tempfile.TemporaryDirectory() as folder:
+        card = Path(folder) / MODEL_CARD
+        card.write_text(model_card(settings, bundle, report, source), encoding="utf-8")
         log_record(
             Record(
-                parameters=_flat(settings) | report.learned,
-                tags={
-                    "data_fingerprint": tables.fingerprint,
-                    "catalogue": features.catalogue.id,
+                parameters=_flat(settings.public()) | report.learned,
+                tags=source
+                | {
+                    "bundle": bundle.version,
+                    "headline": str(bundle.headline),
                     "trained_until": bundle.trained_until,
-                    "verdict": report.verdict.text,
                     "refused": tables.refused_text or "Refused: nothing.",
                     "audit": "; ".join(f"{each.severity}: {each.culprit}" for each in report.findings) or "no finding",
                 },
                 metrics=named_metrics(report.results) | value_metrics(report.values) | _refused_metrics(tables),
-                files=_plots(Path(folder), bundle.headline, baselines, predicted),
+                files=(card, *_plots(Path(folder), bundle.headline, baselines, predicted)),
             )
         )
 

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from enum import StrEnum
-from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
 
-from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
-from undertow.serving.cli import console, print_data, print_list, print_metrics
+from undertow.serving.cli import console, models, print_data, print_list, print_metrics
+from undertow.serving.cli.clock import now
 from undertow.serving.cli.local_service import private_folder, refuse_taken_port
-from undertow.serving.cli.os_errors import explain
+from undertow.serving.cli.options import HERE, AsOf, Json, Project
+from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.scores import ScoresReader
 from undertow.serving.published.spreadsheet import as_csv
@@ -58,19 +56,6 @@ class Cause(StrEnum):
     involuntary = "involuntary"
 
 
-Project = Annotated[Path, typer.Option("--project", help="Project folder, which holds undertow.toml.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(
-        "--as-of",
-        formats=["%Y-%m-%d"],
-        help="Prediction time: a day, at midnight UTC; only what was known before it counts.",
-    ),
-]
-HERE = Path(".")
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         console.out.print(version("undertow"))
@@ -86,39 +71,8 @@ def undertow(
     """Churn probability and customer lifetime value from UX, support and billing data, with reasons."""
 
 
-def _refusing(command: Any) -> Any:
-    """Print an UndertowError, or an error of the operating system, on standard error and exit with 1."""
-
-    @wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except Exception as error:  # also DuckDB's, whose classes only features.engines imports; others are raised on
-            said = explain(error, _written(options)) or (str(error) if isinstance(error, UndertowError) else None)
-            if said is None:
-                raise
-            console.err.print(f"[bold red]undertow:[/] {escape(said)}", soft_wrap=True)
-            raise typer.Exit(1) from error
-
-    return run
-
-
-def _written(options: dict[str, Any]) -> Path:
-    """Return the folder that a command writes: the store of its project, or the one named by --out."""
-    folder = Path(options.get("out") or options.get("project") or HERE)
-    try:
-        return load_settings(folder).store_path()
-    except (UndertowError, OSError):
-        return folder
-
-
-def _now() -> datetime:
-    """Return the current time in UTC, without a time zone. The only call of a clock in Undertow."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 @app.command(epilog="Example: undertow init --connector ravenstack --data exports")
-@_refusing
+@refusing
 def init(
     connector: Annotated[
         str, typer.Option(help="Connector for a known export: demo, oulad or ravenstack; default: an empty template.")
@@ -134,14 +88,14 @@ def init(
 
 
 @app.command(epilog="Example: undertow check --json")
-@_refusing
+@refusing
 def check(project: Project = HERE, json: Json = False) -> None:
     """Read and validate every source: rows kept, rows quarantined with their reasons, and your own checks."""
     from undertow.features.sources.load import read_tables, refuse_dirt
 
     settings = load_settings(project)
     with console.progress() as report_progress:
-        tables = read_tables(settings, _now(), report_progress)
+        tables = read_tables(settings, now(), report_progress)
     if json:
         console.print_json(tables.as_json())
     else:
@@ -150,16 +104,16 @@ def check(project: Project = HERE, json: Json = False) -> None:
 
 
 @app.command(epilog="Example: undertow features --as-of 2024-06-01")
-@_refusing
+@refusing
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
-    """Compute point-in-time features of every paying account, for all month starts or for one day."""
+    """Compute point-in-time features of every paying account, per month start or for one day, into the store."""
     from undertow.features.build.feature_table import build_features
     from undertow.features.snapshots import calendar
     from undertow.features.sources.load import load_tables
 
     settings = load_settings(project)
     with console.progress() as report_progress:
-        tables = load_tables(settings, _now(), report_progress)
+        tables = load_tables(settings, now(), report_progress)
         built = build_features(
             settings, tables, [as_of] if as_of else calendar(settings.snapshots, tables), report_progress
         )
@@ -177,7 +131,7 @@ def _png(path: Path | None) -> Path | None:
 
 
 @app.command(epilog="Example: undertow metrics --by segment")
-@_refusing
+@refusing
 def metrics(
     project: Project = HERE,
     metric: Annotated[
@@ -195,7 +149,7 @@ def metrics(
 
     settings = load_settings(project)
     with console.progress() as report_progress:
-        tables = load_tables(settings, _now(), report_progress)
+        tables = load_tables(settings, now(), report_progress)
     numbers = business_numbers(settings, tables, metric or (), by.value if by else None, months)
     if plot:
         trends_plot(plot, numbers)
@@ -212,7 +166,7 @@ def metrics(
 
 
 @app.command(epilog="Example: undertow train --json > training.json")
-@_refusing
+@refusing
 def train(project: Project = HERE, json: Json = False) -> None:
     """Train the churn model, evaluate it on a held-out later period, and register it in MLflow."""
     from undertow.serving.cli import print_model
@@ -221,17 +175,18 @@ def train(project: Project = HERE, json: Json = False) -> None:
 
     settings = load_settings(project)
     with console.progress() as report_progress:
-        report = train_model(settings, _now(), report_progress)
+        report = train_model(settings, now(), report_progress)
     if json:
         console.print_json(report.as_json())
     else:
         print_model.print_training(report)
-        print_model.print_mlflow_command(settings.store_path("mlflow.db"))
+        if not settings.mlflow.uri:
+            print_model.print_mlflow_command(settings.store_path("mlflow.db"))
     refuse_leaks(report.findings)
 
 
 @app.command(epilog="Example: undertow backtest --moments 6")
-@_refusing
+@refusing
 def backtest(
     project: Project = HERE,
     moments: Annotated[int, typer.Option(min=2, help="Past moments at which a model is trained and judged.")] = 4,
@@ -243,15 +198,23 @@ def backtest(
 
     settings = load_settings(project)
     with console.progress() as report_progress:
-        report, written = run_backtest(settings, _now(), moments, report_progress)
+        report, written = run_backtest(settings, now(), moments, report_progress)
     if json:
         console.print_json(report.as_json() | {"report": str(written)})
     else:
         print_backtest.print_backtest(report, written)
 
 
+app.add_typer(
+    models.app,
+    name="models",
+    help="List and show the versions of the model, promote one to champion, or roll back to the one before.",
+    epilog="Example: undertow models list",
+)
+
+
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
-@_refusing
+@refusing
 def score(
     project: Project = HERE,
     as_of: AsOf = None,
@@ -277,9 +240,9 @@ def score(
     report: ScoreReport | BulkReport
     with console.progress() as report_progress:
         if bulk:
-            report = score_in_bulk(settings, _now(), as_of, report_progress)
+            report = score_in_bulk(settings, now(), as_of, report_progress)
         else:
-            report = score_accounts(settings, _now(), as_of, report_progress, replace_newer=publish)
+            report = score_accounts(settings, now(), as_of, report_progress, replace_newer=publish)
     if isinstance(report, BulkReport) and not json:
         print_list.print_bulk(report)
     elif json:
@@ -289,7 +252,7 @@ def score(
 
 
 @app.command(name="at-risk", epilog="Example: undertow at-risk --owner 'Mira Holt' --limit 20 --format csv > list.csv")
-@_refusing
+@refusing
 def at_risk(
     project: Project = HERE,
     limit: Annotated[int, typer.Option(min=1, help="Number of accounts.")] = 10,
@@ -317,7 +280,7 @@ def at_risk(
 
 
 @app.command(epilog="Example: undertow drivers --json")
-@_refusing
+@refusing
 def drivers(project: Project = HERE, json: Json = False) -> None:
     """Print the drivers of the published scores: contributions per feature family, overall and by segment."""
     published = ScoresReader(load_settings(project).store_path()).latest()
@@ -329,7 +292,7 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
 
 
 @app.command(epilog="Example: undertow audit --against ../export-of-march")
-@_refusing
+@refusing
 def audit(
     project: Project = HERE,
     against: Annotated[
@@ -351,7 +314,7 @@ def audit(
 
     settings = load_settings(project)
     with console.progress() as report_progress:
-        report = audit_leaks(settings, _now(), against, snapshots, seed, report_progress)
+        report = audit_leaks(settings, now(), against, snapshots, seed, report_progress)
     if json:
         console.print_json(report.as_json())
     else:
@@ -361,7 +324,7 @@ def audit(
 
 
 @app.command(epilog="Example: undertow serve --port 3000")
-@_refusing
+@refusing
 def serve(
     project: Project = HERE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -382,7 +345,7 @@ def serve(
 
 
 @app.command(epilog="Example: undertow simulate --world tiny --out tiny --truth tiny/truth")
-@_refusing
+@refusing
 def simulate(
     out: Annotated[Path, typer.Option("--out", help="Folder to write the tables to, as Parquet files.")],
     world: Annotated[str, typer.Option(help="Simulated world; an unknown name lists all.")] = "demo",
@@ -410,7 +373,7 @@ def simulate(
 
 
 @app.command(epilog="Example: undertow demo --project demo")
-@_refusing
+@refusing
 def demo(
     project: Annotated[Path, typer.Option("--project", help="Folder of the demo project.")] = Path("demo"),
     accounts: Annotated[int | None, typer.Option(min=50, help="Number of accounts, instead of 2,000.")] = None,

@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -273,6 +275,16 @@ class Bundle:
             growth=Growth.load(folder, read["growth"]),
             intervals=ValueIntervals.from_json(read["intervals"]),
         )
+
+
+def with_content_version(bundle: Bundle) -> Bundle:
+    """Return the bundle with a version that is a hash of its content: the same content has the same version."""
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory() as folder:
+        replace(bundle, version="").save(Path(folder))
+        for path in sorted(Path(folder).iterdir()):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return replace(bundle, version=digest.hexdigest()[:8])
 
 
 def _read_column(read: dict[str, Any]) -> ModelColumn:

@@ -38,6 +38,16 @@ class Stability:
         band = int(np.searchsorted(self.edges, probability, side="right"))
         return (self.clear if lead >= CLEAR_LEAD else self.unclear)[band]
 
+    @property
+    def overall(self) -> float | None:
+        """Return the mean agreement of the bands, for accounts whose first family leads clearly; None: not measured.
+
+        >>> Stability((0.1,), (0.9, 0.7), (0.6, None), models=5).overall
+        0.8
+        """
+        shares = [share for share in self.clear if share is not None]
+        return float(np.mean(shares)) if shares else None
+
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {"edges": self.edges, "clear": self.clear, "unclear": self.unclear, "models": self.models}

@@ -62,6 +62,18 @@ def evaluate(model: str, horizon: int, p: np.ndarray, on: HeldOutLabels, resampl
     return Result(model, horizon, len(p), int(on.churned.sum()), estimates)
 
 
+def difference(metric: str, one: np.ndarray, other: np.ndarray, on: HeldOutLabels, resamples: int) -> Estimate:
+    """Return a metric of the probabilities `one` less that of `other`, each of shape (n,), on the same resamples.
+
+    >>> labels = HeldOutLabels(np.array([True, False, False]), np.array([0, 1, 2]))
+    >>> difference("auroc", np.array([0.9, 0.2, 0.1]), np.array([0.1, 0.2, 0.9]), labels, resamples=20).value
+    1.0
+    """
+    weights = np.concatenate([np.ones((1, len(one))), account_weights(on.account, resamples)])
+    mine, theirs = (measure(p, on.churned, weights)[metric] for p in (one, other))
+    return _estimate(mine - theirs)
+
+
 def measure(p: np.ndarray, churned: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Return metric -> values, shape (B,), for row weights of shape (B, n); NaN where one label is absent."""
     y = churned.astype(float)

@@ -1,8 +1,9 @@
 """The project's MLflow database: training runs, the registered model and its champion alias.
 
 Everything is stored in one SQLite file and one folder of artifacts inside the project's store, with no absolute path,
-so that the project can be moved and copied. The database is created under a file lock: two processes that create it at
-the same time would corrupt MLflow's migrations.
+so that the project can be moved and copied. The database is created under a file lock, as a hidden file that is renamed
+when its migrations have ended: two processes that create it at the same time would corrupt them, and a killed one would
+leave them half done. Versions and the champion are changed under the same lock.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import mlflow
+from lightgbm.basic import LightGBMError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
@@ -34,9 +36,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from undertow.features.errors import ModelRefusal, SettingsError
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.registry.artifact_locations import DATABASE, ROOT, make_relative, register_scheme
+from undertow.training.registry.artifact_locations import ARTIFACTS, DATABASE, ROOT, make_relative, register_scheme
+from undertow.training.registry.database_server import server_lock, without_password
 
 ALIAS = "champion"
+UNFINISHED = f".{DATABASE}.new"
 PYFUNC = "pyfunc_model.py"
 TRAIN_AGAIN = "Bring them back, or run `undertow train` again."
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # what MLflow answers for an unknown alias
@@ -64,10 +68,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Registry:
-    """MLflow for one project. `name`: of the experiment and of the registered model. `store`: the store folder."""
+    """MLflow for one project. `name`: of the experiment and of the registered model. `store`: the store folder.
+
+    `server`: the address of a PostgreSQL database, used instead of the SQLite file in the store. `artifacts`: the URI
+    below which the files of runs are kept; empty: in the store.
+    """
 
     name: str
     store: Path
+    server: str = ""
+    artifacts: str = ""
 
     @property
     def database(self) -> Path:
@@ -77,7 +87,11 @@ class Registry:
     @property
     def uri(self) -> str:
         """Return the address of the MLflow database."""
-        return f"sqlite:///{self.database}"
+        return self.server or f"sqlite:///{self.database}"
+
+    def exists(self) -> bool:
+        """Return whether there is a database; a server is taken to have one."""
+        return bool(self.server) or self.database.exists()
 
     @contextmanager
     def start_run(self) -> Iterator[str]:
@@ -94,8 +108,8 @@ class Registry:
                 with _quiet():
                     mlflow.end_run(status)
 
-    def register(self, bundle: Bundle) -> int:
-        """Log the bundle as a pyfunc model of the open run, register it, and return its version number."""
+    def log_model(self, bundle: Bundle) -> str:
+        """Log the bundle as a pyfunc model of the open run and return its address; it is no version yet."""
         with tempfile.TemporaryDirectory() as folder, self._refusing():
             bundle.save(Path(folder) / "bundle")
             code = _copy_of_the_code(Path(folder))
@@ -107,56 +121,128 @@ class Registry:
                     signature=signature(bundle),
                     code_paths=[str(code)],
                     pip_requirements=REQUIREMENTS,
-                    registered_model_name=self.name,
                 )
-        return int(logged.registered_model_version)
+        return str(logged.model_uri)
 
-    def set_champion(self, number: int) -> None:
-        """Move the champion alias to a version."""
-        with self._refusing(), _quiet():
-            MlflowClient(self.uri).set_registered_model_alias(self.name, ALIAS, str(number))
+    def champion_number(self) -> int | None:
+        """Return the number of the version with the champion alias, or None while there is none."""
+        if not self.exists():
+            return None
+        with self.opened() as client:
+            return self.number_of(client, ALIAS)
+
+    def number_of(self, client: MlflowClient, alias: str) -> int | None:
+        """Return the number of the version with an alias, or None where no version has it."""
+        try:
+            return int(client.get_model_version_by_alias(self.name, alias).version)
+        except MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return None
+            raise
 
     def champion(self) -> Registered | None:
         """Return the version with the champion alias, or None while there is none.
 
         Raises ModelRefusal where its files are missing.
         """
-        if not self.database.exists():
+        number = self.champion_number()
+        if number is None:
             return None
+        with self.opened() as client:
+            return self.load(client, number)
+
+    def load(self, client: MlflowClient, number: int) -> Registered:
+        """Return a version with its bundle, which is read from its files.
+
+        Raises ModelRefusal where they are missing, cannot be read or are of another format.
+        """
         with self._refusing():
-            self._open()
-            with _quiet():
-                try:
-                    version = MlflowClient().get_model_version_by_alias(self.name, ALIAS)
-                except MlflowException as error:
-                    if error.error_code in NOT_THERE:
-                        return None
-                    raise
-                uri = f"models:/{self.name}@{ALIAS}"
-                folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.uri))
-        return Registered(int(version.version), str(version.run_id), Bundle.load(_bundle_folder(folder)))
+            version = client.get_model_version(self.name, str(number))
+            uri = f"models:/{self.name}/{number}"
+            with tempfile.TemporaryDirectory() as copy:  # used only where the files lie elsewhere
+                to = copy if self.artifacts else None
+                folder = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.uri)
+                return Registered(number, str(version.run_id), _read_bundle(_bundle_folder(Path(folder))))
 
     def spark_udf(self, version: Registered, session: Any) -> Any:
         """Return a registered model as a Spark function: struct of feature columns -> struct of p_<horizon>."""
         outputs = ", ".join(f"p_{horizon} double" for horizon in version.bundle.horizons)
         uri = f"models:/{self.name}/{version.number}"
+        with self.opened():
+            return mlflow.pyfunc.spark_udf(session, uri, result_type=f"struct<{outputs}>", env_manager="local")
+
+    @contextmanager
+    def opened(self) -> Iterator[MlflowClient]:
+        """Yield MLflow's client of the project's database, which is created if it does not exist.
+
+        Errors of MLflow become ModelRefusal; its log output is suppressed.
+        """
         with self._refusing():
             self._open()
             with _quiet():
-                return mlflow.pyfunc.spark_udf(session, uri, result_type=f"struct<{outputs}>", env_manager="local")
+                yield MlflowClient(self.uri)
+
+    @contextmanager
+    def locked(self) -> Iterator[MlflowClient]:
+        """Yield MLflow's client while no other process can open the database: for a change that depends on its state.
+
+        Nothing that opens the database may be called inside.
+        """
+        with self._refusing(), self._lock(), _quiet():
+            self._use_database()
+            yield MlflowClient(self.uri)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Hold the lock of the server, or the file lock of the store; both end where the process is killed."""
+        if self.server:
+            with server_lock(self.server):
+                yield
+            return
+        self.store.mkdir(parents=True, exist_ok=True)
+        with (self.store / ".mlflow.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _open(self) -> None:
         """Make MLflow use the project's database; create it under a lock if it does not exist."""
-        self.store.mkdir(parents=True, exist_ok=True)
-        with (self.store / ".mlflow.lock").open("w") as lock, _quiet():
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._lock(), _quiet():
+            self._use_database()
+
+    def _use_database(self) -> None:
+        """Do what `_open` does, for a caller that holds the lock."""
+        if not self.server:
+            if not self.database.exists() or (self.database.is_file() and not self.database.stat().st_size):
+                self._create_database()
             _try_to_write(self.database)
-            register_scheme()
-            mlflow.set_tracking_uri(self.uri)
-            if mlflow.get_experiment_by_name(self.name) is None:
-                mlflow.create_experiment(self.name, artifact_location=ROOT)
+        register_scheme()
+        mlflow.set_tracking_uri(self.uri)
+        experiment = mlflow.get_experiment_by_name(self.name)
+        if experiment is None:
+            mlflow.create_experiment(self.name, artifact_location=self.artifacts or ROOT)
+        elif self.artifacts and experiment.artifact_location.rstrip("/") != self.artifacts:
+            raise SettingsError(
+                f"[mlflow] artifacts is {self.artifacts}, and the files of '{self.name}' are kept in "
+                f"{experiment.artifact_location}, which MLflow cannot change. Set it back, or choose another `name`."
+            )
+        if not self.server:
             make_relative(self.store)
-            mlflow.set_experiment(self.name)
+        mlflow.set_experiment(self.name)
+
+    def _create_database(self) -> None:
+        """Create the database as a hidden file and rename it when it is complete; an unfinished one is removed first.
+
+        The caller holds the lock.
+        """
+        # Imported here: it takes a second, and warns of SQLAlchemy's deprecations.
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        for leftover in self.store.glob(f"{UNFINISHED}*"):
+            leftover.unlink()
+        unfinished = self.store / UNFINISHED
+        _try_to_write(unfinished)
+        SqlAlchemyStore(f"sqlite:///{unfinished}", ROOT).engine.dispose()
+        unfinished.rename(self.database)
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -164,7 +250,8 @@ class Registry:
         try:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-            raise ModelRefusal(_in_words(error, self.database)) from error
+            said = _of_server(error, self.server) if self.server else _in_words(error, self.database)
+            raise ModelRefusal(said) from error
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -172,13 +259,17 @@ def open_registry(settings: Settings) -> Registry:
 
     Raises SettingsError for a store whose path MLflow cannot open.
     """
-    store = settings.store_path()
-    if {"%", "?"} & set(str(store)):
+    store, server, artifacts = settings.store_path(), settings.mlflow.uri, settings.mlflow.artifacts
+    if artifacts and "://" not in artifacts:
+        artifacts = (settings.folder / artifacts).resolve().as_uri()
+    elif server and not artifacts:
+        artifacts = (store / ARTIFACTS).resolve().as_uri()
+    if not server and {"%", "?"} & set(str(store)):
         raise SettingsError(
             f"MLflow cannot open a database whose path holds '%' or '?'; got {store}. Rename the folder, or set "
             "`store` in undertow.toml to another one."
         )
-    return Registry(settings.name, store)
+    return Registry(settings.name, store, server, artifacts.rstrip("/"))
 
 
 def log_record(record: Record) -> None:
@@ -217,11 +308,27 @@ def _bundle_folder(model: Path) -> Path:
     return found
 
 
+def _read_bundle(folder: Path) -> Bundle:
+    try:
+        return Bundle.load(folder)
+    except (OSError, ValueError, KeyError, TypeError, LightGBMError) as error:
+        said = (str(error) or type(error).__name__).splitlines()[0]
+        raise ModelRefusal(f"The model in {folder} cannot be read: {said}. {TRAIN_AGAIN}") from error
+
+
 def _try_to_write(database: Path) -> None:
     """Begin to write and roll back: MLflow would retry for a minute and a half before it gives up."""
     with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
+
+
+def _of_server(error: Exception, server: str) -> str:
+    """Return what to do about an error of MLflow or of its database server; of their text, only the first line."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if "OperationalError" in said:
+        return f"{without_password(server)} cannot be reached: {said}. Check [mlflow] uri and that the server runs."
+    return f"MLflow refuses {without_password(server)}: {said}. Correct that and run the command again."
 
 
 def _in_words(error: Exception, database: Path) -> str:

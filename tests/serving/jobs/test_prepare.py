@@ -11,7 +11,9 @@ from tests.trained_world import NOW
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.serving.jobs.score import score
+from undertow.training.evaluation.gate import first_champion
 from undertow.training.registry.tracking import open_registry
+from undertow.training.registry.versions import register_judged
 
 
 def test_before_the_first_training_there_is_nothing_to_score_with(world: Settings, tmp_path: Path) -> None:
@@ -33,6 +35,6 @@ def test_a_feature_defined_otherwise_since_training_is_refused(copied: Settings)
     first, *others = champion.bundle.columns
     older = replace(champion.bundle, columns=(replace(first, definition_id="older"), *others))
     with open_registry(copied).start_run():
-        open_registry(copied).set_champion(open_registry(copied).register(older))
+        register_judged(open_registry(copied), older, first_champion, NOW)
     with pytest.raises(ModelRefusal, match=f"{first.card}.* `undertow train`"):
         score(copied, NOW)

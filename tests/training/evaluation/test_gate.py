@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import numpy as np
 import pytest
 
+from undertow.training.bundle.stability import Stability
 from undertow.training.evaluation.gate import decide, first_champion
+from undertow.training.evaluation.held_out import labels_of
 from undertow.training.evaluation.intervals import HeldOutLabels
+from undertow.training.examples.split import Examples
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +79,74 @@ def test_many_rows_of_few_accounts_are_not_taken_for_many(truth: tuple[np.ndarra
     verdict = decide(challenger, champion, HeldOutLabels(churned, account), 200)
     assert verdict.gain is not None and verdict.gain.low <= 0
     assert not verdict.promoted
+
+
+# --- guards ------------------------------------------------------------------------------------
+
+
+def test_the_verdict_has_a_sentence_per_guard(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
+    p, on = truth
+    verdict = decide(p, np.full(2000, p.mean()), on, 200, (Stability((), (0.9,), (), 3), Stability((), (0.8,), (), 3)))
+    assert [guard.name for guard in verdict.guards] == ["calibration", "lift", "stability of reasons"]
+    assert all(guard.text in verdict.text and guard.passed for guard in verdict.guards)
+    assert "Its first reason stays first in 90% of retrained models, the champion's in 80%." in verdict.text
+
+
+def test_a_better_log_loss_with_a_surely_worse_top_tenth_does_not_replace_the_champion(
+    truth: tuple[np.ndarray, HeldOutLabels],
+) -> None:
+    """The champion ranks as the truth does but its total is three times too high; the challenger ranks by chance."""
+    p, on = truth
+    champion = np.minimum(3 * p, 0.99)
+    by_chance = np.random.default_rng(2).uniform(0.99, 1.01, 2000) * on.churned.mean()
+    verdict = decide(by_chance, champion, on, 200)
+    assert verdict.gain is not None and verdict.gain.low > 0
+    assert [guard.name for guard in verdict.guards if not guard.passed] == ["lift"]
+    assert not verdict.promoted
+    assert "but it fails on lift." in verdict.text and "surely lower" in verdict.text
+
+
+def test_a_top_tenth_that_is_lower_within_its_interval_passes(truth: tuple[np.ndarray, HeldOutLabels]) -> None:
+    p, on = truth
+    few = HeldOutLabels(on.churned[:200], on.account[:200])
+    verdict = decide(p[:200] * np.random.default_rng(3).uniform(0.8, 1.2, 200), p[:200], few, 200)
+    lift = verdict.guards[1]
+    assert "less the champion's is -" in lift.text
+    assert lift.passed
+
+
+@pytest.mark.parametrize(("mine", "promoted"), [(0.85, True), (0.75, False)])
+def test_reasons_that_are_much_less_stable_keep_the_champion(
+    truth: tuple[np.ndarray, HeldOutLabels], mine: float, promoted: bool
+) -> None:
+    p, on = truth
+    stability = Stability((), (mine,), (), 3), Stability((), (0.9,), (), 3)
+    verdict = decide(p, np.full(2000, p.mean()), on, 200, stability)
+    assert verdict.promoted == promoted
+    assert ("but it fails on stability of reasons." in verdict.text) != promoted
+
+
+# --- several as_ofs ----------------------------------------------------------------------------
+
+
+def test_moments_are_pooled_and_more_of_them_narrow_the_interval_but_not_as_rows_of_other_accounts_would() -> None:
+    """Four as_ofs of 500 accounts whose errors persist: wider than 2,000 accounts, narrower than one as_of."""
+    random = np.random.default_rng(5)
+    level = random.beta(1, 6, 500)
+    p = np.tile(level, 4)
+    churned = random.uniform(size=2000) < p
+    champion = np.tile(np.clip(level * np.exp(random.normal(0, 0.8, 500)), 0.001, 0.99), 4)
+    pooled = decide(p, champion, HeldOutLabels(churned, np.tile(np.arange(500), 4)), 400).gain
+    as_others = decide(p, champion, HeldOutLabels(churned, np.arange(2000)), 400).gain
+    alone = decide(p[:500], champion[:500], HeldOutLabels(churned[:500], np.arange(500)), 400).gain
+    assert pooled is not None and as_others is not None and alone is not None
+    assert pooled.value == pytest.approx(as_others.value)
+    assert as_others.high - as_others.low < pooled.high - pooled.low < alone.high - alone.low
+
+
+def test_the_rows_of_one_account_at_several_as_ofs_carry_its_number(examples: Callable[..., Examples]) -> None:
+    moments = [datetime(2024, 1, 1)] * 2 + [datetime(2024, 2, 1)] * 2
+    pooled = examples([np.nan, 40.0, 20.0, 9.0], account_id=["a", "b", "b", "a"], as_of=moments)
+    labels = labels_of(pooled, 30)
+    assert labels.account.tolist() == [0, 1, 1, 0]
+    assert labels.churned.tolist() == [False, False, True, True]

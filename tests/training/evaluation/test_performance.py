@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from tests.training.evaluation.draws import draw
 from undertow.training.evaluation.intervals import HeldOutLabels
-from undertow.training.evaluation.performance import METRICS, evaluate, measure
+from undertow.training.evaluation.performance import METRICS, difference, evaluate, measure
 
 BY_SKLEARN: dict[str, Callable[..., float]] = {
     "auroc": lambda y, p, w: roc_auc_score(y, p, sample_weight=w),
@@ -114,3 +114,15 @@ def test_the_same_seed_draws_the_same_intervals() -> None:
     on = HeldOutLabels(churned, np.arange(80))
     assert evaluate("m", 90, p, on, 50) == evaluate("m", 90, p, on, 50)
     assert evaluate("m", 90, p, on, 50, seed=1) != evaluate("m", 90, p, on, 50)
+
+
+def test_a_paired_difference_is_narrower_than_the_two_intervals_together() -> None:
+    """Two models that err alike: most of the noise of each is that of the accounts, which both share."""
+    p, churned = draw(3, 600, 3)
+    other = np.clip(p * np.random.default_rng(4).uniform(0.95, 1.05, 600), 0, 1)
+    on = HeldOutLabels(churned, np.arange(600))
+    one, two = (evaluate("model", 90, each, on, 200).metrics["lift"] for each in (p, other))
+    less = difference("lift", p, other, on, 200)
+    assert less.value == pytest.approx(one.value - two.value)
+    assert less.high - less.low < (one.high - one.low + two.high - two.low) / 2
+    assert difference("lift", p, p, on, 200).value == 0

@@ -25,6 +25,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.registry.artifact_locations import LOCATIONS, ROOT, store_artifacts
 from undertow.training.registry.tracking import open_registry
+from undertow.training.registry.versions import promote
 from undertow.training.train import train
 
 REPOSITORY = Path(__file__).parents[3]
@@ -89,11 +90,11 @@ def test_a_copy_trains_and_serves_its_own_model_and_leaves_the_original_alone(
     shutil.copytree(copied.folder, tmp_path / "copy")
     copy, before = load_settings(tmp_path / "copy"), digests(copied.folder)
     second = train(copy, NOW)
-    open_registry(copy).set_champion(second.number)
+    promote(open_registry(copy), str(second.number), "to try it", NOW)
     assert digests(copied.folder) == before
     assert copy.store_path("mlartifacts", second.run_id, "artifacts", "lift.png").exists()
     shutil.rmtree(copied.folder)
-    assert version_of(copy) == second.version != report.version
+    assert open_registry(copy).champion_number() == second.number != report.number
 
 
 def test_the_pyfunc_model_of_a_moved_project_loads(copied: Settings, tmp_path: Path) -> None:
