@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from undertow.features.errors import ModelRefusal
 
-MOST_HISTORIES = 50_000  # distinct ones that a fit reads; of more, a random part
+MOST_HISTORIES = 20_000  # distinct ones that a fit reads; of more, a random part
 LOGS = (-12.0, 14.0)  # of a parameter, between which it is looked for
 LEAST_CUSTOMERS = 50  # with a repeat purchase
 
@@ -17,7 +17,7 @@ LEAST_CUSTOMERS = 50  # with a repeat purchase
 def group_equal(*columns: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """Return the distinct rows of `columns`, (n,) each, and how many customers have each.
 
-    Of more than 50,000 distinct rows a random part is returned, with the chance that its number of customers gives it.
+    Of more than 20,000 distinct rows a random part is returned, with the chance that its number of customers gives it.
 
     >>> (frequency, age), customers = group_equal(np.array([1.0, 0.0, 1.0]), np.array([9.0, 9.0, 9.0]))
     >>> frequency.tolist(), customers.tolist()
@@ -32,12 +32,16 @@ def group_equal(*columns: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarra
 
 
 def maximise(
-    log_likelihood: Callable[[np.ndarray], np.ndarray], customers: np.ndarray, starts: Sequence[Sequence[float]]
+    log_likelihood: Callable[[np.ndarray], np.ndarray],
+    customers: np.ndarray,
+    starts: Sequence[Sequence[float]],
+    gradient: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Return the parameters of the largest likelihood, shape (P,), each above 0.
 
     `log_likelihood`: of each history, (n,), given parameters. `customers`: (n,), with that history. `starts`: (S, P).
-    The search is over the logarithms of the parameters by L-BFGS-B with central differences. Raises ModelRefusal where
+    `gradient`: by each parameter, (P, n); where it is not given, central differences are taken. The search is over the
+    logarithms of the parameters by L-BFGS-B. Raises ModelRefusal where
     no start leads to a finite likelihood.
     """
     total = customers.sum()
@@ -47,10 +51,16 @@ def maximise(
             value = -(log_likelihood(np.exp(logs)) @ customers) / total
         return float(value) if np.isfinite(value) else 1e10
 
+    def slope(logs: np.ndarray) -> np.ndarray:
+        assert gradient is not None
+        with np.errstate(all="ignore"):
+            found = -(gradient(np.exp(logs)) @ customers) / total * np.exp(logs)
+        return np.asarray(np.nan_to_num(found))
+
     bounds = [LOGS] * len(starts[0])
     options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500}
     found = [
-        minimize(loss, np.log(start), jac="3-point", method="L-BFGS-B", bounds=bounds, options=options)
+        minimize(loss, np.log(start), jac=slope if gradient else "3-point", method="L-BFGS-B", bounds=bounds, options=options)
         for start in starts
     ]
     best = min(found, key=lambda each: each.fun)

@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaln, hyp2f1
+from scipy.special import digamma, gammaln
 
 from undertow.training.value.purchases.history import Summary
 from undertow.training.value.purchases.maximum_likelihood import group_equal, maximise, refuse_few_repeats
 
-STARTS = ((1.0, 10.0, 1.0, 10.0), (0.5, 5.0, 0.3, 3.0), (2.0, 30.0, 0.5, 50.0))
+STARTS = ((1.0, 10.0, 1.0, 10.0), (0.5, 5.0, 0.3, 50.0))
+NODES = 32  # of Gauss-Legendre quadrature
+NEGLIGIBLE = 40.0  # in logarithms: where the integrand has fallen by that, the integral ends
 
 
 @dataclass(frozen=True)
@@ -59,40 +61,66 @@ def log_likelihood(model: ParetoNbd, frequency: np.ndarray, recency: np.ndarray,
     return np.asarray(rate + np.logaddexp(*_log_parts(model, frequency, recency, age)))
 
 
+def gradient(model: ParetoNbd, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """Return the derivatives of the log-likelihood by r, alpha, s and beta, (4, n)."""
+    x, r, alpha, s, beta = frequency, model.r, model.alpha, model.s, model.beta
+    y, logs = _integrand(model, x, recency, age)
+    stays, left = _log_parts(model, x, recency, age)
+    total = np.logaddexp(stays, left)
+    now, before = np.exp(stays - total), np.exp(logs - total[:, None])  # (n,), (n, NODES): when the customer left
+
+    def mean(of_age: np.ndarray, of_y: np.ndarray) -> np.ndarray:
+        return np.asarray(now * of_age + (before * of_y).sum(axis=1))
+
+    by_s = -mean(np.log(beta + age), np.log(beta + y)) + before.sum(axis=1) / s + np.log(beta)
+    by_beta = s / beta - mean(s / (beta + age), (s + 1.0) / (beta + y))
+    by_r = digamma(r + x) - digamma(r) + np.log(alpha) - mean(np.log(alpha + age), np.log(alpha + y))
+    by_alpha = r / alpha - (r + x) * mean(1.0 / (alpha + age), 1.0 / (alpha + y))
+    return np.stack([by_r, by_alpha, by_s, by_beta])
+
+
 def fit_pareto_nbd(of: Summary) -> ParetoNbd:
     """Return the model of maximum likelihood; raises ModelRefusal where fewer than 50 customers bought again."""
     refuse_few_repeats(of.frequency)
     histories, customers = group_equal(of.frequency, of.recency, of.age)
-    best = maximise(lambda parameters: log_likelihood(ParetoNbd(*parameters), *histories), customers, STARTS)
+    best = maximise(
+        lambda parameters: log_likelihood(ParetoNbd(*parameters), *histories), customers, STARTS,
+        lambda parameters: gradient(ParetoNbd(*parameters), *histories),
+    )  # fmt: skip
     return ParetoNbd(*best.tolist())
 
 
 def _log_parts(
     model: ParetoNbd, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the logarithms of the two terms of the likelihood, (n,) each: alive at as_of, and left before.
-
-    The second is the integral over the day of leaving, from the last purchase to as_of, of
-    s (alpha + y)^-(r + x) (beta + y)^-(s + 1) dy.
-    """
-    r, alpha, s, beta = model.r, model.alpha, model.s, model.beta
-    shape = r + frequency
-    stays = -shape * np.log(alpha + age) - s * np.log(beta + age)
-    from_last, from_now = (_log_tail(model, shape, since) for since in (recency, age))
+    """Return the logarithms of the two terms of the likelihood, (n,) each: alive at as_of, and left before."""
+    stays = -(model.r + frequency) * np.log(model.alpha + age) - model.s * np.log(model.beta + age)
+    logs = _integrand(model, frequency, recency, age)[1]
+    largest = logs.max(axis=1)
+    safe = np.where(np.isfinite(largest), largest, 0.0)
     with np.errstate(divide="ignore"):
-        left = from_last + np.log(-np.expm1(np.minimum(from_now - from_last, 0.0)))
-    return stays, left
+        return stays, safe + np.log(np.exp(logs - safe[:, None]).sum(axis=1))
 
 
-def _log_tail(model: ParetoNbd, shape: np.ndarray, since: np.ndarray) -> np.ndarray:
-    """Return the logarithm of that integral from `since` to infinity, (n,).
+def _integrand(
+    model: ParetoNbd, frequency: np.ndarray, recency: np.ndarray, age: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return times y of leaving, (n, NODES), and the logarithms of what each adds to the second term.
 
-    By Gauss's 2F1(a, b; a + 1; z), of which Euler's transformation leaves a series of positive terms: with m the larger
-    of alpha and beta, z = |alpha - beta| / (m + since) lies in [0, 1).
+    That is the integral, from the last purchase to as_of, of s (alpha + y)^-(r + x) (beta + y)^-(s + 1) dy, by
+    Gauss-Legendre quadrature over log(m + y), with m the smaller of alpha and beta: it needs no case distinction and
+    no hypergeometric function, whose series is slow where alpha and beta are far apart.
     """
-    r_x, s, k = shape, model.s, shape + model.s
-    larger = max(model.alpha, model.beta)
-    z = abs(model.alpha - model.beta) / (larger + since)
-    b = s + 1.0 if model.alpha >= model.beta else r_x
-    series = hyp2f1(1.0, k + 1.0 - b, k + 1.0, z)
-    return np.asarray(np.log(s / k) - k * np.log(larger + since) + (1.0 - b) * np.log1p(-z) + np.log(series))
+    r_x, alpha, s, beta = model.r + frequency, model.alpha, model.s, model.beta
+    base = min(alpha, beta) + recency
+    fall = base * (r_x / (alpha + recency) + (s + 1.0) / (beta + recency)) - 1.0  # of the logarithm, at the start
+    reach = np.log1p((age - recency) / base)
+    reach = np.where(fall * reach > NEGLIGIBLE, NEGLIGIBLE / np.maximum(fall, 1e-9), reach)
+    u = reach[:, None] * _POINTS
+    y = recency[:, None] + base[:, None] * np.expm1(u)
+    with np.errstate(divide="ignore"):  # nobody leaves between a purchase on the last day and as_of
+        weight = np.log(s) + np.log(base * reach)[:, None] + np.log(_WEIGHTS) + u
+    return y, weight - r_x[:, None] * np.log(alpha + y) - (s + 1.0) * np.log(beta + y)
+
+
+_POINTS, _WEIGHTS = (np.polynomial.legendre.leggauss(NODES) + np.array([[1.0], [0.0]])) / 2.0  # on [0, 1]
