@@ -14,6 +14,7 @@ from undertow.training.value.purchases.pareto_nbd import ParetoNbd, fit_pareto_n
 YEAR = 364  # days: whole weeks, so that weekdays fall together
 LEAST_DAYS = 56  # of history before the day a year earlier
 SPREAD = 0.2  # prior standard deviation of the logarithm of a season, against which sampling noise is weighed
+OTHER_SEASON = 0.2  # standard deviation of that logarithm between seasons; noise where the horizon is of another season
 LEAST_SPEND = 1e-6  # money; a forecast has a logarithm
 
 
@@ -74,14 +75,19 @@ def season_level(record: PurchaseRecord, horizon: int, fallback_days: int) -> Se
     forecast = fit_level(of).expected(of, days)
     realised = record.spent(known.ids, first, first + days)
     return SeasonLevel(
-        shrunk_ratio(realised, forecast), float(realised.sum() / forecast.sum()), str(first), days, is_same_season
+        shrunk_ratio(realised, forecast, 0.0 if is_same_season else OTHER_SEASON),
+        float(realised.sum() / forecast.sum()),
+        str(first),
+        days,
+        is_same_season,
     )
 
 
-def shrunk_ratio(realised: np.ndarray, forecast: np.ndarray) -> float:
-    """Return realised / forecast in total, its logarithm shrunk toward 0 by the sampling noise; (m,) money each.
+def shrunk_ratio(realised: np.ndarray, forecast: np.ndarray, other: float = 0.0) -> float:
+    """Return realised / forecast in total, its logarithm shrunk toward 0 by its noise; (m,) money each.
 
     The weight of the observed ratio is SPREAD^2 / (SPREAD^2 + noise^2), as for a normal prior (Efron and Morris 1975).
+    Noise is that of sampling customers, and `other`, a standard deviation.
 
     >>> round(shrunk_ratio(np.full(10_000, 1.5), np.ones(10_000)), 3)
     1.5
@@ -91,5 +97,5 @@ def shrunk_ratio(realised: np.ndarray, forecast: np.ndarray) -> float:
     if not realised.sum() > 0:
         return 1.0
     ratio = realised.sum() / forecast.sum()
-    noise = ((realised - ratio * forecast) ** 2).sum() / realised.sum() ** 2
+    noise = ((realised - ratio * forecast) ** 2).sum() / realised.sum() ** 2 + other**2
     return float(ratio ** (SPREAD**2 / (SPREAD**2 + noise)))
