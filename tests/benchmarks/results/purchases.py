@@ -45,7 +45,7 @@ def cdnow(name: str = "CDNOW_master.txt") -> PurchaseRecord:
     """Read the CDNOW master data."""
     columns = ["customer", "day", "number", "amount"]
     rows = pd.read_csv(HOME / "cdnow" / name, sep=r"\s+", header=0, names=columns)
-    days = pd.to_datetime(rows["day"], format="%Y%m%d").to_numpy()
+    days = pd.to_datetime(rows["day"].astype(str), format="%Y%m%d").to_numpy()
     return read_purchases(rows["customer"].to_numpy(), days, rows["amount"].to_numpy(), np.datetime64("1998-07-01"))
 
 
@@ -118,7 +118,6 @@ def judge(window: Window) -> str:
     realised = window.record.spent(known.ids, window.cutoff, window.cutoff + window.days)
     level = fit_level(of)
     bought = fit_bg_nbd(of).expected_purchases(of, window.days / DAYS_PER_WEEK)
-    total = np.bincount(known.customer, known.spend, len(known.ids))
     model = fit_purchases(record, window.days, allow_short=window.allow_short)
     found = model.predict(record)
     season = "same season" if model.season.is_same_season else "newest finished horizon"
@@ -127,7 +126,11 @@ def judge(window: Window) -> str:
         f"{'model':24} {'MAE':>8} {'RMSE':>9} {'Gini':>7} {'bias':>8}",
         line("BG/NBD + GG", realised, bought * level.spend.expected_spend(of)),
         line("Pareto/NBD + GG", realised, level.expected(of, window.days)),
-        line("past spend", realised, total * window.days / (of.age * DAYS_PER_WEEK + 1.0).clip(window.days)),
+        line(
+            "past repeat spend",
+            realised,
+            of.spend * of.frequency * window.days / (of.age * DAYS_PER_WEEK + 1.0).clip(window.days),
+        ),
         line("LightGBM Tweedie", realised, plain_trees(record, known, of, window.days)),
         line("level x season", realised, found.level),
         line("hybrid", realised, found.spend),

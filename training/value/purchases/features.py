@@ -50,11 +50,13 @@ def _gap_variation(known: Purchases, gap: np.ndarray) -> np.ndarray:
     owner = known.customer[1:][same]
     squares = np.bincount(owner, (weeks[same] - gap[owner]) ** 2, len(known.ids))
     gaps = known.counts - 1.0
-    return np.divide(np.sqrt(squares / np.maximum(gaps, 1.0)), gap, out=np.full(len(gap), np.nan), where=gaps > 1)
+    return np.asarray(
+        np.divide(np.sqrt(squares / np.maximum(gaps, 1.0)), gap, out=np.full(len(gap), np.nan), where=gaps > 1)
+    )
 
 
 def _spend_variation(known: Purchases, mean: np.ndarray) -> np.ndarray:
     """Return the standard deviation of spend per purchase over its mean; NaN below two purchases."""
     squares = np.bincount(known.customer, (known.spend - mean[known.customer]) ** 2, len(known.ids))
     many = known.counts > 1
-    return np.divide(np.sqrt(squares / known.counts), mean, out=np.full(len(mean), np.nan), where=many)
+    return np.asarray(np.divide(np.sqrt(squares / known.counts), mean, out=np.full(len(mean), np.nan), where=many))

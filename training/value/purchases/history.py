@@ -44,7 +44,7 @@ class PurchaseRecord:
         if not kept.any():
             raise DataError(f"No purchase lies before {as_of}; the first row is of {self.since}. Choose a later as_of.")
         places, customer = np.unique(customer[kept], return_inverse=True)
-        return Purchases(self.ids[places], customer, day[kept], spend[kept], np.datetime64(as_of, "D"))
+        return Purchases(self.ids[places], customer, day[kept], spend[kept], as_of.astype("datetime64[D]"))
 
     def spent(self, ids: np.ndarray, first: np.datetime64, end: np.datetime64) -> np.ndarray:
         """Return what the customers `ids`, (k,), spent on days in [first, end) less refunds, money, at least 0, (k,).
@@ -108,7 +108,7 @@ def read_purchases(
     customer, day, amount = np.asarray(customer), np.asarray(day), np.asarray(amount, dtype=float)
     _check(customer, day, amount)
     day = day.astype("datetime64[D]")
-    end = day.max() + 1 if until is None else np.datetime64(until, "D")
+    end = day.max() + 1 if until is None else until.astype("datetime64[D]")
     if (day >= end).any():
         raise DataError(f"A row lies on {day.max()}, but the record ends before {end}. Give a later `until`.")
     ids, code = np.unique(customer, return_inverse=True)
@@ -158,8 +158,8 @@ class Summary:
     """Recency, frequency, age and spend of m customers as of a day (Fader, Hardie and Lee 2005a, section 2).
 
     `frequency`: (m,), repeat purchases: days bought after the first. `recency`: (m,), weeks from the first purchase to
-    the last. `age`: (m,), weeks from the first purchase to the last day known, the one before as_of. `spend`: (m,), money per repeat purchase; 0 without
-    any. `first_spend`: (m,), money at the first purchase.
+    the last. `age`: (m,), weeks from the first purchase to the last day known, the one before as_of. `spend`: (m,),
+    money per repeat purchase; 0 without any. `first_spend`: (m,), money at the first purchase.
     """
 
     frequency: np.ndarray

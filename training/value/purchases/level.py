@@ -28,7 +28,7 @@ class LevelModel:
     def expected(self, of: Summary, days: int) -> np.ndarray:
         """Return the expected spend of the next `days`, (m,), money, above 0."""
         bought = self.purchases.expected_purchases(of, days / DAYS_PER_WEEK)
-        return np.maximum(bought * self.spend.expected_spend(of), LEAST_SPEND)
+        return np.asarray(np.maximum(bought * self.spend.expected_spend(of), LEAST_SPEND))
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -57,11 +57,11 @@ def maximise(
             found = -(gradient(np.exp(logs)) @ customers) / total * np.exp(logs)
         return np.asarray(np.nan_to_num(found))
 
+    jac = slope if gradient else "3-point"
     bounds = [LOGS] * len(starts[0])
     options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500}
     found = [
-        minimize(loss, np.log(start), jac=slope if gradient else "3-point", method="L-BFGS-B", bounds=bounds, options=options)
-        for start in starts
+        minimize(loss, np.log(start), jac=jac, method="L-BFGS-B", bounds=bounds, options=options) for start in starts
     ]
     best = min(found, key=lambda each: each.fun)
     if not best.fun < 1e9:
