@@ -33,7 +33,7 @@ class PurchaseRecord:
     @property
     def since(self) -> np.datetime64:
         """Return the day of the first row."""
-        return self.day.min()
+        return np.datetime64(self.day.min(), "D")
 
     def before(self, as_of: np.datetime64) -> Purchases:
         """Return what was known at the start of `as_of`: purchases less the refunds booked by then."""
@@ -52,7 +52,8 @@ class PurchaseRecord:
         A customer who is not in the record spent nothing.
         """
         rows = (self.day >= first) & (self.day < end)
-        return np.maximum(_of(ids, self.ids, np.bincount(self.customer[rows], self.net[rows], len(self.ids))), 0.0)
+        net = np.bincount(self.customer[rows], self.net[rows], len(self.ids))
+        return np.asarray(np.maximum(_of(ids, self.ids, net), 0.0))
 
     def bought(self, ids: np.ndarray, first: np.datetime64, end: np.datetime64) -> np.ndarray:
         """Return on how many days in [first, end) the customers `ids`, (k,), bought more than was refunded, (k,)."""
@@ -82,12 +83,12 @@ class Purchases:
     @cached_property
     def first_row(self) -> np.ndarray:
         """Return the row of each customer's first purchase, (m,)."""
-        return np.cumsum(self.counts) - self.counts
+        return np.asarray(np.cumsum(self.counts) - self.counts)
 
     @property
     def last_row(self) -> np.ndarray:
         """Return the row of each customer's last purchase, (m,)."""
-        return self.first_row + self.counts - 1
+        return np.asarray(self.first_row + self.counts - 1)
 
 
 def read_purchases(

@@ -66,7 +66,7 @@ def maximise(
     best = min(found, key=lambda each: each.fun)
     if not best.fun < 1e9:
         raise ModelRefusal("No parameters give these histories a finite likelihood. Check ages, recencies and amounts.")
-    return np.exp(best.x)
+    return np.asarray(np.exp(best.x))
 
 
 def refuse_few_repeats(frequency: np.ndarray) -> None:
