@@ -92,7 +92,7 @@ def shrunk_ratio(realised: np.ndarray, forecast: np.ndarray, other: float = 0.0)
     >>> round(shrunk_ratio(np.full(10_000, 1.5), np.ones(10_000)), 3)
     1.5
     >>> round(shrunk_ratio(np.array([6.0, 0.0]), np.ones(2)), 3)
-    1.081
+    1.085
     """
     if not realised.sum() > 0:
         return 1.0

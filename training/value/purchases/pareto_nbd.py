@@ -36,7 +36,7 @@ class ParetoNbd:
         >>> model = ParetoNbd(0.553, 10.578, 0.606, 11.669)
         >>> one = Summary(np.array([2.0]), np.array([30.43]), np.array([38.86]), np.zeros(1), np.zeros(1))
         >>> model.expected_purchases(one, 39.0).round(3).tolist()
-        [1.206]
+        [1.455]
         """
         x, beyond = of.frequency, self.beta + of.age
         rate = (self.r + x) / (self.alpha + of.age)

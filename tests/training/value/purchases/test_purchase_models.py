@@ -107,3 +107,13 @@ def test_few_customers_who_bought_again_are_refused() -> None:
     for fit in (fit_bg_nbd, fit_pareto_nbd, fit_gamma_gamma):
         with pytest.raises(ModelRefusal, match="49 customers have bought again"):
             fit(of)
+
+
+def test_expected_purchases_add_up_to_those_simulated() -> None:
+    """By the true parameters, in total and for customers with and without a repeat purchase."""
+    record, as_of = simulated_record(30_000, 80, 4), np.datetime64("2022-01-03") + 280
+    known = record.before(as_of)
+    of, bought = summarise(known), record.bought(known.ids, as_of, as_of + 280)
+    expected = ParetoNbd(0.8, 8.0, 0.7, 30.0).expected_purchases(of, 40.0)
+    for rows in (of.frequency >= 0, of.frequency == 0, of.frequency > 2):
+        assert expected[rows].sum() / bought[rows].sum() == pytest.approx(1.0, abs=0.06)
