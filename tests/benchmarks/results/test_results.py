@@ -16,7 +16,7 @@ def test_the_gini_is_one_for_the_true_order_and_minus_one_for_its_reverse() -> N
 
 
 def test_a_line_names_the_model_and_its_bias() -> None:
-    assert line("level", np.ones(4), np.full(4, 1.5)).split()[::4] == ["level", "+50.0%"]
+    assert line("level", np.arange(1.0, 5.0), 1.5 * np.arange(1.0, 5.0)).split()[::4] == ["level", "+50.0%"]
 
 
 def test_a_record_cut_off_holds_nothing_later() -> None:
