@@ -31,8 +31,8 @@ LOOKS = (
     "The level models were judged once before on CDNOW and on 2011-06-09, to compare them with known figures, and "
     "their bias on 2011-03-10 was known. Chosen on windows that end by 2011-03-10 and by 1997-10-01: the geometric "
     "mean of both trees, 150 rounds, cut-offs 28 days apart, and that a ratio of another season counts half. "
-    "That a ratio of the same season is shrunk by sampling noise alone was not chosen by results: no earlier window has a year "
-    "before it. Its value for 2011-06-09 was seen before it was used."
+    "That a ratio of the same season is shrunk by sampling noise alone was not chosen by results: no earlier "
+    "window has a year before it. Its value for 2011-06-09 was seen before it was used."
 )
 
 

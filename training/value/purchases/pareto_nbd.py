@@ -46,7 +46,7 @@ class ParetoNbd:
         return np.asarray(self.alive(of) * rate * beyond * lifetime)
 
     def alive(self, of: Summary) -> np.ndarray:
-        """Return the probability that each customer is still alive, (n,) (Fader and Hardie 2005, equations 36 and 37)."""
+        """Return the probability that each customer is alive, (n,) (Fader and Hardie 2005, equations 36 and 37)."""
         stays, left = _log_parts(self, of.frequency, of.recency, of.age)
         return np.asarray(1.0 / (1.0 + np.exp(np.minimum(left - stays, 700.0))))
 
