@@ -63,6 +63,9 @@ readme: setup ## rewrite the terminal output in README.md, from the demo
 yardsticks: setup ## the model against worlds with known ground truth; an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
+results: setup ## expected spend on CDNOW and Online Retail II beside other models; needs the third-party data
+	$(BIN)/python -m tests.benchmarks.results.purchases
+
 bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
 	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))
 
@@ -75,5 +78,5 @@ docs: setup ## one page of all features, build/features.html
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check wheel readme yardsticks bench docs lock
+.PHONY: help setup demo serve ui test check wheel readme yardsticks results bench docs lock
 .DEFAULT_GOAL := help

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 
 import duckdb
@@ -48,6 +49,9 @@ FORMULAS = {  # public formula: the docstring that shows it with a number one ca
     "survival": "training.churn.curves:survival",
     "incidence": "training.churn.curves:incidence",
     "lifetime value": "training.value.subscription:lifetime_value",
+    "BG/NBD": "training.value.purchases.bg_nbd:BgNbd.expected_purchases",
+    "Pareto/NBD": "training.value.purchases.pareto_nbd:ParetoNbd.expected_purchases",
+    "Gamma-Gamma": "training.value.purchases.gamma_gamma:GammaGamma.expected_spend",
     "discounting": "training.value.subscription:discount_factors",
     "Wilson": "training.evaluation.intervals:wilson",
     "clustered AUROC": "training.leakage.auroc:auroc",
@@ -201,7 +205,8 @@ def test_the_examples_in_docstrings_end_in_what_they_say(module: str) -> None:
 @pytest.mark.parametrize("place", FORMULAS.values(), ids=list(FORMULAS))
 def test_a_public_formula_has_an_example(place: str) -> None:
     module, name = place.split(":")
-    assert ">>> " in (inspect.getdoc(getattr(importlib.import_module(f"undertow.{module}"), name)) or "")
+    formula = attrgetter(name)(importlib.import_module(f"undertow.{module}"))
+    assert ">>> " in (inspect.getdoc(formula) or "")
 
 
 def test_the_card_in_contributing_compiles() -> None:
