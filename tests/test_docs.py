@@ -165,6 +165,7 @@ def _masked(output: str) -> list[str]:
     lines = []
     for line in output.split("\n"):
         masked = re.sub(r"\d[\d,.\-]*\d|\d|null", "0", line)  # too few accounts have no interval
+        masked = masked.replace('":0', '": 0')
         masked = re.sub(r"^\S.* {2,}0 +0% +0 +(0|-)$", "ACCOUNT", masked)
         masked = re.sub(r"^  .* · .*the likelier cause is \w+$", "  ID · OWNER · SEGMENT · CAUSE", masked)
         masked = re.sub(r"^  (no single reason stands out; )?(ux|cx|billing|usage): .+$", "  REASON", masked)

@@ -116,11 +116,12 @@ class _Batch:
             lost[1] += alive * hazards.involuntary
             alive *= 1.0 - hazards.voluntary - hazards.involuntary
             lost_by_horizon += [self._mean(lost) for horizon in self.horizons if horizon == ahead]
-            if ahead <= (month_ends[-1] if month_ends else 0):
-                earned += alive * lived.mrr
-                paid += lived.mrr * (alive >= exit_draw) / MONTH_DAYS
+            if len(mrr) < self.months:
+                days_of_month = month_ends[len(mrr)] - (month_ends[len(mrr) - 1] if mrr else 0)
+                earned += alive * lived.mrr / days_of_month
+                paid += lived.mrr * (alive >= exit_draw) / days_of_month
             if ahead in month_ends:
-                mrr.append(self._mean(earned) / MONTH_DAYS)
+                mrr.append(self._mean(earned))
                 earned = np.zeros(rows)
         mrr_by_month = np.stack(mrr) if mrr else np.zeros((0, rows // self.paths))
         return Futures(np.stack(lost_by_horizon), mrr_by_month, paid.reshape(-1, self.paths))

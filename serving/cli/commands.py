@@ -193,7 +193,7 @@ def backtest(
     json: Json = False,
 ) -> None:
     """Backtest the model: train it at several past moments, and judge each on what came after."""
-    from undertow.serving.cli import print_backtest
+    from undertow.serving.cli import print_model
     from undertow.serving.jobs.backtest import run_backtest
 
     settings = load_settings(project)
@@ -202,7 +202,7 @@ def backtest(
     if json:
         console.print_json(report.as_json() | {"report": str(written)})
     else:
-        print_backtest.print_backtest(report, written)
+        print_model.print_backtest(report, written)
 
 
 app.add_typer(

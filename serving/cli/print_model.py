@@ -1,4 +1,4 @@
-"""Printed reports of `undertow train` and `audit`."""
+"""Printed reports of `undertow train`, `backtest` and `audit`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from undertow.training.leakage.auroc import Auroc, bands_of
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.replay.replay import Comparison, Finding
+    from undertow.training.backtest.backtest import BacktestReport
     from undertow.training.evaluation.report import TrainReport
     from undertow.training.evaluation.value import ValueResult
     from undertow.training.leakage.audit import AuditReport
@@ -55,7 +56,7 @@ def print_mlflow_command(database: Path) -> None:
 
 def results_table(results: Sequence[Result]) -> Table:
     """Return the table of results: one block per horizon, one line per model; all metrics where the width allows."""
-    metrics = metrics_that_fit()
+    metrics = _metrics_that_fit()
     table = new_table("Days", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
     for position, result in enumerate(results):
         first = position == 0 or results[position - 1].horizon != result.horizon
@@ -63,7 +64,7 @@ def results_table(results: Sequence[Result]) -> Table:
         table.add_row(
             str(result.horizon) if first else "",
             result.model,
-            *(estimate_text(result.metrics[name]) for name in metrics),
+            *(_estimate(result.metrics[name]) for name in metrics),
             f"{result.churners:,} / {result.rows:,}" if first else "",
             end_section=last,
         )
@@ -72,10 +73,10 @@ def results_table(results: Sequence[Result]) -> Table:
 
 def segments_table(by_segment: dict[str, Result]) -> Table:
     """Return the results of the model inside each segment with enough churners."""
-    metrics = metrics_that_fit()
+    metrics = _metrics_that_fit()
     table = new_table("Segment", "Days", *(SAID[name] for name in metrics), "Left / judged", right=range(1, 9))
     for name, result in by_segment.items():
-        numbers = [estimate_text(result.metrics[metric]) for metric in metrics]
+        numbers = [_estimate(result.metrics[metric]) for metric in metrics]
         table.add_row(escape(name), str(result.horizon), *numbers, f"{result.churners:,} / {result.rows:,}")
     return table
 
@@ -94,13 +95,60 @@ def values_table(values: Sequence[ValueResult]) -> Table:
         table.add_row(
             str(result.months),
             result.model,
-            estimate_text(result.total),
+            _estimate(result.total),
             f"{result.tenths[0]:.2f} and {result.tenths[-1]:.2f}",
             f"{result.error:.1%}",
             covered,
             f"{result.snapshots:,} of {counted(result.accounts, 'account')}",
         )
     return table
+
+
+def print_backtest(report: BacktestReport, written: Path) -> None:
+    """Print the results pooled and per moment, by segment, of value, and what the first of the list held."""
+    _print_backtest_results(report)
+    if report.by_segment:
+        show(segments_table(report.by_segment))
+    _print_found(report)
+    if report.values:
+        show(values_table(report.values))
+    for note in (*report.notes, *(f"No model at {each}" for each in report.skipped)):
+        out.print(f"! {note}", soft_wrap=True, markup=False)
+    out.print(f"With charts, and every baseline at every moment: {written}", soft_wrap=True)
+
+
+def _print_backtest_results(report: BacktestReport) -> None:
+    """Print every model over all moments, then ours at each."""
+    metrics = _metrics_that_fit()
+    table = new_table("As of", "Model", *(SAID[name] for name in metrics), "Left / judged", right=range(2, 9))
+    for number, result in enumerate(report.pooled):
+        last = number + 1 == len(report.pooled)
+        table.add_row(
+            f"{len(report.moments)} moments" if number == 0 else "",
+            result.model,
+            *(_estimate(result.metrics[name]) for name in metrics),
+            f"{result.churners:,} / {result.rows:,}" if number == 0 else "",
+            end_section=last,
+        )
+    for moment in report.moments:
+        result = moment.results[0]
+        numbers = (_estimate(result.metrics[name]) for name in metrics)
+        judged = f"{result.churners:,} / {result.rows:,}"
+        table.add_row(f"{moment.as_of:%Y-%m-%d}", result.model, *numbers, judged)
+    show(table)
+
+
+def _print_found(report: BacktestReport) -> None:
+    shares = sorted({each.share for each in report.found})
+    table = new_table(
+        "Contacted first by", *(f"{share:.0%}" for share in shares), f"Best profit per account, {report.currency}",
+        right=range(1, len(shares) + 2),
+    )  # fmt: skip
+    for order, profit in report.profit.items():
+        lost = [each.lost.value for each in report.found if each.order == order]
+        table.add_row(escape(order), *(f"{value:.0%}" for value in lost), f"{profit:,.2f}")
+    out.print(f"Share of the MRR that left within {report.headline} days, among the first accounts of each order:")
+    show(table)
 
 
 def print_audit(report: AuditReport) -> None:
@@ -179,13 +227,13 @@ def _value(value: object) -> str:
     return "null" if value is None else f"{value:.6g}" if isinstance(value, float) else escape(short(str(value), 30))
 
 
-def estimate_text(estimate: Estimate) -> str:
+def _estimate(estimate: Estimate) -> str:
     """Return a number with its interval below it; "-" where it could not be computed."""
     if not math.isfinite(estimate.value):
         return "-"
     return f"{estimate.value:.3f}\n[dim]{estimate.low:.2f}..{estimate.high:.2f}[/dim]"
 
 
-def metrics_that_fit() -> tuple[str, ...]:
+def _metrics_that_fit() -> tuple[str, ...]:
     """Return the metrics for which the terminal is wide enough."""
     return METRICS if out.width >= ROOM - 8 else ("auroc", "log_loss", "calibration")

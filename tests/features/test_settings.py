@@ -36,7 +36,7 @@ def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
         ("[training]\nhorizons = [90, 30]", "training.horizons: .*ascending numbers of days"),
         ("[training]\nhorizons = []", "training.horizons: .*ascending numbers of days"),
         ("[training]\nhorizons = [0, 30]", "training.horizons: .*ascending numbers of days"),
-        ("[value]\nmonths = 24", "value.months: .*got 24"),
+        ("[value]\nmonths = 18", "value.months: .*got 18"),
         ("[tables]\nevnts = 'SELECT 1'", "unknown table 'evnts'; known: accounts, merges, users, events"),
     ],
 )  # fmt: skip

@@ -113,4 +113,4 @@ def test_the_list_is_printed_without_importing_what_computes_it(tiny: str) -> No
     )
     command = [sys.executable, "-c", code, "at-risk", "--project", tiny]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr.splitlines()[-1] == "[]" and "at risk" in done.stdout
+    assert done.stderr.splitlines()[-1] == "[]" and "At risk" in done.stdout

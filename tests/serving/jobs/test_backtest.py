@@ -15,7 +15,7 @@ from tests.trained_world import NOW
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings, load_settings
 from undertow.serving.cli.console import out
-from undertow.serving.cli.print_backtest import print_backtest
+from undertow.serving.cli.print_model import print_backtest
 from undertow.serving.jobs.backtest import run_backtest
 from undertow.training.backtest.backtest import BacktestReport
 from undertow.training.evaluation.held_out import MODEL

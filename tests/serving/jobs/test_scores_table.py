@@ -112,7 +112,7 @@ def test_an_account_that_gave_notice_is_listed_with_the_days_it_still_pays(
     assert gone["reason_1"].startswith(f"billing: gave notice: all of its MRR ends on {end:%Y-%m-%d}")
     assert gone["p_30"] > 0.999 and gone["cause"] == "voluntary"
     days = gone["mrr"] * 0.8 * 9 / (365.25 / 12)
-    assert 0.9 * days < gone["clv"] < days
+    assert 0.9 * days < gone["clv"] < 1.02 * days  # with the growth of half a month
     assert gone["value_at_risk"] > 0.9 * gone["clv_if_kept"]
     before = {row["account_id"]: row for row in table.to_pylist()}
     others = [row for row in again if row["account_id"] != account]

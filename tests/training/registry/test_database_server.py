@@ -47,7 +47,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, port = tmp_path_factory.mktemp("postgres"), free_port()
     as_user: dict[str, object] = {}
     if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        for parent in (folder, *folder.parents[:2]):
+        for parent in (folder, *folder.parents[:3]):
             parent.chmod(0o755)
         shutil.chown(folder, "nobody")
         as_user = {"user": "nobody"}
