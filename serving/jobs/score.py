@@ -22,7 +22,7 @@ from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.serving.published.scores import MANIFEST
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.bundle.scores import Scores
+from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.drivers.associated import drivers
 
 BATCH = 2_000  # accounts scored at once, so that progress can be shown
@@ -154,6 +154,7 @@ def _manifest(
         "headline": ready.bundle.headline,
         "currency": ready.tables.currency,
         "value_months": ready.bundle.value.months,
+        "clv_horizons": CLV_HORIZONS,
         "families": REASON_FAMILIES,
         "change_days": CHANGE_DAYS,
         "reasons": how_reasons_are_made(ready.bundle),

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.serving.published.requests import Cause
-from undertow.training.bundle.scores import CLV_HORIZONS
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
@@ -210,7 +209,7 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
             row["clv_low"],
             row["clv_high"],
             row["currency"],
-            {name: row[f"clv_{name}"] for name in CLV_HORIZONS},
+            {name: row[f"clv_{name}"] for name in manifest["clv_horizons"]},
         ),
         "value_at_risk_by": ValueAtRiskBy(
             row["like_value_at_risk"], {family: row[f"value_at_risk_{family}"] for family in families}
@@ -272,7 +271,7 @@ def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, man
             finite(float(scores.clv_low[row])),
             finite(float(scores.clv_high[row])),
             manifest["currency"],
-            dict(zip(CLV_HORIZONS, scores.clv_by_horizon[row].tolist(), strict=True)),
+            dict(zip(manifest["clv_horizons"], scores.clv_by_horizon[row].tolist(), strict=True)),
         ),
         value_at_risk=float(scores.value_at_risk[row]),
         value_at_risk_by=ValueAtRiskBy(
