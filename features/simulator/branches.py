@@ -109,7 +109,9 @@ class _Batch:
         alive, lost = np.ones(rows), np.zeros((2, rows))
         exit_draw = rng.random(rows)  # drawn once per path: it has churned when `alive` falls below
         month_ends = [round((month + 1) * MONTH_DAYS) for month in range(self.months)]
-        lost_by_horizon, mrr, paid, earned = [], [], np.zeros(rows), np.zeros(rows)
+        lost_by_horizon: list[Floats] = []
+        mrr: list[Floats] = []
+        paid, earned = np.zeros(rows), np.zeros(rows)
         for ahead, day in enumerate(days, start=1):
             state, lived, hazards = step(self.p, static, state, day, rng, release_effects, expected_cards=True)
             lost[0] += alive * hazards.voluntary
