@@ -30,8 +30,8 @@ class Revenue:
     """What n accounts paid in each of M months after as_of, until they left.
 
     `paid`: (n, M), MRR, averaged over the days of the month; 0 after the account left. `followed`: (n, M), bool: the
-    month lies before the end of what was observed, or the account had left by then. `stayed`: (n, M), bool: followed,
-    and a customer all through the month.
+    month lies before the end of what was observed, whether the account had left by then or not: else those that left
+    would be judged sooner than those that stayed. `stayed`: (n, M), bool: followed, and a customer all through it.
     """
 
     paid: np.ndarray
@@ -49,7 +49,7 @@ def observe_revenue(
     """Return the revenue labels of feature rows with these outcomes, as known at `known_at`; tables must be open."""
     edges = np.arange(months + 1) * DAYS_A_MONTH
     left = np.nan_to_num(outcomes.left_days, nan=np.inf)[:, None]
-    followed = (edges[1:] <= outcomes.followed_days[:, None]) | (left < edges[1:])
+    followed = edges[1:] <= outcomes.followed_days[:, None]
     stayed = followed & (left >= edges[1:])
     row, begins, ends, mrr = _periods(database, rows, known_at, edges[-1])
     ends = np.minimum(ends, left[row, 0])

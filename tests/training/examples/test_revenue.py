@@ -53,6 +53,12 @@ def test_nothing_is_paid_after_the_account_left_even_if_it_returns(tmp_path) -> 
     assert found.followed.all() and not found.stayed.any()
 
 
+def test_whoever_left_is_followed_no_sooner_than_whoever_stayed(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    gone = paid(tmp_path, [of(100, -50, 20)], followed=70.0, left=20.0)
+    here = paid(tmp_path, [of(100, -50)], followed=70.0)
+    assert gone.followed.tolist() == here.followed.tolist() == [[True, True, False]]
+
+
 def test_a_month_that_is_not_over_is_not_followed(tmp_path) -> None:  # type: ignore[no-untyped-def]
     found = paid(tmp_path, [of(100, -50)], followed=70.0)
     assert found.followed[0].tolist() == [True, True, False]
