@@ -246,7 +246,7 @@ class Registry:
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
-        """Turn an error of MLflow or of its database into a ModelRefusal that says what to do."""
+        """Turn an error of MLflow or of its database into a ModelRefusal whose message names the remedy."""
         try:
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:

@@ -167,7 +167,7 @@ def champions_before(history: Sequence[Move], champion: int) -> tuple[int, ...]:
 def register_judged(
     registry: Registry, bundle: Bundle, judge: Callable[[], Verdict], now: datetime
 ) -> tuple[int, Verdict]:
-    """Register the bundle of the open run, and make it champion where `judge` says so of the champion of that moment.
+    """Register the bundle of the open run as a version, and make it champion where the verdict of `judge` promotes it.
 
     `judge` compares with the champion, outside the lock since it takes long; where another process has changed the
     champion meanwhile, it is asked again. All files are complete before the version exists, and it has been read back

@@ -26,7 +26,10 @@ def test_the_key_is_the_first_60_bits_of_the_md5(name: str) -> None:
 
 
 def test_accounts_with_keys_of_their_own_pass() -> None:
-    refuse_equal_keys(_accounts(*(f"A-{number}" for number in range(10_000))))
+    connection = _accounts(*(f"A-{number}" for number in range(10_000)))
+    refuse_equal_keys(connection)
+    [(keys,)] = connection.execute(f"SELECT count(DISTINCT {account_key('account_id')}) FROM accounts").fetchall()
+    assert keys == 10_000
 
 
 def test_two_accounts_with_one_key_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
