@@ -48,8 +48,10 @@ class Data(_Frozen):
 class Churn(_Frozen):
     """[churn]: the definition of the churn label."""
 
-    definition: Literal["subscription"] = "subscription"
-    grace_days: int = Field(30, ge=0)  # an account that returns within so many days has not churned
+    kind: Literal["subscription", "inactivity"] = "subscription"  # how customers leave: they cancel, or stay away
+    grace_days: int = Field(30, ge=0)  # subscription: an account that returns within so many days has not churned
+    active_days: int = Field(90, ge=1)  # inactivity: a customer is an account that was active within so many days
+    activity: tuple[Literal["payments", "events"], ...] = ("payments", "events")  # inactivity: what counts as active
     involuntary_reasons: tuple[str, ...] = ("payment_failed",)  # end reasons of involuntary churn
     neutral_reasons: tuple[str, ...] = ("completed", "changed", "paused")  # end reasons that are not churn
     touching: float = Field(26.0, ge=0)  # hours; a shorter gap between two periods of an account is no gap
@@ -58,6 +60,13 @@ class Churn(_Frozen):
     @classmethod
     def _lower(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         return _words(words)
+
+    @field_validator("activity")
+    @classmethod
+    def _some(cls, tables: tuple[str, ...]) -> tuple[str, ...]:
+        if not tables:
+            raise ValueError('name "payments", "events" or both')
+        return tables
 
 
 class Snapshots(_Frozen):
@@ -94,8 +103,8 @@ class Training(_Frozen):
 class Value(_Frozen):
     """[value]: how customer lifetime value (CLV) is computed from survival and MRR."""
 
-    months: Literal[12, 24, 36] = 12  # horizon of the CLV
-    margin: Share = 0.8  # gross margin, as a share of MRR
+    months: Literal[6, 12, 24, 36] = 12  # horizon of the CLV; 6 for inactivity alone
+    margin: Share = 0.8  # gross margin, as a share of MRR or of spend
     discount_rate: float = Field(0.10, ge=0)  # per year
     currency: str = ""  # of amounts that state none; found from the rows if absent, else EUR
 

@@ -15,16 +15,23 @@ from undertow.training.churn.baselines import fit_baselines
 from undertow.training.churn.hazard import fit_hazards, served_ends
 from undertow.training.churn.roles import roles_of
 from undertow.training.churn.training_rows import training_rows
-from undertow.training.evaluation.held_out import Baselines
+from undertow.training.evaluation.held_out import MODEL, Baselines
 from undertow.training.evaluation.report import THIN
 from undertow.training.evaluation.retraining import retrain
-from undertow.training.evaluation.value import ValueForecast, value_forecast
+from undertow.training.evaluation.value import (
+    ValueForecast,
+    ValueResult,
+    judge_spend_forecasts,
+    value_forecast,
+)
 from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.person_periods import period_inputs
 from undertow.training.examples.split import Dates, Examples, make_examples
-from undertow.training.value.growth import MONTHS, learn_growth
+from undertow.training.value.growth import MONTHS, Growth, learn_growth
+from undertow.training.value.purchases.fitted import JudgedSpend, fit_spend, judge_spend
+from undertow.training.value.purchases.hybrid import PurchaseModel
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,19 @@ def training_set(settings: Settings, tables: Tables, features: FeatureTable, dat
 
 
 def fit_bundle(
-    settings: Settings, currency: str, given: TrainingSet, version: str, report_progress: Progress
-) -> tuple[Bundle, ValueForecast | None]:
-    """Return the model, and its value forecasts of training accounts that it did not learn from, where any followed."""
+    settings: Settings, currency: str, given: TrainingSet, version: str, report_progress: Progress,
+    purchases: PurchaseModel | None = None,
+) -> tuple[Bundle, ValueForecast | None]:  # fmt: skip
+    """Return the model, and its value forecasts of training accounts that it did not learn from, where any followed.
+
+    `purchases`: the model of spend, where nobody subscribes.
+    """
     learn, columns, ends = given.learn, given.columns, given.ends
     features = encode(columns, learn.rows)
     rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
     roles, how = roles_of(columns), (settings.training, settings.engine.threads)
     causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
+    purchased = settings.churn.kind == "inactivity"
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     upto_headline = period_inputs(features, learn.rows, ends[: ends.index(headline) + 1])
     bundle = Bundle(
@@ -81,13 +93,43 @@ def fit_bundle(
         like=like_accounts(upto_headline, roles, causes, columns),
         value=settings.value.model_copy(update={"currency": currency}),
         notice_probability=given.notices[0].probability,
-        growth=learn_growth(learn, features, roles, settings.engine.threads),
+        growth=Growth() if purchased else learn_growth(learn, features, roles, settings.engine.threads),
+        kind=settings.churn.kind,
+        purchases=purchases,
     )
     retrained = retrain(bundle, rows, roles, given.held_out.rows, *how)  # of their features alone, no outcomes
-    worth = value_forecast(bundle, learn, features, retrained.survival)
+    worth = None if purchased else value_forecast(bundle, learn, features, retrained.survival)
     report_progress("training", 1.0)
     intervals = NO_INTERVALS if worth is None else worth.intervals()
     return replace(bundle, stability=retrained.stability, intervals=intervals), worth
+
+
+@dataclass(frozen=True)
+class PurchaseValues:
+    """The model of spend, where nobody subscribes, and its forecasts for the last finished horizon.
+
+    Both are None where customers subscribe, or where there is no model; `notes` say why.
+    """
+
+    purchases: PurchaseModel | None = None
+    judged: JudgedSpend | None = None
+    months: int = 0
+    notes: tuple[str, ...] = ()
+
+    def results(self, resamples: int) -> tuple[ValueResult, ...]:
+        """Return how good the forecasts were, beside two rules; nothing where they could not be judged."""
+        if self.judged is None:
+            return ()
+        return judge_spend_forecasts(self.judged, self.months, MODEL, resamples)
+
+
+def purchase_values(settings: Settings, tables: Tables) -> PurchaseValues:
+    """Return the model of spend as of the end of the rows; nothing where customers subscribe."""
+    if settings.churn.kind != "inactivity":
+        return PurchaseValues()
+    model, why = fit_spend(settings, tables, tables.until)
+    judged, why_not = judge_spend(settings, tables)
+    return PurchaseValues(model, judged, settings.value.months, tuple(note for note in (why, why_not) if note))
 
 
 def _split_by_time(
@@ -95,7 +137,7 @@ def _split_by_time(
 ) -> tuple[Examples, Examples]:
     """Return the training and the held-out examples, each with the labels known at its own time."""
     chosen, most = settings.snapshots, settings.training.max_snapshots
-    months = max(settings.value.months, MONTHS)
+    months = 0 if settings.churn.kind == "inactivity" else max(settings.value.months, MONTHS)
     with open_database(settings) as database:
         given = database, settings.churn, tables, features
         learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, most, months)

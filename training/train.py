@@ -36,7 +36,7 @@ from undertow.training.evaluation.report import (
 )
 from undertow.training.evaluation.value import judge_value
 from undertow.training.examples.split import choose_dates
-from undertow.training.fit import fit_bundle, training_set
+from undertow.training.fit import fit_bundle, purchase_values, training_set
 from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.model_card import FILE as MODEL_CARD
 from undertow.training.registry.model_card import model_card
@@ -60,16 +60,18 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     learn, held_out, baselines = given.learn, given.held_out, given.baselines
     findings = quick_audit(settings, features, learn)
     with registry.start_run() as run_id:
-        fitted, worth = fit_bundle(settings, tables.currency, given, "", report_progress)
+        worth = purchase_values(settings, tables)
+        fitted, followed = fit_bundle(settings, tables.currency, given, "", report_progress, worth.purchases)
         bundle = with_content_version(fitted)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
         resamples = settings.training.bootstrap
         results = evaluate_horizons(predicted, baselines, resamples, report_progress)
-        values = () if worth is None else judge_value(worth, MODEL, resamples)
+        values = worth.results(resamples) if followed is None else judge_value(followed, MODEL, resamples)
         notes = (
             *tables.warnings,
             *given.left_out,
             *caveats(settings.training.horizons, learn, held_out, results, bundle),
+            *worth.notes,
             *value_caveats(bundle, values),
             *notices_said(*given.notices),
         )

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from undertow.features.activity import active_accounts, activity_tables, with_activity
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
@@ -88,9 +89,8 @@ def build_features(
     """
     for as_of in as_ofs:
         require_known(require_midnight(as_of), tables.until)
-    if "subscriptions" not in tables.present:
-        raise DataError("No account is at risk without the subscriptions table: give it a source under [tables].")
-    catalogue = make_catalogue(tables.present, own_profile(tables))
+    _require_population(settings, tables)
+    catalogue = make_catalogue(tables.present, own_profile(tables), kind=settings.churn.kind)
     name = f"{tables.fingerprint}-{_definition_hash(settings, tables, catalogue)}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
@@ -113,7 +113,18 @@ def _definition_hash(settings: Settings, tables: Tables, catalogue: Catalogue) -
     """
     sql = _compiled(settings, catalogue, None, "duckdb").plan().sql()
     sql = _unknown_when_stale(sql, catalogue.columns, tables.stale)
-    return hashlib.sha256(sql.encode()).hexdigest()[:12]
+    activity = activity_tables(settings.churn, tables.present)
+    population = active_accounts(settings.churn) + " ".join(activity) if activity else ""
+    return hashlib.sha256((sql + population).encode()).hexdigest()[:12]
+
+
+def _require_population(settings: Settings, tables: Tables) -> None:
+    """Raise DataError where no table says who is a customer."""
+    if not activity_tables(settings.churn, tables.present) and "subscriptions" not in tables.present:
+        raise DataError(
+            "No account is at risk without the subscriptions table: give it a source under [tables]. Where customers "
+            'buy without one and nobody cancels, set [churn] kind = "inactivity".'
+        )
 
 
 def _compiled(settings: Settings, catalogue: Catalogue, as_of_count: int | None, dialect: str) -> CompiledFeatures:
@@ -135,9 +146,11 @@ def _build(
 ) -> None:
     """Write the snapshots of these distinct as_ofs to a hidden folder, then rename each to its final path."""
     plan = _compiled(settings, built.catalogue, len(as_ofs), database.dialect).plan(as_ofs)
+    activity = activity_tables(settings.churn, tables.present)
     since = {table: _since(as_ofs, days) for table, days in plan.reach.items()}
+    since = with_activity(since, activity, settings.churn, as_ofs[0])
     open_tables(database, tables, since, as_ofs[-1])
-    take_population(database, as_ofs)
+    take_population(database, as_ofs, settings.churn, activity)
     unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
 
     def finish(query: str) -> str:
@@ -180,7 +193,7 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     """
     for as_of in set(landmarks["as_of"].to_pylist()):
         require_known(as_of, tables.until)
-    catalogue = make_catalogue(tables.present, own_profile(tables))
+    catalogue = make_catalogue(tables.present, own_profile(tables), kind=settings.churn.kind)
     with open_database(settings) as database:
         open_tables(database, tables)
         database.register("snapshots", landmarks.select(["account_id", "as_of"]))

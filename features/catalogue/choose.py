@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from undertow.features.catalogue import billing, contract, cx, profile, usage, ux
+from undertow.features.catalogue import billing, contract, cx, profile, purchases, usage, ux
 from undertow.features.catalogue.cards import Column, Feature, definition_id
 from undertow.features.catalogue.checks import check_features, resolve
 
@@ -43,15 +43,24 @@ def make_catalogue(
     present: Iterable[str],
     own_profile: Iterable[tuple[str, bool]] = (),
     features: Iterable[Feature] = FEATURES,
+    kind: str = "subscription",
 ) -> Catalogue:
     """Return the features that can be computed from the `present` tables.
 
+    `kind`: of churn; for "inactivity", those of purchases too.
     `own_profile`: (column, is it a number) for each column of accounts that is not in its contract. Raises
     DefinitionError where a card cannot be compiled.
     """
-    cards = (*features, *profile.profile_features(own_profile))
+    cards = (*_of_kind(features, kind), *profile.profile_features(own_profile))
     check_features(cards)
     cards = resolve(cards)
     tables = set(present)
     dropped = {card.name: min(card.tables - tables) for card in cards if card.tables - tables}
     return Catalogue(tuple(card for card in cards if card.name not in dropped), dropped)
+
+
+def _of_kind(features: Iterable[Feature], kind: str) -> tuple[Feature, ...]:
+    """Return the cards for a kind of churn: where customers stay away, those of purchases too."""
+    if kind != "inactivity":
+        return tuple(features)
+    return (*(card for card in features if card.name not in purchases.REPLACED), *purchases.PURCHASES)

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from undertow.serving.cli.console import new_table, out, print_warnings, show
+from undertow.serving.formatting import money
 from undertow.serving.published.answers import NONE_STANDS_OUT
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
@@ -48,13 +49,16 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
     headline, currency = manifest["headline"], manifest["currency"]
     names = [_name(row) for row in rows.to_pylist()]
     wide = min(max([len(name) for name in names] + [len("Account")]), 40)
-    leaves = f"Leaves in {headline} d"
-    out.print(f"[bold]{'Account':<{wide}}{'MRR ' + currency:>12}{leaves:>17}{'At risk':>11}  Renews[/]")
+    buys = manifest.get("kind") == "inactivity"
+    leaves = f"{'Away for' if buys else 'Leaves in'} {headline} d"
+    paid, last = ("Spent " if buys else "MRR ") + currency, "" if buys else "  Renews"
+    out.print(f"[bold]{'Account':<{wide}}{paid:>12}{leaves:>17}{'At risk':>11}{last}[/]")
     for name, row in zip(names, rows.to_pylist(), strict=True):
         renews = f"{row['renews_at']:%Y-%m-%d}" if row["renews_at"] else "-"
-        numbers = f"{row['mrr']:>12,.0f}{row[f'p_{headline}']:>17.0%}{row['value_at_risk']:>11,.0f}  {renews}"
+        paid, lost = money(row["spent"] if buys else row["mrr"]), money(row["value_at_risk"])
+        numbers = f"{paid:>12}{row[f'p_{headline}']:>17.0%}{lost:>11}" + ("" if buys else f"  {renews}")
         out.print(f"[bold]{escape(f'{name[:wide]:<{wide}}')}[/]{numbers}", highlight=False)
-        cause = f"the likelier cause is {row['cause']}"
+        cause = "" if buys else f"the likelier cause is {row['cause']}"
         beside = (row.get("announced"), row["account_id"], row["owner"], row["segment"], cause)
         _below(" · ".join(text for text in beside if text), "dim")
         if row["reasons"] and not row["stands_out"]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +25,7 @@ from undertow.serving.published.scores import MANIFEST
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.drivers.associated import drivers
+from undertow.training.value.purchases.fitted import with_expected_spend
 
 BATCH = 2_000  # accounts scored at once, so that progress can be shown
 
@@ -72,13 +74,14 @@ def score(
     bundle, as_of = ready.bundle, ready.as_of
     rows = ready.features.read([as_of])
     if rows.num_rows == 0:
-        raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account has MRR above 0 then.")
+        raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account {customers_are(settings)} then.")
+    rows, unpriced = with_expected_spend(rows, bundle.purchases, settings, ready.tables, as_of)
     scores = in_batches(bundle, rows, progress)
     run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
     before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))
     changed = change_columns(bundle, rows, before, progress)
     table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version)
-    notes = (*ready.tables.warnings, *_notes(bundle, rows, as_of))
+    notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(bundle, rows, as_of))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
     overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
 
@@ -93,7 +96,7 @@ def score(
         folder=folder,
         as_of=as_of,
         accounts=rows.num_rows,
-        value_at_risk=float(scores.value_at_risk.sum()),
+        value_at_risk=float(np.nansum(scores.value_at_risk)),
         headline=bundle.headline,
         value_months=bundle.value.months,
         currency=ready.tables.currency,
@@ -102,6 +105,14 @@ def score(
         published=newest == day,
         published_as_of=newest,
     )
+
+
+def customers_are(settings: Settings) -> str:
+    """Return what makes an account a customer, as the end of a sentence about none."""
+    churn = settings.churn
+    if churn.kind == "inactivity":
+        return f"was active in the {churn.active_days} days before"
+    return "has MRR above 0"
 
 
 def _published_as_of(root: Path) -> str:
@@ -150,6 +161,7 @@ def _manifest(
         "model_version": ready.version,
         "trained_until": ready.bundle.trained_until,
         "accounts": accounts,
+        "kind": ready.bundle.kind,
         "horizons": ready.bundle.ends,
         "headline": ready.bundle.headline,
         "currency": ready.tables.currency,

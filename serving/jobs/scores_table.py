@@ -17,6 +17,7 @@ from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.examples.outcomes import CAUSES
+from undertow.training.value.spend import SPEND_COLUMNS, YEAR_SPENT
 
 EVIDENCE = pa.struct(
     [
@@ -55,7 +56,7 @@ def scores_table(
     changed: Mapping[str, pa.Array],
     version: str,
 ) -> pa.Table:
-    """Return one row per account, highest value at risk first; ties are ordered by account id.
+    """Return one row per account, highest value at risk first; ties are ordered by probability, then by account id.
 
     `before`: features of the same accounts 30 days earlier, row by row, or None. `changed`: the columns of
     `change_columns`.
@@ -64,7 +65,7 @@ def scores_table(
     as_of = rows["as_of"].to_pylist()
     renews = [
         None if days is None else moment + timedelta(days=days)
-        for moment, days in zip(as_of, rows["days_to_renewal"].to_pylist(), strict=True)
+        for moment, days in zip(as_of, _numbers(rows, "days_to_renewal").to_pylist(), strict=True)
     ]
     headline = bundle.ends.index(bundle.headline)
     likelier = scores.by_cause[:, headline, 1] > scores.by_cause[:, headline, 0]
@@ -73,9 +74,10 @@ def scores_table(
         "account_id": rows["account_id"],
         **facts,
         "as_of": rows["as_of"],
-        "mrr": rows["mrr"],
+        "mrr": _numbers(rows, "mrr"),
+        "spent": _numbers(rows, YEAR_SPENT),
         "currency": [currency] * rows.num_rows,
-        "tenure_days": rows["tenure_days"],
+        "tenure_days": _numbers(rows, "tenure_days"),
         "renews_at": pa.array(renews, pa.timestamp("us")),
         "announced": pa.array(announced_texts(rows, bundle.notice_probability), pa.string()),
         "cause": [CAUSES[int(which)] for which in likelier],
@@ -95,12 +97,21 @@ def scores_table(
         },
         "model_version": [version] * rows.num_rows,
     }
-    return pa.table(columns).sort_by([("value_at_risk", "descending"), ("account_id", "ascending")])
+    likelihood = (f"p_{bundle.headline}", "descending")  # decides where the value is not known
+    return pa.table(columns).sort_by([("value_at_risk", "descending"), likelihood, ("account_id", "ascending")])
 
 
-def value_columns(scores: Scores) -> dict[str, np.ndarray]:
-    """Return the columns of value: CLV and its interval, by horizon, value at risk and how it adds up."""
-    return {
+def _numbers(rows: pa.Table, name: str) -> pa.Array:
+    """Return a numeric column; null everywhere where rows have none of that name."""
+    return rows[name] if name in rows.column_names else pa.nulls(rows.num_rows, pa.float64())
+
+
+def value_columns(scores: Scores) -> dict[str, pa.Array]:
+    """Return the columns of value: CLV and its interval, by horizon, value at risk and how it adds up.
+
+    Null where a value is not known.
+    """
+    columns = {
         "clv": scores.clv,
         "clv_low": scores.clv_low,
         "clv_high": scores.clv_high,
@@ -112,6 +123,7 @@ def value_columns(scores: Scores) -> dict[str, np.ndarray]:
         "like_value_at_risk": scores.like_value_at_risk,
         **{f"value_at_risk_{f}": scores.value_at_risk_by_family[:, i] for i, f in enumerate(REASON_FAMILIES)},
     }
+    return {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
 
 
 def _probabilities(bundle: Bundle, scores: Scores) -> dict[str, np.ndarray]:
@@ -147,5 +159,6 @@ def _top_features(bundle: Bundle, scores: Scores, row: int) -> list[dict[str, ob
 
 
 def feature_columns(bundle: Bundle, rows: pa.Table) -> pa.Table:
-    """Return account_id, as_of and the columns that the bundle reads."""
-    return rows.select(["account_id", "as_of", *(column.name for column in bundle.columns)])
+    """Return account_id, as_of and the columns that the bundle reads, with the expected spend where there is one."""
+    beside = [name for name in SPEND_COLUMNS if name in rows.column_names]
+    return rows.select(["account_id", "as_of", *(column.name for column in bundle.columns), *beside])

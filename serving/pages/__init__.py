@@ -40,6 +40,7 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection
         manifest=published.manifest,
         accounts=accounts,
         headline=headline,
+        buys=published.manifest.get("kind") == "inactivity",
         widths=charts.shares_of_widest([account.probability[headline] for account in accounts]),
         selection=selection,
         everything=published.table.num_rows,
@@ -61,8 +62,8 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection
 
 def account(published: PublishedScores, shown: Account, root: str = "../") -> str:
     """Return one account as a page."""
-    horizon = shown.contributions.horizon
-    labels = ("same contract position", "this account")
+    horizon, buys = shown.contributions.horizon, published.manifest.get("kind") == "inactivity"
+    labels = ("like tenure and profile" if buys else "same contract position", "this account")
     steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
     return _render(
         "account.html",
@@ -71,7 +72,8 @@ def account(published: PublishedScores, shown: Account, root: str = "../") -> st
         account=shown,
         horizon=horizon,
         probability=shown.probability[str(horizon)],
-        curve=charts.curve(shown.by_cause),
+        curve=charts.curve(shown.by_cause, start=1.0 if buys else 0.0),
+        buys=buys,
         chart=charts,
         steps=steps,
         changes=_changes(shown),

@@ -47,14 +47,14 @@ class Bar:
     kind: str  # "end", "up", "down" or "none"
 
 
-def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
-    """Return the churn probability curve through every horizon, from 0 on day 0."""
+def curve(by_cause: Mapping[str, Mapping[str, float | None]], start: float = 0.0) -> Curve:
+    """Return the churn probability curve through every horizon, from `start` on day 0."""
     days = sorted(int(day) for day in by_cause["voluntary"])
     voluntary = [by_cause["voluntary"][str(day)] or 0.0 for day in days]
     involuntary = [by_cause["involuntary"][str(day)] or 0.0 for day in days]
     totals = [a + b for a, b in zip(voluntary, involuntary, strict=True)]
-    step = next((step for step in STEPS if max(totals) <= 5 * step), STEPS[-1])
-    lines = max(1, -int(-max(totals) // step))
+    step = next((step for step in STEPS if max(start, *totals) <= 5 * step), STEPS[-1])
+    lines = max(1, -int(-max(start, *totals) // step))
     span = HEIGHT - TOP - BOTTOM
 
     def x(day: float) -> float:
@@ -63,13 +63,13 @@ def curve(by_cause: Mapping[str, Mapping[str, float | None]]) -> Curve:
     def y(share: float) -> float:
         return HEIGHT - BOTTOM - span * share / (lines * step)
 
-    zero = (x(0), y(0))
+    zero = (x(0), y(start))
     lower = [zero, *((x(day), y(share)) for day, share in zip(days, voluntary, strict=True))]
     upper = [zero, *((x(day), y(share)) for day, share in zip(days, totals, strict=True))]
     places = zip(days, totals, voluntary, involuntary, upper[1:], strict=True)
     return Curve(
         marks=tuple(Mark(day, total, own, forced, *place) for day, total, own, forced, place in places),
-        voluntary=_points([*lower, (x(days[-1]), y(0))]),
+        voluntary=_points([*([(x(0), y(0))] if start else []), *lower, (x(days[-1]), y(0))]),
         involuntary=_points([*upper, *reversed(lower)]),
         total=_points(upper),
         grid={round(line * step, 4): round(y(line * step), 1) for line in range(lines + 1)},

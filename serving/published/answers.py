@@ -108,7 +108,10 @@ class Reason(msgspec.Struct):
 
 
 class Account(msgspec.Struct):
-    """One account as published. Money over `clv.months`; `mrr` per month.
+    """One account as published. Money over `clv.months`; `mrr` per month; `spent`: bought in the last 365 days.
+
+    Where customers subscribe `spent` is null; where nobody cancels `mrr` is, and `probability` is that of no activity
+    for so many days.
 
     `clv_if_kept`: the value if the account stayed through the headline horizon and then left as forecast.
     `value_at_risk`: that less the CLV, what leaving within the horizon costs. `months_expected`: as a customer from now
@@ -126,6 +129,7 @@ class Account(msgspec.Struct):
     country: str | None
     owner: str | None
     mrr: float | None
+    spent: float | None
     currency: str
     tenure_days: float | None
     renews_at: datetime | None
@@ -267,16 +271,16 @@ def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, man
         by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
         clv=Clv(
             manifest["value_months"],
-            float(scores.clv[row]),
+            finite(float(scores.clv[row])),
             finite(float(scores.clv_low[row])),
             finite(float(scores.clv_high[row])),
             manifest["currency"],
-            dict(zip(manifest["clv_horizons"], scores.clv_by_horizon[row].tolist(), strict=True)),
+            dict(zip(manifest["clv_horizons"], finite(scores.clv_by_horizon[row].tolist()), strict=True)),
         ),
-        value_at_risk=float(scores.value_at_risk[row]),
+        value_at_risk=finite(float(scores.value_at_risk[row])),
         value_at_risk_by=ValueAtRiskBy(
-            float(scores.like_value_at_risk[row]),
-            dict(zip(REASON_FAMILIES, scores.value_at_risk_by_family[row].tolist(), strict=True)),
+            finite(float(scores.like_value_at_risk[row])),
+            dict(zip(REASON_FAMILIES, finite(scores.value_at_risk_by_family[row].tolist()), strict=True)),
         ),
         like_probability=float(scores.like_probability[row]),
         contributions=Contributions(

@@ -32,7 +32,7 @@ def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
         ("[churn]\ngrace_day = 1", "churn.grace_day: .*Did you mean 'grace_days'"),
         ("[data]\nmax_quarantine_share = 1.5", "max_quarantine_share: .*less than or equal to 1, got 1.5"),
         ("[data]\nuntil = 'soon'", "data.until: .*got 'soon'"),
-        ("[churn]\ndefinition = 'mood'", "churn.definition: .*'subscription'.*got 'mood'"),
+        ("[churn]\nkind = 'mood'", "churn.kind: .*'subscription'.*got 'mood'"),
         ("[training]\nhorizons = [90, 30]", "training.horizons: .*ascending numbers of days"),
         ("[training]\nhorizons = []", "training.horizons: .*ascending numbers of days"),
         ("[training]\nhorizons = [0, 30]", "training.horizons: .*ascending numbers of days"),

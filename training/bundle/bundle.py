@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ from undertow.features.settings import Value
 from undertow.training.bundle.attribution import along_path, by_group, contributions_of, used_columns
 from undertow.training.bundle.like import LikeAccounts
 from undertow.training.bundle.notice import NOTICE, causes_with_notice, raised_by_notice
-from undertow.training.bundle.scores import Change, Scores
+from undertow.training.bundle.scores import CLV_HORIZONS, Change, Scores
 from undertow.training.bundle.stability import Stability
 from undertow.training.churn import curves
 from undertow.training.churn.cause_model import CauseModel
@@ -36,12 +36,14 @@ from undertow.training.value.forecast import Outlook, outlook
 from undertow.training.value.growth import Growth
 from undertow.training.value.intervals import ValueIntervals
 from undertow.training.value.lost import LostValue, lost_value
+from undertow.training.value.purchases.hybrid import PurchaseModel
+from undertow.training.value.spend import LostSpend, spend_outlook
 
 FILE = "bundle.json"
 NOT_MEASURED = Stability()
 NO_GROWTH = Growth()
 NO_INTERVALS = ValueIntervals()
-FORMAT = 7
+FORMAT = 8
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Bundle:
     stability: Stability = NOT_MEASURED  # of the first family of reasons
     growth: Growth = NO_GROWTH  # of MRR, while an account stays
     intervals: ValueIntervals = NO_INTERVALS  # of the realised value
+    kind: Literal["subscription", "inactivity"] = "subscription"  # how customers leave
+    purchases: PurchaseModel | None = None  # of expected spend, where nobody subscribes
 
     # --- what is in it ---
 
@@ -131,7 +135,7 @@ class Bundle:
 
     def probability(self, rows: pa.Table) -> np.ndarray:
         """Return P(churn within each horizon), shape (n, H), without contributions (faster)."""
-        return self._with_notice(1.0 - curves.survival(self.log_odds(rows)), rows)
+        return self._with_notice(self.curve.by_horizon(self.log_odds(rows)), rows)
 
     def score(self, rows: pa.Table) -> Scores:
         """Score rows that hold `as_of` (timestamp) and every one of `needed`.
@@ -143,23 +147,37 @@ class Bundle:
             raise RequestError(f"Rows lack the columns {', '.join(missing[:5])}; give null where unknown.")
         inputs = self._inputs(rows)
         log_odds = self._log_odds(inputs)
-        stays = curves.survival(log_odds)
-        served = self._with_notice(1.0 - stays, rows)
-        ahead = self.outlook(inputs.features, rows)
-        lost = lost_value(stays, self.ends, ahead.kept.first(self.value.months), self.headline)
-        values = ahead.values(stays, self.ends, self.value, self.headline)
-        low, high = ahead.interval(stays, self.ends, self.value, self.intervals)
+        served = self._with_notice(self.curve.by_horizon(log_odds), rows)
+        headline = served[:, self._periods - 1]
+        values, lost = self._values(inputs, rows, log_odds, headline)
+        by_cause = self.curve.by_cause(log_odds)
         return Scores(
             probability=served,
-            by_cause=causes_with_notice(curves.incidence(log_odds), served),
+            by_cause=by_cause if self.kind == "inactivity" else causes_with_notice(by_cause, served),
             **values,
-            clv_low=low,
-            clv_high=high,
             **self._reasons(
-                inputs.first(self._periods), log_odds[:, : self._periods], served[:, self._periods - 1],
-                lost, values["value_at_risk"],
+                inputs.first(self._periods), log_odds[:, : self._periods], headline, lost, values["value_at_risk"]
             ),
-        )  # fmt: skip
+        )
+
+    @property
+    def curve(self) -> curves.Curve:
+        """Return how log-odds become the probability of having left."""
+        return curves.curve_of(self.kind)
+
+    def _values(
+        self, inputs: PeriodInputs, rows: pa.Table, log_odds: np.ndarray, headline: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], LostValue | LostSpend]:
+        """Return the values that Scores holds, and the value lost as a function of the log-odds up to the headline."""
+        if self.kind == "inactivity":
+            spend, months = spend_outlook(rows, self.value), str(self.value.months)
+            place = CLV_HORIZONS.index(months) if months in CLV_HORIZONS else None
+            return spend.values(headline, place, len(CLV_HORIZONS)), LostSpend(spend.kept)
+        stays, ahead = curves.survival(log_odds), self.outlook(inputs.features, rows)
+        lost = lost_value(stays, self.ends, ahead.kept.first(self.value.months), self.headline)
+        low, high = ahead.interval(stays, self.ends, self.value, self.intervals)
+        values = ahead.values(stays, self.ends, self.value, self.headline)
+        return values | {"clv_low": low, "clv_high": high}, lost
 
     def outlook(self, features: np.ndarray, rows: pa.Table) -> Outlook:
         """Return what accounts are worth in each coming month if they are still customers; `features`: encoded."""
@@ -171,11 +189,11 @@ class Bundle:
         log_odds, earlier = self._log_odds(now), self._log_odds(then)
         moved = self._contributions(now) - self._contributions(then)
         same = log_odds - moved.sum(axis=1)
-        shares = along_path(same, moved, curves.probability, curves.probability_gradient)
+        shares = along_path(same, moved, self.curve.probability, self.curve.gradient)
         notice = self._by_notice(log_odds, rows) - self._by_notice(earlier, before)
         shares = np.column_stack([shares, notice])
         by_family = by_group(shares, self.contribution_families, REASON_FAMILIES)
-        return Change(by_family, shares, curves.probability(same) - curves.probability(earlier))
+        return Change(by_family, shares, self.curve.probability(same) - self.curve.probability(earlier))
 
     @property
     def _periods(self) -> int:
@@ -197,25 +215,27 @@ class Bundle:
 
     def _by_notice(self, log_odds: np.ndarray, rows: pa.Table) -> np.ndarray:
         """Return what a notice adds to the probability at the headline horizon, shape (n,)."""
-        forecast = 1.0 - curves.survival(log_odds)
+        forecast = self.curve.by_horizon(log_odds)
         ends = self.ends[: self._periods]
         served = raised_by_notice(forecast, announced(rows), self.notice_probability, ends)
         return np.asarray((served - forecast)[:, -1])
 
     def _reasons(
-        self, inputs: PeriodInputs, log_odds: np.ndarray, served: np.ndarray, lost: LostValue, at_risk: np.ndarray
-    ) -> dict[str, Any]:
+        self, inputs: PeriodInputs, log_odds: np.ndarray, served: np.ndarray, lost: LostValue | LostSpend,
+        at_risk: np.ndarray,
+    ) -> dict[str, Any]:  # fmt: skip
         """Return what the account adds to accounts in its contract position, at the headline horizon: fields of Scores.
 
         `log_odds`: (n, K, C). `served`: the probability with what a notice adds, shape (n,). `lost`: the value lost as
         a function of the log-odds; `at_risk`: with what is announced, shape (n,).
         """
+        curve = self.curve
         moved = self._contributions(inputs) - self.like.means[self.like.groups_of(inputs)]
         like = log_odds - moved.sum(axis=1)
-        forecast = curves.probability(log_odds)
-        probability = along_path(like, moved, curves.probability, curves.probability_gradient)
+        forecast = curve.probability(log_odds)
+        probability = along_path(like, moved, curve.probability, curve.gradient)
         probability = np.column_stack([probability, served - forecast])
-        in_log_odds = along_path(like, moved, curves.log_odds_of_probability, curves.log_odds_gradient)
+        in_log_odds = along_path(like, moved, curve.log_odds, curve.log_odds_gradient)
         in_log_odds = np.column_stack([in_log_odds, curves.logit(served) - curves.logit(forecast)])
         in_money = along_path(like, moved, lost.value, lost.gradient)
         in_money = np.column_stack([in_money, at_risk - lost.value(log_odds)])
@@ -223,8 +243,8 @@ class Bundle:
         return {
             "like_value_at_risk": lost.value(like),
             "value_at_risk_by_family": by_group(in_money, families, REASON_FAMILIES),
-            "like_probability": curves.probability(like),
-            "like_log_odds": curves.log_odds_of_probability(like),
+            "like_probability": curve.probability(like),
+            "like_log_odds": curve.log_odds(like),
             "probability_by_feature": probability,
             "probability_by_family": by_group(probability, families, REASON_FAMILIES),
             "log_odds_by_family": by_group(in_log_odds, families, REASON_FAMILIES),
@@ -235,6 +255,8 @@ class Bundle:
     def save(self, folder: Path) -> None:
         """Write the bundle into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
+        if self.purchases is not None:
+            self.purchases.save(folder)
         written = {
             "format": FORMAT,
             "version": self.version,
@@ -249,6 +271,8 @@ class Bundle:
             "stability": self.stability.as_json(),
             "growth": self.growth.save(folder),
             "intervals": self.intervals.as_json(),
+            "kind": self.kind,
+            "purchases": self.purchases is not None,
         }
         text = json.dumps(written, indent=1, ensure_ascii=False, allow_nan=False)
         (folder / FILE).write_text(text, encoding="utf-8")
@@ -274,6 +298,8 @@ class Bundle:
             stability=Stability.from_json(read["stability"]),
             growth=Growth.load(folder, read["growth"]),
             intervals=ValueIntervals.from_json(read["intervals"]),
+            kind=read["kind"],
+            purchases=PurchaseModel.load(folder) if read["purchases"] else None,
         )
 
 

@@ -4,9 +4,15 @@ F: log-odds of leaving, shape (n, K, C), per account, period and cause (voluntar
 cause-specific hazard of the period; S_k = prod_{j<=k} (1 - sum_c h_jc) is survival; the cumulative incidence of cause
 c is CIF_c(k) = sum_{j<=k} S_{j-1} h_jc (Kalbfleisch and Prentice 2002, section 8.2, in discrete time). It is monotone
 in k by construction.
+
+Where nobody cancels, h is the probability of staying away through the period, given absence until then, and an account
+has left within a horizon if it stayed away through all of it: P_k = prod_{j<=k} h_j, which falls with the horizon.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
@@ -44,13 +50,8 @@ def incidence(log_odds: np.ndarray) -> np.ndarray:
     return np.cumsum(at_start[:, :, None] * each, axis=1)
 
 
-def probability(log_odds: np.ndarray) -> np.ndarray:
-    """Return P(left by the end of the last period), shape (n,)."""
-    return 1.0 - survival(log_odds)[:, -1]
-
-
 def probability_gradient(log_odds: np.ndarray) -> np.ndarray:
-    """Return the derivative of `probability` with respect to each log-odds, shape (n, K, C)."""
+    """Return the derivative of P(left by the end of the last period) with respect to each log-odds, shape (n, K, C)."""
     each = hazards(log_odds)
     stays = 1.0 - each.sum(axis=2)
     last = np.prod(stays, axis=1)
@@ -64,12 +65,56 @@ def logit(share: np.ndarray) -> np.ndarray:
     return np.log(kept) - np.log1p(-kept)
 
 
-def log_odds_of_probability(log_odds: np.ndarray) -> np.ndarray:
-    """Return the log-odds of `probability`, shape (n,)."""
-    return logit(probability(log_odds))
+def absence(log_odds: np.ndarray) -> np.ndarray:
+    """Return P(away through all periods up to each end, for this cause), shape (n, K, C); all of it is of one cause.
+
+    >>> absence(np.zeros((1, 2, 1))).tolist()  # away through a period with probability 0.5
+    [[[0.5], [0.25]]]
+    """
+    by_cause = np.zeros(log_odds.shape)
+    by_cause[:, :, 0] = np.cumprod(expit(log_odds[:, :, 0]), axis=1)
+    return by_cause
 
 
-def log_odds_gradient(log_odds: np.ndarray) -> np.ndarray:
-    """Return the derivative of `log_odds_of_probability` with respect to each log-odds, shape (n, K, C)."""
-    share = np.clip(probability(log_odds), 1e-12, 1 - 1e-12)
-    return probability_gradient(log_odds) / (share * (1.0 - share))[:, None, None]
+def absence_gradient(log_odds: np.ndarray) -> np.ndarray:
+    """Return the derivative of `absence` at the last end with respect to each log-odds, shape (n, K, C)."""
+    gradient = np.zeros(log_odds.shape)
+    gradient[:, :, 0] = absence(log_odds)[:, -1, [0]] * expit(-log_odds[:, :, 0])
+    return gradient
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How log-odds, (n, K, C), become the probability of having left.
+
+    `by_cause`: -> (n, K, C), P(left within each horizon). `gradient`: -> (n, K, C), of P at the last horizon.
+    """
+
+    by_cause: Callable[[np.ndarray], np.ndarray]
+    gradient: Callable[[np.ndarray], np.ndarray]
+
+    def by_horizon(self, log_odds: np.ndarray) -> np.ndarray:
+        """Return P(left within each horizon), shape (n, K)."""
+        return np.asarray(self.by_cause(log_odds).sum(axis=2))
+
+    def probability(self, log_odds: np.ndarray) -> np.ndarray:
+        """Return P(left within the last horizon), shape (n,)."""
+        return self.by_horizon(log_odds)[:, -1]
+
+    def log_odds(self, log_odds: np.ndarray) -> np.ndarray:
+        """Return the log-odds of `probability`, shape (n,)."""
+        return logit(self.probability(log_odds))
+
+    def log_odds_gradient(self, log_odds: np.ndarray) -> np.ndarray:
+        """Return the derivative of `log_odds` with respect to each log-odds given, shape (n, K, C)."""
+        share = np.clip(self.probability(log_odds), 1e-12, 1 - 1e-12)
+        return self.gradient(log_odds) / (share * (1.0 - share))[:, None, None]
+
+
+LEAVING = Curve(incidence, probability_gradient)
+ABSENCE = Curve(absence, absence_gradient)
+
+
+def curve_of(kind: str) -> Curve:
+    """Return the curve of a kind of churn, "subscription" or "inactivity"."""
+    return ABSENCE if kind == "inactivity" else LEAVING

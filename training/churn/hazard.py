@@ -25,7 +25,6 @@ from undertow.training.churn.season import fit_season
 from undertow.training.churn.training_rows import TrainingRows
 from undertow.training.churn.trees import fit_trees
 from undertow.training.examples.outcomes import CAUSES
-from undertow.training.examples.person_periods import entered
 from undertow.training.examples.split import Examples
 
 TOO_FEW_CHURNERS = 20  # accounts; below it, a constant hazard
@@ -35,8 +34,7 @@ IMPOSSIBLE = -20.0  # log-odds of a cause never seen
 
 def served_ends(examples: Examples, horizons: tuple[int, ...]) -> tuple[int, ...]:
     """Return the period ends for which enough fully observed rows exist; a prefix of `horizons`."""
-    outcomes = examples.outcomes
-    counts = entered(outcomes.followed_days, outcomes.left_days, horizons).sum(axis=0)
+    counts = examples.outcomes.entered(horizons).sum(axis=0)
     enough = int(np.argmin([*(count >= MIN_PERIOD_ROWS for count in counts), False]))
     return horizons[: max(enough, 1)]
 

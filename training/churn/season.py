@@ -14,6 +14,7 @@ from undertow.training.examples.person_periods import PeriodInputs, starts
 
 YEAR = 365.25
 USUAL = 0.05  # log-odds; the prior standard deviation of each coefficient: a season some 7 % above the mean
+USUAL_BUYING = 0.3  # the same of staying away: purchases of a season lie a third above the mean and more
 LAG = 3  # months over which what the accounts have in common, such as a broken release, may last
 SHORTEST = 390.0  # days between the first and the last as_of; below it a season and a trend look alike
 STEPS = 20
@@ -55,7 +56,7 @@ def fit_season(rows: TrainingRows, cause: str, offset: np.ndarray) -> Season:
     score = np.stack([design[month == each].T @ residual[month == each] for each in every])
     inverse = np.linalg.inv(information)
     error = (inverse @ _long_run_covariance(score) @ inverse)[:2, :2]
-    prior = USUAL**2 * np.eye(2)
+    prior = (USUAL_BUYING if rows.is_absence else USUAL) ** 2 * np.eye(2)
     kept = prior @ np.linalg.inv(prior + error) @ coefficients[:2]
     return Season(float(kept[0]), float(kept[1]))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from undertow.training.examples.outcomes import CAUSES
-from undertow.training.examples.person_periods import PeriodInputs, churned_in, entered, period_inputs
+from undertow.training.examples.person_periods import PeriodInputs, period_inputs
 from undertow.training.examples.split import Examples
 
 
@@ -16,12 +16,14 @@ class TrainingRows:
     """n snapshots over K periods, of which `m` = entered.sum() were followed to their end: the person-period rows.
 
     `entered`: (n, K), bool. `events`: cause -> (n, K), bool: churned in the period. `account`: (n,), whole numbers.
+    `is_absence`: the events are of staying away through a period, where nobody cancels.
     """
 
     inputs: PeriodInputs
     entered: np.ndarray
     events: dict[str, np.ndarray]
     account: np.ndarray
+    is_absence: bool = False
 
     def churners(self, cause: str) -> int:
         """Return how many accounts left for this cause; each may be seen from several snapshots."""
@@ -54,13 +56,12 @@ class TrainingRows:
     def take(self, rows: np.ndarray) -> TrainingRows:
         """Return these snapshots, given as numbers or a mask; a number that occurs twice is taken twice."""
         events = {cause: happened[rows] for cause, happened in self.events.items()}
-        return TrainingRows(self.inputs.take(rows), self.entered[rows], events, self.account[rows])
+        return TrainingRows(self.inputs.take(rows), self.entered[rows], events, self.account[rows], self.is_absence)
 
 
 def training_rows(examples: Examples, features: np.ndarray, ends: tuple[int, ...]) -> TrainingRows:
     """Return the training rows of labelled examples; `features`: their encoded columns, shape (n, J)."""
     outcomes = examples.outcomes
-    followed = entered(outcomes.followed_days, outcomes.left_days, ends)
-    churned = churned_in(outcomes.churn_days, ends) & followed
-    events = {cause: churned & (outcomes.cause == cause)[:, None] for cause in CAUSES}
-    return TrainingRows(period_inputs(features, examples.rows, ends), followed, events, examples.accounts)
+    events = {cause: outcomes.churned_in(ends, cause) for cause in CAUSES}
+    inputs, is_absence = period_inputs(features, examples.rows, ends), outcomes.active_days is not None
+    return TrainingRows(inputs, outcomes.entered(ends), events, examples.accounts, is_absence)

@@ -13,6 +13,8 @@ from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
 from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
 from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
+from undertow.training.examples.outcomes import INVOLUNTARY
+from undertow.training.examples.person_periods import DAYS_A_MONTH
 from undertow.training.examples.split import Dates, Examples
 from undertow.training.value.growth import FEW as FEW_FOLLOWED
 from undertow.training.value.intervals import LEAST_ACCOUNTS
@@ -88,7 +90,7 @@ def caveats(
         elif not held_out.outcomes.matured(horizon).any():
             notes.append(f"{horizon} days: not judged, the window after the test has not matured.")
     for model in bundle.causes:
-        if model.is_constant:
+        if model.is_constant and not (bundle.kind == "inactivity" and model.cause == INVOLUNTARY):
             notes.append(f"{model.cause.capitalize()} churn: too few churners for a model, a constant rate is used.")
     notes += sorted({model.recipe.why for model in bundle.causes if model.recipe})
     by_model = {result.model: result for result in results if result.horizon == bundle.headline}
@@ -100,6 +102,8 @@ def caveats(
 def value_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str, ...]:
     """Return what the value forecasts rest on: growth, and whether intervals could be learned and judged."""
     growth, months = bundle.growth, bundle.value.months
+    if bundle.kind == "inactivity":
+        return _spend_caveats(bundle, values)
     notes = [
         f"Growth of MRR while accounts stay: {growth.mean:+.1%} per year, learned from {growth.accounts:,} accounts."
         if growth.mean
@@ -113,6 +117,20 @@ def value_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str,
         )
     if not values:
         notes.append(f"Values are not judged: too few accounts were followed over {months} months ({FEW_ACCOUNTS}).")
+    return tuple(notes)
+
+
+def _spend_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str, ...]:
+    model, days = bundle.purchases, round(bundle.value.months * DAYS_A_MONTH)
+    notes = []
+    if model is not None:
+        season = "the same season a year before" if model.season.is_same_season else "the newest finished horizon"
+        notes.append(
+            f"Expected spend over {days} days: its total is that of the level model times {model.season.factor:.2f}, "
+            f"as {season} turned out ({model.season.first}, {model.season.days} days)."
+        )
+    if not values:
+        notes.append(f"Values are not judged: it takes {FEW_ACCOUNTS} customers known {days} days ago.")
     return tuple(notes)
 
 

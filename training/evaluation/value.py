@@ -16,6 +16,7 @@ from undertow.training.evaluation.intervals import Estimate, account_weights
 from undertow.training.examples.encoding import encode
 from undertow.training.examples.split import Examples
 from undertow.training.value.intervals import ValueIntervals, fit_intervals
+from undertow.training.value.purchases.fitted import JudgedSpend
 from undertow.training.value.subscription import discount_factors, lifetime_value
 
 TENTHS = 10
@@ -50,8 +51,8 @@ class ValueResult:
     """How good value forecasts of one model are.
 
     `total`: forecast / realised, with a 95 % interval from a bootstrap of accounts. `tenths`: the same per tenth of the
-    forecast, lowest first. `error`: root mean square, in shares of the value if certain to stay. `coverage`:
-    share of realised values inside the 80 % interval, overall and per tenth of value and of risk; None for a rule.
+    forecast, lowest first. `error`: root mean square, in shares of the value if certain to stay; for spend without a
+    contract, the mean absolute error per mean spend. `coverage`: share of realised values inside the 80 % interval, overall and per tenth of value and of risk; None for a rule.
     """
 
     model: str
@@ -137,6 +138,32 @@ def judge_value(on: ValueForecast, model: str, resamples: int) -> tuple[ValueRes
         ValueResult(**(vars(mine) | covered)),
         *(_result(name, on, forecast, resamples) for name, forecast in rules.items()),
     )
+
+
+def judge_spend_forecasts(on: JudgedSpend, months: int, model: str, resamples: int) -> tuple[ValueResult, ...]:
+    """Return the result of spend forecasts beside past spend and the level model; nothing below FEW_ACCOUNTS."""
+    if len(on.realised) < FEW_ACCOUNTS or not on.realised.sum() > 0:
+        return ()
+    spread = np.full(len(on.realised), on.realised.mean())  # errors are stated per mean spend
+    as_value = ValueForecast(
+        months, on.found.spend, on.realised, spread, 1.0 - on.found.alive, np.arange(len(on.realised)),
+        on.found.low, on.found.high,
+    )  # fmt: skip
+    inside = _inside(as_value).astype(float)
+    forecasts = {model: on.found.spend, "spend of as many days before": on.past, "level model": on.found.level}
+    found = []
+    for name, forecast in forecasts.items():
+        error = float(np.abs(forecast - on.realised).mean() / on.realised.mean())
+        found.append(replace(_result(name, as_value, forecast, resamples), error=error))
+    if np.isnan(on.found.low).all():
+        return tuple(found)
+    covered = replace(
+        found[0],
+        coverage=float(inside.mean()),
+        coverage_by_value=_per_tenth(inside, as_value.forecast),
+        coverage_by_risk=_per_tenth(inside, as_value.risk),
+    )
+    return (covered, *found[1:])
 
 
 def _result(model: str, on: ValueForecast, forecast: np.ndarray, resamples: int) -> ValueResult:

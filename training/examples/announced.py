@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from undertow.training.examples.person_periods import numbers
+
 ANNOUNCED = (
     "mrr_ending",
     "mrr_pausing",
@@ -54,13 +56,6 @@ class Announced:
 def announced(rows: pa.Table) -> Announced:
     """Return the announced changes that feature rows hold; none where their columns are missing."""
     mrr, ending, pausing, starting = (
-        np.nan_to_num(_numbers(rows, name)) for name in ("mrr", "mrr_ending", "mrr_pausing", "mrr_starting")
+        np.nan_to_num(numbers(rows, name)) for name in ("mrr", "mrr_ending", "mrr_pausing", "mrr_starting")
     )
-    return Announced(mrr, ending, pausing, starting, *(_numbers(rows, name) for name in ANNOUNCED[3:]))
-
-
-def _numbers(rows: pa.Table, name: str) -> np.ndarray:
-    """Return a numeric column as float, shape (n,); NaN where null or where the column is missing."""
-    if name not in rows.column_names:
-        return np.full(rows.num_rows, np.nan)
-    return np.asarray(rows[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return Announced(mrr, ending, pausing, starting, *(numbers(rows, name) for name in ANNOUNCED[3:]))

@@ -3,6 +3,9 @@
 An account churns when its MRR goes from above 0 to 0 and does not return within `grace_days` (Stripe's subscriber
 churn, with a grace period). Its paid time is cut into spells; a spell that ended for a neutral reason, such as a
 completed course, is not churn: the account had its whole chance to churn and did not.
+
+Where nobody cancels ([churn] kind = "inactivity"), an account has left within a horizon if it was not active in the
+whole of it; the hazard model is then of staying away through each period, given that it stayed away until then.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from undertow.features.activity import activity_tables, is_known, make_activity
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database
@@ -22,6 +26,7 @@ from undertow.features.settings import Churn
 from undertow.features.snapshots import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.sources.merges import MERGED
+from undertow.training.examples.person_periods import churned_in, entered
 
 VOLUNTARY = "voluntary"
 INVOLUNTARY = "involuntary"
@@ -38,6 +43,9 @@ class Outcomes:
     `cause`: "voluntary", "involuntary", or "" where no churn was observed.
     `gone`: bool, the account had already ended at as_of and the end was only recorded later; no model may learn
     from such a row.
+    `active_days`: inactivity alone: days from as_of to the day on which the account was active again, NaN where that
+    was not observed; `churn_days` is then 0 where it stayed away for the [churn] active_days, else NaN. None for
+    subscriptions.
     """
 
     followed_days: np.ndarray
@@ -45,6 +53,7 @@ class Outcomes:
     neutral_days: np.ndarray
     cause: np.ndarray
     gone: np.ndarray
+    active_days: np.ndarray | None = None
 
     @property
     def left_days(self) -> np.ndarray:
@@ -52,9 +61,28 @@ class Outcomes:
         return np.fmin(self.churn_days, self.neutral_days)
 
     def churned(self, horizon: int, cause: str | None = None) -> np.ndarray:
-        """Return bool, shape (n,): churn in `[as_of, as_of + horizon)`, of this cause if given."""
+        """Return bool, shape (n,): churn in `[as_of, as_of + horizon)`, of this cause if given.
+
+        For inactivity: followed through the window, and not active in it.
+        """
+        if self.active_days is not None:
+            return (self.followed_days >= horizon) & ~(self.active_days < horizon) & (cause in (None, VOLUNTARY))
         within = self.churn_days < horizon
         return within if cause is None else within & (self.cause == cause)
+
+    def entered(self, ends: tuple[int, ...]) -> np.ndarray:
+        """Return which periods each snapshot began and was followed through, bool, shape (n, K)."""
+        return entered(self.followed_days, self.left_days if self.active_days is None else self.active_days, ends)
+
+    def churned_in(self, ends: tuple[int, ...], cause: str) -> np.ndarray:
+        """Return whether churn of this cause fell in each period entered, bool, shape (n, K).
+
+        For inactivity: whether the account stayed away through the period.
+        """
+        if self.active_days is not None:
+            away = ~(self.active_days[:, None] < np.array(ends)[None, :])
+            return self.entered(ends) & away & (cause == VOLUNTARY)
+        return self.entered(ends) & churned_in(self.churn_days, ends) & (self.cause == cause)[:, None]
 
     def matured(self, horizon: int) -> np.ndarray:
         """Return bool, shape (n,): the whole window `[as_of, as_of + horizon)` was observed.
@@ -66,7 +94,12 @@ class Outcomes:
     def take(self, rows: np.ndarray) -> Outcomes:
         """Return the outcomes of these rows (bool mask or positions)."""
         return Outcomes(
-            self.followed_days[rows], self.churn_days[rows], self.neutral_days[rows], self.cause[rows], self.gone[rows]
+            self.followed_days[rows],
+            self.churn_days[rows],
+            self.neutral_days[rows],
+            self.cause[rows],
+            self.gone[rows],
+            None if self.active_days is None else self.active_days[rows],
         )
 
 
@@ -81,16 +114,25 @@ def observe_outcomes(
     """
     snapshots = features.snapshots(as_ofs)
     open_tables(database, tables)
-    make_spells(database, churn, tables, known_at)
     numbered = snapshots.append_column("row", pa.array(np.arange(snapshots.num_rows)))
+    activity = activity_tables(churn, tables.present)
+    if activity:
+        make_activity(database, activity)
+        database.register("snapshots", numbered)
+        found = database.arrow(_NEXT_ACTIVITY.format(known=is_known(f"TIMESTAMP '{known_at}'")), "outcomes")
+        return _absences(found, observed_until(churn, known_at), churn.active_days)
+    make_spells(database, churn, tables, known_at)
     database.register("snapshots", numbered)
     ends = database.arrow(_JOIN_SPELLS, "outcomes")
     return _outcomes(ends, observed_until(churn, known_at))
 
 
 def observed_until(churn: Churn, known_at: datetime) -> datetime:
-    """Return the time up to which churn differs from a pause: `grace_days` before `known_at`."""
-    return known_at - timedelta(days=churn.grace_days)
+    """Return the time up to which outcomes are known: `known_at`.
+
+    A subscription's end differs from a pause only `grace_days` before that.
+    """
+    return known_at if churn.kind == "inactivity" else known_at - timedelta(days=churn.grace_days)
 
 
 def make_spells(database: Database, churn: Churn, tables: Tables, known_at: datetime) -> None:
@@ -194,6 +236,31 @@ LEFT JOIN spells AS s
 GROUP BY n.row, n.as_of
 ORDER BY n.row
 """
+
+
+_NEXT_ACTIVITY = """
+SELECT n.row, n.as_of, min(CAST(a.day AS TIMESTAMP)) AS active_at FROM snapshots AS n
+LEFT JOIN activity AS a ON a.account_id = n.account_id AND a.day >= n.as_of AND {known}
+GROUP BY n.row, n.as_of
+ORDER BY n.row
+"""
+
+
+def _absences(found: pa.Table, observed: datetime, active_days: int) -> Outcomes:
+    """Return the outcomes of inactivity; `found`: as_of and active_at, the next day of activity, per snapshot."""
+    as_of, active_at = _micros(found["as_of"]), _micros(found["active_at"])
+    n, followed = len(as_of), _days(np.datetime64(observed, "us") - as_of)
+    back = _days(active_at - as_of)
+    back = np.where(np.isnat(active_at) | (back >= followed), np.nan, back)
+    away = (followed >= active_days) & ~(back < active_days)
+    return Outcomes(
+        followed_days=followed,
+        churn_days=np.where(away, 0.0, np.nan),
+        neutral_days=np.full(n, np.nan),
+        cause=np.where(away, VOLUNTARY, "").astype(object),
+        gone=np.zeros(n, dtype=bool),
+        active_days=back,
+    )
 
 
 def _outcomes(ends: pa.Table, observed: datetime) -> Outcomes:

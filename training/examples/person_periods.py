@@ -62,11 +62,8 @@ class KnownAhead:
 
 
 def known_ahead(rows: pa.Table) -> KnownAhead:
-    """Return the facts about the future that feature rows hold; rows may lack the columns KNOWN_OF_BILLING."""
-    of_billing = {
-        name: numbers(rows, name) if name in rows.column_names else np.full(rows.num_rows, np.nan)
-        for name in KNOWN_OF_BILLING
-    }
+    """Return the facts about the future that feature rows hold, as far as they have their columns."""
+    of_billing = {name: numbers(rows, name) for name in KNOWN_OF_BILLING}
     if "list_price_step_ahead" in rows.column_names:  # null: no change is announced
         of_billing["list_price_step_ahead"] = np.nan_to_num(of_billing["list_price_step_ahead"])
     return KnownAhead(
@@ -78,7 +75,9 @@ def known_ahead(rows: pa.Table) -> KnownAhead:
 
 
 def numbers(rows: pa.Table, name: str) -> np.ndarray:
-    """Return a numeric column as float, shape (n,); null becomes NaN."""
+    """Return a numeric column as float, shape (n,); NaN where it is null, or where rows lack the column."""
+    if name not in rows.column_names:
+        return np.full(rows.num_rows, np.nan)
     return np.asarray(rows[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 

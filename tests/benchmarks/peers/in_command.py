@@ -50,7 +50,7 @@ def _replace_catalogue() -> None:
     from undertow.features.build import feature_table
     from undertow.features.catalogue.choose import Catalogue
 
-    feature_table.make_catalogue = lambda *_: Catalogue(cards(), {})
+    feature_table.make_catalogue = lambda *_, **__: Catalogue(cards(), {})
 
 
 if __name__ == "__main__":

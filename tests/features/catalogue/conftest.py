@@ -11,7 +11,7 @@ from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import measures
 from undertow.features.tables import ALL_TABLES
 
-CARDS = {card.name: card for card in make_catalogue(ALL_TABLES).features}
+CARDS = {card.name: card for card in make_catalogue(ALL_TABLES, kind="inactivity").features}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def computed(
     """
     examples: list[Example] = [each for each in request.module.EXAMPLES if not _fades(each.card)]
     cards = {example.card for example in examples}
-    columns = [column for column in make_catalogue(ALL_TABLES).columns if column.feature.name in cards]
+    columns = [column for column in make_catalogue(ALL_TABLES, kind="inactivity").columns if column.feature.name in cards]
     accounts = [pair for example in examples for pair in _accounts(example)]
     tables: dict[str, list[Row]] = {name: [] for name in ALL_TABLES}
     for name, rows_of_account in accounts:

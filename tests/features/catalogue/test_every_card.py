@@ -21,7 +21,7 @@ FAMILIES = {
     "profile": test_profile,
 }
 EXAMPLES = [example for family in FAMILIES.values() for example in family.EXAMPLES]
-COLUMNS = make_catalogue(ALL_TABLES).columns
+COLUMNS = make_catalogue(ALL_TABLES, kind="inactivity").columns
 CARD_OF_COLUMN = {column.name: column.feature.name for column in COLUMNS}
 FEBRUARY, MARCH, NEXT_DAY = datetime(2024, 2, 1), datetime(2024, 3, 1), datetime(2024, 3, 2)
 Snapshots = dict[tuple[str, datetime], dict[str, object]]

@@ -75,7 +75,7 @@ CARDS += [
     Feature("y_latest", "Beyond", "ux", "interaction", "text", events.latest("name"), lookback=20),
 ]
 BEYOND = tuple(column for card in CARDS for column in card.columns)
-COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES).columns, *BEYOND)
+COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES, kind="inactivity").columns, *BEYOND)
 ACCOUNTS = tuple(f"account {number:02}" for number in range(16))
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(days=1)

@@ -31,7 +31,7 @@ from undertow.features.tables import (
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)
 ACCOUNTS = ("a", "b", "c")
-COLUMNS: tuple[Column, ...] = make_catalogue(ALL_TABLES).columns
+COLUMNS: tuple[Column, ...] = make_catalogue(ALL_TABLES, kind="inactivity").columns
 FADING = tuple(column for column in COLUMNS if any(m.half_life for m in measures(column.feature.measure)))
 READ = [ALL_TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
 Row = dict[str, object]

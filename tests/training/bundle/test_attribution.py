@@ -19,8 +19,8 @@ baselines = arrays(float, (2, 3, 2), elements=st.floats(-8, -1.5))
 contributions = arrays(float, (2, 5, 3, 2), elements=st.floats(-2, 0.3))
 quick = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 SERVED = [
-    pytest.param(curves.probability, curves.probability_gradient, id="probability"),
-    pytest.param(curves.log_odds_of_probability, curves.log_odds_gradient, id="log-odds"),
+    pytest.param(curves.LEAVING.probability, curves.probability_gradient, id="probability"),
+    pytest.param(curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient, id="log-odds"),
 ]
 
 
@@ -39,15 +39,15 @@ def test_shares_add_up_to_the_served_number_less_the_baseline(
 @given(baseline=baselines, parts=contributions)
 def test_a_feature_that_moves_nothing_gets_nothing(baseline: np.ndarray, parts: np.ndarray) -> None:
     parts[:, 2] = 0.0
-    shares = along_path(baseline, parts, curves.probability, curves.probability_gradient)
+    shares = along_path(baseline, parts, curves.LEAVING.probability, curves.probability_gradient)
     assert (shares[:, 2] == 0).all()
 
 
 @quick
 @given(baseline=baselines, parts=contributions)
 def test_the_order_of_features_does_not_matter(baseline: np.ndarray, parts: np.ndarray) -> None:
-    shares = along_path(baseline, parts, curves.probability, curves.probability_gradient)
-    turned = along_path(baseline, parts[:, ::-1], curves.probability, curves.probability_gradient)
+    shares = along_path(baseline, parts, curves.LEAVING.probability, curves.probability_gradient)
+    turned = along_path(baseline, parts[:, ::-1], curves.LEAVING.probability, curves.probability_gradient)
     assert turned[:, ::-1] == pytest.approx(shares, abs=1e-12)
 
 
@@ -63,7 +63,7 @@ def test_of_one_period_the_log_odds_are_the_shap_values() -> None:
     parts = np.zeros((1, 2, 1, 2))
     parts[0, :, 0, 0] = [0.7, -0.2]
     baseline = np.array([[[-2.0, -30.0]]])
-    shares = along_path(baseline, parts, curves.log_odds_of_probability, curves.log_odds_gradient)
+    shares = along_path(baseline, parts, curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient)
     assert shares[0] == pytest.approx([0.7, -0.2], abs=1e-9)
 
 
@@ -71,13 +71,13 @@ def test_shares_stay_small_where_the_hazards_add_up_beyond_one() -> None:
     """Log-odds are kept within 27.6 of 0, so no share of a difference has a reason to be far beyond that."""
     random = np.random.default_rng(0)
     baseline, parts = random.uniform(-8, 0, (200, 3, 2)), random.uniform(-0.5, 1.5, (200, 5, 3, 2))
-    shares = along_path(baseline, parts, curves.log_odds_of_probability, curves.log_odds_gradient)
+    shares = along_path(baseline, parts, curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient)
     assert np.abs(shares).max() < 100
 
 
 def test_equal_contributions_get_equal_shares() -> None:
     parts = np.full((1, 4, 3, 2), 0.3)
-    shares = along_path(np.full((1, 3, 2), -3.0), parts, curves.probability, curves.probability_gradient)
+    shares = along_path(np.full((1, 3, 2), -3.0), parts, curves.LEAVING.probability, curves.probability_gradient)
     assert shares[0] == pytest.approx([shares[0, 0]] * 4, abs=1e-12)
     assert shares[0, 0] > 0
 
@@ -85,7 +85,7 @@ def test_equal_contributions_get_equal_shares() -> None:
 def test_what_raises_the_log_odds_raises_the_probability() -> None:
     parts = np.zeros((1, 2, 3, 2))
     parts[0, 0], parts[0, 1] = 1.0, -0.5
-    shares = along_path(np.full((1, 3, 2), -3.0), parts, curves.probability, curves.probability_gradient)
+    shares = along_path(np.full((1, 3, 2), -3.0), parts, curves.LEAVING.probability, curves.probability_gradient)
     assert shares[0, 0] > 0 > shares[0, 1]
 
 

@@ -48,7 +48,7 @@ def test_more_time_never_lowers_the_chance_of_having_left(log_odds: np.ndarray) 
 def test_causes_add_up_to_the_total(log_odds: np.ndarray) -> None:
     total = curves.incidence(log_odds).sum(axis=2)
     assert total == pytest.approx(1 - curves.survival(log_odds), abs=1e-12)
-    assert total[:, -1] == pytest.approx(curves.probability(log_odds), abs=1e-12)
+    assert total[:, -1] == pytest.approx(curves.LEAVING.probability(log_odds), abs=1e-12)
 
 
 @quick
@@ -65,8 +65,8 @@ def test_hazards_that_add_up_beyond_one_keep_their_proportion() -> None:
 @pytest.mark.parametrize(
     ("value", "gradient"),
     [
-        (curves.probability, curves.probability_gradient),
-        (curves.log_odds_of_probability, curves.log_odds_gradient),
+        (curves.LEAVING.probability, curves.probability_gradient),
+        (curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient),
     ],
 )
 @quick
