@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
-from undertow.features.catalogue.choose import Catalogue, make_catalogue
+from undertow.features.catalogue.choose import FEATURES, Catalogue, make_catalogue
+from undertow.features.catalogue.own import own_features
 from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
@@ -84,13 +85,14 @@ def build_features(
 
     Only the months of events that the windows of the missing as_ofs need are read. A snapshot is rebuilt
     when the data or a definition changed, and is published atomically. Raises TimeError for an as_of off
-    midnight or after the rows end, DataError where there is no subscriptions table.
+    midnight or after the rows end, DataError where there is no subscriptions table, SettingsError where an entry of
+    [[features]] is wrong.
     """
     for as_of in as_ofs:
         require_known(require_midnight(as_of), tables.until)
     if "subscriptions" not in tables.present:
         raise DataError("No account is at risk without the subscriptions table: give it a source under [tables].")
-    catalogue = make_catalogue(tables.present, own_profile(tables))
+    catalogue = _catalogue(settings, tables)
     name = f"{tables.fingerprint}-{_definition_hash(settings, tables, catalogue)}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
@@ -104,6 +106,12 @@ def build_features(
                 if progress:
                     progress("features", (start + len(batch)) / len(missing))
     return built
+
+
+def _catalogue(settings: Settings, tables: Tables) -> Catalogue:
+    """Return the features of a project: those of the catalogue, and its own."""
+    cards = (*FEATURES, *own_features(settings))
+    return make_catalogue(tables.present, own_profile(tables), cards, settings.events.kinds)
 
 
 def _definition_hash(settings: Settings, tables: Tables, catalogue: Catalogue) -> str:
@@ -180,7 +188,7 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     """
     for as_of in set(landmarks["as_of"].to_pylist()):
         require_known(as_of, tables.until)
-    catalogue = make_catalogue(tables.present, own_profile(tables))
+    catalogue = _catalogue(settings, tables)
     with open_database(settings) as database:
         open_tables(database, tables)
         database.register("snapshots", landmarks.select(["account_id", "as_of"]))

@@ -43,14 +43,15 @@ def make_catalogue(
     present: Iterable[str],
     own_profile: Iterable[tuple[str, bool]] = (),
     features: Iterable[Feature] = FEATURES,
+    event_kinds: tuple[str, ...] = (),
 ) -> Catalogue:
     """Return the features that can be computed from the `present` tables.
 
-    `own_profile`: (column, is it a number) for each column of accounts that is not in its contract. Raises
-    DefinitionError where a card cannot be compiled.
+    `own_profile`: (column, is it a number) for each column of accounts that is not in its contract.
+    `event_kinds`: the project's own kinds of events. Raises DefinitionError where a card cannot be compiled.
     """
     cards = (*features, *profile.profile_features(own_profile))
-    check_features(cards)
+    check_features(cards, event_kinds)
     cards = resolve(cards)
     tables = set(present)
     dropped = {card.name: min(card.tables - tables) for card in cards if card.tables - tables}
