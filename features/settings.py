@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -168,7 +169,7 @@ def _refuse_kind(kind: str, kinds: Sequence[str]) -> None:
         raise ValueError(f"expected distinct words, got {kind!r} {kinds.count(kind)} times; remove it")
     if kind in EVENT_KINDS:
         raise ValueError(f"'{kind}' is a kind of Undertow already, and features count it; remove it from the list")
-    near = get_close_matches(kind, EVENT_KINDS, n=1, cutoff=ALIKE)
+    near = get_close_matches(re.sub(r"\W", "_", kind), EVENT_KINDS, n=1, cutoff=ALIKE)
     if near:
         raise ValueError(
             f"'{kind}' looks like '{near[0]}', a kind of Undertow. If it is the same, write '{near[0]}' in the SELECT "

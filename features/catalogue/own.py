@@ -374,13 +374,14 @@ def _check_unit(entry: OwnFeature, statistic: Statistic) -> None:
 
 def _check_period(entry: OwnFeature) -> None:
     """Refuse a measure of many rows without a period, and periods that exclude one another."""
+    is_faded = entry.half_life is not None
     has_state = any(getattr(entry, state) for state in STATES)
-    if not (entry.windows or entry.lookback or entry.half_life or has_state or entry.measure in AT_AS_OF):
+    if not (entry.windows or entry.lookback or is_faded or has_state or entry.measure in AT_AS_OF):
         raise DefinitionError(
             f'measure = "{entry.measure}" needs a period; expected windows = [30, 90] (days), lookback or half_life. '
             "Of all history it would grow with the age of the account."
         )
-    if entry.half_life is not None and entry.measure not in FADING:
+    if is_faded and entry.measure not in FADING:
         raise DefinitionError(f'measure = "{entry.measure}" has no half_life; use windows or lookback.')
     for setting, value in (("lookback", entry.lookback), ("change", entry.change)):
         if entry.windows and value is not None:
