@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.serving.client import Client
-from tests.trained_world import NOW, SMALL
+from tests.trained_world import NOW
 from undertow.features.connectors import write_project
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import FILE_NAME, Settings, load_settings
@@ -29,6 +29,7 @@ FROM (SELECT account_id, coalesce(max(ended_at), TIMESTAMP '2024-07-01') AS last
              max(ended_at) IS NOT NULL AND hash(account_id) % 4 <> 1 AS is_met
       FROM subscriptions GROUP BY account_id), unnest([10, 30, 50, 70, 90, 110]) AS d(days)"""
 '''
+SMALLEST = "\n[training]\ntrees = 20\nseeds = 1\nbootstrap = 20\n"
 OWN = """
 [events]
 kinds = ["delivery"]
@@ -55,7 +56,7 @@ def delivering(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Set
     write_project("demo", folder / "data", folder)
     toml = (folder / FILE_NAME).read_text(encoding="utf-8").replace('events = "', 'events = """')
     toml = toml.replace('FROM tracker"\n', f"FROM tracker{DELIVERIES}")
-    (folder / FILE_NAME).write_text(toml + SMALL + OWN, encoding="utf-8")
+    (folder / FILE_NAME).write_text(toml + SMALLEST + OWN, encoding="utf-8")
     settings = load_settings(folder)
     train(settings, NOW)
     score(settings, NOW)
@@ -85,5 +86,5 @@ def test_another_definition_of_an_own_feature_makes_the_champion_refuse(deliveri
     [card] = delivering.features
     changed = card.model_copy(update={"where": {"kind": "delivery", "name": "lost"}})
     for features in ((changed,), ()):
-        with pytest.raises(ModelRefusal, match="removed or redefined since: late_deliveries. .*run `undertow train`"):
+        with pytest.raises(ModelRefusal, match=r"removed or redefined since: late_deliveries. .*run `undertow train`"):
             score(delivering.model_copy(update={"features": features}), NOW)
