@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from undertow.features.errors import SettingsError, did_you_mean
 from undertow.features.tables import EVENT_KINDS, TABLES
@@ -153,6 +153,16 @@ class Events(_Frozen):
     """[events]: kinds of events of the company's own, beside those of `undertow.features.tables.EVENT_KINDS`."""
 
     kinds: tuple[str, ...] = ()  # such as "delivery"; lower case
+    not_activity: tuple[str, ...] = ()  # those of `kinds` that the customer did not do itself; no visit, no active day
+
+    @field_validator("not_activity")
+    @classmethod
+    def _among_kinds(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        words, kinds = _words(words), info.data.get("kinds", ())
+        for word in words:
+            if word not in kinds:
+                raise ValueError(f"expected some of kinds, got '{word}'; add it to kinds.{did_you_mean(word, kinds)}")
+        return words
 
     @field_validator("kinds")
     @classmethod

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
-from undertow.features.catalogue.choose import FEATURES, Catalogue, make_catalogue
-from undertow.features.catalogue.own import own_features
+from undertow.features.catalogue.choose import Catalogue, make_catalogue
+from undertow.features.catalogue.own import project_features
 from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
@@ -110,8 +110,7 @@ def build_features(
 
 def _catalogue(settings: Settings, tables: Tables) -> Catalogue:
     """Return the features of a project: those of the catalogue, and its own."""
-    cards = (*FEATURES, *own_features(settings))
-    return make_catalogue(tables.present, own_profile(tables), cards, settings.events.kinds)
+    return make_catalogue(tables.present, own_profile(tables), project_features(settings), settings.events.kinds)
 
 
 def _definition_hash(settings: Settings, tables: Tables, catalogue: Catalogue) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import get_args
 
 from undertow.features.catalogue.cards import REASON_FAMILIES, Feature, Unit
@@ -16,13 +17,17 @@ from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import (
     FADING,
     ZERO_WHEN_NOTHING,
+    Combination,
     Condition,
     Deviation,
+    Exposure,
     Expression,
     Measure,
+    Named,
     Operator,
     Ratio,
     Rows,
+    Shrunk,
     Statistic,
     named,
 )
@@ -76,7 +81,51 @@ UNIT_OF: dict[Statistic, Unit] = {  # of those whose unit follows from the stati
 AT_AS_OF: tuple[Statistic, ...] = (  # need no period: they are of one row
     "latest", "days since last", "days since first", "days since largest", "days until", "days until last",
 )  # fmt: skip
-VALUE_OF = {"text": str, "number": (int, float), "flag": bool}  # column type -> type of a value in undertow.toml
+VALUE_OF: dict[str, type | tuple[type, ...]] = {  # column type -> types of a value in undertow.toml
+    "text": str,
+    "number": (int, float),
+    "flag": bool,
+}
+
+
+def project_features(settings: Settings) -> tuple[Feature, ...]:
+    """Return the cards of a project: the catalogue's, and its own ([[features]]).
+
+    Events whose kind is in [events] not_activity are left out of every measure of the catalogue's that reads events of
+    any kind, such as the days with activity. Raises SettingsError, naming each entry that is wrong.
+    """
+    kinds = settings.events.not_activity
+    cards = [replace(card, measure=_without(kinds, card.measure)) for card in FEATURES] if kinds else FEATURES
+    return (*cards, *own_features(settings))
+
+
+def _without(kinds: tuple[str, ...], expression: Expression) -> Expression:
+    """Return an expression with its events of any kind restricted to other kinds than these."""
+    match expression:
+        case Measure():
+            return _measure_without(kinds, expression)
+        case Ratio(over, under):
+            return Ratio(_without(kinds, over), _without(kinds, under))
+        case Combination(terms):
+            return replace(expression, terms=tuple((weight, _without(kinds, term)) for weight, term in terms))
+        case Shrunk(over, under, toward):
+            over, under, toward = (_without(kinds, each) for each in (over, under, toward))
+            return Shrunk(over, under, toward, expression.strength)
+        case Deviation(recent, usual):
+            return replace(expression, recent=_measure_without(kinds, recent), usual=_measure_without(kinds, usual))
+        case Exposure(over, under, use=use):
+            over, under, use = (_measure_without(kinds, each) for each in (over, under, use))
+            return replace(expression, over=over, under=under, use=use)
+        case Named():
+            return expression
+
+
+def _measure_without(kinds: tuple[str, ...], measure: Measure) -> Measure:
+    rows = measure.rows
+    is_of_any_kind = rows.table == "events" and not any(condition.column == "kind" for condition in rows.conditions)
+    if not is_of_any_kind or measure.statistic == "days observed":  # these begin with the table's first row of any kind
+        return measure
+    return replace(measure, rows=replace(rows, conditions=(*rows.conditions, Condition("kind", "is none of", kinds))))
 
 
 def own_features(settings: Settings) -> tuple[Feature, ...]:

@@ -17,7 +17,7 @@ from undertow.features.catalogue.cards import FAMILIES, Column, Feature, definit
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import measures
-from undertow.features.catalogue.own import own_features
+from undertow.features.catalogue.own import project_features
 from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.compiler.plan import compile_features
 from undertow.features.settings import load_settings
@@ -56,21 +56,18 @@ class Entry:
         return next((column.name for column in self.columns if column.feeds), "")
 
 
-def entries(own: Sequence[Feature] = ()) -> list[Entry]:
-    """Return an entry per card of the catalogue, in its order, then of the project's `own` ones.
-
-    A project's own profile columns are not included.
-    """
-    names = {card.name for card in own}
+def entries(cards: Sequence[Feature] = FEATURES) -> list[Entry]:
+    """Return an entry per card, in their order; a project's own profile columns are not included."""
+    names = {card.name for card in FEATURES}
     return [
         Entry(
             card,
             definition_id(card),
             card.columns,
             _sql(compile_features(card.columns[:1], pretty=True)),
-            card.name in names,
+            card.name not in names,
         )
-        for card in resolve((*FEATURES, *own))
+        for card in resolve(cards)
     ]
 
 
@@ -80,9 +77,9 @@ def _sql(compiled: CompiledFeatures) -> str:
     return f"WITH {steps}\n{compiled.last}"
 
 
-def page(own: Sequence[Feature] = ()) -> str:
-    """Return the page as one self-contained HTML file; `own`: the cards of a project's [[features]]."""
-    cards = entries(own)
+def page(features: Sequence[Feature] = FEATURES) -> str:
+    """Return the page as one self-contained HTML file; `features`: those of the catalogue, or of a project."""
+    cards = entries(features)
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("catalogue.html").render(
         families=[(family, [entry for entry in cards if entry.card.family == family]) for family in FAMILIES],
@@ -96,6 +93,6 @@ def page(own: Sequence[Feature] = ()) -> str:
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.parent.mkdir(parents=True, exist_ok=True)
-    of_project = own_features(load_settings(Path(sys.argv[2]))) if len(sys.argv) > 2 else ()
-    target.write_text(page(of_project), encoding="utf-8")
+    features = project_features(load_settings(Path(sys.argv[2]))) if len(sys.argv) > 2 else FEATURES
+    target.write_text(page(features), encoding="utf-8")
     print(f"Wrote {target}.")

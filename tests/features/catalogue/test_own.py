@@ -25,9 +25,10 @@ from tests.features.catalogue.rows import (
     subscription,
 )
 from undertow.features.catalogue.cards import Feature, definition_id
+from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES, make_catalogue
 from undertow.features.catalogue.language import Condition, Rows
-from undertow.features.catalogue.own import COLUMN_OF, own_features
+from undertow.features.catalogue.own import COLUMN_OF, own_features, project_features
 from undertow.features.connectors import EMPTY, FOLDER
 from undertow.features.errors import SettingsError
 from undertow.features.settings import FILE_NAME, make_settings
@@ -315,6 +316,37 @@ def test_the_examples_in_the_empty_template_are_valid() -> None:
 def test_every_measure_is_named_in_the_empty_template() -> None:
     template = (FOLDER / EMPTY / FILE_NAME).read_text(encoding="utf-8")
     assert not [statistic for statistic in COLUMN_OF if statistic not in template]
+
+
+def test_what_the_customer_did_not_do_is_no_activity(features_of: Compute) -> None:
+    """Deliveries, alone and with a user and a session, beside one page view 20 days ago."""
+    settings = make_settings(Path("."), tomllib.loads(f'{KINDS}not_activity = ["delivery"]\n{LATE}'))
+    cards = {card.name: card for card in make_catalogue(
+        ALL_TABLES, features=project_features(settings), event_kinds=settings.events.kinds
+    ).features}  # fmt: skip
+    events = _of_the_account([
+        *of_kind("page_view", 20, user_id="u", session_id="s", platform="web", opens_visit=True),
+        *of_kind("delivery", 2, name="late"),
+        *of_kind("delivery", 3, name="late", user_id="v", session_id="t", platform="van", opens_visit=True),
+    ])  # fmt: skip
+    expected = {
+        "active_days_30": 1, "visits_30": 1, "active_users_30": 1, "platforms_used_30": 1, "champion_share_30": 1,
+        "champion_quiet_days_90": 20, "days_since_last_activity": 20, "page_views_per_visit_30": 1,
+        "visit_pace": faded(21, 20) / observed(21, 20), "late_deliveries_30": 2,
+    }  # fmt: skip
+    columns = [column for card in cards.values() for column in card.columns if column.name in expected]
+    accounts = [{"account_id": "a", "created_at": ago(500)}]
+    values = features_of(columns, {"accounts": accounts, "events": events}, AS_OF)["a"]
+    assert values == pytest.approx(expected, rel=1e-9)
+
+
+def test_only_the_features_of_activity_are_other_definitions_where_some_kinds_are_none() -> None:
+    settings = make_settings(Path("."), tomllib.loads(f'{KINDS}not_activity = ["delivery"]'))
+    pairs = zip(resolve(FEATURES), resolve(project_features(settings)), strict=True)
+    changed = {one.name for one, other in pairs if definition_id(one) != definition_id(other)}
+    assert {"active_days", "visits", "seats_active_share", "visits_now_against_usual"} <= changed
+    assert not changed & {"page_views", "errors", "logins", "ticket_pace_usual", "mrr", "error_share_usual"}
+    assert project_features(make_settings(Path("."), tomllib.loads(KINDS))) == FEATURES
 
 
 # --- refusals --------------------------------------------------------------------------------------

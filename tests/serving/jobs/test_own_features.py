@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -33,6 +34,7 @@ SMALLEST = "\n[training]\ntrees = 20\nseeds = 1\nbootstrap = 20\n"
 OWN = """
 [events]
 kinds = ["delivery"]
+not_activity = ["delivery"]
 [[features]]
 name = "late_deliveries"
 sentence = "Deliveries that came late"
@@ -63,11 +65,10 @@ def delivering(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Set
     return settings
 
 
-def _stated(account: dict[str, object]) -> list[dict[str, object]]:
+def _stated(account: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the evidence of an answered account that is of the own feature."""
-    reasons = account["reasons"]
-    assert isinstance(reasons, list)
-    return [each for reason in reasons for each in reason["evidence"] if each["feature"].startswith("late_deliveries")]
+    evidence = [each for reason in account["reasons"] for each in reason["evidence"]]
+    return [each for each in evidence if each["feature"].startswith("late_deliveries")]
 
 
 def test_an_own_feature_is_a_reason_with_its_own_sentence(delivering: Settings) -> None:
@@ -76,7 +77,7 @@ def test_an_own_feature_is_a_reason_with_its_own_sentence(delivering: Settings) 
     account_id = next(account["account_id"] for account in listed if _stated(account))
     [evidence] = _stated(client.get(f"/v1/accounts/{account_id}").json())
     assert evidence["sentence"] == "Deliveries that came late in the last 90 days"
-    assert str(evidence["said"]).startswith(f"deliveries that came late in the last 90 days: {evidence['value']:.0f}")
+    assert evidence["said"].startswith(f"deliveries that came late in the last 90 days: {evidence['value']:.0f}")
     [newest] = delivering.store_path("scores").glob("*/features.parquet")
     rows = {row["account_id"]: row for row in pq.read_table(newest).to_pylist()}
     assert rows[account_id]["late_deliveries_90"] == evidence["value"] > 0

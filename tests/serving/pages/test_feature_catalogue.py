@@ -61,7 +61,7 @@ def test_the_sql_of_a_card_runs_as_it_stands(written: str) -> None:
 
 def test_a_feature_of_ones_own_is_there_like_the_others_and_marked() -> None:
     card = replace(FEATURES[0], name="late_deliveries", sentence="Late deliveries")
-    cards = _cards(page([card]))
+    cards = _cards(page([*FEATURES, card]))
     assert list(cards).count("late_deliveries") == 1 and len(cards) == len(FEATURES) + 1
     marked = [name for name, said in cards.items() if "your own" in said]
     assert marked == ["late_deliveries"]
