@@ -30,7 +30,14 @@ FROM (SELECT account_id, coalesce(max(ended_at), TIMESTAMP '2024-07-01') AS last
              max(ended_at) IS NOT NULL AND hash(account_id) % 4 <> 1 AS is_met
       FROM subscriptions GROUP BY account_id), unnest([10, 30, 50, 70, 90, 110]) AS d(days)"""
 '''
-SMALLEST = "\n[training]\ntrees = 20\nseeds = 1\nbootstrap = 20\n"
+SMALLEST = """
+[training]
+trees = 20
+seeds = 1
+bootstrap = 20
+[snapshots]
+dates = [2023-07-01, 2023-09-01, 2023-11-01, 2024-01-01, 2024-03-01]
+"""
 OWN = """
 [events]
 kinds = ["delivery"]
@@ -86,6 +93,5 @@ def test_an_own_feature_is_a_reason_with_its_own_sentence(delivering: Settings) 
 def test_another_definition_of_an_own_feature_makes_the_champion_refuse(delivering: Settings) -> None:
     [card] = delivering.features
     changed = card.model_copy(update={"where": {"kind": "delivery", "name": "lost"}})
-    for features in ((changed,), ()):
-        with pytest.raises(ModelRefusal, match=r"removed or redefined since: late_deliveries. .*run `undertow train`"):
-            score(delivering.model_copy(update={"features": features}), NOW)
+    with pytest.raises(ModelRefusal, match=r"removed or redefined since: late_deliveries. .*run `undertow train`"):
+        score(delivering.model_copy(update={"features": (changed,)}), NOW)
