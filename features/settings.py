@@ -20,7 +20,7 @@ HORIZONS = (30, 60, 90, 180, 360)
 
 MISSING = ("null", "\\n", "nan", "none", "undefined", "n/a", "nat", "<na>", "#n/a")  # "\\n" is \\N, MySQL's null
 
-ALIKE = 0.85  # kinds of events whose spellings are more alike than this, 0 to 1, are taken for the same one
+ALIKE = 0.8  # kinds of events whose spellings are at least so alike, 0 to 1, are taken for the same one
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Word = bool | float | str  # a value of a column

@@ -40,6 +40,7 @@ def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
         ("[tables]\nevnts = 'SELECT 1'", "unknown table 'evnts'; known: accounts, merges, users, events"),
         ("[events]\nkinds = ['Error']", "'error' is a kind of Undertow already, .* remove it from the list"),
         ("[events]\nkinds = ['page-views']", "'page-views' looks like 'page_view', .* write 'page_view' in the SELECT"),
+        ("[events]\nkinds = ['erorr']", "'erorr' looks like 'error'"),
         ("[events]\nkinds = ['delivery', ' Delivery']", "expected distinct words, got 'delivery' 2 times"),
         ("[events]\nkinds = ['delivery']\nnot_activity = ['delivry']", "expected some of kinds, .*'delivery'"),
         ("[events]\nkinds = ['']", "expected distinct words, got ''"),
