@@ -7,73 +7,85 @@ if it was not active again in the whole of it. Days are UTC; at an as_of, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from undertow.features.engines.database import Database
+from undertow.features.engines.duckdb import literal
 from undertow.features.errors import DataError
-from undertow.features.settings import Churn
+from undertow.features.settings import Settings
 
-_DAYS = {
-    "payments": (
-        "SELECT DISTINCT account_id, CAST(attempted_at AS DATE) AS day, "
-        "CAST(greatest(attempted_at, recorded_at) AS DATE) AS known_day, CAST(superseded_at AS DATE) AS replaced_day "
-        "FROM payments WHERE kind = 'attempt' AND succeeded"
-    ),
-    "events": (
-        "SELECT DISTINCT account_id, CAST(occurred_at AS DATE) AS day, "
-        "CAST(greatest(occurred_at, recorded_at) AS DATE) AS known_day, CAST(NULL AS DATE) AS replaced_day FROM events"
-    ),
-}
+_PURCHASES = """
+SELECT DISTINCT account_id, CAST(attempted_at AS DATE) AS day, CAST(greatest(attempted_at, recorded_at) AS DATE)
+       AS known_day, CAST(superseded_at AS DATE) AS replaced_day
+FROM payments WHERE kind = 'attempt' AND succeeded
+"""
+_USES = """
+SELECT DISTINCT account_id, CAST(occurred_at AS DATE) AS day, CAST(greatest(occurred_at, recorded_at) AS DATE)
+       AS known_day, CAST(NULL AS DATE) AS replaced_day
+FROM events WHERE {counts}
+"""
 
 
-def activity_tables(churn: Churn, present: Iterable[str]) -> tuple[str, ...]:
-    """Return the tables that count as activity; none where churn is the end of a subscription.
+@dataclass(frozen=True)
+class Activity:
+    """What makes an account a customer where nobody cancels: a purchase or use within so many days before as_of.
 
-    Raises DataError where none of those that [churn] activity names has a source.
+    `tables`: payments (those that went through), events, or both. `left_out`: kinds of events that are no activity.
     """
-    if churn.kind != "inactivity":
-        return ()
-    found = tuple(table for table in churn.activity if table in set(present))
-    if not found:
-        names = " or ".join(churn.activity)
-        raise DataError(
-            f'[churn] kind = "inactivity" needs the table {names}, and neither has a source: give one under [tables]. '
-            'Customers who cancel are described by subscriptions and kind = "subscription".'
+
+    days: int
+    tables: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def make_days(self, database: Database) -> None:
+        """Create the table `activity`: (account_id, day, known_day, replaced_day); the tables must be open.
+
+        One row per day with activity, and day on which it was known. It counts at an as_of if both lie before it,
+        unless a newer state of its row was recorded on `replaced_day`, before it.
+        """
+        kinds = ", ".join(literal(kind) for kind in self.left_out)
+        uses = _USES.format(counts=f"kind NOT IN ({kinds})" if kinds else "true")
+        parts = {"payments": _PURCHASES, "events": uses}
+        database.create_table("activity", " UNION ALL ".join(parts[table] for table in self.tables), "activity")
+
+    @property
+    def customers(self) -> str:
+        """Return the SELECT of (account_id, as_of) of the customers at each of `as_ofs`."""
+        return (
+            "SELECT DISTINCT a.account_id, s.as_of FROM activity AS a JOIN as_ofs AS s "
+            f"ON a.day < s.as_of AND a.day >= s.as_of - INTERVAL {self.days} DAY AND {is_known('s.as_of')}"
         )
-    return found
+
+    def since(self, needed: Mapping[str, datetime | None], first: datetime) -> dict[str, datetime | None]:
+        """Return the time from which each table is needed, `days` before the `first` as_of at the latest.
+
+        `needed`: table -> the time from which features need it; None: all of it.
+        """
+        found = dict(needed)
+        for table in self.tables:
+            known = found.get(table, first)
+            found[table] = None if known is None else min(known, first - timedelta(days=self.days))
+        return found
 
 
-def make_activity(database: Database, tables: Iterable[str]) -> None:
-    """Create the table `activity`: (account_id, day, known_day, replaced_day), one row per day and when it was known.
+def activity_of(settings: Settings, present: Iterable[str]) -> Activity | None:
+    """Return what counts as activity; None where churn is the end of a subscription.
 
-    `tables`: payments (those that went through) and events, which must be open. A day counts at an as_of if it and
-    `known_day` lie before it, unless a newer state of its row was recorded on `replaced_day`, before it.
+    Raises DataError where none of the tables that [churn] activity names has a source.
     """
-    database.create_table("activity", " UNION ALL ".join(_DAYS[table] for table in tables), "activity")
+    churn = settings.churn
+    if churn.kind != "inactivity":
+        return None
+    tables = tuple(table for table in churn.activity if table in set(present))
+    if not tables:
+        raise DataError(
+            f'[churn] kind = "inactivity" needs the table {" or ".join(churn.activity)}, and there is no source of '
+            'it: give one under [tables]. Customers who cancel are described by subscriptions and kind = "subscription".'
+        )
+    return Activity(churn.active_days, tables, settings.events.not_activity)
 
 
 def is_known(as_of: str) -> str:
     """Return the SQL condition under which a row `a` of `activity` was recorded before `as_of`, SQL of a midnight."""
     return f"a.known_day < {as_of} AND (a.replaced_day IS NULL OR a.replaced_day >= {as_of})"
-
-
-def active_accounts(churn: Churn) -> str:
-    """Return the SELECT of (account_id, as_of) of the accounts that were active within `active_days` of `as_ofs`."""
-    return (
-        "SELECT DISTINCT a.account_id, s.as_of FROM activity AS a JOIN as_ofs AS s "
-        f"ON a.day < s.as_of AND a.day >= s.as_of - INTERVAL {churn.active_days} DAY AND {is_known('s.as_of')}"
-    )
-
-
-def with_activity(
-    since: Mapping[str, datetime | None], tables: Iterable[str], churn: Churn, first: datetime
-) -> dict[str, datetime | None]:
-    """Return the time from which each table is needed, `active_days` before the `first` as_of at the latest.
-
-    `since`: table -> the time from which features need it; None: all of it.
-    """
-    needed = dict(since)
-    for table in tables:
-        earliest, known = first - timedelta(days=churn.active_days), needed.get(table, first)
-        needed[table] = None if known is None else min(known, earliest)
-    return needed

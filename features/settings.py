@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Sequence
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from undertow.features.errors import SettingsError, did_you_mean
-from undertow.features.tables import TABLES
+from undertow.features.tables import EVENT_KINDS, TABLES
 
 FILE_NAME = "undertow.toml"
 HORIZONS = (30, 60, 90, 180, 360)
 
 MISSING = ("null", "\\n", "nan", "none", "undefined", "n/a", "nat", "<na>", "#n/a")  # "\\n" is \\N, MySQL's null
 
+ALIKE = 0.8  # kinds of events whose spellings are at least so alike, 0 to 1, are taken for the same one
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Word = bool | float | str  # a value of a column
+
+
+def _as_list(given: object) -> object:
+    return [given] if isinstance(given, str) else given
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]  # a name, or a list of names
 
 
 def _words(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -145,6 +158,98 @@ class Mlflow(_Frozen):
         return uri
 
 
+class Events(_Frozen):
+    """[events]: kinds of events of the company's own, beside those of `undertow.features.tables.EVENT_KINDS`."""
+
+    kinds: tuple[str, ...] = ()  # such as "delivery"; lower case
+    not_activity: tuple[str, ...] = ()  # those of `kinds` that the customer did not do itself; no visit, no active day
+
+    @field_validator("not_activity")
+    @classmethod
+    def _among_kinds(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        words, kinds = _words(words), info.data.get("kinds", ())
+        for word in words:
+            if word not in kinds:
+                raise ValueError(f"expected some of kinds, got '{word}'; add it to kinds.{did_you_mean(word, kinds)}")
+        return words
+
+    @field_validator("kinds")
+    @classmethod
+    def _of_ones_own(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        kinds = _words(kinds)
+        for kind in kinds:
+            _refuse_kind(kind, kinds)
+        return kinds
+
+
+def _refuse_kind(kind: str, kinds: Sequence[str]) -> None:
+    """Raise ValueError for a kind that is empty, repeated, Undertow's already, or one of those misspelt."""
+    if not kind or kinds.count(kind) > 1:
+        raise ValueError(f"expected distinct words, got {kind!r} {kinds.count(kind)} times; remove it")
+    if kind in EVENT_KINDS:
+        raise ValueError(f"'{kind}' is a kind of Undertow already, and features count it; remove it from the list")
+    near = get_close_matches(re.sub(r"\W", "_", kind), EVENT_KINDS, n=1, cutoff=ALIKE)
+    if near:
+        raise ValueError(
+            f"'{kind}' looks like '{near[0]}', a kind of Undertow. If it is the same, write '{near[0]}' in the SELECT "
+            "of events and remove it from the list; if not, give it a name that is less alike"
+        )
+
+
+class OwnRows(_Frozen):
+    """Rows of one input table and a statistic of them: the data form of `undertow.features.catalogue.language`."""
+
+    table: str = ""
+    clock: str = ""  # the time column that assigns rows to windows; when the row happened if absent
+    where: dict[str, Word | tuple[Word, ...]] = {}  # column -> the value it equals; of a list, any
+    above: dict[str, float] = {}  # number column -> limit
+    at_least: dict[str, float] = {}
+    below: dict[str, float] = {}
+    at_most: dict[str, float] = {}
+    top: dict[str, int] = {}  # column of an answer -> how many of the best answers of its scale
+    known: Names = ()  # columns that hold a value
+    still: Names = ()  # time columns that have not passed at as_of: still open, unpaid, active
+    past: Names = ()  # time columns that have passed at as_of
+    open: dict[str, str] = {}  # time column of the closing, still to come at as_of, -> of a reopening since
+    measure: str = ""  # the statistic, such as "count", "mean" or "days since last"
+    column: str = ""  # what the statistic is of
+    until: str = ""  # the later time of "hours between" and "sum of hours"
+    every_months: str = ""  # number column: months after which the time of "days until" recurs
+    share: float | None = None  # of "quantile", 0 to 1
+
+
+class Denominator(OwnRows):
+    """`per` of one's own feature: what its measure is divided by; rows of the same table unless it names another."""
+
+    feature: str = ""  # the name of another feature to divide by, instead of rows
+
+
+class OwnFeature(OwnRows):
+    """[[features]]: a feature card of the company's own, made and checked by `undertow.features.catalogue.own`.
+
+    The fields from `sentence` on are those of `undertow.features.catalogue.cards.Feature`.
+    """
+
+    name: str
+    per: Denominator | None = None
+    half_life: int | None = None  # days after which a row counts half, over the last three years; instead of windows
+    per_day: bool = False  # per day observed, weighed alike; with half_life
+    usual: int | None = None  # half-life of the account's usual pace, days: the measure is the log of pace / usual pace
+    sentence: str
+    family: str
+    level: str
+    unit: str
+    windows: tuple[int, ...] = ()
+    trend: int | None = None
+    own: int | None = None
+    peers: int | None = None
+    change: int | None = None
+    lookback: int | None = None
+    null_means: str = ""
+    good: Literal["high", "low"] | None = None
+    feeds: bool | int = False
+
+
 class Engine(_Frozen):
     """[engine]: the database that computes features and labels, and the limits of DuckDB."""
 
@@ -193,6 +298,8 @@ class Settings(_Frozen):
     contact: Contact = Contact()
     currency: Currency = Currency()
     audit: Audit = Audit()
+    events: Events = Events()
+    features: tuple[OwnFeature, ...] = ()  # one's own, [[features]]
     mlflow: Mlflow = Mlflow()
     engine: Engine = Engine()
     spark: Spark = Spark()
@@ -203,6 +310,13 @@ class Settings(_Frozen):
         if not name.strip() or set("/:") & set(name):
             raise ValueError("name must not be empty or contain '/' or ':': it also names the model in MLflow")
         return name
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _list_of_features(cls, features: object) -> object:
+        if isinstance(features, dict):
+            raise ValueError("expected a list of features; write each below [[features]], in two brackets")
+        return features
 
     @field_validator("tables")
     @classmethod
@@ -256,23 +370,36 @@ def make_settings(folder: Path, written: dict[str, object], where: str = FILE_NA
     try:
         return Settings.model_validate({**written, "folder": folder.resolve()})
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
+        lines = [_explain(problem, written) for problem in error.errors()]
         raise SettingsError(f"{where} has invalid settings:\n" + "\n".join(lines)) from error
 
 
-def _explain(problem: object) -> str:
+def _explain(problem: object, written: dict[str, object]) -> str:
     assert isinstance(problem, dict)
     parts = [str(part) for part in problem["loc"]]
     hint = ""
     if problem["type"] == "extra_forbidden":
         hint = did_you_mean(parts[-1], _fields(parts[:-1]))
     got = "" if isinstance(problem["input"], (dict, list)) else f", got {problem['input']!r}"
-    return f"  {'.'.join(parts)}: {problem['msg']}{got}.{hint}"
+    return f"  {_place(parts, written)}: {problem['msg']}{got}.{hint}"
+
+
+def _place(parts: list[str], written: dict[str, object]) -> str:
+    """Return where a field stands: its section and name, or the entry of [[features]] by its name, and the field."""
+    entries = written.get("features")
+    if parts[0] != "features" or len(parts) < 2 or not isinstance(entries, list):
+        return ".".join(parts)
+    entry = entries[int(parts[1])]
+    name = entry.get("name") if isinstance(entry, dict) else None
+    which = f"'{name}'" if name else f"number {int(parts[1]) + 1}"
+    return ": ".join([f"[[features]] {which}", *([".".join(parts[2:])] if parts[2:] else [])])
 
 
 def _fields(section: list[str]) -> list[str]:
     if not section:
         return list(Settings.model_fields)
+    if section[0] == "features":
+        return list((Denominator if "per" in section else OwnFeature).model_fields)
     field = Settings.model_fields.get(section[0])
     model = field.annotation if field else None
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, _Frozen) else []

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.activity import active_accounts, make_activity
+from undertow.features.activity import Activity
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database
 from undertow.features.errors import TimeError
-from undertow.features.settings import Churn, Snapshots, midnight
+from undertow.features.settings import Snapshots, midnight
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ACCOUNTS, ALL_TABLES
 
@@ -106,21 +106,19 @@ def own_profile(tables: Tables) -> list[tuple[str, bool]]:
 
 
 def take_population(
-    database: Database, as_ofs: Sequence[datetime], churn: Churn | None = None, activity: Sequence[str] = ()
+    database: Database, as_ofs: Sequence[datetime], activity: Activity | None = None
 ) -> None:
     """Create the table `population`: the accounts at risk at each as_of, as known then.
 
-    At risk are those with MRR above 0; with `activity`, tables of which `churn` says how, those active lately. It
+    At risk are those with MRR above 0; with `activity`, those lately active. It
     includes accounts that have since churned or been deleted from today's list (no survivorship bias). The view
     `snapshots` holds the same rows.
     """
     moments = arrow_column(np.array(as_ofs, "datetime64[us]"))
     database.register("as_ofs", pa.Table.from_arrays([moments], names=["as_of"]))
-    if churn is not None and activity:
-        make_activity(database, activity)
-        at_risk = active_accounts(churn)
-    else:
-        at_risk = _paying(database)
+    if activity is not None:
+        activity.make_days(database)
+    at_risk = _paying(database) if activity is None else activity.customers
     database.create_table("population", at_risk, "population")
     database.create_view("snapshots", "SELECT * FROM population", "population")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from undertow.features.activity import activity_of
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
@@ -140,8 +141,9 @@ def _split_by_time(
     months = 0 if settings.churn.kind == "inactivity" else max(settings.value.months, MONTHS)
     with open_database(settings) as database:
         given = database, settings.churn, tables, features
-        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, most, months)
-        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, most, months)
+        size = most, months, activity_of(settings, tables.present)
+        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size)
+        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, *size)
     return learn, held_out
 
 

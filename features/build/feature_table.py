@@ -14,11 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.activity import active_accounts, activity_tables, with_activity
+from undertow.features.activity import Activity, activity_of
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
 from undertow.features.catalogue.choose import Catalogue, make_catalogue
+from undertow.features.catalogue.own import project_features
 from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
@@ -85,13 +86,14 @@ def build_features(
 
     Only the months of events that the windows of the missing as_ofs need are read. A snapshot is rebuilt
     when the data or a definition changed, and is published atomically. Raises TimeError for an as_of off
-    midnight or after the rows end, DataError where there is no subscriptions table.
+    midnight or after the rows end, DataError where there is no subscriptions table, SettingsError where an entry of
+    [[features]] is wrong.
     """
     for as_of in as_ofs:
         require_known(require_midnight(as_of), tables.until)
-    _require_population(settings, tables)
-    catalogue = make_catalogue(tables.present, own_profile(tables), kind=settings.churn.kind)
-    name = f"{tables.fingerprint}-{_definition_hash(settings, tables, catalogue)}"
+    activity = _activity(settings, tables)
+    catalogue = _catalogue(settings, tables)
+    name = f"{tables.fingerprint}-{_definition_hash(settings, tables, catalogue, activity)}"
     built = FeatureTable(settings.store_path("features", name), catalogue, tuple(as_ofs))
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
@@ -106,25 +108,33 @@ def build_features(
     return built
 
 
-def _definition_hash(settings: Settings, tables: Tables, catalogue: Catalogue) -> str:
+def _catalogue(settings: Settings, tables: Tables) -> Catalogue:
+    """Return the features of a project: those of the catalogue, and its own."""
+    return make_catalogue(tables.present, own_profile(tables), project_features(settings), settings.events.kinds)
+
+
+def _definition_hash(
+    settings: Settings, tables: Tables, catalogue: Catalogue, activity: Activity | None
+) -> str:
     """Return a hash, 12 hex digits, of the SQL that the features compile to; it names the stored table.
 
     A definition or a compiler that yields the same SQL in other words leaves the stored table as it is.
     """
     sql = _compiled(settings, catalogue, None, "duckdb").plan().sql()
     sql = _unknown_when_stale(sql, catalogue.columns, tables.stale)
-    activity = activity_tables(settings.churn, tables.present)
-    population = active_accounts(settings.churn) + " ".join(activity) if activity else ""
+    population = repr(activity) if activity else ""
     return hashlib.sha256((sql + population).encode()).hexdigest()[:12]
 
 
-def _require_population(settings: Settings, tables: Tables) -> None:
-    """Raise DataError where no table says who is a customer."""
-    if not activity_tables(settings.churn, tables.present) and "subscriptions" not in tables.present:
+def _activity(settings: Settings, tables: Tables) -> Activity | None:
+    """Return what counts as activity, None where customers subscribe. Raises DataError where no table says who does."""
+    activity = activity_of(settings, tables.present)
+    if activity is None and "subscriptions" not in tables.present:
         raise DataError(
             "No account is at risk without the subscriptions table: give it a source under [tables]. Where customers "
             'buy without one and nobody cancels, set [churn] kind = "inactivity".'
         )
+    return activity
 
 
 def _compiled(settings: Settings, catalogue: Catalogue, as_of_count: int | None, dialect: str) -> CompiledFeatures:
@@ -146,11 +156,11 @@ def _build(
 ) -> None:
     """Write the snapshots of these distinct as_ofs to a hidden folder, then rename each to its final path."""
     plan = _compiled(settings, built.catalogue, len(as_ofs), database.dialect).plan(as_ofs)
-    activity = activity_tables(settings.churn, tables.present)
+    activity = _activity(settings, tables)
     since = {table: _since(as_ofs, days) for table, days in plan.reach.items()}
-    since = with_activity(since, activity, settings.churn, as_ofs[0])
+    since = since if activity is None else activity.since(since, as_ofs[0])
     open_tables(database, tables, since, as_ofs[-1])
-    take_population(database, as_ofs, settings.churn, activity)
+    take_population(database, as_ofs, activity)
     unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
 
     def finish(query: str) -> str:
@@ -193,7 +203,7 @@ def landmark_features(settings: Settings, tables: Tables, landmarks: pa.Table) -
     """
     for as_of in set(landmarks["as_of"].to_pylist()):
         require_known(as_of, tables.until)
-    catalogue = make_catalogue(tables.present, own_profile(tables), kind=settings.churn.kind)
+    catalogue = _catalogue(settings, tables)
     with open_database(settings) as database:
         open_tables(database, tables)
         database.register("snapshots", landmarks.select(["account_id", "as_of"]))

@@ -69,8 +69,11 @@ def _at_as_of(expression: Expression) -> Expression:
             return expression
 
 
-def check_features(features: Iterable[Feature]) -> None:
-    """Raise DefinitionError for a duplicate or unknown name, an invalid window, or a column that may leak."""
+def check_features(features: Iterable[Feature], event_kinds: tuple[str, ...] = ()) -> None:
+    """Raise DefinitionError for a duplicate or unknown name, an invalid window, or a column that may leak.
+
+    `event_kinds`: the project's own kinds of events.
+    """
     seen: set[str] = set()
     cards = list(features)
     for feature in cards:
@@ -81,7 +84,7 @@ def check_features(features: Iterable[Feature]) -> None:
         _check_card(feature)
     for feature in resolve(cards):
         for measure in measures(feature.measure):
-            _check_measure(feature, measure)
+            _check_measure(feature, measure, event_kinds)
         _check_fading(feature)
         _check_all_accounts(feature, feature.measure)
 
@@ -163,7 +166,7 @@ def _check_exposure(feature: Feature, exposure: Exposure) -> None:
         _check_column(feature, ALL_TABLES[table], name)
 
 
-def _check_measure(feature: Feature, measure: Measure) -> None:
+def _check_measure(feature: Feature, measure: Measure, event_kinds: tuple[str, ...]) -> None:
     table = ALL_TABLES.get(measure.rows.table)
     if table is None:
         hint = did_you_mean(measure.rows.table, ALL_TABLES)
@@ -171,18 +174,20 @@ def _check_measure(feature: Feature, measure: Measure) -> None:
     if measure.share is not None and not 0 <= measure.share <= 1:
         raise DefinitionError(f"{feature.name}: the share of a quantile must lie in 0 to 1; got {measure.share}.")
     for condition in measure.rows.conditions:
-        _check_kind(feature, measure.rows.table, condition)
+        _check_kind(feature, measure.rows.table, condition, event_kinds)
     for name in sorted(columns_read(measure)):
         _check_column(feature, table, name)
 
 
-def _check_kind(feature: Feature, table: str, condition: Condition) -> None:
+def _check_kind(feature: Feature, table: str, condition: Condition, event_kinds: tuple[str, ...]) -> None:
     if condition.column != "kind" or table not in KINDS:
         return
+    known = (*KINDS[table], *(event_kinds if table == "events" else ()))
     for kind in condition.value if isinstance(condition.value, tuple) else (condition.value,):
-        if kind not in KINDS[table]:
-            hint = did_you_mean(str(kind), KINDS[table])
-            raise DefinitionError(f"{feature.name}: {table} have no kind '{kind}'.{hint}")
+        if kind not in known:
+            hint = did_you_mean(str(kind), known)
+            own = " Kinds of your own are listed in [events] kinds of undertow.toml." if table == "events" else ""
+            raise DefinitionError(f"{feature.name}: {table} have no kind '{kind}'.{hint}{own}")
 
 
 def _check_column(feature: Feature, table: Table, name: str) -> None:

@@ -18,6 +18,14 @@ FEATURES: tuple[Feature, ...] = (
     *contract.CONTRACT,
     *profile.PROFILE,
 )
+EVERY = (*FEATURES, *purchases.PURCHASES)
+
+
+def features_of(kind: str) -> tuple[Feature, ...]:
+    """Return the cards for a kind of churn: for "inactivity", those of purchases too."""
+    if kind != "inactivity":
+        return FEATURES
+    return (*(card for card in FEATURES if card.name not in purchases.REPLACED), *purchases.PURCHASES)
 
 
 @dataclass(frozen=True)
@@ -43,24 +51,16 @@ def make_catalogue(
     present: Iterable[str],
     own_profile: Iterable[tuple[str, bool]] = (),
     features: Iterable[Feature] = FEATURES,
-    kind: str = "subscription",
+    event_kinds: tuple[str, ...] = (),
 ) -> Catalogue:
     """Return the features that can be computed from the `present` tables.
 
-    `kind`: of churn; for "inactivity", those of purchases too.
-    `own_profile`: (column, is it a number) for each column of accounts that is not in its contract. Raises
-    DefinitionError where a card cannot be compiled.
+    `own_profile`: (column, is it a number) for each column of accounts that is not in its contract.
+    `event_kinds`: the project's own kinds of events. Raises DefinitionError where a card cannot be compiled.
     """
-    cards = (*_of_kind(features, kind), *profile.profile_features(own_profile))
-    check_features(cards)
+    cards = (*features, *profile.profile_features(own_profile))
+    check_features(cards, event_kinds)
     cards = resolve(cards)
     tables = set(present)
     dropped = {card.name: min(card.tables - tables) for card in cards if card.tables - tables}
     return Catalogue(tuple(card for card in cards if card.name not in dropped), dropped)
-
-
-def _of_kind(features: Iterable[Feature], kind: str) -> tuple[Feature, ...]:
-    """Return the cards for a kind of churn: where customers stay away, those of purchases too."""
-    if kind != "inactivity":
-        return tuple(features)
-    return (*(card for card in features if card.name not in purchases.REPLACED), *purchases.PURCHASES)

@@ -19,7 +19,9 @@ from typing import Literal
 
 from undertow.features.tables import ALL_TABLES, EVENT_KINDS, PAYMENT_KINDS, PLANNED_KINDS, SURVEY_KINDS
 
-Operator = Literal["is", "at least", "at most", "above", "below", "not yet", "already", "open", "known", "top"]
+Operator = Literal[
+    "is", "is none of", "at least", "at most", "above", "below", "not yet", "already", "open", "known", "top"
+]  # fmt: skip
 STATES: tuple[Operator, ...] = ("not yet", "already", "open")  # operators that depend on as_of
 Statistic = Literal[
     "count", "sum", "mean", "quantile", "distinct", "distinct days", "days since last",
@@ -38,6 +40,7 @@ KINDS = {"events": EVENT_KINDS, "surveys": SURVEY_KINDS, "payments": PAYMENT_KIN
 class Condition:
     """A row filter: `column` compared with `value`.
 
+    "is": equal to `value`, or to one of a tuple. "is none of": to none of a tuple; not for columns that may be null.
     "not yet": the column's time is null or at or after as_of. "already": it is before as_of. "open": it is "not
     yet", or a later time in the column `value` is before as_of, such as the reopening of a ticket.
     "top": an answer among the `value` highest of its scale (1 to 5 where the row states none).

@@ -65,6 +65,9 @@ def _row_filter(condition: Condition, end: exp.Expr) -> exp.Expr:
             if len(values) == 1:
                 return exp.EQ(this=tested, expression=exp.convert(values[0]))
             return exp.In(this=tested, expressions=[exp.convert(each) for each in values])
+        case "is none of":
+            assert isinstance(value, tuple)
+            return exp.Not(this=exp.In(this=tested, expressions=[exp.convert(each) for each in value]))
         case "above":
             return exp.GT(this=tested, expression=exp.convert(value))
         case "at least":

@@ -43,7 +43,7 @@ from undertow.features.sources.merges import create_heirs, create_known_accounts
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows, write_rows
 from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
-from undertow.features.sources.project_checks import run_checks, unknown_words, unused
+from undertow.features.sources.project_checks import run_checks, unknown_words, unused, with_own_kinds
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
 from undertow.features.tables import TABLES, Table
 
@@ -71,7 +71,8 @@ def read_tables(settings: Settings, now: datetime, progress: Progress | None = N
     if published is None or published.name != name:
         growth = find_growth(settings, published)
         published = publish(root, name, lambda folder: _write_tables(settings, now, folder, progress, growth))
-    return read_version(published, settings.data.since, settings.data.until)
+    tables = read_version(published, settings.data.since, settings.data.until)
+    return with_own_kinds(tables, settings.events.kinds)
 
 
 def refuse_dirt(tables: Tables, limit: float) -> None:

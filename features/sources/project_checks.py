@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from undertow.features.engines.duckdb import Connection, literal, one_select, rows, run
 from undertow.features.settings import Settings
-from undertow.features.sources.loaded import CheckResult
+from undertow.features.sources.loaded import CheckResult, Tables
 from undertow.features.tables import EVENT_KINDS, PRIORITIES, SURVEY_KINDS, TABLES, VITALS
 
 KNOWN_WORDS = {  # (table, column, rows it holds for) -> words that features know
@@ -13,20 +16,39 @@ KNOWN_WORDS = {  # (table, column, rows it holds for) -> words that features kno
     ("surveys", "kind", "true"): SURVEY_KINDS,
     ("tickets", "priority", "true"): PRIORITIES,
 }
+KEPT_WORDS, SHOWN_WORDS = 1_000, 20  # unknown words of a column that are stored, and that `Tables` holds
+KIND = "events.kind"
 
 
 def unknown_words(connection: Connection, present: list[str]) -> list[tuple[str, str, int]]:
-    """Return (column, word, rows), most frequent first, of the words that no feature reads; their rows are kept."""
+    """Return (column, word, rows), most frequent first, of the words that no card of the catalogue reads.
+
+    Their rows are kept. The project's own kinds of events are among them: to change [events] reads nothing again.
+    """
     found: list[tuple[str, str, int]] = []
     for (table, column, where), words in KNOWN_WORDS.items():
         if table in present:
             known = ", ".join(literal(word) for word in words)
             sql = (
                 f"SELECT {column} AS word, count(*) AS n FROM {table} WHERE {where} AND {column} NOT IN ({known}) "
-                "GROUP BY word ORDER BY n DESC, word LIMIT 20"
+                f"GROUP BY word ORDER BY n DESC, word LIMIT {KEPT_WORDS}"
             )
             found += [(f"{table}.{column}", str(r["word"]), int(str(r["n"]))) for r in rows(connection, sql, table)]
     return found
+
+
+def with_own_kinds(tables: Tables, kinds: Sequence[str]) -> Tables:
+    """Return the tables without the project's own `kinds` of events among the unknown words, of which it shows 20.
+
+    A kind of which there is no row is noted.
+    """
+    found = {word for column, word, _ in tables.unknown_words if column == KIND}
+    absent = [kind for kind in kinds if kind not in found] if "events" in tables.present else []
+    notes = [f"events: no row has the kind '{kind}' of [events] kinds (spelled otherwise?)." for kind in absent]
+    strange = [each for each in tables.unknown_words if each[0] != KIND or each[1] not in kinds]
+    shown = [each for column in dict.fromkeys(c for c, _, _ in strange)
+             for each in [e for e in strange if e[0] == column][:SHOWN_WORDS]]  # fmt: skip
+    return replace(tables, unknown_words=tuple(shown), notes=(*tables.notes, *notes))
 
 
 def unused(settings: Settings) -> list[str]:

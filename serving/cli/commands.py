@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from undertow.features.settings import load_settings
+from undertow.features.settings import Settings, load_settings
 from undertow.serving.cli import console, models, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import now
 from undertow.serving.cli.local_service import private_folder, refuse_taken_port
@@ -87,19 +87,28 @@ def init(
     console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
 
 
+def _checked_settings(project: Path) -> Settings:
+    """Return the settings. Raises SettingsError where a value or one of the project's own features is wrong."""
+    from undertow.features.catalogue.own import own_features
+
+    settings = load_settings(project)
+    own_features(settings)  # before any rows are read, which may take long
+    return settings
+
+
 @app.command(epilog="Example: undertow check --json")
 @refusing
 def check(project: Project = HERE, json: Json = False) -> None:
     """Read and validate every source: rows kept, rows quarantined with their reasons, and your own checks."""
     from undertow.features.sources.load import read_tables, refuse_dirt
 
-    settings = load_settings(project)
+    settings = _checked_settings(project)
     with console.progress() as report_progress:
         tables = read_tables(settings, now(), report_progress)
     if json:
         console.print_json(tables.as_json())
     else:
-        print_data.print_check(tables)
+        print_data.print_check(tables, settings.events.kinds)
     refuse_dirt(tables, settings.data.max_quarantine_share)
 
 
@@ -111,7 +120,7 @@ def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) ->
     from undertow.features.snapshots import calendar
     from undertow.features.sources.load import load_tables
 
-    settings = load_settings(project)
+    settings = _checked_settings(project)
     with console.progress() as report_progress:
         tables = load_tables(settings, now(), report_progress)
         built = build_features(
@@ -120,7 +129,7 @@ def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) ->
     if json:
         console.print_json(built.as_json())
     else:
-        print_data.print_features(built)
+        print_data.print_features(built, [entry.name for entry in settings.features])
     console.print_warnings(tables.warnings, aside=json)
 
 
@@ -173,7 +182,7 @@ def train(project: Project = HERE, json: Json = False) -> None:
     from undertow.training.leakage.audit import refuse_leaks
     from undertow.training.train import train as train_model
 
-    settings = load_settings(project)
+    settings = _checked_settings(project)
     with console.progress() as report_progress:
         report = train_model(settings, now(), report_progress)
     if json:
@@ -196,7 +205,7 @@ def backtest(
     from undertow.serving.cli import print_model
     from undertow.serving.jobs.backtest import run_backtest
 
-    settings = load_settings(project)
+    settings = _checked_settings(project)
     with console.progress() as report_progress:
         report, written = run_backtest(settings, now(), moments, report_progress)
     if json:
@@ -236,7 +245,7 @@ def score(
 
     if bulk and publish:
         raise typer.BadParameter("--publish does not go with --bulk, which writes no list.")
-    settings = load_settings(project)
+    settings = _checked_settings(project)
     report: ScoreReport | BulkReport
     with console.progress() as report_progress:
         if bulk:
@@ -312,7 +321,7 @@ def audit(
     from undertow.training.leakage.audit import audit as audit_leaks
     from undertow.training.leakage.audit import refuse_leaks
 
-    settings = load_settings(project)
+    settings = _checked_settings(project)
     with console.progress() as report_progress:
         report = audit_leaks(settings, now(), against, snapshots, seed, report_progress)
     if json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,11 @@ WORDS = {
 }
 
 
-def print_check(tables: Tables) -> None:
-    """Print rows read and kept per table, each quarantine reason, and the project's own checks."""
+def print_check(tables: Tables, own_kinds: Sequence[str] = ()) -> None:
+    """Print rows read and kept per table, each quarantine reason, and the project's own checks.
+
+    `own_kinds`: the project's own kinds of events.
+    """
     overview = new_table("Table", "Rows read", "Kept", "Refused", "Repeated", right=(1, 2, 3, 4))
     for report in tables.reports:
         repeated = report.read - report.kept - report.refused
@@ -49,7 +53,8 @@ def print_check(tables: Tables) -> None:
             findings.add_row(result.check.replace("_", " "), f"{result.rows:,}", of, escape(short(result.example, 90)))
         show(findings)
     for column, word, count in tables.unknown_words:
-        hint = did_you_mean(word, WORDS.get(column, ()))
+        own = own_kinds if column == "events.kind" else ()
+        hint = did_you_mean(word, (*WORDS.get(column, ()), *own))
         _say(f"! {count:,} rows with the word '{word}' in {column} are kept, but no feature uses it.{hint}")
     for name in tables.unused:
         _say(f"! [files] {name} is read by no SELECT.{did_you_mean(name, TABLES)}")
@@ -94,8 +99,8 @@ def print_simulated(summary: Summary, folder: Path, truth: Path | None) -> None:
     out.print(f"Next: undertow init --connector demo --data {folder} --project my-world", soft_wrap=True)
 
 
-def print_features(built: FeatureTable) -> None:
-    """Print the number of snapshots and features built, and the features left out for lack of a table."""
+def print_features(built: FeatureTable, own: Sequence[str] = ()) -> None:
+    """Print the number of snapshots and features built, one's `own`, and those left out for lack of a table."""
     rows = built.snapshots()
     out.print(
         f"{rows.num_rows:,} snapshots of {len(set(rows['account_id'].to_pylist())):,} accounts at "
@@ -103,6 +108,10 @@ def print_features(built: FeatureTable) -> None:
         f"{len(built.catalogue.features)} features in {len(built.catalogue.columns)} columns.",
         soft_wrap=True,
     )
+    mine = [feature for feature in built.catalogue.features if feature.name in own]
+    if mine:
+        described = [f"{each.name} ({', '.join(column.name for column in each.columns)})" for each in mine]
+        _say(f"Your own: {'; '.join(described)}.")
     _print_dropped(built)
     out.print(f"They are stored in {built.folder}.", soft_wrap=True)
 

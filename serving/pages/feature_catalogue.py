@@ -1,11 +1,12 @@
 """The feature catalogue as one page: what each column means, its windows and its SQL (`make docs`).
 
-python -m undertow.serving.pages.feature_catalogue build/features.html
+python -m undertow.serving.pages.feature_catalogue build/features.html [FOLDER of a project, for its own features]
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -16,20 +17,26 @@ from undertow.features.catalogue.cards import FAMILIES, Column, Feature, definit
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import measures
+from undertow.features.catalogue.own import project_features
 from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.compiler.plan import compile_features
+from undertow.features.settings import load_settings
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the page: a card, its definition id, its columns, and the SQL of the first column."""
+    """One entry of the page: a card, its definition id, its columns, and the SQL of the first column.
+
+    `is_own`: of a project's [[features]].
+    """
 
     card: Feature
     definition: str
     columns: tuple[Column, ...]
     sql: str
+    is_own: bool = False
 
     @property
     def covers(self) -> str:
@@ -49,11 +56,18 @@ class Entry:
         return next((column.name for column in self.columns if column.feeds), "")
 
 
-def entries() -> list[Entry]:
-    """Return an entry per card of the catalogue, in its order; a project's own profile columns are not included."""
+def entries(cards: Sequence[Feature] = FEATURES) -> list[Entry]:
+    """Return an entry per card, in their order; a project's own profile columns are not included."""
+    names = {card.name for card in FEATURES}
     return [
-        Entry(card, definition_id(card), card.columns, _sql(compile_features(card.columns[:1], pretty=True)))
-        for card in resolve(FEATURES)
+        Entry(
+            card,
+            definition_id(card),
+            card.columns,
+            _sql(compile_features(card.columns[:1], pretty=True)),
+            card.name not in names,
+        )
+        for card in resolve(cards)
     ]
 
 
@@ -63,9 +77,9 @@ def _sql(compiled: CompiledFeatures) -> str:
     return f"WITH {steps}\n{compiled.last}"
 
 
-def page() -> str:
-    """Return the page as one self-contained HTML file."""
-    cards = entries()
+def page(features: Sequence[Feature] = FEATURES) -> str:
+    """Return the page as one self-contained HTML file; `features`: those of the catalogue, or of a project."""
+    cards = entries(features)
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("catalogue.html").render(
         families=[(family, [entry for entry in cards if entry.card.family == family]) for family in FAMILIES],
@@ -79,5 +93,6 @@ def page() -> str:
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page(), encoding="utf-8")
+    features = project_features(load_settings(Path(sys.argv[2]))) if len(sys.argv) > 2 else FEATURES
+    target.write_text(page(features), encoding="utf-8")
     print(f"Wrote {target}.")

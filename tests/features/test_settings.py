@@ -38,6 +38,18 @@ def test_broken_toml_is_refused_with_its_line(project: Project) -> None:
         ("[training]\nhorizons = [0, 30]", "training.horizons: .*ascending numbers of days"),
         ("[value]\nmonths = 18", "value.months: .*got 18"),
         ("[tables]\nevnts = 'SELECT 1'", "unknown table 'evnts'; known: accounts, merges, users, events"),
+        ("[events]\nkinds = ['Error']", "'error' is a kind of Undertow already, .* remove it from the list"),
+        ("[events]\nkinds = ['page-views']", "'page-views' looks like 'page_view', .* write 'page_view' in the SELECT"),
+        ("[events]\nkinds = ['erorr']", "'erorr' looks like 'error'"),
+        ("[events]\nkinds = ['delivery', ' Delivery']", "expected distinct words, got 'delivery' 2 times"),
+        ("[events]\nkinds = ['delivery']\nnot_activity = ['delivry']", "expected some of kinds, .*'delivery'"),
+        ("[events]\nkinds = ['']", "expected distinct words, got ''"),
+        ("[features]\nname = 'late'", r"features: .*write each below \[\[features\]\], in two brackets"),
+        ("[[features]]\nmeasure = 'count'", r"\[\[features\]\] number 1: name: Field required"),
+        ("[[features]]\nname = 'late'", r"\[\[features\]\] 'late': sentence: Field required"),
+        ("[[features]]\nname = 'late'\nmesure = 'count'", r"\[\[features\]\] 'late': mesure: .*Did you mean 'measure'"),
+        ("[[features]]\nname = 'late'\nper = { tabel = 'x' }", r"'late': per.tabel: .*Did you mean 'table'"),
+        ("[[features]]\nname = 'late'\nwindows = ['a month']", r"'late': windows.0: .*got 'a month'"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(project: Project, toml: str, message: str) -> None:
@@ -84,6 +96,11 @@ def test_the_defaults_are_those_of_the_design(tmp_path: Path) -> None:
     assert settings.training.horizons == HORIZONS == (30, 60, 90, 180, 360)
     assert settings.churn.grace_days == 30
     assert settings.data.max_quarantine_share == 0.05
+
+
+def test_ones_own_kinds_of_events_are_compared_in_lower_case(project: Project) -> None:
+    settings = project({}, toml="[events]\nkinds = ['Delivery', ' store_visit ']")
+    assert settings.events.kinds == ("delivery", "store_visit")
 
 
 def test_what_is_made_public_does_not_name_the_folder(project: Project) -> None:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.activity import activity_tables, is_known, make_activity
+from undertow.features.activity import Activity, is_known
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database
@@ -105,9 +105,9 @@ class Outcomes:
 
 def observe_outcomes(
     database: Database, churn: Churn, tables: Tables, features: FeatureTable, as_ofs: Sequence[datetime],
-    known_at: datetime,
+    known_at: datetime, activity: Activity | None = None,
 ) -> Outcomes:  # fmt: skip
-    """Return the labels of these snapshots as known at `known_at`.
+    """Return the labels of these snapshots as known at `known_at`; `activity`: where nobody cancels.
 
     Only rows recorded before `known_at` are read, and the last `grace_days` give no label: an account that
     stopped paying then may still return.
@@ -115,12 +115,11 @@ def observe_outcomes(
     snapshots = features.snapshots(as_ofs)
     open_tables(database, tables)
     numbered = snapshots.append_column("row", pa.array(np.arange(snapshots.num_rows)))
-    activity = activity_tables(churn, tables.present)
-    if activity:
-        make_activity(database, activity)
+    if activity is not None:
+        activity.make_days(database)
         database.register("snapshots", numbered)
         found = database.arrow(_NEXT_ACTIVITY.format(known=is_known(f"TIMESTAMP '{known_at}'")), "outcomes")
-        return _absences(found, observed_until(churn, known_at), churn.active_days)
+        return _absences(found, observed_until(churn, known_at), activity.days)
     make_spells(database, churn, tables, known_at)
     database.register("snapshots", numbered)
     ends = database.arrow(_JOIN_SPELLS, "outcomes")

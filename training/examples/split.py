@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from undertow.features.activity import Activity
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.database import Database
 from undertow.features.errors import ModelRefusal
@@ -102,14 +103,15 @@ def make_examples(
     where: str = "",
     most: int | None = None,
     revenue_months: int = 0,
+    activity: Activity | None = None,
 ) -> Examples:
     """Return the snapshots of these as_ofs with their labels as known at `known_at`.
 
     `where`: an SQL condition over accounts. Accounts that had already ended, though it was recorded later, are
     left out. `most`: where there are more snapshots, so many are drawn at random, the same ones each time.
-    `revenue_months`: how many months of revenue are read, if any.
+    `revenue_months`: how many months of revenue are read, if any. `activity`: where nobody cancels.
     """
-    outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at)
+    outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at, activity)
     keep = ~outcomes.gone
     if where:
         chosen = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from undertow.features.activity import activity_of
 from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.cards import Column
 from undertow.features.engines.database import open_database
@@ -94,7 +95,10 @@ def audit(
         early = recording_findings(connection, tables, recorded)
     with open_database(settings) as database:
         most = settings.training.max_snapshots
-        every = make_examples(database, settings.churn, tables, features, as_ofs, tables.until, most=most)
+        activity = activity_of(settings, tables.present)
+        every = make_examples(
+            database, settings.churn, tables, features, as_ofs, tables.until, most=most, activity=activity
+        )
     examples, _ = split_notices(every)  # that an account leaves after its notice is known, and no leak
     signals, model, alarms = _statistics(open_registry(settings), settings.training, features, examples)
     alarms = accept(alarms, settings.audit.accepted, features.catalogue.columns)

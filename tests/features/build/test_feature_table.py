@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -12,8 +13,8 @@ from undertow.features.build.feature_table import build_features
 from undertow.features.catalogue.cards import Feature
 from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.plan import plan_features
-from undertow.features.errors import DataError, TimeError
-from undertow.features.settings import Settings
+from undertow.features.errors import DataError, SettingsError, TimeError
+from undertow.features.settings import Settings, make_settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 
@@ -67,6 +68,51 @@ def test_a_second_build_reuses_the_files_and_adds_what_is_missing(tiny: Tiny) ->
     assert told == [("features", 1.0), ("features", 1.0)]
     assert second.as_ofs == (APRIL, MAY)
     assert set(second.read([MAY])["as_of"].to_pylist()) == {MAY}
+
+
+OWN = """
+[events]
+kinds = ["delivery"]
+[[features]]
+name = "late_deliveries"
+sentence = "Late deliveries"
+family = "cx"
+level = "journey"
+unit = "count"
+table = "events"
+where = {{ kind = "delivery", name = "{name}" }}
+measure = "count"
+windows = [30]
+"""
+
+
+def test_features_of_ones_own_are_built_beside_the_catalogue_and_again_when_they_change(
+    project: Project, tiny: Tiny, tiny_world: World
+) -> None:
+    delivery = {"account_id": "ada", "kind": "delivery"}
+    tiny_world["events.csv"] = [
+        *tiny_world["events.csv"],
+        {**delivery, "occurred_at": "2024-03-20", "name": "late"},
+        {**delivery, "occurred_at": "2024-03-21", "name": "lost"},
+        {**delivery, "occurred_at": "2024-04-01", "name": "late"},
+    ]
+    plain = project(tiny_world)
+    built = build_features(plain, load_tables(plain, NOW), [APRIL])
+    found = []
+    for name in ("late", "on time"):
+        settings = project(tiny_world, OWN.format(name=name))
+        mine = build_features(settings, load_tables(settings, NOW), [APRIL])
+        assert mine.catalogue.columns[-2].name == "late_deliveries_30"  # before the profile of one's own
+        assert mine.folder != built.folder
+        found.append([row["late_deliveries_30"] for row in mine.read().to_pylist()])
+    assert found == [[1, 0, 0, 0], [0, 0, 0, 0]]
+    assert "late_deliveries_30" not in built.read().column_names
+
+
+def test_a_wrong_feature_of_ones_own_is_refused(tiny: Tiny) -> None:
+    [wrong] = make_settings(tiny[0].folder, tomllib.loads(OWN.format(name="late").replace("kind =", "kid ="))).features
+    with pytest.raises(SettingsError, match=r"'late_deliveries': table events has no column 'kid' .*'kind'"):
+        build_features(tiny[0].model_copy(update={"features": (wrong,)}), tiny[1], [APRIL])
 
 
 def test_other_rows_or_other_definitions_are_another_folder(project: Project, tiny: Tiny, tiny_world: World) -> None:

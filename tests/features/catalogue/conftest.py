@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.features.catalogue.rows import AS_OF, ComputeExample, Example, Row, Rows, account
-from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.catalogue.choose import EVERY, make_catalogue
 from undertow.features.catalogue.language import measures
 from undertow.features.tables import ALL_TABLES
 
-CARDS = {card.name: card for card in make_catalogue(ALL_TABLES, kind="inactivity").features}
+CARDS = {card.name: card for card in make_catalogue(ALL_TABLES, features=EVERY).features}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def computed(
     """
     examples: list[Example] = [each for each in request.module.EXAMPLES if not _fades(each.card)]
     cards = {example.card for example in examples}
-    columns = [column for column in make_catalogue(ALL_TABLES, kind="inactivity").columns if column.feature.name in cards]
+    every = make_catalogue(ALL_TABLES, features=EVERY).columns
+    columns = [column for column in every if column.feature.name in cards]
     accounts = [pair for example in examples for pair in _accounts(example)]
     tables: dict[str, list[Row]] = {name: [] for name in ALL_TABLES}
     for name, rows_of_account in accounts:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.features.catalogue import test_billing, test_contract, test_cx, test_profile, test_usage, test_ux
 from tests.features.catalogue.rows import Row
-from undertow.features.catalogue.choose import FEATURES, make_catalogue
+from undertow.features.catalogue.choose import EVERY, FEATURES, make_catalogue
 from undertow.features.tables import ALL_TABLES
 
 FAMILIES = {
@@ -21,7 +21,7 @@ FAMILIES = {
     "profile": test_profile,
 }
 EXAMPLES = [example for family in FAMILIES.values() for example in family.EXAMPLES]
-COLUMNS = make_catalogue(ALL_TABLES, kind="inactivity").columns
+COLUMNS = make_catalogue(ALL_TABLES, features=EVERY).columns
 CARD_OF_COLUMN = {column.name: column.feature.name for column in COLUMNS}
 FEBRUARY, MARCH, NEXT_DAY = datetime(2024, 2, 1), datetime(2024, 3, 1), datetime(2024, 3, 2)
 Snapshots = dict[tuple[str, datetime], dict[str, object]]

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from undertow.features.catalogue.cards import Column, Feature
-from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.catalogue.choose import EVERY, make_catalogue
 from undertow.features.catalogue.language import Deviation, Exposure, Shrunk, measures, rows_of
 from undertow.features.tables import ALL_TABLES, EVENT_KINDS, PAYMENT_KINDS, PLANNED_KINDS, Table, TableColumn
 
@@ -75,7 +75,7 @@ CARDS += [
     Feature("y_latest", "Beyond", "ux", "interaction", "text", events.latest("name"), lookback=20),
 ]
 BEYOND = tuple(column for card in CARDS for column in card.columns)
-COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES, kind="inactivity").columns, *BEYOND)
+COLUMNS: tuple[Column, ...] = (*make_catalogue(ALL_TABLES, features=EVERY).columns, *BEYOND)
 ACCOUNTS = tuple(f"account {number:02}" for number in range(16))
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(days=1)

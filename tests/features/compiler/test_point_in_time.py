@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.tables_by_hand import with_defaults
 from undertow.features.catalogue.cards import Column
-from undertow.features.catalogue.choose import FEATURES, make_catalogue
+from undertow.features.catalogue.choose import EVERY, FEATURES, make_catalogue
 from undertow.features.catalogue.language import measures
 from undertow.features.tables import (
     ALL_TABLES,
@@ -31,7 +31,7 @@ from undertow.features.tables import (
 AS_OF = datetime(2024, 3, 31)
 MOMENT = timedelta(microseconds=1)
 ACCOUNTS = ("a", "b", "c")
-COLUMNS: tuple[Column, ...] = make_catalogue(ALL_TABLES, kind="inactivity").columns
+COLUMNS: tuple[Column, ...] = make_catalogue(ALL_TABLES, features=EVERY).columns
 FADING = tuple(column for column in COLUMNS if any(m.half_life for m in measures(column.feature.measure)))
 READ = [ALL_TABLES[name] for name in sorted({table for feature in FEATURES for table in feature.tables})]
 Row = dict[str, object]

@@ -18,6 +18,7 @@ import pytest
 from tests.features.at_risk import features_at_risk
 from undertow.features.build.feature_table import build_features
 from undertow.features.catalogue.choose import make_catalogue
+from undertow.features.catalogue.own import own_features
 from undertow.features.connectors import write_project
 from undertow.features.engines.database import open_database
 from undertow.features.errors import DataError
@@ -109,6 +110,60 @@ def test_the_whole_catalogue_built_on_spark_is_the_one_built_here(
     assert all(len(set(oracle[name].to_pylist())) > 50 for name in fading)
     assert _differing(build_features(here, tables, as_ofs).read(), built.read()) == {}
     assert built.read().num_rows == oracle.num_rows
+
+
+OWN = """
+[[features]]
+name = "slow_pages"
+sentence = "Pages that took over two seconds, of all"
+family = "ux"
+level = "interaction"
+unit = "share"
+table = "events"
+where = { kind = ["page_view", "crash"] }
+above = { duration_ms = 2000 }
+measure = "count"
+per = { where = { kind = "page_view" } }
+windows = [30, 90]
+trend = 30
+peers = 90
+null_means = "no page was viewed"
+[[features]]
+name = "tasks_against_usual"
+sentence = "Tasks completed against the usual pace"
+family = "usage"
+level = "journey"
+unit = "log ratio"
+table = "events"
+where = { kind = "task_completed" }
+measure = "count"
+half_life = 21
+usual = 180
+null_means = "not observed yet"
+good = "high"
+[[features]]
+name = "longest_open"
+sentence = "Days since the oldest open ticket was opened"
+family = "cx"
+level = "journey"
+unit = "days"
+table = "tickets"
+open = { resolved_at = "reopened_at" }
+measure = "days since first"
+lookback = 365
+null_means = "no open ticket"
+"""
+
+
+@pytest.mark.parametrize("plan", ["slots", "range join"])
+def test_features_of_ones_own_are_the_same_on_spark(
+    project: Project, world: Path, as_ofs: list[datetime], tmp_path: Path, plan: str
+) -> None:
+    settings = [_project(tmp_path / name, world, OWN + engine) for name, engine in (("here", ""), ("spark", ON_SPARK))]
+    columns = [column for card in own_features(settings[0]) for column in card.columns]
+    here, spark = (features_at_risk(each, project[2], columns, as_ofs, plan) for each in settings)
+    assert all(len(set(here[column.name].to_pylist())) > 5 for column in columns)
+    assert _differing(here, spark) == {}
 
 
 def test_a_column_of_the_oracle_that_is_moved_would_be_seen(oracle: pa.Table) -> None:

@@ -28,6 +28,38 @@ from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ALL_TABLES, TABLES
 
+OWN = """
+[events]
+kinds = ["delivery"]
+[[features]]
+name = "late_deliveries"
+sentence = "Late deliveries"
+family = "cx"
+level = "journey"
+unit = "count"
+table = "events"
+where = { kind = "delivery" }
+measure = "count"
+windows = [30]
+"""
+
+
+def test_features_of_ones_own_are_replayed_like_the_others(project: Project, tiny_world: dict[str, list[Row]]) -> None:
+    """The delivery that was recorded in April does not count in March, whichever rows are there."""
+    event = {"account_id": "ada", "kind": "delivery"}
+    deliveries = [
+        {**event, "occurred_at": "2024-02-20", "recorded_at": "2024-02-21"},
+        {**event, "occurred_at": "2024-02-22", "recorded_at": "2024-04-10"},
+    ]
+    settings = project({**tiny_world, "events.csv": [*tiny_world["events.csv"], *deliveries]}, OWN)
+    tables = load_tables(settings, datetime(2024, 6, 15, 12))
+    march = datetime(2024, 3, 1)
+    built = build_features(settings, tables, [march])
+    compared = replay(settings, tables, built, [march])
+    assert "late_deliveries_30" in compared.meant and not compared.differing
+    assert built.read()["late_deliveries_30"].to_pylist() == [1, 0, 0, 0]
+
+
 # --- books -------------------------------------------------------------------------------------------
 
 

@@ -42,3 +42,32 @@ def test_an_unknown_kind_of_event_is_kept_and_counted(project: Project) -> None:
     tables = read_tables(project({"accounts.csv": ACCOUNTS, "events.csv": events}), NOW)
     assert tables.unknown_words == (("events.kind", "pageview", 2), ("events.kind", "dance", 1))
     assert tables.report("events").kept == 4
+
+
+def test_a_kind_of_ones_own_is_known_and_one_without_rows_is_noted(project: Project) -> None:
+    """Declaring it reads nothing again."""
+    event = {"account_id": "ada", "occurred_at": "2024-02-01"}
+    events = [{**event, "kind": kind} for kind in ("Delivery", "dance")]
+    files = {"accounts.csv": ACCOUNTS, "events.csv": events}
+    before = read_tables(project(files), NOW)
+    tables = read_tables(project({}, _listed(files) + "[events]\nkinds = ['delivery', 'store_visit']"), NOW)
+    assert tables.unknown_words == (("events.kind", "dance", 1),)
+    assert [note for note in tables.notes if "kinds" in note] == [
+        "events: no row has the kind 'store_visit' of [events] kinds (spelled otherwise?)."
+    ]
+    assert (tables.folder, len(before.unknown_words)) == (before.folder, 2)
+
+
+def test_twenty_unknown_kinds_are_named_whatever_their_number(project: Project) -> None:
+    event = {"account_id": "ada", "occurred_at": "2024-02-01"}
+    events = [{**event, "kind": f"kind {number:02}"} for number in range(30)]
+    files = {"accounts.csv": ACCOUNTS, "events.csv": events}
+    kinds = [f"kind {number:02}" for number in range(15)]
+    tables = read_tables(project(files, f"[events]\nkinds = {kinds}"), NOW)
+    assert [word for _, word, _ in tables.unknown_words] == [f"kind {number:02}" for number in range(15, 30)]
+    assert len(read_tables(project(files), NOW).unknown_words) == 20
+
+
+def _listed(files: dict[str, object]) -> str:
+    """Return the lines of [files], so that the files are not written again."""
+    return "".join(f'{name.split(".")[0]} = "{name}"\n' for name in files)

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.serving.cli.typed import json_of
+import pytest
+
+from tests.serving.cli.typed import json_of, undertow
 from undertow.features.settings import Settings
 
 WORLD: dict[str, list[Mapping[str, object]]] = {
@@ -31,6 +33,46 @@ def test_features_as_of_typed_twice_changes_nothing(project: Callable[..., Setti
     assert told[0] == told[1]
     assert written[0] == written[1]
     assert (told[0]["as_ofs"], told[0]["rows"]) == (["2024-04-01"], 1)
+
+
+OWN = """
+[data]
+until = 2024-06-15
+[events]
+kinds = ["delivery"]
+[[features]]
+name = "late_deliveries"
+sentence = "Late deliveries"
+family = "cx"
+level = "journey"
+unit = "count"
+table = "events"
+where = { kind = "delivery", name = "late" }
+measure = "count"
+windows = [30]
+trend = 30
+"""
+
+
+def test_features_of_ones_own_are_printed_beside_the_others(project: Callable[..., Settings]) -> None:
+    event = {"account_id": "ada", "occurred_at": "2024-03-20", "kind": "Delivery", "name": "late"}
+    folder = str(project(WORLD | {"events.csv": [event]}, OWN).folder)
+    words = ("features", "--project", folder, "--as-of", "2024-04-01")
+    told = undertow(*words)
+    assert "Your own: late_deliveries (late_deliveries_30, late_deliveries_trend_30)." in told.stdout
+    assert {"late_deliveries_30", "errors_30"} <= set(json_of(*words, "--json")["columns"])
+    assert "the word 'delivery'" not in undertow("check", "--project", folder).stdout
+
+
+@pytest.mark.parametrize("command", ["check", "features", "train", "backtest", "score", "audit"])
+def test_a_wrong_feature_of_ones_own_is_refused_before_any_row_is_read(
+    project: Callable[..., Settings], command: str
+) -> None:
+    settings = project(WORLD | {"events.csv": "account_id\n"}, OWN.replace('"count"\nwindows', '"cuont"\nwindows'))
+    told = undertow(command, "--project", str(settings.folder))
+    assert told.exit_code == 1
+    assert "[[features]] 'late_deliveries': unknown measure 'cuont'. Did you mean 'count'?" in told.stderr
+    assert not settings.store_path().exists()
 
 
 LISTS_IMPORTS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import duckdb
@@ -56,6 +57,15 @@ def test_the_sql_of_a_card_runs_as_it_stands(written: str) -> None:
             sql = re.search(r"<pre>(.*)</pre>", said, flags=re.S)
             assert sql is not None
             assert len(connection.execute(sql[1]).fetchall()) == 1, name
+
+
+def test_a_feature_of_ones_own_is_there_like_the_others_and_marked() -> None:
+    card = replace(FEATURES[0], name="late_deliveries", sentence="Late deliveries")
+    cards = _cards(page([*FEATURES, card]))
+    assert list(cards).count("late_deliveries") == 1 and len(cards) == len(FEATURES) + 1
+    marked = [name for name, said in cards.items() if "your own" in said]
+    assert marked == ["late_deliveries"]
+    assert "late_deliveries_30" in cards["late_deliveries"] and definition_id(card) in cards["late_deliveries"]
 
 
 def test_the_page_needs_nothing_else(written: str) -> None:
