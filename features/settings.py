@@ -118,7 +118,7 @@ class HealthScores(_Frozen):
     word of the order; of numbers, the best and the worst third of the scores in training.
     """
 
-    table: str = ""  # an entry of [files], a SELECT, or a path ending in .sql: account_id, scored_at, recorded_at, score
+    table: str = ""  # an entry of [files], a SELECT, or a .sql file: account_id, scored_at, score
     order: tuple[str, ...] = ()  # the words of the score, the worst first
     good: Literal["high", "low"] = "high"  # of numbers: whether a high one is healthy
     healthy: float | str | None = None  # this score and better ones
@@ -275,8 +275,8 @@ class Settings(_Frozen):
         if scores.table.strip().isidentifier() and scores.table.strip() not in files:
             known = ", ".join(files) or "nothing"
             raise ValueError(
-                f"table = {scores.table!r} is no entry of [files] ({known}).{did_you_mean(scores.table, files)} Add the "
-                "file there, or give a SELECT"
+                f"table = {scores.table!r} is no entry of [files] ({known}).{did_you_mean(scores.table, files)} Add "
+                "the file there, or give a SELECT"
             )
         return scores
 

@@ -14,12 +14,9 @@ def words_of_scores(connection: Connection, scores: HealthScores, text: str) -> 
     """
     if scores.are_words:
         return scores.words
-    [found] = rows(
-        connection,
-        f"SELECT count_if(lower({text}) IN ({_listed(SCORE_COLOURS)})) > count(TRY_CAST({text} AS DOUBLE)) AS are_words "
-        "FROM staged",
-        "table scores",
-    )
+    colours, numbers = f"lower({text}) IN ({_listed(SCORE_COLOURS)})", f"TRY_CAST({text} AS DOUBLE)"
+    sql = f"SELECT count_if({colours}) > count({numbers}) AS are_words FROM staged"
+    [found] = rows(connection, sql, "table scores")
     return SCORE_COLOURS if found["are_words"] else ()
 
 

@@ -75,7 +75,8 @@ def test_colours_need_no_order_and_are_compared_without_case(
                               '["at risk", "fine"])'),
         ((70, 60, "inf"), "", "score is not a number (words need their order, the worst first: [scores] order = "
                               '["at risk", "fine"])'),
-        (("bad", "fine", "okay"), '[scores]\norder = ["bad", "fine"]', "score is not one of bad, fine ([scores] order)"),
+        (("bad", "fine", "okay"), '[scores]\norder = ["bad", "fine"]',
+         "score is not one of bad, fine ([scores] order)"),
     ],
 )  # fmt: skip
 def test_a_score_of_another_kind_is_quarantined_and_too_many_stop_every_job(
