@@ -160,7 +160,7 @@ def _print_found(report: BacktestReport) -> None:
 def _print_health(health: HealthReport, currency: str = "") -> None:
     """Print how often the health score was wrong, and how it compares with the model where not all have one."""
     if health.on_scored:
-        out.print("Of those, the snapshots with a health score:")
+        out.print(f"The same at {health.horizon} days on the snapshots with a health score alone:")
         show(results_table(health.on_scored))
     missed, alarms = health.misses, health.false_alarms
     out.print(
