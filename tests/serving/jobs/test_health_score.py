@@ -16,7 +16,8 @@ from undertow.training.evaluation.held_out import MODEL
 SCORES = """
 COPY (SELECT a.account_id AS account, d.scored_at, hash(a.account_id, d.scored_at) % 101 AS score
       FROM read_parquet('{data}/accounts.parquet') AS a
-      JOIN (SELECT unnest(generate_series(TIMESTAMP '2023-02-15', TIMESTAMP '2024-06-15', INTERVAL 1 MONTH)) AS scored_at)
+      JOIN (SELECT unnest(generate_series(TIMESTAMP '2023-02-15', TIMESTAMP '2024-06-15', INTERVAL 1 MONTH))
+            AS scored_at)
         AS d ON d.scored_at > a.created_at
       WHERE hash(a.account_id) % 8 > 0)
 TO '{data}/health.csv'

@@ -19,7 +19,8 @@ def test_profit_within_a_contact_budget_equals_the_cost_of_empulse_with_each_acc
     order = RNG.random(N)
     _, profit = profit_curve(order, LEFT, VALUE, SAVE_RATE, COST)
     first = np.argsort(np.argsort(-order)) < contacted
-    oracle = cost_loss(LEFT.astype(int), first.astype(int), tp_cost=COST - SAVE_RATE * VALUE, fp_cost=COST, normalize=True)
+    tp_cost = COST - SAVE_RATE * VALUE
+    oracle = cost_loss(LEFT.astype(int), first.astype(int), tp_cost=tp_cost, fp_cost=COST, normalize=True)
     assert profit[contacted - 1] == pytest.approx(-oracle)
 
 
