@@ -81,7 +81,7 @@ def activity_of(settings: Settings, present: Iterable[str]) -> Activity | None:
     if not tables:
         raise DataError(
             f'[churn] kind = "inactivity" needs the table {" or ".join(churn.activity)}, and there is no source of '
-            'it: give one under [tables]. Customers who cancel are described by subscriptions and kind = "subscription".'
+            'it: give one under [tables]. Where customers cancel, give subscriptions and set kind = "subscription".'
         )
     return Activity(churn.active_days, tables, settings.events.not_activity)
 

@@ -10,10 +10,19 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from undertow.features.errors import SettingsError, did_you_mean
-from undertow.features.tables import EVENT_KINDS, TABLES
+from undertow.features.tables import EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
 
 FILE_NAME = "undertow.toml"
 HORIZONS = (30, 60, 90, 180, 360)
@@ -130,6 +139,71 @@ class Contact(_Frozen):
 
     save_rate: Share = 0.2  # of the leavers that are contacted, the share that stays
     cost: float = Field(20.0, ge=0)  # of one contact, in the currency of the tables
+
+
+class HealthScores(_Frozen):
+    """[scores]: the health score that a team already keeps, judged beside the model; no feature is made of it.
+
+    A score is a number, or a word of `order`; red, yellow (orange, amber) and green need no order. `healthy`, `alarm`:
+    from which score on an account counts as healthy, or as in alarm. Unless given, they are the last and the first
+    word of the order; of numbers, the best and the worst third of the scores in training.
+    """
+
+    table: str = ""  # an entry of [files], a SELECT, or a .sql file: account_id, scored_at, score
+    order: tuple[str, ...] = ()  # the words of the score, the worst first
+    good: Literal["high", "low"] = "high"  # of numbers: whether a high one is healthy
+    healthy: float | str | None = None  # this score and better ones
+    alarm: float | str | None = None  # this score and worse ones
+    max_age_days: int = Field(90, ge=1)  # an older score counts as unknown
+
+    @field_validator("order")
+    @classmethod
+    def _distinct(cls, order: tuple[str, ...]) -> tuple[str, ...]:
+        words = _words(order)
+        if order and (len(words) < 2 or len(set(words)) < len(words) or "" in words):
+            raise ValueError('needs at least two different words, the worst first, such as ["red", "yellow", "green"]')
+        return words
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> HealthScores:
+        """Refuse bounds that are no score of the order, or of which the healthy one is not better."""
+        places = [self.place(name, bound) for name, bound in (("healthy", self.healthy), ("alarm", self.alarm))]
+        if self.are_words and self.good == "low":
+            raise ValueError("good is for numbers; of words, order names the worst first")
+        if len({isinstance(bound, str) for bound in (self.healthy, self.alarm) if bound is not None}) > 1:
+            raise ValueError("healthy and alarm must both be numbers or both be words")
+        healthy, alarm = places
+        if healthy is not None and alarm is not None and healthy <= alarm:
+            raise ValueError(
+                f"healthy ({self.healthy}) must be a better score than alarm ({self.alarm}); where low numbers are "
+                'healthy, set good = "low"'
+            )
+        return self
+
+    @property
+    def are_words(self) -> bool:
+        """Whether the settings say that scores are words."""
+        return bool(self.order) or isinstance(self.healthy, str) or isinstance(self.alarm, str)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words that scores may be, if they are words, the worst first."""
+        return self.order or SCORE_COLOURS
+
+    def place(self, name: str, bound: float | str | None) -> float | None:
+        """Return a bound as a number that is higher for healthier scores; None where it is not given.
+
+        Raises ValueError, naming the setting, where a word is not in the order or a number is given beside one.
+        """
+        if bound is None:
+            return None
+        if isinstance(bound, str):
+            if (word := bound.strip().lower()) not in self.words:
+                raise ValueError(f"{name} = {bound!r} is not in order: {', '.join(self.words)}")
+            return float(self.words.index(word))
+        if self.order:
+            raise ValueError(f"{name} = {bound:g} is a number, and scores are words: {', '.join(self.words)}")
+        return bound if self.good == "high" else -bound
 
 
 class Currency(_Frozen):
@@ -296,6 +370,7 @@ class Settings(_Frozen):
     training: Training = Training()
     value: Value = Value()
     contact: Contact = Contact()
+    scores: HealthScores = HealthScores()
     currency: Currency = Currency()
     audit: Audit = Audit()
     events: Events = Events()
@@ -323,12 +398,29 @@ class Settings(_Frozen):
     def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
         return _refuse_unknown_tables(tables)
 
+    @field_validator("scores")
+    @classmethod
+    def _one_source(cls, scores: HealthScores, info: ValidationInfo) -> HealthScores:
+        files, tables = info.data.get("files", {}), info.data.get("tables", {})
+        if scores.table and SCORES.name in tables:
+            raise ValueError("table is given here and as [tables] scores: leave one of them out")
+        if scores.table.strip().isidentifier() and scores.table.strip() not in files:
+            known = ", ".join(files) or "nothing"
+            raise ValueError(
+                f"table = {scores.table!r} is no entry of [files] ({known}).{did_you_mean(scores.table, files)} Add "
+                "the file there, or give a SELECT"
+            )
+        return scores
+
     def store_path(self, *parts: str) -> Path:
         """Return a path inside the store."""
         return (self.folder / self.store).joinpath(*parts)
 
     def select(self, table: str) -> str | None:
         """Return the SELECT that yields `table`, or None where the project has no source for it."""
+        if table == SCORES.name and self.scores.table:
+            named = self.scores.table.strip()
+            return f'SELECT * FROM "{named}"' if named in self.files else self.read_sql(named, "[scores] table")
         sql_or_path = self.tables.get(table)
         if sql_or_path is None:
             return f"SELECT * FROM {table}" if table in self.files else None

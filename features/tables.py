@@ -1,4 +1,4 @@
-"""The input tables and their data contracts: ten tables, merged accounts, list prices, exchange rates.
+"""The input tables and their data contracts: ten tables, merged accounts, health scores, list prices, exchange rates.
 
 All times are UTC. Point-in-time rule: a row counts at an as_of only if it had happened *and* was
 recorded before it; a late-known column (`known_from`) counts only from the time named there.
@@ -22,7 +22,8 @@ class TableColumn:
     `default`: the column whose value is used where this one is null or absent.
     `minimum`: the smallest valid value of a number. `is_id`: names an account, a user or a row. `is_word`: a
     word of a fixed vocabulary, stored in lower case (a currency in upper case). `is_money`: an amount in a currency.
-    `is_computed`: written by the loading of the tables, never read from a source.
+    `is_computed`: written by the loading of the tables, never read from a source. `also`: another name that the column
+    may have in a source.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TableColumn:
     is_word: bool = False
     is_money: bool = False
     is_computed: bool = False
+    also: str | None = None
 
     def has_rule(self, table: Table) -> bool:
         """Return whether the contract states from when this time column is known (point-in-time rule)."""
@@ -53,7 +55,8 @@ class Table:
     column that must name a known account; None where rows belong to no account. `has_versions`: rows are states that
     a source may write again; `superseded_at` then holds when a newer state of the row was recorded. `is_long`: it has
     so many rows that the stored ones also hold the key of the account, and the UTC days on which the row happened and
-    from which it counts, so that no query derives them.
+    from which it counts, so that no query derives them. `is_judged`: it is compared with what happened and is no input
+    of a feature; it neither moves the end of the record nor goes over to a surviving account.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Table:
     of_account: str | None = "account_id"
     has_versions: bool = False
     is_long: bool = False
+    is_judged: bool = False
 
     def __post_init__(self) -> None:
         if self.has_versions and SUPERSEDED not in self.columns:
@@ -346,6 +350,22 @@ CONTACTS = Table(
     invents_key=True,
 )
 
+# The health score that a team already keeps: a number, or a word of an order such as red, yellow, green ([scores]).
+SCORES = Table(
+    "scores",
+    "a health score of an account",
+    ("account_id", "scored_at"),
+    "scored_at",
+    (
+        TableColumn("account_id", "text", required=True, is_id=True, also="account"),
+        _time("scored_at", required=True),
+        _recorded("scored_at"),
+        _word("score", required=True),
+    ),
+    has_versions=True,
+    is_judged=True,
+)
+
 RATES = Table(
     "rates",
     "an exchange rate into the reporting currency, from a day on",
@@ -434,6 +454,7 @@ TABLES: dict[str, Table] = {
         PAYMENTS,
         CARDS,
         CONTACTS,
+        SCORES,
         RATES,
         LIST_PRICES,
     )
@@ -463,3 +484,4 @@ VITALS = ("LCP", "INP", "CLS")
 PRIORITIES = ("low", "normal", "medium", "high", "urgent")
 PAYMENT_KINDS = ("attempt", "refund", "chargeback", "zero")
 PLANNED_KINDS = ("end", "pause", "start")
+SCORE_COLOURS = ("red", "orange", "amber", "yellow", "green")  # health scores that need no order, the worst first

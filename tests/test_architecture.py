@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "features": "errors tables settings publishing engines sources catalogue compiler snapshots build replay "
     "connectors simulator",
-    "training": "examples churn value bundle evaluation registry drivers business_metrics leakage fit backtest train",
+    "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
+    "backtest train",
     "serving": "formatting published pages jobs api cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.

@@ -10,6 +10,7 @@ from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress, Tables
+from undertow.features.tables import SCORES
 from undertow.training.bundle.bundle import NO_INTERVALS, Bundle
 from undertow.training.bundle.like import like_accounts
 from undertow.training.churn.baselines import fit_baselines
@@ -30,6 +31,9 @@ from undertow.training.examples.encoding import ModelColumn, encode, fit_columns
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.person_periods import period_inputs
 from undertow.training.examples.split import Dates, Examples, make_examples
+from undertow.training.health_score.bounds import Bounds, bounds_of
+from undertow.training.health_score.known_scores import GIVEN, HEALTH, are_words, with_health_scores
+from undertow.training.health_score.rule import reference_of, with_rule
 from undertow.training.value.growth import MONTHS, Growth, learn_growth
 from undertow.training.value.purchases.fitted import JudgedSpend, fit_spend, judge_spend
 from undertow.training.value.purchases.hybrid import PurchaseModel
@@ -41,6 +45,7 @@ class TrainingSet:
 
     `learn`, `held_out`: without accounts that had given notice; `notices`: what became of those, in each part.
     `columns`: to learn from; `left_out`: a note per column that is not. `ends`: of the periods served, days.
+    `health`: the bounds of the health score, where the project has one; it is then among the baselines.
     """
 
     dates: Dates
@@ -51,6 +56,7 @@ class TrainingSet:
     left_out: tuple[str, ...]
     ends: tuple[int, ...]
     baselines: Baselines
+    health: Bounds | None = None
 
 
 def training_set(settings: Settings, tables: Tables, features: FeatureTable, dates: Dates) -> TrainingSet:
@@ -64,8 +70,8 @@ def training_set(settings: Settings, tables: Tables, features: FeatureTable, dat
     columns, left_out = _columns(features, learn)
     ends = served_ends(learn, settings.training.horizons)
     matured = tuple(end for end in ends if held_out.outcomes.matured(end).any())
-    baselines = fit_baselines(learn, columns, matured)
-    return TrainingSet(dates, learn, held_out, notices, columns, left_out, ends, baselines)
+    baselines, health = _with_health_score(settings, learn, held_out, fit_baselines(learn, columns, matured))
+    return TrainingSet(dates, learn, held_out, notices, columns, left_out, ends, baselines, health)
 
 
 def fit_bundle(
@@ -144,7 +150,21 @@ def _split_by_time(
         size = most, months, activity_of(settings, tables.present)
         learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size)
         held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, *size)
+        if SCORES.name in tables.present:
+            learn, held_out = (with_health_scores(database, settings.scores, part) for part in (learn, held_out))
     return learn, held_out
+
+
+def _with_health_score(
+    settings: Settings, learn: Examples, held_out: Examples, baselines: Baselines
+) -> tuple[Baselines, Bounds | None]:
+    """Return the baselines with the project's health score among them, and its bounds; None where it has no score."""
+    if HEALTH not in learn.rows.column_names:
+        return baselines, None
+    reference = reference_of(learn, held_out)
+    given = [*learn.rows[GIVEN].to_pylist(), *held_out.rows[GIVEN].to_pylist()]
+    bounds = bounds_of(settings.scores, reference, are_words(settings.scores, given))
+    return with_rule(baselines, learn, reference), bounds
 
 
 def _leave_out_notices(learn: Examples, held_out: Examples) -> tuple[Examples, Examples, tuple[Notices, Notices]]:

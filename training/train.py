@@ -16,6 +16,7 @@ from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle, with_content_version
 from undertow.training.evaluation.gate import NOT_JUDGED, Verdict, decide, first_champion
+from undertow.training.evaluation.health_report import HealthReport
 from undertow.training.evaluation.held_out import (
     MODEL,
     Baselines,
@@ -36,7 +37,10 @@ from undertow.training.evaluation.report import (
 )
 from undertow.training.evaluation.value import judge_value
 from undertow.training.examples.split import choose_dates
-from undertow.training.fit import fit_bundle, purchase_values, training_set
+from undertow.training.fit import TrainingSet, fit_bundle, purchase_values, training_set
+from undertow.training.health_score.judge import judge_health
+from undertow.training.health_score.rule import rule_of
+from undertow.training.health_score.snapshots import health_snapshots
 from undertow.training.leakage.audit import quick_audit
 from undertow.training.registry.model_card import FILE as MODEL_CARD
 from undertow.training.registry.model_card import model_card
@@ -67,6 +71,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         resamples = settings.training.bootstrap
         results = evaluate_horizons(predicted, baselines, resamples, report_progress)
         values = worth.results(resamples) if followed is None else judge_value(followed, MODEL, resamples)
+        health = _judge_health(settings, given, bundle, predicted)
         notes = (
             *tables.warnings,
             *given.left_out,
@@ -74,6 +79,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
             *worth.notes,
             *value_caveats(bundle, values),
             *notices_said(*given.notices),
+            *(health.notes if health else ()),
         )
         report_progress("recording", 0.0)
         report = TrainReport(
@@ -88,6 +94,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
             notes=notes,
             findings=tuple(findings),
             values=values,
+            health=health,
         )
         _record(settings, tables, features, bundle, baselines, predicted, report)
         number, verdict = register_judged(
@@ -101,6 +108,20 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
 
 
 # --- the steps -------------------------------------------------------------------------------
+
+
+def _judge_health(
+    settings: Settings, given: TrainingSet, bundle: Bundle, predicted: HeldOutPredictions
+) -> HealthReport | None:
+    """Judge the project's health score on the held-out test; None without one, or where no window has matured."""
+    matured, p = predicted.matured(bundle.headline)
+    if given.health is None or not len(matured):
+        return None
+    rule = rule_of(given.baselines, bundle.headline)
+    by_rule = None if rule is None else rule.probability(matured.rows, bundle.headline)
+    judged = health_snapshots(matured, bundle, given.health, p, by_rule)
+    days, resamples = settings.scores.max_age_days, settings.training.bootstrap
+    return judge_health(judged, given.health, rule, bundle.columns, bundle.headline, days, resamples)
 
 
 def _against_champion(

@@ -1,6 +1,6 @@
-"""Purchase features, for customers who buy without a contract: recency, frequency, regularity, basket and spend.
+"""Purchase features, for customers who buy without a contract: recency, frequency, regularity, basket, spend.
 
-A purchase is a payment that went through; the days with one are counted, so that two receipts of a day are one purchase.
+A purchase is a payment that went through. Days are counted, so that two receipts of a day are one purchase.
 """
 
 from __future__ import annotations

@@ -266,7 +266,7 @@ def _load_table(
     elif table.name == "merges":
         create_known_accounts(connection, "merges")
         create_heirs(connection)
-    elif loading.gives("merges") and table.of_account is not None:
+    elif loading.gives("merges") and table.of_account is not None and not table.is_judged:
         follow_merges(connection, table)
     write_rows(connection, table.name, folder)
     return report
@@ -302,7 +302,7 @@ def _summary(loading: Loading, reports: list[TableReport], now: datetime, folder
     spans = spans_of(connection, present, now)
     currency, refusal = choose_currency(settings, stated_currencies(connection, present))
     refusals = [*loading.refusals, *([refusal] if refusal else [])]
-    until = last_day(spans.values(), now)
+    until = last_day([span for name, span in spans.items() if not TABLES[name].is_judged], now)
     return {
         "selects": selects_id(settings),
         "fingerprint": _fingerprint(connection, [*present, *derived], loading.months),
@@ -423,6 +423,7 @@ def _source_version(settings: Settings) -> str:
             status = path.stat()
             parts.append((name, os.path.relpath(path, settings.folder), status.st_size, status.st_mtime_ns))
     parts += [(table, settings.select(table)) for table in TABLES]
+    parts += [(settings.scores.are_words, settings.scores.words)]
     parts += [(name, settings.read_sql(sql, name)) for name, sql in settings.checks.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 

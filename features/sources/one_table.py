@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from undertow.features.sources.rows.contract import (
     has_pieces,
     refuse_reserved,
 )
+from undertow.features.sources.rows.health_scores import words_of_scores
 from undertow.features.sources.rows.repeats import (
     Clash,
     identical_rows,
@@ -110,7 +111,17 @@ def _stage(loading: Loading, table: Table, progress: Callable[[float], None]) ->
     run_watched(connection, sql, f"table {table.name}", progress)
     connection.execute("USE memory.main")
     described = rows(connection, "SELECT lower(column_name) AS name, column_type FROM (DESCRIBE staged)", table.name)
-    return {str(row["name"]): str(row["column_type"]) for row in described if row["name"] != ROW}
+    given = {str(row["name"]): str(row["column_type"]) for row in described if row["name"] != ROW}
+    return _with_own_names(connection, table, given)
+
+
+def _with_own_names(connection: Connection, table: Table, given: dict[str, str]) -> dict[str, str]:
+    """Give columns of `staged` that have the other name of a column of the contract its own name."""
+    other = {column.also: column.name for column in table.columns if column.also and column.name not in given}
+    for also, name in other.items():
+        if also in given:
+            run(connection, f"ALTER TABLE staged RENAME COLUMN {quoted(also)} TO {quoted(name)}", table.name)
+    return {other.get(name, name): kind for name, kind in given.items()}
 
 
 def _reading(loading: Loading, table: Table, given: dict[str, str]) -> Reading:
@@ -121,13 +132,16 @@ def _reading(loading: Loading, table: Table, given: dict[str, str]) -> Reading:
         inclusive_ends=table.name in data.inclusive_ends,
         has_users=loading.gives("users"),
     )
+    if table.name == "scores" and "score" in given:
+        words = words_of_scores(loading.connection, loading.settings.scores, reading.text("score", given["score"]))
+        return replace(reading, score_words=words)
     found = _rated_0_or_1(loading.connection, table, given, reading)
     if not found:
         return reading
     loading.notes.append(
         f"{table.name}: all {found:,} ratings are 0 or 1 and state no scale: read as bad (0) and good (1)."
     )
-    return Reading(**(vars(reading) | {"rated_0_or_1": True}))
+    return replace(reading, rated_0_or_1=True)
 
 
 def _rated_0_or_1(connection: Connection, table: Table, given: dict[str, str], reading: Reading) -> int:

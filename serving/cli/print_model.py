@@ -22,6 +22,7 @@ from undertow.training.leakage.auroc import Auroc, bands_of
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.features.replay.replay import Comparison, Finding
     from undertow.training.backtest.backtest import BacktestReport
+    from undertow.training.evaluation.health_report import HealthReport
     from undertow.training.evaluation.report import TrainReport
     from undertow.training.evaluation.value import ValueResult
     from undertow.training.leakage.audit import AuditReport
@@ -43,6 +44,8 @@ def print_training(report: TrainReport) -> None:
         show(segments_table(report.by_segment))
     if report.values:
         show(values_table(report.values))
+    if report.health:
+        _print_health(report.health)
     for note in report.notes:
         out.print(f"! {note}", soft_wrap=True, markup=False)
     _print_findings([finding for finding in report.findings if finding.severity != "note"])
@@ -112,6 +115,9 @@ def print_backtest(report: BacktestReport, written: Path) -> None:
     _print_found(report)
     if report.values:
         show(values_table(report.values))
+    if report.health:
+        _print_health(report.health, report.currency)
+        _print_mistakes(report.health, report.currency)
     for note in (*report.notes, *(f"No model at {each}" for each in report.skipped)):
         out.print(f"! {note}", soft_wrap=True, markup=False)
     out.print(f"With charts, and every baseline at every moment: {written}", soft_wrap=True)
@@ -149,6 +155,60 @@ def _print_found(report: BacktestReport) -> None:
         table.add_row(escape(order), *(f"{value:.0%}" for value in lost), f"{profit:,.2f}")
     out.print(f"Share of the MRR that left within {report.headline} days, among the first accounts of each order:")
     show(table)
+
+
+def _print_health(health: HealthReport, currency: str = "") -> None:
+    """Print how often the health score was wrong, and how it compares with the model where not all have one."""
+    if health.on_scored:
+        out.print(f"The same at {health.horizon} days on the snapshots with a health score alone:")
+        show(results_table(health.on_scored))
+    missed, alarms = health.misses, health.false_alarms
+    out.print(
+        f"Missed by the health score: {counted(missed.snapshots, 'healthy snapshot')} ({health.healthy}) of "
+        f"{counted(missed.accounts, 'account')} left within {health.horizon} days: {_share(missed.share)} of the "
+        f"{missed.of:,} that left, {_share(missed.rate)} of the {missed.among:,} healthy; MRR {missed.mrr:,.0f}"
+        f"{' ' * bool(currency)}{currency}, {_percent(missed.mrr_share)} of what left.",
+        soft_wrap=True, markup=False,
+    )  # fmt: skip
+    out.print(
+        f"Its false alarms: {counted(alarms.snapshots, 'snapshot')} in alarm ({health.alarm}) of "
+        f"{counted(alarms.accounts, 'account')} stayed: {_share(alarms.share)} of the {alarms.of:,} in alarm, "
+        f"{_share(alarms.rate)} of the {alarms.among:,} that stayed; MRR {alarms.mrr:,.0f}"
+        f"{' ' * bool(currency)}{currency}, {_percent(alarms.mrr_share)} of that in alarm.\n",
+        soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+def _print_mistakes(health: HealthReport, currency: str) -> None:
+    """Print the largest mistakes of the health score, and what the accounts that it missed had in common."""
+    for said, mistakes in (("Missed: healthy, and left", health.misses), ("False alarm", health.false_alarms)):
+        if mistakes.listed:
+            table = new_table(said, "As of", "Score", f"MRR {currency}", "Model then", "First reason", right=(3, 4))
+            for each in mistakes.listed:
+                table.add_row(escape(each.account_id), each.as_of, escape(each.score), f"{each.mrr:,.0f}",
+                              f"{each.probability:.0%}", each.first_reason or "-")  # fmt: skip
+            show(table)
+    common = health.in_common
+    out.print(common.said, soft_wrap=True, markup=False)
+    if common.differences:
+        table = new_table("What the missed had in common", "Family", "Missed", "Healthy, stayed",
+                          "Standardised difference", "Known for", right=range(2, 6))  # fmt: skip
+        for each in common.differences:
+            values = (f"{value:.0%}" if each.is_share else f"{value:.4g}" for value in (each.gone, each.stayed))
+            known = f"{each.known_gone:,} and {each.known_stayed:,}"
+            table.add_row(escape(each.feature), each.family, *values, _estimate(each.standardised), known)
+        show(table)
+
+
+def _share(estimate: Estimate) -> str:
+    """Return a share with its interval as percentages."""
+    if not math.isfinite(estimate.value):
+        return "-"
+    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if math.isfinite(share) else "-"
 
 
 def print_audit(report: AuditReport) -> None:

@@ -17,13 +17,29 @@ from undertow.training.backtest.contacts import Found, best_profit, found_by, pr
 from undertow.training.backtest.judged import Judged, pool, pool_values, results_by_segment, results_of
 from undertow.training.backtest.moments import choose_moments
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.health_report import HealthReport
 from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import Result
 from undertow.training.evaluation.value import ValueForecast, ValueResult, held_out_values, judge_value
+from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.split import Dates, Examples
 from undertow.training.fit import TrainingSet, fit_bundle, training_set
+from undertow.training.health_score.bounds import Bounds
+from undertow.training.health_score.judge import judge_health
+from undertow.training.health_score.rule import NAME, HealthScoreRule, rule_of
+from undertow.training.health_score.snapshots import HealthSnapshots, health_snapshots, pool_health
 
 VALUE_AT_RISK = "value at risk"
+
+
+@dataclass(frozen=True)
+class MomentHealth:
+    """The health score at one moment: the snapshots judged, its bounds, its rule, and the columns of the model."""
+
+    judged: HealthSnapshots
+    bounds: Bounds
+    rule: HealthScoreRule | None
+    columns: tuple[ModelColumn, ...]
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class Moment:
     """One moment of the backtest: what was learned from, and how good the forecasts were.
 
     `learned`: snapshots, `churners`: accounts that left, in training. `results`: per model, at the headline horizon.
+    `health`: the snapshots with their health score, where the project has one.
     """
 
     as_of: datetime
@@ -39,6 +56,7 @@ class Moment:
     churners: int
     judged: Judged
     results: tuple[Result, ...]
+    health: MomentHealth | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +82,7 @@ class BacktestReport:
     cost: float
     notes: tuple[str, ...]
     skipped: tuple[str, ...] = ()
+    health: HealthReport | None = None
 
     @property
     def judged(self) -> Judged:
@@ -94,6 +113,7 @@ class BacktestReport:
             "assumed": {"save_rate": self.save_rate, "cost": self.cost},
             "notes": self.notes,
             "skipped": self.skipped,
+            **({} if self.health is None else {"health_score": self.health.as_json()}),
         }
 
 
@@ -126,8 +146,18 @@ def backtest(settings: Settings, now: datetime, moments: int, progress: Progress
 
 def _moment(dates: Dates, given: TrainingSet, bundle: Bundle, resamples: int) -> Moment:
     judged = _judged(given, bundle)
-    results = results_of(judged, bundle.headline, resamples)
-    return Moment(dates.test[0], dates.train_known_at, len(given.learn), given.learn.churners(), judged, results)
+    results, health = results_of(judged, bundle.headline, resamples), _moment_health(given, bundle, judged)
+    return Moment(
+        dates.test[0], dates.train_known_at, len(given.learn), given.learn.churners(), judged, results, health
+    )
+
+
+def _moment_health(given: TrainingSet, bundle: Bundle, judged: Judged) -> MomentHealth | None:
+    if given.health is None:
+        return None
+    matured = given.held_out.take(given.held_out.outcomes.matured(bundle.headline))
+    of_score = health_snapshots(matured, bundle, given.health, judged.probability[MODEL], judged.probability.get(NAME))
+    return MomentHealth(of_score, given.health, rule_of(given.baselines, bundle.headline), bundle.columns)
 
 
 def _judged(given: TrainingSet, bundle: Bundle) -> Judged:
@@ -180,8 +210,20 @@ def _report(
         cost=assumed[1],
         notes=tuple(warnings),
         skipped=skipped,
+        health=_judge_health(settings, found),
     )
     return replace(report, notes=(*report.notes, *_caveats(report)))
+
+
+def _judge_health(settings: Settings, found: Sequence[Moment]) -> HealthReport | None:
+    """Judge the health score over all moments; the bounds and the rule named are those of the newest."""
+    parts = [moment.health for moment in found if moment.health is not None]
+    if not parts:
+        return None
+    newest, headline = parts[-1], found[0].results[0].horizon
+    days, resamples = settings.scores.max_age_days, settings.training.bootstrap
+    pooled = pool_health([part.judged for part in parts])
+    return judge_health(pooled, newest.bounds, newest.rule, newest.columns, headline, days, resamples)
 
 
 def _caveats(report: BacktestReport) -> tuple[str, ...]:
@@ -190,6 +232,8 @@ def _caveats(report: BacktestReport) -> tuple[str, ...]:
         f"Profit rests on assumptions: a contact costs {report.cost:g} {report.currency} and keeps "
         f"{report.save_rate:.0%} of those that would leave ([contact] cost and save_rate). No campaign measured them."
     ]
+    if report.health:
+        notes += report.health.notes
     if not report.values:
         notes.append("Values are not judged: too few accounts could be followed over all their months.")
     for moment in report.moments:

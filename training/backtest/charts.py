@@ -12,8 +12,10 @@ from undertow.training.backtest.backtest import BacktestReport
 from undertow.training.backtest.contacts import profit_curve
 from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.plots import ACCENT, INK, QUIET, SECOND, calibration_figure, canvas, lift_figure, note
+from undertow.training.health_score.rule import NAME
 
-LINES = (ACCENT, SECOND, INK, QUIET)
+LINES = (ACCENT, SECOND, INK, QUIET, "#7c3aed")
+DRAWN = ("value at risk", "P(churn) x MRR", "P(churn)", "MRR", f"{NAME} x MRR")
 
 
 def charts(report: BacktestReport) -> dict[str, str]:
@@ -25,6 +27,9 @@ def charts(report: BacktestReport) -> dict[str, str]:
         "Leavers found": lambda: lift_figure(scores, judged.churned, ""),
         "Profit of contacting the first of the list": lambda: _profit(report),
     }
+    if NAME in judged.probability:
+        by_score = judged.probability[NAME]
+        drawn["Predicted and observed, health score"] = lambda: calibration_figure(by_score, judged.churned, "")
     if report.values:
         drawn["Value by tenth of the forecast"] = lambda: _value_by_tenth(report)
     return {title: _svg(draw()) for title, draw in drawn.items()}
@@ -34,7 +39,8 @@ def _profit(report: BacktestReport) -> Figure:
     judged = report.judged
     figure, axes = canvas("")
     axes.axhline(0, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
-    for (name, order), colour in zip(judged.orders.items(), LINES, strict=False):
+    orders = {name: order for name, order in judged.orders.items() if name in DRAWN}
+    for (name, order), colour in zip(orders.items(), LINES, strict=False):
         share, profit = profit_curve(order, judged.churned, judged.clv_if_kept, report.save_rate, report.cost)
         axes.plot(share, profit, color=colour, linewidth=2 if colour == ACCENT else 1.3, label=name)
     axes.set_xlim(0, 1)

@@ -16,7 +16,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from undertow.training.examples.encoding import ModelColumn, encode
 from undertow.training.examples.split import Examples
 
-RECENCY = ("days_since_purchase", "days_since_last_activity", "days_since_last_login", "days_since_payment", "tenure_days")
+RECENCY = (
+    "days_since_purchase", "days_since_last_activity", "days_since_last_login", "days_since_payment", "tenure_days",
+)  # fmt: skip
 BINS = 5
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from undertow.features.replay.replay import Finding
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
+from undertow.training.evaluation.health_report import HealthReport
 from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
 from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
@@ -37,6 +38,7 @@ class TrainReport:
     notes: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
     values: tuple[ValueResult, ...] = ()
+    health: HealthReport | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values; a number that cannot be computed is null."""
@@ -53,6 +55,7 @@ class TrainReport:
             "by_segment": {name: result.as_json() for name, result in self.by_segment.items()},
             "values": [result.as_json() for result in self.values],
             "notes": self.notes,
+            **({} if self.health is None else {"health_score": self.health.as_json()}),
             "audit": [finding.as_json() for finding in self.findings],
         }
 

@@ -52,7 +52,8 @@ class ValueResult:
 
     `total`: forecast / realised, with a 95 % interval from a bootstrap of accounts. `tenths`: the same per tenth of the
     forecast, lowest first. `error`: root mean square, in shares of the value if certain to stay; for spend without a
-    contract, the mean absolute error per mean spend. `coverage`: share of realised values inside the 80 % interval, overall and per tenth of value and of risk; None for a rule.
+    contract, the mean absolute error per mean spend. `coverage`: share of realised
+    values inside the 80 % interval, overall and per tenth of value and of risk; None for a rule.
     """
 
     model: str

@@ -26,7 +26,8 @@ class Reading:
 
     `latest`: the latest valid time of a row, UTC. `missing`: texts that stand for a missing value, lower case.
     `inclusive_ends`: the table's dates of an end name its last day. `has_users`: the table `users` is present.
-    `rated_0_or_1`: ratings without a scale are good (1) or bad (0).
+    `rated_0_or_1`: ratings without a scale are good (1) or bad (0). `score_words`: what a health score may be, the
+    worst first; none where it is a number.
     """
 
     latest: datetime
@@ -34,6 +35,7 @@ class Reading:
     inclusive_ends: bool = False
     has_users: bool = False
     rated_0_or_1: bool = False
+    score_words: tuple[str, ...] = ()
 
     def text(self, name: str, kind: str) -> str:
         """Return a value as text without surrounding blanks; null where it is empty or stands for a missing value.

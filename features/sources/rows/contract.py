@@ -8,6 +8,7 @@ from datetime import datetime
 from undertow.features.engines.duckdb import literal, quoted
 from undertow.features.errors import ContractError, did_you_mean
 from undertow.features.sources.rows.casting import Reading, cast, plain_cast, profile, readable
+from undertow.features.sources.rows.health_scores import score_problem
 from undertow.features.sources.rows.normal_forms import problems, replacements
 from undertow.features.tables import SQL_TYPES, Table, TableColumn
 
@@ -84,6 +85,8 @@ def _default(table: Table, column: TableColumn) -> str:
 def _normal_rows(table: Table, given: dict[str, str], reading: Reading) -> str:
     values = replacements(table.name, given, reading.rated_0_or_1)
     impossible = problems(table.name, given, reading.rated_0_or_1)
+    if table.name == "scores":
+        impossible = [score_problem(reading.score_words)]
     if impossible:
         whens = " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in impossible)
         values[PROBLEM] = f"coalesce({PROBLEM}, CASE {whens} END)"

@@ -1,4 +1,4 @@
-"""The tables and columns that a simulated world has: no exchange rates, list prices, optional money."""
+"""The tables and columns that a simulated world has: no exchange rates, list prices, health scores, optional money."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def _as_written(table: Table) -> Table:
     return replace(table, columns=columns, has_versions=False)
 
 
-NO_TABLES = ("rates", "list_prices")
+NO_TABLES = ("rates", "list_prices", "scores")
 TABLES: dict[str, Table] = {name: _as_written(table) for name, table in ALL.items() if name not in NO_TABLES}

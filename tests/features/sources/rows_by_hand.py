@@ -19,4 +19,5 @@ GOOD: dict[str, Row] = {
     "payments": {"account_id": "ada", "attempted_at": "2024-03-01", "succeeded": "true"},
     "cards": {"account_id": "ada", "card_id": "c1", "added_at": "2024-03-01", "expires_at": "2027-06-01"},
     "contacts": {"account_id": "ada", "contacted_at": "2024-03-01"},
+    "scores": {"account_id": "ada", "scored_at": "2024-03-01", "score": 72},
 }

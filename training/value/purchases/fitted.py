@@ -62,7 +62,8 @@ def read_record(settings: Settings, tables: Tables, known_at: datetime) -> Purch
         return None
     account = np.asarray(rows["account_id"].to_pylist(), dtype=str)
     day = rows["day"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[D]")
-    return read_purchases(account, day, np.asarray(rows["amount"].to_numpy(), dtype=float), np.datetime64(known_at, "D"))
+    amount = np.asarray(rows["amount"].to_numpy(), dtype=float)
+    return read_purchases(account, day, amount, np.datetime64(known_at, "D"))
 
 
 def horizon_days(settings: Settings) -> int:

@@ -89,6 +89,7 @@ def test_a_table_with_one_good_row_keeps_it(judge: Judge, table: str) -> None:
         ("cards", {"removed_at": "2024-02-29"}, "removed_at is before added_at"),
         ("cards", {"expires_at": "05/27"}, "expires_at is not a time"),
         ("contacts", {"cost": "-0.01"}, "cost is below 0"),
+        ("scores", {"scored_at": "2024-03-02", "score": ""}, "score is missing"),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_kept_aside_as_given_with_its_reason(judge: Judge, table: str, change: Row, reason: str) -> None:
