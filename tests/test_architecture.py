@@ -23,7 +23,7 @@ TRAINING_SHOWN_TO = {
     "pages": "",
     "api": "",
     "service": "",
-    "jobs": "backtest bundle drivers evaluation examples registry",
+    "jobs": "backtest bundle drivers evaluation examples registry value",
     "cli": "backtest business_metrics evaluation leakage registry train",
 }
 DOORS = {

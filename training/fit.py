@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from undertow.features.activity import activity_of
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
+from undertow.features.snapshots.activity import activity_of
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.tables import SCORES
 from undertow.training.bundle.bundle import NO_INTERVALS, Bundle

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from undertow.features.compiler.compiled import ALONE, Plan
 from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import literal
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import Tables
 
 ROWS_PER_GB = 4_000_000  # rows in reach of a query that its memory limit carries, per GB of it

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.activity import Activity, activity_of
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
 from undertow.features.build.compiled_sql import compiled_features
 from undertow.features.catalogue.cards import Column
@@ -26,7 +25,9 @@ from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
 from undertow.features.publishing import WRITING, remove_unfinished
 from undertow.features.settings import Settings
-from undertow.features.snapshots import open_tables, own_profile, require_known, require_midnight, take_population
+from undertow.features.snapshots.activity import Activity, activity_of
+from undertow.features.snapshots.calendar import require_known, require_midnight
+from undertow.features.snapshots.population import open_tables, own_profile, take_population
 from undertow.features.sources.loaded import Progress, Tables
 
 AS_OFS_PER_QUERY = 36  # more would only take more memory

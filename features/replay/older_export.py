@@ -30,7 +30,7 @@ from undertow.features.replay.replay import (
     rows_recorded_by,
 )
 from undertow.features.settings import Settings
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import SUMMARY, Progress, Tables, read_version
 from undertow.features.tables import ALL_TABLES, SUPERSEDED, TABLES, Table

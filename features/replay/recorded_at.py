@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from undertow.features.engines.duckdb import Connection, InDuckDB, quoted, rows
 from undertow.features.replay.replay import SET_AHEAD, Finding
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import TABLES, Table
 

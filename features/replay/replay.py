@@ -23,7 +23,7 @@ from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.cards import Column, Feature
 from undertow.features.engines.duckdb import Connection, InDuckDB, literal, open_duckdb, quoted, run
 from undertow.features.settings import Settings
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.tables import ALL_TABLES, Table
 

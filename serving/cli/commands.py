@@ -117,7 +117,7 @@ def check(project: Project = HERE, json: Json = False) -> None:
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
     """Compute point-in-time features of every paying account, per month start or for one day, into the store."""
     from undertow.features.build.feature_table import build_features
-    from undertow.features.snapshots import calendar
+    from undertow.features.snapshots.calendar import calendar
     from undertow.features.sources.load import load_tables
 
     settings = _checked_settings(project)

@@ -193,10 +193,10 @@ def _print_mistakes(health: HealthReport, currency: str) -> None:
     if common.differences:
         table = new_table("What the missed had in common", "Family", "Missed", "Healthy, stayed",
                           "Standardised difference", "Known for", right=range(2, 6))  # fmt: skip
-        for each in common.differences:
-            values = (f"{value:.0%}" if each.is_share else f"{value:.4g}" for value in (each.gone, each.stayed))
-            known = f"{each.known_gone:,} and {each.known_stayed:,}"
-            table.add_row(escape(each.feature), each.family, *values, _estimate(each.standardised), known)
+        for found in common.differences:
+            values = (f"{value:.0%}" if found.is_share else f"{value:.4g}" for value in (found.gone, found.stayed))
+            known = f"{found.known_gone:,} and {found.known_stayed:,}"
+            table.add_row(escape(found.feature), found.family, *values, _estimate(found.standardised), known)
         show(table)
 
 

@@ -11,7 +11,7 @@ from undertow.features.catalogue.cards import Column
 from undertow.features.compiler.plan import plan_features
 from undertow.features.engines.database import open_database
 from undertow.features.settings import Settings
-from undertow.features.snapshots import open_tables, take_population
+from undertow.features.snapshots.population import open_tables, take_population
 from undertow.features.sources.loaded import Tables
 
 

@@ -17,7 +17,7 @@ from undertow.features.catalogue.choose import Catalogue
 from undertow.features.engines.database import open_database
 from undertow.features.engines.duckdb import InDuckDB, open_duckdb
 from undertow.features.settings import Engine, Settings, make_settings
-from undertow.features.snapshots import open_tables, take_population
+from undertow.features.snapshots.population import open_tables, take_population
 from undertow.features.sources.loaded import Tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport

@@ -12,7 +12,7 @@ from undertow.features.build.feature_table import build_features
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
-from undertow.features.sources.loaded import Progress
+from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.backtest.contacts import Found, best_profit, found_by, profit_curve
 from undertow.training.backtest.judged import Judged, pool, pool_values, results_by_segment, results_of
 from undertow.training.backtest.moments import choose_moments
@@ -28,6 +28,9 @@ from undertow.training.health_score.bounds import Bounds
 from undertow.training.health_score.judge import judge_health
 from undertow.training.health_score.rule import NAME, HealthScoreRule, rule_of
 from undertow.training.health_score.snapshots import HealthSnapshots, health_snapshots, pool_health
+from undertow.training.value.purchases.fitted import fit_spend, with_expected_spend
+from undertow.training.value.purchases.hybrid import PurchaseModel
+from undertow.training.value.spend import paid_per_month
 
 VALUE_AT_RISK = "value at risk"
 
@@ -136,12 +139,28 @@ def backtest(settings: Settings, now: datetime, moments: int, progress: Progress
         except ModelRefusal as refusal:
             skipped.append(f"{dates.test[0]:%Y-%m-%d}: {refusal}")
             continue
-        bundle, _ = fit_bundle(settings, tables.currency, given, f"{dates.test[0]:%Y-%m-%d}", step)
+        given, spend = _with_spend(settings, tables, given, dates)
+        bundle, _ = fit_bundle(settings, tables.currency, given, f"{dates.test[0]:%Y-%m-%d}", step, spend)
         found.append(_moment(dates, given, bundle, settings.training.bootstrap))
         values += _values(bundle, given.held_out)
     if len(found) < 2:
         raise ModelRefusal(f"No backtest: a model could be trained at {len(found)} moments. {' '.join(skipped)}")
     return _report(settings, tables.currency, found, pool_values(values), tables.warnings, tuple(skipped))
+
+
+def _with_spend(
+    settings: Settings, tables: Tables, given: TrainingSet, dates: Dates
+) -> tuple[TrainingSet, PurchaseModel | None]:
+    """Return the model of spend of a moment, and its forecasts with the held-out rows; where customers subscribe, none.
+
+    It learns from what was known at the first test as_of.
+    """
+    if settings.churn.kind != "inactivity":
+        return given, None
+    as_of = dates.test[0]
+    model, _ = fit_spend(settings, tables, as_of)
+    rows, _ = with_expected_spend(given.held_out.rows, model, settings, tables, as_of)
+    return replace(given, held_out=replace(given.held_out, rows=rows)), model
 
 
 def _moment(dates: Dates, given: TrainingSet, bundle: Bundle, resamples: int) -> Moment:
@@ -171,13 +190,15 @@ def _judged(given: TrainingSet, bundle: Bundle) -> Judged:
         churned=held_out.outcomes.churned(bundle.headline),
         account=_texts(held_out, "account_id"),
         segment=_texts(held_out, "segment"),
-        mrr=np.nan_to_num(np.asarray(rows["mrr"].to_numpy(), dtype=float)),
+        mrr=paid_per_month(rows),
         value_at_risk=scores.value_at_risk,
         clv_if_kept=scores.clv_if_kept,
     )
 
 
 def _values(bundle: Bundle, held_out: Examples) -> list[tuple[ValueForecast, np.ndarray]]:
+    if bundle.kind == "inactivity":
+        return []
     forecast, judged = held_out_values(bundle, held_out)
     return [] if forecast is None else [(forecast, _texts(held_out, "account_id")[judged])]
 
@@ -235,7 +256,8 @@ def _caveats(report: BacktestReport) -> tuple[str, ...]:
     if report.health:
         notes += report.health.notes
     if not report.values:
-        notes.append("Values are not judged: too few accounts could be followed over all their months.")
+        why = "too few accounts could be followed over all their months"
+        notes.append(f"Values are not judged: {why}; where nobody cancels, `undertow train` judges them.")
     for moment in report.moments:
         total = moment.results[0].metrics["calibration"]
         if not total.low <= 1 <= total.high and abs(total.value - 1) > 0.1:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.snapshots import calendar
+from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import observed_until
 from undertow.training.examples.split import Dates, matured_as_ofs

@@ -18,7 +18,8 @@ import numpy as np
 from undertow.features.engines.duckdb import Connection, InDuckDB, open_duckdb, rows
 from undertow.features.errors import DataError, TimeError
 from undertow.features.settings import Settings, Value
-from undertow.features.snapshots import month_starts, open_tables
+from undertow.features.snapshots.calendar import month_starts
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.training.business_metrics.metrics import FEW_ACCOUNTS, WIDE, FlatValue, Metric, Rate, Total, choose
 from undertow.training.business_metrics.sql import (

@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.activity import Activity, is_known
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import literal
 from undertow.features.settings import Churn
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.activity import Activity, is_known
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.sources.merges import MERGED
 from undertow.training.examples.person_periods import churned_in, entered

@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undertow.features.activity import Activity
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.database import Database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Churn, Settings, midnight
-from undertow.features.snapshots import calendar
+from undertow.features.snapshots.activity import Activity
+from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.loaded import Tables
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 from undertow.training.examples.revenue import Revenue, observe_revenue

@@ -93,8 +93,8 @@ def _texts(column: ModelColumn, gone: list[str | None], stayed: list[str | None]
     here, there = ([text for text in part if text is not None] for part in (gone, stayed))
     if min(len(here), len(there)) >= FEW:
         for text in (column.categories or ())[:MOST_TEXTS]:
-            shares = (np.array([each == text for each in part], dtype=float) for part in (here, there))
-            yield column, f"{column.name} = {text}", True, *shares
+            mine, theirs = (np.array([each == text for each in part], dtype=float) for part in (here, there))
+            yield column, f"{column.name} = {text}", True, mine, theirs
 
 
 def _numbers(values: pa.ChunkedArray) -> np.ndarray:

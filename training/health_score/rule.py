@@ -55,7 +55,7 @@ def ranks(health: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """
     if not len(reference):
         return np.full(len(health), 0.5)
-    below, upto = (np.searchsorted(reference, health, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    below, upto = np.searchsorted(reference, health, "left"), np.searchsorted(reference, health, "right")
     return np.where(np.isnan(health), 0.5, (below + upto) / (2 * len(reference)))
 
 

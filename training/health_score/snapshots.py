@@ -14,6 +14,7 @@ from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.examples.split import Examples
 from undertow.training.health_score.bounds import Bounds
 from undertow.training.health_score.known_scores import GIVEN, has_stale, health_of
+from undertow.training.value.spend import paid_per_month
 
 MOST_LISTED = 10  # mistakes of each kind
 
@@ -62,7 +63,7 @@ def health_snapshots(
     """Return the snapshots of one moment; `probability`: of the model, `rule`: of the score, each of shape (n,)."""
     rows, health = matured.rows, health_of(matured.rows)
     churned = matured.outcomes.churned(bundle.headline)
-    mrr = np.nan_to_num(np.asarray(rows["mrr"].to_numpy(), dtype=float))
+    mrr = paid_per_month(rows)
     is_healthy, is_alarm = bounds.is_healthy(health), bounds.is_alarm(health)
     listed = np.concatenate([largest(is_healthy & churned, mrr), largest(is_alarm & ~churned, mrr)])
     return HealthSnapshots(

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.activity import activity_of
 from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.catalogue.cards import Column
 from undertow.features.engines.database import open_database
@@ -24,7 +23,8 @@ from undertow.features.replay.replay import (
     temporary_store,
 )
 from undertow.features.settings import Settings, Training
-from undertow.features.snapshots import calendar
+from undertow.features.snapshots.activity import activity_of
+from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.load import load_tables, selects_id
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.examples.notices import split_notices

@@ -29,7 +29,7 @@ from undertow.features.engines.database import Database
 from undertow.features.engines.duckdb import InDuckDB, literal, open_duckdb
 from undertow.features.engines.spark import open_spark
 from undertow.features.settings import Engine, Spark
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import TableReport, Tables
 
 

@@ -24,7 +24,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import Parameters, World, run, simulate
 from undertow.features.simulator.branches import Futures, look_ahead
 from undertow.features.simulator.truth import moment
-from undertow.features.snapshots import calendar
+from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle

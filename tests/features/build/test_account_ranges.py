@@ -19,7 +19,7 @@ from undertow.features.compiler.plan import plan_features
 from undertow.features.connectors import write_project
 from undertow.features.engines.database import Database, open_database
 from undertow.features.settings import Settings, load_settings
-from undertow.features.snapshots import open_tables, own_profile, take_population
+from undertow.features.snapshots.population import open_tables, own_profile, take_population
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 

@@ -17,7 +17,7 @@ from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, SourceError
 from undertow.features.publishing import WRITING
 from undertow.features.settings import Settings
-from undertow.features.snapshots import month_starts
+from undertow.features.snapshots.calendar import month_starts
 from undertow.features.sources.load import load_tables
 
 NOW = datetime(2024, 6, 15, 12)

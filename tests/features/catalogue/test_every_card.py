@@ -7,9 +7,17 @@ from datetime import datetime
 
 import pytest
 
-from tests.features.catalogue import test_billing, test_contract, test_cx, test_profile, test_usage, test_ux
+from tests.features.catalogue import (
+    test_billing,
+    test_contract,
+    test_cx,
+    test_profile,
+    test_purchases,
+    test_usage,
+    test_ux,
+)
 from tests.features.catalogue.rows import Row
-from undertow.features.catalogue.choose import EVERY, FEATURES, make_catalogue
+from undertow.features.catalogue.choose import EVERY, make_catalogue
 from undertow.features.tables import ALL_TABLES
 
 FAMILIES = {
@@ -20,7 +28,7 @@ FAMILIES = {
     "contract": test_contract,
     "profile": test_profile,
 }
-EXAMPLES = [example for family in FAMILIES.values() for example in family.EXAMPLES]
+EXAMPLES = [example for module in (*FAMILIES.values(), test_purchases) for example in module.EXAMPLES]
 COLUMNS = make_catalogue(ALL_TABLES, features=EVERY).columns
 CARD_OF_COLUMN = {column.name: column.feature.name for column in COLUMNS}
 FEBRUARY, MARCH, NEXT_DAY = datetime(2024, 2, 1), datetime(2024, 3, 1), datetime(2024, 3, 2)
@@ -28,13 +36,13 @@ Snapshots = dict[tuple[str, datetime], dict[str, object]]
 
 
 def test_every_column_of_every_card_is_computed_by_hand() -> None:
-    assert {example.card for example in EXAMPLES} == {feature.name for feature in FEATURES}
+    assert {example.card for example in EXAMPLES} == {feature.name for feature in EVERY}
     assert {name for example in EXAMPLES for name in example.expected} == set(CARD_OF_COLUMN)
 
 
 def test_the_examples_of_a_family_are_in_its_module() -> None:
-    family_of = {feature.name: feature.family for feature in FEATURES}
-    for family, module in FAMILIES.items():
+    family_of = {feature.name: feature.family for feature in EVERY}
+    for family, module in (*FAMILIES.items(), ("usage", test_purchases)):
         assert {family_of[example.card] for example in module.EXAMPLES} == {family}
 
 
@@ -46,8 +54,8 @@ def test_an_example_is_of_its_own_card_only() -> None:
 def test_what_may_be_null_is_somewhere_null_and_a_count_never() -> None:
     """In each family one card at least has an example of what is null where there is no value."""
     null = {example.card for example in EXAMPLES if None in example.expected.values()}
-    cards = {feature.name: feature for feature in FEATURES}
-    assert {cards[name].family for name in null} == {feature.family for feature in FEATURES}
+    cards = {feature.name: feature for feature in EVERY}
+    assert {cards[name].family for name in null} == {feature.family for feature in EVERY}
     assert all(cards[name].null_means != "never null" for name in null)
 
 

@@ -17,7 +17,7 @@ from undertow.features.build.feature_table import build_features
 from undertow.features.connectors import EMPTY, FOLDER, connectors, write_project
 from undertow.features.errors import SettingsError, SourceError
 from undertow.features.settings import FILE_NAME, Settings, load_settings
-from undertow.features.snapshots import calendar
+from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 

@@ -24,7 +24,7 @@ from undertow.features.engines.database import open_database
 from undertow.features.errors import DataError
 from undertow.features.settings import Settings, load_settings
 from undertow.features.simulator import simulate
-from undertow.features.snapshots import open_tables, own_profile, take_population
+from undertow.features.snapshots.population import open_tables, own_profile, take_population
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 

@@ -13,7 +13,7 @@ from undertow.features.catalogue.choose import Catalogue, make_catalogue
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ContractError
 from undertow.features.settings import Settings
-from undertow.features.snapshots import open_tables, take_population
+from undertow.features.snapshots.population import open_tables, take_population
 from undertow.features.sources.load import read_tables
 from undertow.features.sources.loaded import Tables
 from undertow.features.sources.rows.contract import VISITOR

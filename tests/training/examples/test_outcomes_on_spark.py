@@ -10,7 +10,7 @@ import pytest
 from undertow.features.build.feature_table import build_features
 from undertow.features.engines.database import open_database
 from undertow.features.settings import Engine, Settings
-from undertow.features.snapshots import calendar
+from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.load import load_tables
 from undertow.training.examples.outcomes import observe_outcomes
 

@@ -12,7 +12,7 @@ from undertow.features.compiler.point_in_time import known_rows
 from undertow.features.engines.database import open_database
 from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
-from undertow.features.snapshots import open_tables
+from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.loaded import Tables
 from undertow.training.examples.person_periods import DAYS_A_MONTH
 from undertow.training.value.purchases.history import PurchaseRecord, read_purchases

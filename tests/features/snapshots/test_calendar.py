@@ -13,7 +13,8 @@ from tests.tables_by_hand import as_arrow
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import TimeError
 from undertow.features.settings import Settings
-from undertow.features.snapshots import calendar, month_starts, own_profile, take_population
+from undertow.features.snapshots.calendar import calendar, month_starts
+from undertow.features.snapshots.population import own_profile, take_population
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Tables
 
