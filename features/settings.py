@@ -379,6 +379,12 @@ class Settings(_Frozen):
     engine: Engine = Engine()
     spark: Spark = Spark()
 
+    @model_validator(mode="after")
+    def _months_of_its_kind(self) -> Settings:
+        if self.value.months == 6 and self.churn.kind != "inactivity":
+            raise ValueError("[value] months = 6 is for [churn] kind = \"inactivity\"; choose 12, 24 or 36")
+        return self
+
     @field_validator("name")
     @classmethod
     def _valid_model_name(cls, name: str) -> str:

@@ -82,8 +82,10 @@ def init(
 ) -> None:
     """Create a project: write undertow.toml (and SELECTs) for a connector, or a commented template."""
     from undertow.features import connectors
+    from undertow.features.connectors.kind_of_files import kind_of_files
 
     written = connectors.write_project(connector, data, project)
+    _print_kind(*kind_of_files(data), load_settings(project).churn.kind)
     console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
 
 
@@ -96,26 +98,38 @@ def _checked_settings(project: Path) -> Settings:
     return settings
 
 
+def _print_kind(kind: str, why: str, set_kind: str) -> None:
+    """Print which kind of churn the data suggest, and whether it is the one in undertow.toml."""
+    if kind:
+        console.out.print(f"Of the files, {why}", soft_wrap=True, markup=False)
+        is_set = "which is set." if kind == set_kind else f'which undertow.toml should say; now it is "{set_kind}".'
+        console.out.print(f'This suggests [churn] kind = "{kind}", {is_set}', soft_wrap=True, markup=False)
+
+
 @app.command(epilog="Example: undertow check --json")
 @refusing
 def check(project: Project = HERE, json: Json = False) -> None:
     """Read and validate every source: rows kept, rows quarantined with their reasons, and your own checks."""
+    from undertow.features.snapshots.kind_of_churn import suggest_kind
     from undertow.features.sources.load import read_tables, refuse_dirt
 
     settings = _checked_settings(project)
     with console.progress() as report_progress:
         tables = read_tables(settings, now(), report_progress)
+        suggested = suggest_kind(settings, tables)
     if json:
-        console.print_json(tables.as_json())
+        console.print_json(tables.as_json() | {"suggested_churn": suggested and suggested.as_json()})
     else:
         print_data.print_check(tables, settings.events.kinds)
+        if suggested is not None:
+            console.out.print(suggested.said(settings.churn.kind), soft_wrap=True, markup=False)
     refuse_dirt(tables, settings.data.max_quarantine_share)
 
 
 @app.command(epilog="Example: undertow features --as-of 2024-06-01")
 @refusing
 def features(project: Project = HERE, as_of: AsOf = None, json: Json = False) -> None:
-    """Compute point-in-time features of every paying account, per month start or for one day, into the store."""
+    """Compute point-in-time features of every customer, per month start or for one day, into the store."""
     from undertow.features.build.feature_table import build_features
     from undertow.features.snapshots.calendar import calendar
     from undertow.features.sources.load import load_tables

@@ -38,7 +38,7 @@ def bounds_of(scores: HealthScores, reference: np.ndarray, are_words: bool) -> B
 
     >>> found = bounds_of(HealthScores(), np.arange(1.0, 100.0), are_words=False)
     >>> found.said_healthy, found.said_alarm
-    ('66.3 and above, the best third in training', '33.7 and below, the worst third in training')
+    ('66.33 and above, the best third in training', '33.67 and below, the worst third in training')
     """
     healthy, alarm = scores.place("healthy", scores.healthy), scores.place("alarm", scores.alarm)
     if are_words:
