@@ -63,8 +63,9 @@ readme: setup ## rewrite the terminal output in README.md, from the demo
 yardsticks: setup ## the model against worlds with known ground truth; an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
-results: setup ## expected spend on CDNOW and Online Retail II beside other models; needs the third-party data
+results: setup ## spend and staying away on CDNOW and Online Retail II, beside other models; needs the third-party data
 	$(BIN)/python -m tests.benchmarks.results.purchases
+	$(BIN)/python -m tests.benchmarks.results.inactivity
 
 bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
 	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))

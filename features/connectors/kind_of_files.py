@@ -14,9 +14,10 @@ from undertow.features.sources.files import CSV, JSON, PARQUET
 
 SUBSCRIPTION = (
     "mrr", "arr", "subscription", "subscriptionid", "renewsat", "renewaldate", "currentperiodend", "cancelledat",
-    "canceledat", "cancelatperiodend", "dateunregistration", "churnflag", "churndate", "billingfrequency",
+    "canceledat", "cancelatperiodend", "dateunregistration", "churnflag", "churndate", "billingfrequency"
 )  # fmt: skip
-PURCHASE = ("order", "invoice", "purchase", "receipt", "basket", "quantity", "transaction", "checkout")  # parts of names
+# parts of names
+PURCHASE = ("order", "invoice", "purchase", "receipt", "basket", "quantity", "transaction", "checkout")
 MONEY = ("amount", "price", "total", "revenue", "dollars", "spend", "value")
 MOST_FILES = 200
 
@@ -26,7 +27,8 @@ def kind_of_files(folder: Path) -> tuple[str, str]:
 
     Folders inside it are looked at too, one level deep.
     """
-    files = [path for path in sorted((*folder.glob("*"), *folder.glob("*/*"))) if path.name.lower().endswith((*CSV, *PARQUET, *JSON))]
+    every = sorted((*folder.glob("*"), *folder.glob("*/*")))
+    files = [path for path in every if path.name.lower().endswith((*CSV, *PARQUET, *JSON))]
     columns = {path.name: _columns(path) for path in files[:MOST_FILES]}
     subscribed = {name: found for name, names in columns.items() if (found := _subscription(names))}
     bought = {name: found for name, names in columns.items() if name not in subscribed and (found := _purchase(names))}

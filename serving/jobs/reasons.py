@@ -91,7 +91,8 @@ def _headline(bundle: Bundle, scores: Scores, row: int) -> float:
 def how_reasons_are_made(bundle: Bundle) -> str:
     """Return which kind of model serves, and what its reasons therefore are."""
     is_free = any(model.recipe is not None and not model.recipe.structured for model in bundle.causes)
-    usual = "minus what is usual for accounts in the same contract position"
+    alike = "of like tenure and profile" if bundle.kind == "inactivity" else "in the same contract position"
+    usual = f"minus what is usual for accounts {alike}"
     if is_free:
         return f"The model is of free trees: reasons are their TreeSHAP values, {usual}."
     return f"The model is a sum of parts by family: reasons are these parts, {usual}."

@@ -75,7 +75,7 @@ def score(
     rows = ready.features.read([as_of])
     if rows.num_rows == 0:
         raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account {customers_are(settings)} then.")
-    rows, unpriced = with_expected_spend(rows, bundle.purchases, settings, ready.tables, as_of)
+    rows, unpriced = with_expected_spend(rows, bundle.purchases, settings, ready.tables, as_of, bundle.headline)
     scores = in_batches(bundle, rows, progress)
     run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
     before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))

@@ -159,7 +159,9 @@ def _with_spend(
         return given, None
     as_of = dates.test[0]
     model, _ = fit_spend(settings, tables, as_of)
-    rows, _ = with_expected_spend(given.held_out.rows, model, settings, tables, as_of)
+    rows, _ = with_expected_spend(
+        given.held_out.rows, model, settings, tables, as_of, settings.training.headline
+    )
     return replace(given, held_out=replace(given.held_out, rows=rows)), model
 
 

@@ -172,7 +172,7 @@ class Bundle:
         if self.kind == "inactivity":
             spend, months = spend_outlook(rows, self.value), str(self.value.months)
             place = CLV_HORIZONS.index(months) if months in CLV_HORIZONS else None
-            return spend.values(headline, place, len(CLV_HORIZONS)), LostSpend(spend.kept)
+            return spend.values(headline, place, len(CLV_HORIZONS)), LostSpend(spend.lost)
         stays, ahead = curves.survival(log_odds), self.outlook(inputs.features, rows)
         lost = lost_value(stays, self.ends, ahead.kept.first(self.value.months), self.headline)
         low, high = ahead.interval(stays, self.ends, self.value, self.intervals)

@@ -84,7 +84,7 @@ def test_the_published_numbers_add_up(shop: Shop) -> None:
     assert np.allclose(total, rows["p_90"], atol=1e-9)
     money = rows["like_value_at_risk"] + rows[[f"value_at_risk_{family}" for family in families]].sum(axis=1)
     assert np.allclose(money, rows["value_at_risk"], rtol=1e-9, atol=1e-6)
-    assert np.allclose(rows["value_at_risk"], rows["p_90"] * rows["clv_if_kept"])
+    assert (rows["value_at_risk"] < rows["p_90"] * rows["clv_if_kept"]).all()  # who stayed away may come back
     assert (rows["clv_low"] <= rows["clv"]).all() and (rows["clv"] <= rows["clv_high"]).all()
     assert (np.diff(rows["value_at_risk"]) <= 0).all()
     assert (np.diff(rows[["p_30", "p_60", "p_90", "p_180"]].to_numpy(), axis=1) <= 0).all()  # away longer is rarer

@@ -101,11 +101,12 @@ def judge_spend(settings: Settings, tables: Tables) -> tuple[JudgedSpend | None,
 
 
 def with_expected_spend(
-    rows: pa.Table, model: PurchaseModel | None, settings: Settings, tables: Tables, as_of: datetime
+    rows: pa.Table, model: PurchaseModel | None, settings: Settings, tables: Tables, as_of: datetime, headline: int
 ) -> tuple[pa.Table, str]:
     """Return feature rows of one as_of with SPEND_COLUMNS, null for accounts without a purchase; and a note.
 
-    The note says why there is no forecast, where there is none.
+    `headline`: the days of staying away for which value is lost. The note says why there is no forecast, where there is
+    none.
     """
     if model is None:
         return rows, ""
@@ -113,13 +114,14 @@ def with_expected_spend(
     if record is None:
         return rows, "No purchase states an amount: values are not forecast."
     try:
-        found = model.predict(record)
+        found = model.predict(record, headline)
     except ModelRefusal as refusal:
         return rows, f"Values are not forecast: {refusal}"
     account = np.asarray(rows["account_id"].to_pylist(), dtype=str)
     place = np.minimum(np.searchsorted(found.ids, account), len(found.ids) - 1)
     is_known = found.ids[place] == account
-    for name, values in zip(SPEND_COLUMNS, (found.spend, found.low, found.high, found.alive), strict=True):
+    forecasts = (found.spend, found.low, found.high, found.alive, found.if_away)
+    for name, values in zip(SPEND_COLUMNS, forecasts, strict=True):
         rows = rows.append_column(name, pa.array(np.where(is_known, values[place], np.nan), from_pandas=True))
     return rows, ""
 

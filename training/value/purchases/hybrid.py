@@ -9,7 +9,7 @@ trees learn to divide a total, not its size: their offsets add up to what was sp
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from undertow.features.errors import ModelRefusal
 from undertow.training.value.purchases.features import NAMES, purchase_features
-from undertow.training.value.purchases.history import PurchaseRecord, Summary, summarise
+from undertow.training.value.purchases.history import DAYS_PER_WEEK, PurchaseRecord, Summary, summarise
 from undertow.training.value.purchases.level import LevelModel, SeasonLevel, fit_level, season_level
 from undertow.training.value.purchases.spend_intervals import SpendIntervals, fit_spend_intervals
 
@@ -44,6 +44,7 @@ class SpendForecast:
 
     `ids`: (m,), ascending. `spend`: expected, money, above 0. `low`, `high`: the 80 % interval; NaN where customers
     were too few. `alive`: the probability of buying again some day. `level`: expected spend by the level model alone.
+    `if_away`: expected spend of those who buy nothing for the days that were asked about; 0 where none were.
     """
 
     ids: np.ndarray
@@ -53,6 +54,7 @@ class SpendForecast:
     alive: np.ndarray
     level: np.ndarray
     as_of: np.datetime64
+    if_away: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,10 @@ class PurchaseModel:
     intervals: SpendIntervals
     trees: PurchaseTrees
 
-    def predict(self, record: PurchaseRecord) -> SpendForecast:
+    def predict(self, record: PurchaseRecord, away_days: int = 0) -> SpendForecast:
         """Return the forecast of every customer with a purchase, for the horizon that begins at the end of `record`.
 
+        `away_days`: of the horizon, without a purchase, for which `if_away` is computed.
         Raises ModelRefusal where that is before the model's as_of or more than 35 days after it.
         """
         late = (record.until - np.datetime64(self.as_of)).astype(int)
@@ -101,7 +104,19 @@ class PurchaseModel:
         level = self.level.expected(of, self.horizon) * self.season.factor
         spend = self.scale * self.trees.spend(_columns(purchase_features(known, of), of, self.level), level)
         low, high = self.intervals.around(spend)
-        return SpendForecast(known.ids, spend, low, high, self.level.purchases.alive(of), level, record.until)
+        alive, away = self.level.purchases.alive(of), spend * self._share_if_away(of, away_days)
+        return SpendForecast(known.ids, spend, low, high, alive, level, record.until, away)
+
+    def _share_if_away(self, of: Summary, days: int) -> np.ndarray:
+        """Return the spend expected of customers away for so many days, over that expected of them now, (m,), 0 to 1.
+
+        By the level model, which then knows of as many more days without a purchase.
+        """
+        if not 0 < days < self.horizon:
+            return np.zeros(len(of.age))
+        later = replace(of, age=of.age + days / DAYS_PER_WEEK)
+        left = self.level.expected(later, self.horizon - days) / self.level.expected(of, self.horizon)
+        return np.asarray(np.minimum(left, 1.0))
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`: one JSON file and two LightGBM texts."""

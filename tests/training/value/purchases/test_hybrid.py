@@ -98,3 +98,16 @@ def test_too_few_customers_give_no_interval() -> None:
     learned = fit_spend_intervals(np.ones(49), np.ones(49))
     assert learned == SpendIntervals()
     assert np.isnan(learned.around(np.ones(3))).all()
+
+
+def test_who_stayed_away_is_expected_to_spend_less_and_the_sooner_the_more_usual_a_purchase_was(
+    model: PurchaseModel, record: PurchaseRecord
+) -> None:
+    known = ended(record, AS_OF)
+    found = model.predict(known, away_days=30)
+    assert (found.if_away < found.spend).all() and (found.if_away >= 0).all()
+    assert (model.predict(known, away_days=60).if_away < found.if_away).all()
+    assert not model.predict(known).if_away.any()
+    often = summarise(known.before(AS_OF)).frequency > 8
+    share = found.if_away / found.spend
+    assert share[often & (found.alive > 0.9)].mean() < share[(summarise(known.before(AS_OF)).frequency == 1)].mean()
