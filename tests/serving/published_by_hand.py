@@ -84,7 +84,7 @@ def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
             **{f"p_{h}": scores.probability[i, k] for k, h in enumerate(ENDS)},
             **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
             **{f"p_involuntary_{h}": scores.by_cause[i, k, 1] for k, h in enumerate(ENDS)},
-            **{name: values[i] for name, values in value_columns(scores).items()},
+            **{name: values[i].as_py() for name, values in value_columns(scores).items()},
             "like_probability": scores.like_probability[i], "like_log_odds": scores.like_log_odds[i],
             **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
             **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
