@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -19,8 +18,6 @@ from undertow.features.errors import DataError
 from undertow.training.business_metrics.metrics import Metric, Unit
 from undertow.training.business_metrics.monthly import BusinessMetrics, Number
 from undertow.training.evaluation.plots import ACCENT, INK, QUIET, SECOND
-
-matplotlib.use("Agg")
 
 COLOURS = (ACCENT, SECOND, "#5f3dc4", "#2b8a3e", "#b08900", "#9c36b5")
 ACROSS = 4  # panels in a row

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from undertow.training.evaluation.intervals import wilson
-
-matplotlib.use("Agg")
 
 INK, QUIET, ACCENT, SECOND = "#1f2933", "#9aa5b1", "#0b7285", "#c2410c"
 TENTHS = 10
@@ -100,7 +98,7 @@ def canvas(title: str):  # type: ignore[no-untyped-def]  # matplotlib's own type
 
 def _percent(axes, both: bool) -> None:  # type: ignore[no-untyped-def]
     for axis in (axes.xaxis, axes.yaxis) if both else (axes.yaxis,):
-        axis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def note(figure: Figure, text: str) -> None:

@@ -7,6 +7,7 @@ model stand two rules: MRR for every month, and MRR times the mean survival of a
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,8 @@ class ValueResult:
     `total`: forecast / realised, with a 95 % interval from a bootstrap of accounts. `tenths`: the same per tenth of the
     forecast, lowest first. `error`: root mean square, in shares of the value if certain to stay; for spend without a
     contract, the mean absolute error per mean spend. `coverage`: share of realised
-    values inside the 80 % interval, overall and per tenth of value and of risk; None for a rule.
+    values inside the 80 % interval, overall and per tenth of value and of risk, of the snapshots that have one; None
+    for a rule, and where none has.
     """
 
     model: str
@@ -127,13 +129,7 @@ def judge_value(on: ValueForecast, model: str, resamples: int) -> tuple[ValueRes
     if len(np.unique(on.account)) < FEW_ACCOUNTS:
         return ()
     mean_share = on.realised.sum() / on.certain.sum()  # of the same accounts: the rule may not be beaten in total
-    inside = _inside(on)
-    mine = _result(model, on, on.forecast, resamples)
-    covered = {
-        "coverage": float(inside.mean()),
-        "coverage_by_value": _per_tenth(inside.astype(float), on.forecast),
-        "coverage_by_risk": _per_tenth(inside.astype(float), on.risk),
-    }
+    mine, covered = _result(model, on, on.forecast, resamples), _covered(on)
     rules = {"MRR for every month": on.certain, "MRR at the mean survival": mean_share * on.certain}
     return (
         ValueResult(**(vars(mine) | covered)),
@@ -177,6 +173,19 @@ def _result(model: str, on: ValueForecast, forecast: np.ndarray, resamples: int)
     tenths = tuple(float(forecast[rows].sum() / max(on.realised[rows].sum(), 1e-12)) for rows in groups)
     error = np.sqrt(np.mean(((forecast - on.realised) / on.certain) ** 2))
     return ValueResult(model, on.months, len(forecast), int(account.max()) + 1, total, tenths, float(error))
+
+
+def _covered(on: ValueForecast) -> dict[str, Any]:
+    """Return the fields of coverage, of those with an interval; none where no interval could be learned."""
+    served = np.ones(len(on.forecast), dtype=bool) if on.low is None else ~np.isnan(on.low)
+    if not served.any():
+        return {}
+    inside = _inside(on)[served].astype(float)
+    return {
+        "coverage": float(inside.mean()),
+        "coverage_by_value": _per_tenth(inside, on.forecast[served]),
+        "coverage_by_risk": _per_tenth(inside, on.risk[served]),
+    }
 
 
 def _inside(on: ValueForecast) -> np.ndarray:

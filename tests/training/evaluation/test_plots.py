@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +50,11 @@ def test_both_pictures_are_png_files(tmp_path: Path) -> None:
         written = (tmp_path / name).read_bytes()
         assert written.startswith(PNG)
         assert len(written) > 10_000
+
+
+def test_importing_the_pictures_leaves_the_backend_of_a_notebook_as_it_was() -> None:
+    code = (
+        "import matplotlib; matplotlib.use('svg'); import undertow.training.evaluation.plots, "
+        "undertow.training.business_metrics.plot; print(matplotlib.get_backend())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "svg"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,17 @@ def test_intervals_cover_what_they_say_for_accounts_they_were_not_learned_from()
 
 def test_few_accounts_are_not_judged() -> None:
     assert judge_value(forecasts(FEW_ACCOUNTS - 1), "model", 50) == ()
+
+
+def test_without_an_interval_no_coverage_is_stated() -> None:
+    unknown = np.full(4000, np.nan)
+    model, *_ = judge_value(replace(forecasts(), low=unknown, high=unknown), "model", 50)
+    assert model.coverage is None and model.coverage_by_value == ()
+
+
+def test_coverage_is_that_of_the_snapshots_with_an_interval() -> None:
+    on = forecasts()
+    low, high = on.realised - 1, on.realised + 1
+    low[:1000] = high[:1000] = np.nan
+    model, *_ = judge_value(replace(on, low=low, high=high), "model", 50)
+    assert model.coverage == 1.0 and len(model.coverage_by_risk) == 10
