@@ -138,12 +138,15 @@ def fit_stages(
 
 def constant_hazard(rows: TrainingRows, cause: str) -> CauseModel:
     """Return a hazard that is the same for all: the share that left for this cause in each period."""
-    events, there = rows.events[cause], rows.entered
-    return CauseModel(cause, tuple(_log_odds(events[there[:, k], k]) for k in range(len(rows.inputs.ends))))
+    events, there, weight = rows.events[cause], rows.entered, rows.weight
+    return CauseModel(cause, tuple(
+        _log_odds(events[there[:, k], k], None if weight is None else weight[there[:, k]])
+        for k in range(len(rows.inputs.ends))
+    ))  # fmt: skip
 
 
-def _log_odds(events: np.ndarray) -> float:
+def _log_odds(events: np.ndarray, weight: np.ndarray | None) -> float:
     if not events.any():
         return IMPOSSIBLE
-    rate = events.mean()
+    rate = np.average(events, weights=weight)
     return float(np.log(rate / (1 - rate))) if rate < 1 else -IMPOSSIBLE

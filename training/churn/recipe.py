@@ -154,7 +154,7 @@ class _Candidates:
 
     def loss(self, log_odds: np.ndarray, folds: int) -> np.ndarray:
         """Return the log loss summed over the judged person-period rows of each account, shape (accounts,)."""
-        tested = self.judged(folds)[:, None] & self.rows.entered
+        tested = self.judged(folds)[:, None] * self.rows.counts
         each = (np.logaddexp(0.0, log_odds) - self.rows.events[self.cause] * log_odds) * tested
         return np.bincount(self.rows.account, each.sum(axis=1))
 
@@ -164,7 +164,7 @@ class Compared:
     """The structured model and the free trees of one cause, compared on held-out rows.
 
     `recipe`: of the structured model. `structured`, `free`: log loss of each summed per account, shape (accounts,).
-    `judged`: person-period rows that they were judged on.
+    `judged`: person-period rows that they were judged on, by weight.
     """
 
     recipe: Recipe
@@ -200,7 +200,7 @@ def compare_models(
     report(1.0)
     later = LATER_BAG if settings.seeds > 1 else 1.0
     recipe = Recipe(True, is_wide, ridge, round(2 * stage * candidates.more_rows * later), "")
-    return Compared(recipe, structured, free, int(rows.entered[candidates.judged(TESTED)].sum()))
+    return Compared(recipe, structured, free, round(rows.counts[candidates.judged(TESTED)].sum()))
 
 
 def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:

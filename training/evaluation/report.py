@@ -83,7 +83,7 @@ def caveats(
     if learn.churners() < THIN:
         notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
     notes += [
-        f"{what} a random part of {part.drawn_from:,} snapshots: [training] max_snapshots sets how many."
+        f"{what} {_drawn(part)} {part.drawn_from:,} snapshots: [training] max_snapshots sets how many."
         for part, what in ((learn, "Learned from"), (held_out, "Judged on"))
         if part.drawn_from
     ]
@@ -100,6 +100,13 @@ def caveats(
     if MODEL in by_model:
         notes += _warnings(by_model)
     return tuple(notes)
+
+
+def _drawn(part: Examples) -> str:
+    """Return which part of the snapshots it was drawn from an examples part holds."""
+    if part.weight is None:
+        return "a random part of"
+    return "those that churn followed and a random part of the others, weighted as what they stand for, of"
 
 
 def value_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str, ...]:
