@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,17 +107,11 @@ def _joined(one: Examples, other: Examples) -> Any:
     )
 
 
-def test_weights_give_the_rates_of_the_rows_that_they_stand_for(examples: Callable[..., Examples]) -> None:
-    days = [5.0] * 20 + [np.nan] * 60
-    silence = [float(number % 20) for number in range(80)]
-    weight = np.where(np.isnan(days), 4.0, 1.0)
-    times = np.repeat(np.arange(80), weight.astype(int))
-    part = replace(examples(days, days_since_last_login=silence), weight=weight)
-    every = examples([days[row] for row in times], days_since_last_login=[silence[row] for row in times])
-    base, recency, _ = fit_baselines(part, COLUMNS, (30,))[30]
-    assert base.probability(part.rows, 30)[0] == pytest.approx(20 / 260)
-    same_bins = replace(recency, rates={})
-    of_all = fit_baselines(every, COLUMNS, (30,))[30][1]
-    assert recency.probability(every.rows, 30).mean() == pytest.approx(20 / 260, rel=0.05)
-    assert of_all.probability(every.rows, 30).mean() == pytest.approx(20 / 260, rel=0.05)
-    assert same_bins.edges.size
+def test_weights_give_the_total_of_the_rows_that_they_stand_for(learn: Examples) -> None:
+    stayed = np.isnan(LEAVES)
+    some = ~stayed | (np.arange(N) % 200 < 100)  # half of those that stayed
+    part = replace(learn.take(some), weight=np.where(stayed, stayed.sum() / (stayed & some).sum(), 1.0)[some])
+    for name, baseline in fitted(part).items():
+        assert baseline.probability(learn.rows, 30).sum() == pytest.approx((~stayed).sum(), rel=0.05), name
+    unweighted = fitted(replace(part, weight=None))["base rate"]
+    assert unweighted.probability(learn.rows, 30).sum() > 1.2 * (~stayed).sum()
