@@ -18,7 +18,6 @@ from undertow.training.churn.hazard import fit_hazards, served_ends
 from undertow.training.churn.roles import roles_of
 from undertow.training.churn.training_rows import training_rows
 from undertow.training.evaluation.held_out import MODEL, Baselines
-from undertow.training.evaluation.report import THIN
 from undertow.training.evaluation.retraining import retrain
 from undertow.training.evaluation.value import (
     ValueForecast,
@@ -30,7 +29,7 @@ from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.person_periods import period_inputs
-from undertow.training.examples.split import Dates, Examples, make_examples
+from undertow.training.examples.split import THIN, Dates, Examples, make_examples
 from undertow.training.health_score.bounds import Bounds, bounds_of
 from undertow.training.health_score.known_scores import GIVEN, HEALTH, are_words, with_health_scores
 from undertow.training.health_score.rule import reference_of, with_rule
@@ -108,7 +107,7 @@ def fit_bundle(
     retrained = retrain(bundle, rows, roles, given.held_out.rows, *how)  # of their features alone, no outcomes
     worth = None if purchased else value_forecast(bundle, plain, features[is_plain], retrained.survival[is_plain])
     report_progress("training", 1.0)
-    intervals = NO_INTERVALS if worth is None else worth.intervals()
+    intervals = NO_INTERVALS if worth is None else worth.intervals(min(1.0, learn.churners() / THIN))
     return replace(bundle, stability=retrained.stability, intervals=intervals), worth
 
 

@@ -32,6 +32,7 @@ from undertow.training.churn.roles import Roles
 from undertow.training.churn.training_rows import TrainingRows
 from undertow.training.churn.trees import TreeModel, TreePlan, fit_trees
 from undertow.training.examples.outcomes import INVOLUNTARY
+from undertow.training.examples.split import THIN
 
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 FIRST_RIDGE = 3
@@ -218,6 +219,19 @@ def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:
     if is_structured:
         why = f"Parts that add up by family: held-out log loss {ours:.5f}, {theirs:.5f} with free trees."
     return [replace(each.recipe, structured=is_structured, why=why) for each in compared]
+
+
+def cautious(recipe: Recipe, churners: int) -> Recipe:
+    """Return the recipe for thin data: no trees of families, and the next stronger penalty than the best.
+
+    `churners`: accounts that left, for any cause. Under THIN, held-out losses can hardly tell candidates apart, and the
+    least flexible one errs least.
+    """
+    if churners >= THIN:
+        return recipe
+    penalty = min((ridge for ridge in RIDGES if ridge > recipe.ridge), default=recipe.ridge)
+    why = f"Thin data: {churners} churners, under {THIN}: a regression without trees, with a penalty of {penalty:,.0f}."
+    return replace(recipe, structured=True, ridge=penalty, trees=0, why=why)
 
 
 def _one_booster(settings: Training) -> Training:

@@ -28,9 +28,10 @@ class TrainingRows:
     is_absence: bool = False
     weight: np.ndarray | None = None
 
-    def churners(self, cause: str) -> int:
-        """Return how many accounts left for this cause; each may be seen from several snapshots."""
-        return len(np.unique(self.account[self.events[cause].any(axis=1)]))
+    def churners(self, *causes: str) -> int:
+        """Return how many accounts left for one of these causes; each may be seen from several snapshots."""
+        left = np.any([self.events[cause].any(axis=1) for cause in causes], axis=0)
+        return len(np.unique(self.account[left]))
 
     @property
     def counts(self) -> np.ndarray:

@@ -21,6 +21,8 @@ from undertow.training.examples.case_cohort import draw_case_cohort, uniform_par
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 from undertow.training.examples.revenue import Revenue, observe_revenue
 
+THIN = 100  # churners below which results are called thin, and models and intervals are more cautious
+
 
 @dataclass(frozen=True)
 class Dates:
