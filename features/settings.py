@@ -111,7 +111,7 @@ class Training(_Frozen):
     trees: int = Field(300, ge=10)
     learning_rate: float = Field(0.03, gt=0, le=1)
     min_churners: int = Field(20, ge=2)  # with fewer, training is refused
-    max_snapshots: int = Field(50_000, ge=1_000)  # learned from, and judged on; of more, so many are drawn at random
+    max_snapshots: int = Field(50_000, ge=1_000)  # learned from (of more: all cases, a part of the rest), judged on
     bootstrap: int = Field(200, ge=20)  # bootstrap resamples of accounts per confidence interval
 
     @field_validator("horizons")

@@ -18,7 +18,6 @@ from undertow.training.churn.hazard import fit_hazards, served_ends
 from undertow.training.churn.roles import roles_of
 from undertow.training.churn.training_rows import training_rows
 from undertow.training.evaluation.held_out import MODEL, Baselines
-from undertow.training.evaluation.report import THIN
 from undertow.training.evaluation.retraining import retrain
 from undertow.training.evaluation.value import (
     ValueForecast,
@@ -30,7 +29,7 @@ from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.person_periods import period_inputs
-from undertow.training.examples.split import Dates, Examples, make_examples
+from undertow.training.examples.split import THIN, Dates, Examples, make_examples
 from undertow.training.health_score.bounds import Bounds, bounds_of
 from undertow.training.health_score.known_scores import GIVEN, HEALTH, are_words, with_health_scores
 from undertow.training.health_score.rule import reference_of, with_rule
@@ -89,7 +88,8 @@ def fit_bundle(
     causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
     purchased = settings.churn.kind == "inactivity"
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
-    upto_headline = period_inputs(features, learn.rows, ends[: ends.index(headline) + 1])
+    plain, is_plain = learn.uniform(), learn.is_uniform  # for medians, growth and intervals, which have no weights
+    upto_headline = period_inputs(features[is_plain], plain.rows, ends[: ends.index(headline) + 1])
     bundle = Bundle(
         version=version,
         trained_until=f"{given.dates.train_known_at:%Y-%m-%d}",
@@ -100,14 +100,14 @@ def fit_bundle(
         like=like_accounts(upto_headline, roles, causes, columns),
         value=settings.value.model_copy(update={"currency": currency}),
         notice_probability=given.notices[0].probability,
-        growth=Growth() if purchased else learn_growth(learn, features, roles, settings.engine.threads),
+        growth=Growth() if purchased else learn_growth(plain, features[is_plain], roles, settings.engine.threads),
         kind=settings.churn.kind,
         purchases=purchases,
     )
     retrained = retrain(bundle, rows, roles, given.held_out.rows, *how)  # of their features alone, no outcomes
-    worth = None if purchased else value_forecast(bundle, learn, features, retrained.survival)
+    worth = None if purchased else value_forecast(bundle, plain, features[is_plain], retrained.survival[is_plain])
     report_progress("training", 1.0)
-    intervals = NO_INTERVALS if worth is None else worth.intervals()
+    intervals = NO_INTERVALS if worth is None else worth.intervals(min(1.0, learn.churners() / THIN))
     return replace(bundle, stability=retrained.stability, intervals=intervals), worth
 
 
@@ -143,12 +143,12 @@ def _split_by_time(
     settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
 ) -> tuple[Examples, Examples]:
     """Return the training and the held-out examples, each with the labels known at its own time."""
-    chosen, most = settings.snapshots, settings.training.max_snapshots
+    chosen, most, horizons = settings.snapshots, settings.training.max_snapshots, settings.training.horizons
     months = 0 if settings.churn.kind == "inactivity" else max(settings.value.months, MONTHS)
     with open_database(settings) as database:
         given = database, settings.churn, tables, features
         size = most, months, activity_of(settings, tables.present)
-        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size)
+        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size, horizons)
         held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, *size)
         if SCORES.name in tables.present:
             learn, held_out = (with_health_scores(database, settings.scores, part) for part in (learn, held_out))

@@ -62,7 +62,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     features = build_features(settings, tables, dates.every, progress)
     given = training_set(settings, tables, features, dates)
     learn, held_out, baselines = given.learn, given.held_out, given.baselines
-    findings = quick_audit(settings, features, learn)
+    findings = quick_audit(settings, features, learn.uniform())
     with registry.start_run() as run_id:
         worth = purchase_values(settings, tables)
         fitted, followed = fit_bundle(settings, tables.currency, given, "", report_progress, worth.purchases)

@@ -84,7 +84,7 @@ def fit_baselines(
         churned = matured.outcomes.churned(horizon)
         if churned.any() and not churned.all():
             fitted[horizon] = (
-                BaseRate({horizon: float(churned.mean())}),
+                BaseRate({horizon: float(np.average(churned, weights=matured.weight))}),
                 _fit_recency(matured, churned, horizon),
                 _fit_logistic(matured, churned, columns, horizon),
             )
@@ -94,12 +94,12 @@ def fit_baselines(
 def _fit_recency(learn: Examples, churned: np.ndarray, horizon: int) -> RecencyRule:
     column = next(name for name in RECENCY if _is_known(learn.rows, name))
     days = _days(learn.rows, column)
-    edges = np.unique(np.nanquantile(days, np.linspace(0, 1, BINS + 1)[1:-1]))
-    bins = _bins(learn.rows, column, edges)
-    overall = churned.mean()
-    rates = np.array(
-        [(churned[bins == b].sum() + overall) / ((bins == b).sum() + 1) for b in range(len(edges) + 2)]
-    )
+    edges = np.unique(np.nanquantile(days[learn.is_uniform], np.linspace(0, 1, BINS + 1)[1:-1]))
+    bins, size = _bins(learn.rows, column, edges), len(edges) + 2
+    overall = np.average(churned, weights=learn.weight)
+    count, left = (np.bincount(bins[of], None if learn.weight is None else learn.weight[of], size)
+                   for of in (slice(None), churned))  # fmt: skip
+    rates = (left + overall) / (count + 1)
     return RecencyRule(column, edges, {horizon: rates})
 
 
@@ -118,8 +118,11 @@ def _fit_logistic(
             ("texts", OneHotEncoder(handle_unknown="ignore", min_frequency=20), texts),
         ]
     )  # fmt: skip
-    model = make_pipeline(prepared, LogisticRegression(C=0.05, max_iter=1000, solver="newton-cholesky"))
-    model.fit(encode(columns, learn.rows), churned)
+    matrix = encode(columns, learn.rows)
+    prepared.fit(matrix[learn.is_uniform])
+    regression = LogisticRegression(C=0.05, max_iter=1000, solver="newton-cholesky")
+    regression.fit(prepared.transform(matrix), churned, sample_weight=learn.weight)
+    model = make_pipeline(prepared, regression)
     return Logistic(columns, {horizon: model})
 
 

@@ -13,6 +13,7 @@ from undertow.training.churn.linear import ScoredColumns
 from undertow.training.churn.position import PositionModel, fit_position
 from undertow.training.churn.recipe import (
     Recipe,
+    cautious,
     choose_recipes,
     compare_models,
     family_trees,
@@ -46,7 +47,7 @@ def fit_hazards(
     threads: int,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[CauseModel, ...]:
-    """Fit the hazard of each cause; a cause with under 20 churners gets a constant one."""
+    """Fit the hazard of each cause; one with under 20 churners is constant, and all are plainer under 100."""
     report = progress or (lambda share: None)
     modelled = [cause for cause in CAUSES if rows.churners(cause) >= TOO_FEW_CHURNERS]
     scored, begun, compared = scored_features(rows, roles), {}, []
@@ -58,7 +59,7 @@ def fit_hazards(
         begun[cause] = position, offset
         rest = _part_of(step, 0.3, 0.7)
         compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
-    recipes = choose_recipes(compared)
+    recipes = [cautious(recipe, rows.churners(*CAUSES)) for recipe in choose_recipes(compared)]
     models = {
         cause: fit_stages(rows, cause, roles, recipe, begun[cause], scored, settings, threads)
         for cause, recipe in zip(modelled, recipes, strict=True)
@@ -138,12 +139,15 @@ def fit_stages(
 
 def constant_hazard(rows: TrainingRows, cause: str) -> CauseModel:
     """Return a hazard that is the same for all: the share that left for this cause in each period."""
-    events, there = rows.events[cause], rows.entered
-    return CauseModel(cause, tuple(_log_odds(events[there[:, k], k]) for k in range(len(rows.inputs.ends))))
+    events, there, weight = rows.events[cause], rows.entered, rows.weight
+    return CauseModel(cause, tuple(
+        _log_odds(events[there[:, k], k], None if weight is None else weight[there[:, k]])
+        for k in range(len(rows.inputs.ends))
+    ))  # fmt: skip
 
 
-def _log_odds(events: np.ndarray) -> float:
+def _log_odds(events: np.ndarray, weight: np.ndarray | None) -> float:
     if not events.any():
         return IMPOSSIBLE
-    rate = events.mean()
+    rate = np.average(events, weights=weight)
     return float(np.log(rate / (1 - rate))) if rate < 1 else -IMPOSSIBLE

@@ -107,7 +107,7 @@ class ScoredColumns:
 def score_columns(rows: TrainingRows, columns: tuple[int, ...], deviates: np.ndarray) -> ScoredColumns:
     """Return these features of the training rows with their scores; `deviates`: which are deviations, bool, (J,)."""
     values = rows.inputs.features[:, columns]
-    scores = fit_scores(values, deviates)
+    scores = fit_scores(values[rows.is_uniform], deviates)
     return ScoredColumns(columns, scores, scores(values))
 
 
@@ -213,7 +213,7 @@ def fit_linear(
         fade=fades(rows.inputs.ends),
         offset=offset,
         label=rows.events[cause].astype(float),
-        entered=rows.entered,
+        counts=rows.counts,
         ridge=penalty.ridge,
     )
     intercept, lasting, recent, slopes = problem.parts(problem.solve(penalty.direction, start))
@@ -221,10 +221,14 @@ def fit_linear(
 
 
 def strength(rows: TrainingRows, cause: str, z: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Return the score test of each column of `z` alone beside the offset, in standard errors, shape (J,)."""
+    """Return the score test of each column of `z` alone beside the offset, in standard errors, shape (J,).
+
+    With weights, the error is that of weighted residuals: a row that stands for many says no more than one row.
+    """
     expected = expit(_centred(rows, cause, offset))
-    residual = ((rows.events[cause] - expected) * rows.entered).sum(axis=1)
-    spread = (expected * (1.0 - expected) * rows.entered).sum(axis=1)
+    each = (rows.events[cause] - expected) * rows.counts
+    residual = each.sum(axis=1)
+    spread = (expected * (1.0 - expected) * rows.entered if rows.weight is None else each**2).sum(axis=1)
     return np.asarray((z.T @ residual) / np.sqrt(np.maximum((z**2).T @ spread, 1e-12)))
 
 
@@ -245,21 +249,22 @@ def _centred(rows: TrainingRows, cause: str, offset: np.ndarray) -> np.ndarray:
     moved = offset.copy()
     for k in range(offset.shape[1]):
         mine = rows.entered[:, k]
-        events, expected = rows.events[cause][mine, k].sum(), expit(offset[mine, k]).sum()
+        count = 1.0 if rows.weight is None else rows.weight[mine]
+        events, expected = (count * rows.events[cause][mine, k]).sum(), (count * expit(offset[mine, k])).sum()
         moved[:, k] += np.log((events + 0.5) / (expected + 0.5))
     return moved
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """The penalised log-likelihood: z (n, J), x (n, K, M), fade (K,), offset, label and entered (n, K), ridge (J,)."""
+    """The penalised log-likelihood: z (n, J), x (n, K, M), fade (K,), offset, label and counts (n, K), ridge (J,)."""
 
     z: np.ndarray
     x: np.ndarray
     fade: np.ndarray
     offset: np.ndarray
     label: np.ndarray
-    entered: np.ndarray
+    counts: np.ndarray
     ridge: np.ndarray
 
     def solve(self, direction: np.ndarray, start: LinearModel | None) -> np.ndarray:
@@ -306,17 +311,17 @@ class _Problem:
         intercept, lasting, recent, slopes = self.parts(theta)
         f = self.offset + intercept + (self.z @ lasting)[:, None] + (self.z @ recent)[:, None] * self.fade
         f += self.x @ slopes
-        loss = ((np.logaddexp(0.0, f) - self.label * f) * self.entered).sum()
+        loss = ((np.logaddexp(0.0, f) - self.label * f) * self.counts).sum()
         loss += (self.ridge * (lasting**2 + recent**2)).sum() / 2 + COVARIATE_RIDGE * (slopes**2).sum() / 2
         p = expit(f)
-        residual = (p - self.label) * self.entered
+        residual = (p - self.label) * self.counts
         gradient = (
             residual.sum(axis=0),
             self.z.T @ residual.sum(axis=1) + self.ridge * lasting,
             self.z.T @ (residual @ self.fade) + self.ridge * recent,
             np.einsum("nk,nkm->m", residual, self.x) + COVARIATE_RIDGE * slopes,
         )
-        return float(loss), np.concatenate(gradient), p * (1.0 - p) * self.entered
+        return float(loss), np.concatenate(gradient), p * (1.0 - p) * self.counts
 
     def hessian(self, weight: np.ndarray) -> np.ndarray:
         """Return the Hessian of the penalised loss; `weight`: as `derivatives` returns it.

@@ -53,10 +53,11 @@ class PositionModel:
 def fit_position(rows: TrainingRows, cause: str, columns: tuple[int, ...], threads: int) -> PositionModel:
     """Fit the trees of every fold; `cross_fitted` of the model returns what the later stages start from."""
     matrix, label = rows.matrix(columns), rows.labels(cause)
-    fold, boosters = rows.per_row(rows.folds(FOLDS)), []
+    fold, boosters, weight = rows.per_row(rows.folds(FOLDS)), [], rows.row_weight
     parameters = PARAMETERS | {"num_threads": threads, "min_child_samples": min(200, max(20, len(label) // 100))}
     for number in range(FOLDS):
         others = fold != number
-        data = lgb.Dataset(matrix[others], label=label[others], params=parameters)
+        counted = None if weight is None else weight[others]
+        data = lgb.Dataset(matrix[others], label=label[others], weight=counted, params=parameters)
         boosters.append(lgb.train(parameters, data, num_boost_round=TREES))
     return PositionModel(tuple(boosters), columns)

@@ -32,6 +32,7 @@ from undertow.training.churn.roles import Roles
 from undertow.training.churn.training_rows import TrainingRows
 from undertow.training.churn.trees import TreeModel, TreePlan, fit_trees
 from undertow.training.examples.outcomes import INVOLUNTARY
+from undertow.training.examples.split import THIN
 
 RIDGES = (30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0)
 FIRST_RIDGE = 3
@@ -154,7 +155,7 @@ class _Candidates:
 
     def loss(self, log_odds: np.ndarray, folds: int) -> np.ndarray:
         """Return the log loss summed over the judged person-period rows of each account, shape (accounts,)."""
-        tested = self.judged(folds)[:, None] & self.rows.entered
+        tested = self.judged(folds)[:, None] * self.rows.counts
         each = (np.logaddexp(0.0, log_odds) - self.rows.events[self.cause] * log_odds) * tested
         return np.bincount(self.rows.account, each.sum(axis=1))
 
@@ -164,7 +165,7 @@ class Compared:
     """The structured model and the free trees of one cause, compared on held-out rows.
 
     `recipe`: of the structured model. `structured`, `free`: log loss of each summed per account, shape (accounts,).
-    `judged`: person-period rows that they were judged on.
+    `judged`: person-period rows that they were judged on, by weight.
     """
 
     recipe: Recipe
@@ -200,7 +201,7 @@ def compare_models(
     report(1.0)
     later = LATER_BAG if settings.seeds > 1 else 1.0
     recipe = Recipe(True, is_wide, ridge, round(2 * stage * candidates.more_rows * later), "")
-    return Compared(recipe, structured, free, int(rows.entered[candidates.judged(TESTED)].sum()))
+    return Compared(recipe, structured, free, round(rows.counts[candidates.judged(TESTED)].sum()))
 
 
 def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:
@@ -218,6 +219,19 @@ def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:
     if is_structured:
         why = f"Parts that add up by family: held-out log loss {ours:.5f}, {theirs:.5f} with free trees."
     return [replace(each.recipe, structured=is_structured, why=why) for each in compared]
+
+
+def cautious(recipe: Recipe, churners: int) -> Recipe:
+    """Return the recipe for thin data: no trees of families, and the next stronger penalty than the best.
+
+    `churners`: accounts that left, for any cause. Under THIN, held-out losses can hardly tell candidates apart, and the
+    least flexible one errs least.
+    """
+    if churners >= THIN:
+        return recipe
+    penalty = min((ridge for ridge in RIDGES if ridge > recipe.ridge), default=recipe.ridge)
+    why = f"Thin data: {churners} churners, under {THIN}: a regression without trees, with a penalty of {penalty:,.0f}."
+    return replace(recipe, structured=True, ridge=penalty, trees=0, why=why)
 
 
 def _one_booster(settings: Training) -> Training:

@@ -50,7 +50,7 @@ def fit_season(rows: TrainingRows, cause: str, offset: np.ndarray) -> Season:
         return Season()
     wave, label = _waves(rows.inputs)[rows.entered], rows.labels(cause)
     design = np.column_stack([wave, _periods(rows)])
-    coefficients, information, residual = _newton(design, rows.per_row(offset), label)
+    coefficients, information, residual = _newton(design, rows.per_row(offset), label, rows.row_weight)
     month = _month_of_middle(rows)
     every = range(month.min(), month.max() + 1)
     score = np.stack([design[month == each].T @ residual[month == each] for each in every])
@@ -70,14 +70,16 @@ def _long_run_covariance(score: np.ndarray) -> np.ndarray:
     return np.asarray(total)
 
 
-def _newton(design: np.ndarray, offset: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the coefficients of a logistic regression, their information matrix, and the residuals."""
-    beta = np.zeros(design.shape[1])
+def _newton(
+    design: np.ndarray, offset: np.ndarray, label: np.ndarray, weight: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the coefficients of a logistic regression, their information matrix, and the weighted residuals."""
+    beta, count = np.zeros(design.shape[1]), 1.0 if weight is None else weight
     for _ in range(STEPS):
         p = expit(offset + design @ beta)
-        information = (design * (p * (1.0 - p))[:, None]).T @ design + 1e-6 * np.eye(len(beta))
-        beta = beta + np.linalg.solve(information, design.T @ (label - p))
-    return beta, information, label - p
+        information = (design * (count * p * (1.0 - p))[:, None]).T @ design + 1e-6 * np.eye(len(beta))
+        beta = beta + np.linalg.solve(information, design.T @ (count * (label - p)))
+    return beta, information, count * (label - p)
 
 
 def _periods(rows: TrainingRows) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from undertow.training.examples.case_cohort import uniform_part
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.person_periods import PeriodInputs, period_inputs
 from undertow.training.examples.split import Examples
@@ -16,7 +17,8 @@ class TrainingRows:
     """n snapshots over K periods, of which `m` = entered.sum() were followed to their end: the person-period rows.
 
     `entered`: (n, K), bool. `events`: cause -> (n, K), bool: churned in the period. `account`: (n,), whole numbers.
-    `is_absence`: the events are of staying away through a period, where nobody cancels.
+    `is_absence`: the events are of staying away through a period, where nobody cancels. `weight`: (n,), how many
+    snapshots each stands for; None where all count alike.
     """
 
     inputs: PeriodInputs
@@ -24,10 +26,27 @@ class TrainingRows:
     events: dict[str, np.ndarray]
     account: np.ndarray
     is_absence: bool = False
+    weight: np.ndarray | None = None
 
-    def churners(self, cause: str) -> int:
-        """Return how many accounts left for this cause; each may be seen from several snapshots."""
-        return len(np.unique(self.account[self.events[cause].any(axis=1)]))
+    def churners(self, *causes: str) -> int:
+        """Return how many accounts left for one of these causes; each may be seen from several snapshots."""
+        left = np.any([self.events[cause].any(axis=1) for cause in causes], axis=0)
+        return len(np.unique(self.account[left]))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Return what each snapshot counts in a period, shape (n, K): its weight where it was entered, else 0."""
+        return np.asarray(self.entered if self.weight is None else self.entered * self.weight[:, None])
+
+    @property
+    def row_weight(self) -> np.ndarray | None:
+        """Return the weight of each person-period row, shape (m,); None where all count alike."""
+        return None if self.weight is None else self.per_row(self.weight)
+
+    @property
+    def is_uniform(self) -> np.ndarray:
+        """Return snapshots of which each is as likely as any other, bool, (n,); all of them without weights."""
+        return np.ones(len(self.entered), dtype=bool) if self.weight is None else uniform_part(self.weight)
 
     def matrix(self, columns: tuple[int, ...]) -> np.ndarray:
         """Return these columns of the person-period rows, shape (m, len(columns))."""
@@ -56,7 +75,9 @@ class TrainingRows:
     def take(self, rows: np.ndarray) -> TrainingRows:
         """Return these snapshots, given as numbers or a mask; a number that occurs twice is taken twice."""
         events = {cause: happened[rows] for cause, happened in self.events.items()}
-        return TrainingRows(self.inputs.take(rows), self.entered[rows], events, self.account[rows], self.is_absence)
+        weight = None if self.weight is None else self.weight[rows]
+        account, inputs = self.account[rows], self.inputs.take(rows)
+        return TrainingRows(inputs, self.entered[rows], events, account, self.is_absence, weight)
 
 
 def training_rows(examples: Examples, features: np.ndarray, ends: tuple[int, ...]) -> TrainingRows:
@@ -64,4 +85,4 @@ def training_rows(examples: Examples, features: np.ndarray, ends: tuple[int, ...
     outcomes = examples.outcomes
     events = {cause: outcomes.churned_in(ends, cause) for cause in CAUSES}
     inputs, is_absence = period_inputs(features, examples.rows, ends), outcomes.active_days is not None
-    return TrainingRows(inputs, outcomes.entered(ends), events, examples.accounts, is_absence)
+    return TrainingRows(inputs, outcomes.entered(ends), events, examples.accounts, is_absence, examples.weight)

@@ -88,7 +88,8 @@ def fit_trees(
     label = rows.labels(cause)
     start = None if offset is None else rows.per_row(offset)
     wanted = [_parameters(rows, label, plan, settings, seed) for seed in range(settings.seeds)]
-    data = lgb.Dataset(rows.matrix(plan.columns), label=label, init_score=start, params=wanted[0]).construct()
+    matrix, weight = rows.matrix(plan.columns), rows.row_weight
+    data = lgb.Dataset(matrix, label=label, weight=weight, init_score=start, params=wanted[0]).construct()
     with ThreadPoolExecutor(threads) as pool:
         boosters = list(pool.map(lambda each: lgb.train(each, data, num_boost_round=plan.number), wanted))
     return TreeModel(tuple(boosters), plan.columns)

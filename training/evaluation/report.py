@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 
 from undertow.features.replay.replay import Finding
 from undertow.training.bundle.bundle import Bundle
@@ -16,11 +17,9 @@ from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
 from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
 from undertow.training.examples.outcomes import INVOLUNTARY
 from undertow.training.examples.person_periods import DAYS_A_MONTH
-from undertow.training.examples.split import Dates, Examples
+from undertow.training.examples.split import THIN, Dates, Examples
 from undertow.training.value.growth import FEW as FEW_FOLLOWED
 from undertow.training.value.intervals import LEAST_ACCOUNTS
-
-THIN = 100  # churners below which results are called thin
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,13 @@ def caveats(
     notes = []
     if learn.churners() < THIN:
         notes.append(f"Thin data: {learn.churners()} churners to learn from; below {THIN} results are unsteady.")
+    if len(pc.unique(learn.rows["as_of"])) == 1:
+        notes.append(
+            "One as_of to learn from: a season, and whether what was learned holds at a later time, cannot be judged; "
+            "models were compared on other accounts of the same as_of. Add earlier as_ofs ([snapshots] dates), or wait."
+        )
     notes += [
-        f"{what} a random part of {part.drawn_from:,} snapshots: [training] max_snapshots sets how many."
+        f"{what} {_drawn(part)} {part.drawn_from:,} snapshots: [training] max_snapshots sets how many."
         for part, what in ((learn, "Learned from"), (held_out, "Judged on"))
         if part.drawn_from
     ]
@@ -100,6 +104,13 @@ def caveats(
     if MODEL in by_model:
         notes += _warnings(by_model)
     return tuple(notes)
+
+
+def _drawn(part: Examples) -> str:
+    """Return which part of the snapshots it was drawn from an examples part holds."""
+    if part.weight is None:
+        return "a random part of"
+    return "those that churn followed and a random part of the others, weighted as what they stand for, of"
 
 
 def value_caveats(bundle: Bundle, values: tuple[ValueResult, ...]) -> tuple[str, ...]:

@@ -53,7 +53,8 @@ def _stability(
 ) -> Stability:
     """Return how often the models name the same first family."""
     chosen = judged.slice(max(0, judged.num_rows - MOST_ROWS))
-    newest = rows.inputs.take(newest_snapshots(rows.inputs, MOST_ROWS)).first(bundle.ends.index(bundle.headline) + 1)
+    alike = rows.inputs.take(rows.is_uniform)
+    newest = alike.take(newest_snapshots(alike, MOST_ROWS)).first(bundle.ends.index(bundle.headline) + 1)
     served = bundle.score(chosen)
     retrained = []
     for causes in models:

@@ -42,9 +42,9 @@ class ValueForecast:
     low: np.ndarray | None = None
     high: np.ndarray | None = None
 
-    def intervals(self) -> ValueIntervals:
-        """Learn the intervals of later forecasts from these."""
-        return fit_intervals(self.forecast / self.certain, self.realised / self.certain, self.account)
+    def intervals(self, counted: float = 1.0) -> ValueIntervals:
+        """Learn the intervals of later forecasts from these; `counted`: as for `fit_intervals`."""
+        return fit_intervals(self.forecast / self.certain, self.realised / self.certain, self.account, counted)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def split_notices(examples: Examples) -> tuple[Examples, Examples]:
 
 def count_notices(examples: Examples) -> Notices:
     """Count the notices among examples of accounts that had given notice; one seen from several as_ofs counts once."""
+    examples = examples.uniform()
     once = examples.take(_first_of_each(examples))
     judged_by = announced(once.rows).last_end + LATE_DAYS
     outcomes = once.outcomes

@@ -17,8 +17,11 @@ from undertow.features.settings import Churn, Settings, midnight
 from undertow.features.snapshots.activity import Activity
 from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.loaded import Tables
+from undertow.training.examples.case_cohort import draw_case_cohort, uniform_part
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 from undertow.training.examples.revenue import Revenue, observe_revenue
+
+THIN = 100  # churners below which results are called thin, and models and intervals are more cautious
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,15 @@ class Dates:
 class Examples:
     """Feature rows and their labels, row by row; `drawn_from`: how many a random part was drawn from, if so.
 
-    `revenue`: what they paid afterwards, where it was asked for.
+    `revenue`: what they paid afterwards, where it was asked for. `weight`: (n,), how many of those that it was drawn
+    from each row stands for, 1 / its inclusion probability; None where all count alike.
     """
 
     rows: pa.Table
     outcomes: Outcomes
     drawn_from: int | None = None
     revenue: Revenue | None = None
+    weight: np.ndarray | None = None
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -66,7 +71,18 @@ class Examples:
     def take(self, keep: np.ndarray) -> Examples:
         """Return the rows where `keep` is true."""
         revenue = None if self.revenue is None else self.revenue.take(keep)
-        return replace(self, rows=self.rows.filter(pa.array(keep)), outcomes=self.outcomes.take(keep), revenue=revenue)
+        weight = None if self.weight is None else self.weight[keep]
+        rows, outcomes = self.rows.filter(pa.array(keep)), self.outcomes.take(keep)
+        return replace(self, rows=rows, outcomes=outcomes, revenue=revenue, weight=weight)
+
+    @property
+    def is_uniform(self) -> np.ndarray:
+        """Return rows in which every snapshot is as likely as any other, bool, (n,); all of them without weights."""
+        return np.ones(len(self), dtype=bool) if self.weight is None or not len(self) else uniform_part(self.weight)
+
+    def uniform(self) -> Examples:
+        """Return these rows alone, without weights; the same examples where there are none."""
+        return self if self.weight is None else replace(self.take(self.is_uniform), weight=None)
 
 
 def choose_dates(settings: Settings, tables: Tables) -> Dates:
@@ -104,12 +120,14 @@ def make_examples(
     most: int | None = None,
     revenue_months: int = 0,
     activity: Activity | None = None,
+    cases_within: tuple[int, ...] = (),
 ) -> Examples:
     """Return the snapshots of these as_ofs with their labels as known at `known_at`.
 
     `where`: an SQL condition over accounts. Accounts that had already ended, though it was recorded later, are
     left out. `most`: where there are more snapshots, so many are drawn at random, the same ones each time.
-    `revenue_months`: how many months of revenue are read, if any. `activity`: where nobody cancels.
+    `revenue_months`: how many months of revenue are read, if any. `activity`: where nobody cancels. `cases_within`:
+    horizons, in days; churn within one of them makes a case, which is kept where others are drawn, with weights.
     """
     outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at, activity)
     keep = ~outcomes.gone
@@ -117,15 +135,28 @@ def make_examples(
         chosen = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")
         accounts = features.snapshots(as_ofs)["account_id"]
         keep &= np.asarray(pc.is_in(accounts, chosen["account_id"].combine_chunks()).to_numpy())
-    drawn_from = None
+    drawn_from, weight = None, None
     if most is not None and keep.sum() > most:
         drawn_from = int(keep.sum())
-        drawn = np.random.default_rng(0).choice(np.flatnonzero(keep), most, replace=False)
-        keep = np.isin(np.arange(len(keep)), drawn)
+        keep, weight = _draw(outcomes, keep, most, cases_within)
     rows, outcomes, revenue = features.read(as_ofs, keep), outcomes.take(keep), None
     if revenue_months:
         revenue = observe_revenue(database, rows, outcomes, known_at, revenue_months)
-    return Examples(rows, outcomes, drawn_from, revenue)
+    return Examples(rows, outcomes, drawn_from, revenue, weight)
+
+
+def _draw(
+    outcomes: Outcomes, keep: np.ndarray, most: int, cases_within: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return which of the snapshots in `keep` are drawn, bool, (n,), and their weights, if cases are kept."""
+    numbers, drawn = np.flatnonzero(keep), np.zeros(len(keep), dtype=bool)
+    if not cases_within:
+        drawn[np.random.default_rng(0).choice(numbers, most, replace=False)] = True
+        return drawn, None
+    is_case = np.any([outcomes.churned(horizon) for horizon in cases_within], axis=0)
+    chosen, weight = draw_case_cohort(is_case[numbers], most)
+    drawn[numbers[chosen]] = True
+    return drawn, weight[chosen]
 
 
 def segments(rows: pa.Table) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ No feature is made of it: the model does not read these columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -39,7 +40,7 @@ def with_health_scores(database: Database, scores: HealthScores, examples: Examp
     health = np.where(np.array(age, dtype=float) <= scores.max_age_days, as_health(scores, given), np.nan)
     rows = examples.rows.append_column(HEALTH, pa.array(health, pa.float64(), from_pandas=True))
     rows = rows.append_column(GIVEN, pa.array(given, pa.string())).append_column(AGE, pa.array(age, pa.float64()))
-    return Examples(rows, examples.outcomes, examples.drawn_from, examples.revenue)
+    return replace(examples, rows=rows)
 
 
 def as_health(scores: HealthScores, given: Sequence[str | None]) -> np.ndarray:

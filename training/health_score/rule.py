@@ -64,7 +64,7 @@ def reference_of(learn: Examples, held_out: Examples) -> np.ndarray:
 
     The scores of the held-out snapshots were known at their as_of: nothing later is read.
     """
-    known = _known(learn)
+    known = _known(learn.uniform())
     return np.sort(known if len(known) >= FEWEST_SCORES else np.concatenate([known, _known(held_out)]))
 
 
@@ -82,23 +82,25 @@ def fit_rule(learn: Examples, reference: np.ndarray, horizon: int) -> HealthScor
     """Return the rule learned on the training snapshots whose window of `horizon` days was followed."""
     matured = learn.take(learn.outcomes.matured(horizon))
     churned, health = matured.outcomes.churned(horizon), health_of(matured.rows)
-    has_score, overall = ~np.isnan(health), float(churned.mean())
-    unknown = _rate(churned[~has_score], overall)
+    has_score, overall = ~np.isnan(health), float(np.average(churned, weights=matured.weight))
+    weight = np.ones(len(matured)) if matured.weight is None else matured.weight
+    unknown = _rate(churned[~has_score], weight[~has_score], overall)
+    count = weight[has_score]
     left, rank = churned[has_score], ranks(health[has_score], reference) - 0.5
     if min(left.sum(), (~left).sum()) < FEW_CHURNERS:
         why = (
             f"its probability is one rate for all, in the order of the score: of {len(left):,} training snapshots with "
             f"a score {int(left.sum())} left within {horizon} days, too few to learn more ({FEW_CHURNERS})."
         )
-        return HealthScoreRule(reference, _logit(_rate(left, overall)), SLIGHT, unknown, why)
-    fitted = LogisticRegression(C=100.0).fit(rank[:, None], left)
+        return HealthScoreRule(reference, _logit(_rate(left, count, overall)), SLIGHT, unknown, why)
+    fitted = LogisticRegression(C=100.0).fit(rank[:, None], left, sample_weight=count)
     intercept, slope = float(fitted.intercept_[0]), float(fitted.coef_[0, 0])
     if slope >= SLIGHT:
         why = (
             "in training, accounts that the score calls healthier left no less often, so its probability is one rate "
             "for all, in the order of the score: is [scores] good or order the wrong way round?"
         )
-        return HealthScoreRule(reference, _logit(_rate(left, overall)), SLIGHT, unknown, why)
+        return HealthScoreRule(reference, _logit(_rate(left, count, overall)), SLIGHT, unknown, why)
     why = f"its probability is a logistic regression on its rank, learned on {len(left):,} training snapshots."
     return HealthScoreRule(reference, intercept, slope, unknown, why)
 
@@ -108,9 +110,9 @@ def _known(examples: Examples) -> np.ndarray:
     return health[~np.isnan(health)]
 
 
-def _rate(churned: np.ndarray, overall: float) -> float:
+def _rate(churned: np.ndarray, weight: np.ndarray, overall: float) -> float:
     """Return the share that churned, drawn toward the overall one by one snapshot."""
-    return float((churned.sum() + overall) / (len(churned) + 1))
+    return float((weight[churned].sum() + overall) / (weight.sum() + 1))
 
 
 def _logit(p: float) -> float:

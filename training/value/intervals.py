@@ -71,8 +71,14 @@ class ValueIntervals:
         return cls(tuple(read["forecast"]), tuple(tuple(each) for each in read["realised"]), read["accounts"])
 
 
-def fit_intervals(forecast: np.ndarray, realised: np.ndarray, account: np.ndarray) -> ValueIntervals:
-    """Learn the intervals from forecast and realised shares, shape (n,) each, of snapshots of these accounts."""
+def fit_intervals(
+    forecast: np.ndarray, realised: np.ndarray, account: np.ndarray, counted: float = 1.0
+) -> ValueIntervals:
+    """Learn the intervals from forecast and realised shares, shape (n,) each, of snapshots of these accounts.
+
+    `counted`: the part of one that each account counts, above 0 and at most 1. Where few of them left, accounts say
+    less than their number: the ranks are those of a smaller sample, and the intervals are wider.
+    """
     accounts = len(np.unique(account))
     count = min(GROUPS, accounts // LEAST_ACCOUNTS)
     if not count:
@@ -82,7 +88,8 @@ def fit_intervals(forecast: np.ndarray, realised: np.ndarray, account: np.ndarra
     group = np.minimum((np.cumsum(weight[order]) - weight[order] / 2) / accounts * count, count - 1).astype(int)
     groups = [order[group == number] for number in range(count)]
     means = tuple(float(np.average(forecast[rows], weights=weight[rows])) for rows in groups)
-    return ValueIntervals(means, tuple(_percentiles(realised[rows], weight[rows]) for rows in groups), accounts)
+    percentiles = tuple(_percentiles(realised[rows], counted * weight[rows]) for rows in groups)
+    return ValueIntervals(means, percentiles, accounts)
 
 
 def _percentiles(values: np.ndarray, weight: np.ndarray) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,13 @@ def _joined(one: Examples, other: Examples) -> Any:
     return type(one.outcomes)(
         *(np.concatenate([getattr(one.outcomes, name), getattr(other.outcomes, name)]) for name in fields)
     )
+
+
+def test_weights_give_the_total_of_the_rows_that_they_stand_for(learn: Examples) -> None:
+    stayed = np.isnan(LEAVES)
+    some = ~stayed | (np.arange(N) % 200 < 100)  # half of those that stayed
+    part = replace(learn.take(some), weight=np.where(stayed, stayed.sum() / (stayed & some).sum(), 1.0)[some])
+    for name, baseline in fitted(part).items():
+        assert baseline.probability(learn.rows, 30).sum() == pytest.approx((~stayed).sum(), rel=0.05), name
+    unweighted = fitted(replace(part, weight=None))["base rate"]
+    assert unweighted.probability(learn.rows, 30).sum() > 1.2 * (~stayed).sum()

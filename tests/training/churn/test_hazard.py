@@ -42,6 +42,14 @@ def test_a_cause_with_20_churners_gets_a_model() -> None:
     assert not fit(_with_few(20))["involuntary"].is_constant
 
 
+def test_under_100_churners_of_both_causes_there_are_no_trees_of_families() -> None:
+    few = made_rows(400, base=-3.0)
+    assert 20 <= few.churners("voluntary", "involuntary") < 100
+    model = fit(few)["voluntary"]
+    assert model.recipe is not None and model.recipe.why.startswith("Thin data")
+    assert model.linear is not None and model.trees is None
+
+
 def test_a_cause_never_seen_is_next_to_impossible() -> None:
     assert fit(_with_few(0))["involuntary"].constant == (IMPOSSIBLE, IMPOSSIBLE)
 

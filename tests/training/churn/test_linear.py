@@ -136,7 +136,7 @@ def test_gradient_and_hessian_are_those_of_the_loss() -> None:
     problem = _Problem(
         z=random.normal(size=(40, 2)), x=random.uniform(size=(40, 2, 1)), fade=fades(ENDS),
         offset=random.normal(size=(40, 2)), label=random.integers(0, 2, (40, 2)).astype(float),
-        entered=random.uniform(size=(40, 2)) < 0.8, ridge=np.array([0.5, 2.0]),
+        counts=random.uniform(size=(40, 2)) < 0.8, ridge=np.array([0.5, 2.0]),
     )  # fmt: skip
     theta = random.normal(size=7)
     assert check_grad(lambda t: problem.derivatives(t)[0], lambda t: problem.derivatives(t)[1], theta) < 1e-4

@@ -11,6 +11,7 @@ import pytest
 from tests.training.churn.made_rows import COLUMNS, FAST, NOISE, PAIN, SIZE, column, made_rows, roles
 from undertow.training.churn.position import FOLDS, fit_position
 from undertow.training.churn.recipe import (
+    RIDGES,
     TESTED,
     Compared,
     Recipe,
@@ -18,6 +19,7 @@ from undertow.training.churn.recipe import (
     _best_stages,
     _Candidates,
     _worse,
+    cautious,
     choose_recipes,
     compare_models,
     regression,
@@ -25,6 +27,7 @@ from undertow.training.churn.recipe import (
 )
 from undertow.training.churn.roles import Roles, roles_of
 from undertow.training.churn.training_rows import TrainingRows
+from undertow.training.examples.split import THIN
 
 
 def _choose(rows: TrainingRows, of: Roles) -> Recipe:
@@ -154,3 +157,12 @@ def test_causes_are_judged_together() -> None:
     assert [recipe.structured for recipe in choose_recipes([bad])] == [False]
     assert [recipe.structured for recipe in choose_recipes([good, bad])] == [True, True]
     assert choose_recipes([]) == []
+
+
+def test_with_few_churners_there_are_no_trees_and_the_next_stronger_penalty() -> None:
+    free = Recipe(False, False, 300.0, 50, "Free trees.")
+    assert cautious(free, THIN) == free
+    thin = cautious(free, THIN - 1)
+    assert (thin.structured, thin.trees, thin.ridge) == (True, 0, 1000.0)
+    assert "99 churners, under 100" in thin.why
+    assert cautious(Recipe(True, False, max(RIDGES), 0, ""), 30).ridge == max(RIDGES)

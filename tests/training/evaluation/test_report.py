@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 
+import numpy as np
+
+from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS
-from undertow.training.evaluation.report import TrainReport, notices_said
+from undertow.training.evaluation.report import TrainReport, caveats, notices_said
 from undertow.training.examples.notices import Notices
+from undertow.training.examples.split import Examples
 
 
 def test_the_report_is_json_without_nan(report: TrainReport) -> None:
@@ -38,3 +44,13 @@ def test_what_cannot_be_told_is_null_in_json(report: TrainReport) -> None:
     blind = [type(r)(r.model, r.horizon, r.rows, 0, dict.fromkeys(METRICS, unknown)) for r in report.results]
     told = type(report)(**{**report.__dict__, "results": tuple(blind)}).as_json()
     assert json.loads(json.dumps(told, allow_nan=False))["results"][0]["metrics"]["auroc"]["value"] is None
+
+
+def test_with_one_as_of_to_learn_from_what_cannot_be_judged_is_said(
+    examples: Callable[..., Examples], bundle: Bundle
+) -> None:
+    one = examples([5.0] * 30 + [np.nan] * 30)
+    two = examples([5.0] * 30 + [np.nan] * 30, as_of=[datetime(2024, 1 + number % 2, 1) for number in range(60)])
+    said, unsaid = (caveats((30,), learn, one, (), bundle) for learn in (one, two))
+    assert [note for note in said if note.startswith("One as_of to learn from")]
+    assert not [note for note in unsaid if note.startswith("One as_of")]

@@ -168,5 +168,24 @@ def test_of_more_snapshots_a_part_is_drawn_the_same_each_time(ready: Callable[..
     assert len({key[1] for key in _keys(drawn)}) > 1  # not of one as_of alone
 
 
+def test_to_learn_from_cases_are_kept_and_the_weights_add_up(ready: Callable[..., tuple[Settings, Tables]]) -> None:
+    settings, tables = ready()
+    as_ofs = first_days(4, 5, 6, 7)
+    features = build_features(settings, tables, as_ofs)
+    with open_database(settings) as database:
+        given = database, settings.churn, tables, features, as_ofs, tables.until
+        every = make_examples(*given, most=1_000, cases_within=(30, 60))
+        within = every.outcomes.churned(60)
+        drawn = make_examples(*given, most=2 * int(within.sum()), cases_within=(30, 60))
+    assert every.weight is None and 0 < within.sum() < len(every) / 2
+    assert drawn.weight is not None and drawn.weight.sum() == pytest.approx(len(every))
+    kept = dict(zip(_keys(drawn), drawn.weight.tolist(), strict=True))
+    assert [kept[key] for key, is_case in zip(_keys(every), within, strict=True) if is_case] == [1.0] * within.sum()
+    some = drawn.take(drawn.outcomes.churned(60))
+    assert some.weight is not None and set(some.weight) == {1.0}
+    assert len(drawn.uniform()) < len(drawn) and drawn.uniform().weight is None
+    assert drawn.churners() == every.take(within).churners()
+
+
 def _keys(examples: Examples) -> list[tuple[str, datetime]]:
     return list(zip(*(examples.rows[name].to_pylist() for name in ("account_id", "as_of")), strict=True))

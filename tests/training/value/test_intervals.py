@@ -53,3 +53,10 @@ def test_too_few_accounts_give_no_interval() -> None:
 def test_it_is_read_back() -> None:
     learned = fit_intervals(*drawn(500, 0), np.arange(500))
     assert ValueIntervals.from_json(learned.as_json()) == learned
+
+
+def test_accounts_that_count_less_give_wider_intervals() -> None:
+    forecast, realised = drawn(400, 1)
+    full, thin = (fit_intervals(forecast, realised, np.arange(400), counted) for counted in (1.0, 0.3))
+    (low, high), (lower, higher) = full.around(forecast), thin.around(forecast)
+    assert (higher - lower).mean() > (high - low).mean() + 0.005
