@@ -32,8 +32,9 @@ SELECT CAST(CAST(CustomerID AS BIGINT) AS VARCHAR) AS account_id, min(InvoiceDat
 FROM retail WHERE CustomerID IS NOT NULL GROUP BY 1
 """
 _PAYMENTS = """
-SELECT account_id, account_id || strftime(bought_at, '-%Y%m%d%H%M') AS payment_id, bought_at AS attempted_at, true AS succeeded,
-       CASE WHEN amount > 0 THEN 'attempt' ELSE 'refund' END AS kind, amount, 'GBP' AS currency
+SELECT account_id, account_id || strftime(bought_at, '-%Y%m%d%H%M') AS payment_id, bought_at AS attempted_at,
+       true AS succeeded, CASE WHEN amount > 0 THEN 'attempt' ELSE 'refund' END AS kind, amount,
+       'GBP' AS currency
 FROM (
     SELECT CAST(CAST(CustomerID AS BIGINT) AS VARCHAR) AS account_id, InvoiceDate AS bought_at,
            sum(Quantity * UnitPrice) AS amount
