@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -11,7 +11,7 @@ import pytest
 
 from tests.features.simulator.written import TABLES
 from undertow.features.catalogue.cards import Feature
-from undertow.features.catalogue.choose import FEATURES, make_catalogue
+from undertow.features.catalogue.choose import FEATURES, Catalogue, make_catalogue
 from undertow.features.catalogue.language import rows_of
 from undertow.features.connectors import write_project
 from undertow.features.replay.replay import rows_recorded_by
@@ -34,7 +34,10 @@ def use_few_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Build some feature cards of each kind instead of all of them: a tenth of the time."""
     cards = tuple(card for card in FEATURES if card.name in CARDS)
     assert len(cards) == len(CARDS)
-    few = partial(make_catalogue, features=(*cards, TIME_TO_FIX))
+
+    def few(present: Iterable[str], own_profile: Iterable[tuple[str, bool]] = (), *_: object) -> Catalogue:
+        return make_catalogue(present, own_profile, (*cards, TIME_TO_FIX))
+
     monkeypatch.setattr("undertow.features.build.feature_table.make_catalogue", few)
 
 
