@@ -128,7 +128,7 @@ def _definition_hash(
 
 
 def _activity(settings: Settings, tables: Tables) -> Activity | None:
-    """Return what counts as activity, None where customers subscribe. Raises DataError where no table says who does."""
+    """Return what counts as activity; None for subscriptions. Raises DataError where no table holds customers."""
     activity = activity_of(settings, tables.present)
     if activity is None and "subscriptions" not in tables.present:
         raise DataError(

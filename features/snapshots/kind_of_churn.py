@@ -30,7 +30,7 @@ class KindOfChurn:
     active_days: int | None = None
 
     def said(self, set_kind: str) -> str:
-        """Return one line; `set_kind`: what undertow.toml says."""
+        """Return the suggestion as one line of text; `set_kind`: the [churn] kind in undertow.toml."""
         days = f", active_days = {self.active_days}" if self.active_days else ""
         fits = f'Churn: {self.why} This suggests [churn] kind = "{self.kind}"{days}'
         return f"{fits}, as is set." if self.kind == set_kind else f'{fits}; undertow.toml says "{set_kind}".'
