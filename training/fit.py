@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.engines.database import open_database
@@ -15,6 +17,7 @@ from undertow.training.bundle.bundle import NO_INTERVALS, Bundle
 from undertow.training.bundle.like import like_accounts
 from undertow.training.churn.baselines import fit_baselines
 from undertow.training.churn.hazard import fit_hazards, served_ends
+from undertow.training.churn.recipe import Recipe
 from undertow.training.churn.roles import roles_of
 from undertow.training.churn.training_rows import training_rows
 from undertow.training.evaluation.held_out import MODEL, Baselines
@@ -29,7 +32,7 @@ from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.person_periods import period_inputs
-from undertow.training.examples.split import THIN, Dates, Examples, make_examples
+from undertow.training.examples.split import THIN, Dates, Examples, make_examples, whole_as_ofs
 from undertow.training.health_score.bounds import Bounds, bounds_of
 from undertow.training.health_score.known_scores import GIVEN, HEALTH, are_words, with_health_scores
 from undertow.training.health_score.rule import reference_of, with_rule
@@ -73,19 +76,33 @@ def training_set(settings: Settings, tables: Tables, features: FeatureTable, dat
     return TrainingSet(dates, learn, held_out, notices, columns, left_out, ends, baselines, health)
 
 
+def whole_set(settings: Settings, tables: Tables, features: FeatureTable, judged: TrainingSet) -> TrainingSet:
+    """Return every snapshot with an outcome known by the end of the rows, to fit a judged model again.
+
+    The held-out test is among them. Periods, baselines and the held-out rows are those of `judged`.
+    """
+    as_ofs, chosen = whole_as_ofs(settings, tables), settings.snapshots
+    where = f"({chosen.train_where}) OR ({chosen.test_where})" if chosen.train_where and chosen.test_where else ""
+    every = _examples(settings, tables, features, as_ofs, tables.until, where, settings.training.horizons)
+    learn, _, notices = _leave_out_notices(every, judged.held_out)
+    columns, left_out = _columns(features, learn)
+    dates = Dates(as_ofs, judged.dates.test, tables.until)
+    return replace(judged, dates=dates, learn=learn, notices=notices, columns=columns, left_out=left_out)
+
+
 def fit_bundle(
     settings: Settings, currency: str, given: TrainingSet, version: str, report_progress: Progress,
-    purchases: PurchaseModel | None = None,
+    purchases: PurchaseModel | None = None, recipes: Mapping[str, Recipe] | None = None,
 ) -> tuple[Bundle, ValueForecast | None]:  # fmt: skip
     """Return the model, and its value forecasts of training accounts that it did not learn from, where any followed.
 
-    `purchases`: the model of spend, where nobody subscribes.
+    `purchases`: the model of spend, where nobody subscribes. `recipes`: as `fit_hazards` takes them.
     """
     learn, columns, ends = given.learn, given.columns, given.ends
     features = encode(columns, learn.rows)
     rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
     roles, how = roles_of(columns), (settings.training, settings.engine.threads)
-    causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
+    causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share), recipes)
     purchased = settings.churn.kind == "inactivity"
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     plain, is_plain = learn.uniform(), learn.is_uniform  # for medians, growth and intervals, which have no weights
@@ -143,16 +160,25 @@ def _split_by_time(
     settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
 ) -> tuple[Examples, Examples]:
     """Return the training and the held-out examples, each with the labels known at its own time."""
-    chosen, most, horizons = settings.snapshots, settings.training.max_snapshots, settings.training.horizons
+    chosen, horizons = settings.snapshots, settings.training.horizons
+    given = settings, tables, features
+    learn = _examples(*given, dates.train, dates.train_known_at, chosen.train_where, horizons)
+    return learn, _examples(*given, dates.test, tables.until, chosen.test_where)
+
+
+def _examples(
+    settings: Settings, tables: Tables, features: FeatureTable, as_ofs: tuple[datetime, ...], known_at: datetime,
+    where: str, cases_within: tuple[int, ...] = (),
+) -> Examples:  # fmt: skip
+    """Return the snapshots of these as_ofs with their labels, revenue and health score, as `make_examples` does."""
     months = 0 if settings.churn.kind == "inactivity" else max(settings.value.months, MONTHS)
+    activity = activity_of(settings, tables.present)
     with open_database(settings) as database:
-        given = database, settings.churn, tables, features
-        size = most, months, activity_of(settings, tables.present)
-        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size, horizons)
-        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, *size)
-        if SCORES.name in tables.present:
-            learn, held_out = (with_health_scores(database, settings.scores, part) for part in (learn, held_out))
-    return learn, held_out
+        found = make_examples(
+            database, settings.churn, tables, features, as_ofs, known_at, where, settings.training.max_snapshots,
+            months, activity, cases_within,
+        )  # fmt: skip
+        return with_health_scores(database, settings.scores, found) if SCORES.name in tables.present else found
 
 
 def _with_health_score(

@@ -36,12 +36,13 @@ from undertow.training.evaluation.report import (
     value_metrics,
 )
 from undertow.training.evaluation.value import judge_value
-from undertow.training.examples.split import choose_dates
+from undertow.training.examples.split import choose_dates, whole_as_ofs
 from undertow.training.fit import TrainingSet, fit_bundle, purchase_values, training_set
 from undertow.training.health_score.judge import judge_health
 from undertow.training.health_score.rule import rule_of
 from undertow.training.health_score.snapshots import health_snapshots
 from undertow.training.leakage.audit import quick_audit
+from undertow.training.refit import refit
 from undertow.training.registry.model_card import FILE as MODEL_CARD
 from undertow.training.registry.model_card import model_card
 from undertow.training.registry.provenance import provenance
@@ -59,7 +60,8 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     registry = open_registry(settings)
     tables = load_tables(settings, now, progress)
     dates = choose_dates(settings, tables)
-    features = build_features(settings, tables, dates.every, progress)
+    as_ofs = sorted({*dates.every, *whole_as_ofs(settings, tables)})
+    features = build_features(settings, tables, as_ofs, progress)
     given = training_set(settings, tables, features, dates)
     learn, held_out, baselines = given.learn, given.held_out, given.baselines
     findings = quick_audit(settings, features, learn.uniform())
@@ -72,6 +74,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         results = evaluate_horizons(predicted, baselines, resamples, report_progress)
         values = worth.results(resamples) if followed is None else judge_value(followed, MODEL, resamples)
         health = _judge_health(settings, given, bundle, predicted)
+        served = refit(settings, tables, features, bundle, given, results, findings, report_progress)
         notes = (
             *tables.warnings,
             *given.left_out,
@@ -80,11 +83,12 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
             *value_caveats(bundle, values),
             *notices_said(*given.notices),
             *(health.notes if health else ()),
+            served.note,
         )
         report_progress("recording", 0.0)
         report = TrainReport(
             run_id=run_id,
-            version=bundle.version,
+            version=served.bundle.version,
             number=0,
             verdict=NOT_JUDGED,
             dates=dates,
@@ -96,12 +100,13 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
             values=values,
             health=health,
         )
-        _record(settings, tables, features, bundle, baselines, predicted, report)
+        _record(settings, tables, features, bundle, served.bundle, baselines, predicted, report)
         number, verdict = register_judged(
             registry,
-            bundle,
+            served.bundle,
             lambda: _unless_leaky(_against_champion(registry, features, bundle, predicted, resamples), findings),
             now,
+            bundle,
         )
     report_progress("recording", 1.0)
     return replace(report, number=number, verdict=verdict)
@@ -134,7 +139,7 @@ def _against_champion(
         return Verdict(True, f"It replaces a champion that cannot be read: {unreadable}")
     if champion is None:
         return first_champion()
-    rival = champion.bundle
+    rival = champion.judged
     if rival.changed(features.catalogue.columns) or rival.headline != bundle.headline:
         return Verdict(True, "It replaces a champion made for other features or another horizon.")
     matured, p = predicted.matured(bundle.headline)
@@ -160,7 +165,8 @@ def _record(
     settings: Settings,
     tables: Tables,
     features: FeatureTable,
-    bundle: Bundle,
+    judged: Bundle,
+    served: Bundle,
     baselines: Baselines,
     predicted: HeldOutPredictions,
     report: TrainReport,
@@ -168,20 +174,22 @@ def _record(
     source = {"data_fingerprint": tables.fingerprint, "catalogue": features.catalogue.id} | provenance()
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / MODEL_CARD
-        card.write_text(model_card(settings, bundle, report, source), encoding="utf-8")
+        card.write_text(model_card(settings, served, judged, report, source), encoding="utf-8")
         log_record(
             Record(
                 parameters=_flat(settings.public()) | report.learned,
                 tags=source
                 | {
-                    "bundle": bundle.version,
-                    "headline": str(bundle.headline),
-                    "trained_until": bundle.trained_until,
+                    "bundle": served.version,
+                    "headline": str(served.headline),
+                    "trained_until": served.trained_until,
+                    "judged_bundle": judged.version,
+                    "judged_until": judged.trained_until,
                     "refused": tables.refused_text or "Refused: nothing.",
                     "audit": "; ".join(f"{each.severity}: {each.culprit}" for each in report.findings) or "no finding",
                 },
                 metrics=named_metrics(report.results) | value_metrics(report.values) | _refused_metrics(tables),
-                files=(card, *_plots(Path(folder), bundle.headline, baselines, predicted)),
+                files=(card, *_plots(Path(folder), judged.headline, baselines, predicted)),
             )
         )
 

@@ -81,7 +81,7 @@ def score(
     before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))
     changed = change_columns(bundle, rows, before, progress)
     table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version)
-    notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(bundle, rows, as_of))
+    notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(ready, rows))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
     overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
 
@@ -134,7 +134,8 @@ def in_batches(bundle: Bundle, rows: pa.Table, progress: Progress | None = None)
     return Scores.join(parts)
 
 
-def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
+def _notes(ready: Prepared, rows: pa.Table) -> tuple[str, ...]:
+    bundle, judged, as_of = ready.bundle, ready.champion.judged, ready.as_of
     notes = [
         f"{count} accounts have a {name} that training never saw; it is read as unknown."
         for name, count in bundle.unseen(rows).items()
@@ -147,6 +148,8 @@ def _notes(bundle: Bundle, rows: pa.Table, as_of: datetime) -> tuple[str, ...]:
         if age >= 0
         else f"{learned}: it may have seen what came after this as_of, so this list is no forecast."
     )
+    if judged.version != bundle.version:
+        notes.append(f"Its recipe was judged on a model that learned from outcomes up to {judged.trained_until}.")
     return tuple(notes)
 
 

@@ -112,10 +112,10 @@ def report(trained: tuple[Settings, TrainReport]) -> TrainReport:
 
 @pytest.fixture(scope="session")
 def bundle(world: Settings) -> Bundle:
-    """The champion of the trained world."""
+    """The model of the trained world that its report judges: it learned nothing of the held-out test."""
     champion = open_registry(world).champion()
     assert champion is not None
-    return champion.bundle
+    return champion.judged
 
 
 @pytest.fixture(scope="session")

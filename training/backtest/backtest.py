@@ -17,6 +17,7 @@ from undertow.training.backtest.contacts import Found, best_profit, found_by, pr
 from undertow.training.backtest.judged import Judged, pool, pool_values, results_by_segment, results_of
 from undertow.training.backtest.moments import choose_moments
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.evaluation.gate import is_calibrated
 from undertow.training.evaluation.health_report import HealthReport
 from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import Result
@@ -262,7 +263,7 @@ def _caveats(report: BacktestReport) -> tuple[str, ...]:
         notes.append(f"Values are not judged: {why}; where nobody cancels, `undertow train` judges them.")
     for moment in report.moments:
         total = moment.results[0].metrics["calibration"]
-        if not total.low <= 1 <= total.high and abs(total.value - 1) > 0.1:
+        if not is_calibrated(total):
             notes.append(
                 f"{moment.as_of:%Y-%m-%d}: predicted / observed is {total.value:.2f} ({total.low:.2f} to "
                 f"{total.high:.2f}), not within a tenth of 1."

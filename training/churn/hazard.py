@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -46,23 +46,31 @@ def fit_hazards(
     settings: Training,
     threads: int,
     progress: Callable[[float], None] | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
 ) -> tuple[CauseModel, ...]:
-    """Fit the hazard of each cause; one with under 20 churners is constant, and all are plainer under 100."""
+    """Fit the hazard of each cause; one with under 20 churners is constant, and all are plainer under 100.
+
+    `recipes`: cause -> the recipe to fit by, chosen on earlier rows; a cause without one is constant. None: choose.
+    """
     report = progress or (lambda share: None)
-    modelled = [cause for cause in CAUSES if rows.churners(cause) >= TOO_FEW_CHURNERS]
-    scored, begun, compared = scored_features(rows, roles), {}, []
+    is_known = (lambda cause: rows.churners(cause) >= TOO_FEW_CHURNERS) if recipes is None else recipes.__contains__
+    modelled, scored = [cause for cause in CAUSES if is_known(cause)], scored_features(rows, roles)
+    begun, compared = {}, []
     for number, cause in enumerate(modelled):
         step = _part_of(report, 0.8 * number / len(modelled), 0.8 / len(modelled))
         position = fit_position(rows, cause, roles.position, threads)
         offset = position.cross_fitted(rows)
-        step(0.3)
         begun[cause] = position, offset
-        rest = _part_of(step, 0.3, 0.7)
-        compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
-    recipes = [cautious(recipe, rows.churners(*CAUSES)) for recipe in choose_recipes(compared)]
+        step(0.3)
+        if recipes is None:
+            rest = _part_of(step, 0.3, 0.7)
+            compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
+    if recipes is None:
+        chosen = [cautious(recipe, rows.churners(*CAUSES)) for recipe in choose_recipes(compared)]
+        recipes = dict(zip(modelled, chosen, strict=True))
     models = {
-        cause: fit_stages(rows, cause, roles, recipe, begun[cause], scored, settings, threads)
-        for cause, recipe in zip(modelled, recipes, strict=True)
+        cause: fit_stages(rows, cause, roles, recipes[cause], begun[cause], scored, settings, threads)
+        for cause in modelled
     }
     report(1.0)
     return tuple(models[cause] if cause in models else constant_hazard(rows, cause) for cause in CAUSES)

@@ -89,9 +89,14 @@ def decide(
 def _calibration(challenger: np.ndarray, on: HeldOutLabels, resamples: int) -> Guard:
     """Return whether predicted / observed is near 1, or 1 lies in its 95 % interval."""
     total = evaluate("challenger", 0, challenger, on, resamples).metrics["calibration"]
-    passed = abs(total.value - 1) <= CALIBRATION_SLACK or total.low <= 1 <= total.high
+    passed = is_calibrated(total)
     wrong = "" if passed else f": more than {CALIBRATION_SLACK:.0%} from 1, and 1 is outside its interval"
     return Guard("calibration", passed, f"Its predicted / observed is {total.value:.2f} ({_interval(total)}){wrong}.")
+
+
+def is_calibrated(total: Estimate) -> bool:
+    """Return whether predicted / observed differs from 1 by at most a tenth, or 1 lies in its interval."""
+    return abs(total.value - 1) <= CALIBRATION_SLACK or total.low <= 1 <= total.high
 
 
 def _lift(challenger: np.ndarray, champion: np.ndarray, on: HeldOutLabels, resamples: int) -> Guard:

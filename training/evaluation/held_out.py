@@ -59,6 +59,12 @@ def evaluate_segments(predicted: HeldOutPredictions, headline: int, resamples: i
     return results
 
 
+def not_beaten(by_model: Mapping[str, Result]) -> list[str]:
+    """Return the baselines whose log loss is smaller than the model's; `by_model`: name -> result at one horizon."""
+    loss = by_model[MODEL].metrics["log_loss"].value
+    return [name for name, other in by_model.items() if other.metrics["log_loss"].value < loss]
+
+
 def labels_of(examples: Examples, horizon: int) -> HeldOutLabels:
     """Return who left within the horizon, in days, and the account of each row."""
     return HeldOutLabels(examples.outcomes.churned(horizon), examples.accounts)

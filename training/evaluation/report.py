@@ -11,7 +11,7 @@ from undertow.features.replay.replay import Finding
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.health_report import HealthReport
-from undertow.training.evaluation.held_out import MODEL
+from undertow.training.evaluation.held_out import MODEL, not_beaten
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
 from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
 from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
@@ -180,11 +180,9 @@ def _warnings(by_model: dict[str, Result]) -> list[str]:
     warnings = []
     if mine.churners < FEW_CHURNERS:
         warnings.append(f"Only {mine.churners} churners in the test: the intervals say little.")
-    loss = mine.metrics["log_loss"].value
-    beaten_by = [name for name, other in by_model.items() if other.metrics["log_loss"].value < loss]
-    if beaten_by:
+    if not_beaten(by_model):
         warnings.append(
-            f"At {mine.horizon} days the model does not beat the {' or the '.join(beaten_by)} by log loss: "
+            f"At {mine.horizon} days the model does not beat the {' or the '.join(not_beaten(by_model))} by log loss: "
             "use its list with care."
         )
     if mine.metrics["auroc"].value > 0.9:

@@ -109,6 +109,12 @@ def choose_dates(settings: Settings, tables: Tables) -> Dates:
     return Dates(tuple(train), tuple(test), known_at)
 
 
+def whole_as_ofs(settings: Settings, tables: Tables) -> tuple[datetime, ...]:
+    """Return the as_ofs, those of the held-out test among them, with a window of the shortest horizon that is over."""
+    every, observed = calendar(settings.snapshots, tables), observed_until(settings.churn, tables.until)
+    return tuple(matured_as_ofs(every, observed, settings.training.horizons[0]))
+
+
 def make_examples(
     database: Database,
     churn: Churn,

@@ -218,8 +218,8 @@ def _model(
     notes = []
     try:
         champion = registry.champion()
-        if champion and not champion.bundle.changed(columns):
-            return with_champion(small, champion.bundle, examples, training.headline), []
+        if champion and not champion.judged.changed(columns):
+            return with_champion(small, champion.judged, examples, training.headline), []
         if champion:
             notes.append(Finding("note", "gain", "the champion", "made for other features, so it is not looked at."))
     except ModelRefusal as refusal:

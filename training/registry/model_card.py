@@ -16,19 +16,25 @@ from undertow.training.examples.encoding import ModelColumn
 FILE = "model_card.md"
 LIMITS = (
     "Contributions are associations. Nothing here predicts what would happen if something were changed.",
-    "The model is not recalibrated and not tuned: a wrong total is shown as predicted / observed and not corrected.",
+    "The model is not recalibrated: a wrong total is shown as predicted / observed and not corrected.",
     "It serves accounts with MRR above 0; customers who never cancel but stop buying are not modelled.",
     "It was judged on the dates above. What changed since (prices, product, customers) is not in these numbers.",
 )
 
 
-def model_card(settings: Settings, bundle: Bundle, report: TrainReport, provenance: Mapping[str, str]) -> str:
-    """Return the card. `provenance`: name -> text of the data, code and lock that the version came from."""
+def model_card(
+    settings: Settings, bundle: Bundle, judged: Bundle, report: TrainReport, provenance: Mapping[str, str]
+) -> str:
+    """Return the card of the served bundle.
+
+    `judged`: the bundle that the results are of, which learned from less where the served one was fitted again.
+    `provenance`: name -> text of the data, code and lock that the version came from.
+    """
     parts = [
         f"# Model card: {settings.name}, bundle {bundle.version}",
         "Probability of churn per account within "
         f"{', '.join(str(end) for end in bundle.ends)} days, by cause, and customer lifetime value.",
-        _section("Window", _window(settings, bundle, report)),
+        _section("Window", _window(settings, bundle, judged, report)),
         _section("Population", _population(settings, report)),
         _section("Definition of churn", _churn(settings)),
         "## Results on the held-out test\nWith 95 % confidence intervals from a bootstrap of accounts.\n"
@@ -47,12 +53,17 @@ def model_card(settings: Settings, bundle: Bundle, report: TrainReport, provenan
     return "\n\n".join(parts) + "\n"
 
 
-def _window(settings: Settings, bundle: Bundle, report: TrainReport) -> list[str]:
+def _window(settings: Settings, bundle: Bundle, judged: Bundle, report: TrainReport) -> list[str]:
     train, test = report.dates.train, report.dates.test
+    again = (
+        f"The served bundle {bundle.version} was fitted again by the same recipe, on what was known on "
+        f"{bundle.trained_until}, the held-out test included: the results below are of bundle {judged.version}."
+    )
     return [
         f"Learned from {len(train)} as_ofs, {train[0]:%Y-%m-%d} to {train[-1]:%Y-%m-%d}, with what was known on "
-        f"{bundle.trained_until}.",
+        f"{judged.trained_until}.",
         f"Held-out test at {', '.join(f'{day:%Y-%m-%d}' for day in test)}.",
+        *([again] if bundle.version != judged.version else []),
         f"Headline horizon {bundle.headline} days; gap between training and test {settings.training.gap_days} days.",
     ]
 

@@ -35,13 +35,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from undertow.features.errors import ModelRefusal, SettingsError
 from undertow.features.settings import Settings
-from undertow.training.bundle.bundle import Bundle
+from undertow.training.bundle.bundle import FILE, Bundle
 from undertow.training.registry.artifact_locations import ARTIFACTS, DATABASE, ROOT, make_relative, register_scheme
 from undertow.training.registry.database_server import server_lock, without_password
 
 ALIAS = "champion"
 UNFINISHED = f".{DATABASE}.new"
 PYFUNC = "pyfunc_model.py"
+SERVED, JUDGED = "bundle", "judged"  # folders of a logged model
 TRAIN_AGAIN = "Bring them back, or run `undertow train` again."
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # what MLflow answers for an unknown alias
 REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pyarrow", "pydantic"]
@@ -49,11 +50,16 @@ REQUIREMENTS = ["lightgbm", "numpy", "pandas", "pyarrow", "pydantic"]
 
 @dataclass(frozen=True)
 class Registered:
-    """A version of the registered model: its number, its run and its bundle."""
+    """A version of the registered model: its number, its run, and its bundle, which is served.
+
+    `judged`: the bundle that the results of the version are of, with which later ones are compared. It saw nothing of
+    the held-out test; the same as `bundle` where that was not fitted again since.
+    """
 
     number: int
     run_id: str
     bundle: Bundle
+    judged: Bundle
 
 
 @dataclass(frozen=True)
@@ -108,16 +114,21 @@ class Registry:
                 with _quiet():
                     mlflow.end_run(status)
 
-    def log_model(self, bundle: Bundle) -> str:
-        """Log the bundle as a pyfunc model of the open run and return its address; it is no version yet."""
+    def log_model(self, bundle: Bundle, judged: Bundle) -> str:
+        """Log the bundle as a pyfunc model of the open run and return its address; it is no version yet.
+
+        `judged`: as in `Registered`.
+        """
         with tempfile.TemporaryDirectory() as folder, self._refusing():
-            bundle.save(Path(folder) / "bundle")
+            kept = {SERVED: bundle} | ({JUDGED: judged} if judged.version != bundle.version else {})
+            for name, each in kept.items():
+                each.save(Path(folder) / name)
             code = _copy_of_the_code(Path(folder))
             with _quiet():
                 logged = mlflow.pyfunc.log_model(
                     name="model",
                     python_model=str(code / "training" / "registry" / PYFUNC),
-                    artifacts={"bundle": str(Path(folder) / "bundle")},
+                    artifacts={name: str(Path(folder) / name) for name in kept},
                     signature=signature(bundle),
                     code_paths=[str(code)],
                     pip_requirements=REQUIREMENTS,
@@ -162,7 +173,7 @@ class Registry:
             with tempfile.TemporaryDirectory() as copy:  # used only where the files lie elsewhere
                 to = copy if self.artifacts else None
                 folder = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=to, tracking_uri=self.uri)
-                return Registered(number, str(version.run_id), _read_bundle(_bundle_folder(Path(folder))))
+                return Registered(number, str(version.run_id), *_read_bundles(Path(folder)))
 
     def spark_udf(self, version: Registered, session: Any) -> Any:
         """Return a registered model as a Spark function: struct of feature columns -> struct of p_<horizon>."""
@@ -301,11 +312,13 @@ def _copy_of_the_code(folder: Path) -> Path:
     return folder / "undertow"
 
 
-def _bundle_folder(model: Path) -> Path:
-    found = next((path.parent for path in sorted(model.rglob("bundle.json"))), None)
-    if found is None:
-        raise ModelRefusal(f"No bundle.json in {model}: files of the model are missing. {TRAIN_AGAIN}")
-    return found
+def _read_bundles(model: Path) -> tuple[Bundle, Bundle]:
+    """Return the served and the judged bundle of a logged model."""
+    found = {path.parent.name: path.parent for path in sorted(model.rglob(FILE))}
+    if SERVED not in found:
+        raise ModelRefusal(f"No {SERVED}/{FILE} in {model}: files of the model are missing. {TRAIN_AGAIN}")
+    served = _read_bundle(found[SERVED])
+    return served, _read_bundle(found[JUDGED]) if JUDGED in found else served
 
 
 def _read_bundle(folder: Path) -> Bundle:

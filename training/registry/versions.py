@@ -165,15 +165,16 @@ def champions_before(history: Sequence[Move], champion: int) -> tuple[int, ...]:
 
 
 def register_judged(
-    registry: Registry, bundle: Bundle, judge: Callable[[], Verdict], now: datetime
+    registry: Registry, bundle: Bundle, judge: Callable[[], Verdict], now: datetime, judged: Bundle | None = None
 ) -> tuple[int, Verdict]:
     """Register the bundle of the open run as a version, and make it champion where the verdict of `judge` promotes it.
 
     `judge` compares with the champion, outside the lock since it takes long; where another process has changed the
     champion meanwhile, it is asked again. All files are complete before the version exists, and it has been read back
-    before it becomes champion. Returns the number of the version and the verdict that held.
+    before it becomes champion. `judged`: as in `Registered`, unless it is the bundle. Returns the number of the version
+    and the verdict that held.
     """
-    model = registry.log_model(bundle)
+    model = registry.log_model(bundle, judged or bundle)
     while True:
         rival = registry.champion_number()
         verdict = judge()

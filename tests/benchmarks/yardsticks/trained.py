@@ -112,7 +112,7 @@ def train_on_world(p: Parameters, seed: int, folder: Path, report_progress: Prog
     champion = open_registry(settings).champion()
     assert champion is not None
     tables = load_tables(settings, now(), report_progress)
-    return TrainedWorld(run(p, seed), settings, tables, report, champion.bundle)
+    return TrainedWorld(run(p, seed), settings, tables, report, champion.judged)
 
 
 def model_of_world(p: Parameters, seed: int, folder: Path, report_progress: Progress, cache: Path | None) -> Bundle:

@@ -17,7 +17,7 @@ from undertow.training.registry.versions import show_version
 
 @pytest.fixture(scope="module")
 def card(world: Settings, bundle: Bundle, report: TrainReport) -> str:
-    return model_card(world, bundle, report, {"data_fingerprint": "abc", "lock_hash": "none"})
+    return model_card(world, bundle, bundle, report, {"data_fingerprint": "abc", "lock_hash": "none"})
 
 
 def test_the_card_has_every_part(card: str, bundle: Bundle) -> None:
@@ -36,6 +36,17 @@ def test_the_window_and_the_population_are_those_of_the_report(card: str, report
     assert "- data fingerprint: abc" in card
 
 
+def test_a_model_that_was_fitted_again_is_told_from_the_one_that_was_judged(
+    world: Settings, bundle: Bundle, report: TrainReport
+) -> None:
+    served = replace(bundle, version="again", trained_until="2024-07-01")
+    card = model_card(world, served, bundle, report, {})
+    assert card.startswith("# Model card: demo, bundle again\n")
+    assert f"with what was known on {bundle.trained_until}." in card
+    assert "The served bundle again was fitted again by the same recipe, on what was known on 2024-07-01" in card
+    assert f"the results below are of bundle {bundle.version}." in card
+
+
 def test_every_result_and_its_baselines_stand_in_the_table_with_intervals(card: str, report: TrainReport) -> None:
     for result in report.results:
         auroc = result.metrics["auroc"]
@@ -52,7 +63,7 @@ def test_every_feature_has_its_definition_and_whether_the_model_reads_it(card: s
 
 def test_notes_and_results_by_segment_are_in_the_card(world: Settings, bundle: Bundle, report: TrainReport) -> None:
     by_segment = {"large | loud": report.results[0]}
-    found = model_card(world, bundle, replace(report, by_segment=by_segment), {})
+    found = model_card(world, bundle, bundle, replace(report, by_segment=by_segment), {})
     assert all(f"- {note}" in found for note in report.notes)
     assert "| large \\| loud |" in found and "## Results by segment" in found
 
