@@ -31,6 +31,7 @@ DOORS = {
     "pyspark": "features.engines",
     "sqlglot": "features.compiler",
     "mlflow": "training.registry",
+    "optuna": "training.evaluation",
     "jinja2": "serving.pages",
     "typer": "serving.cli",
     "bentoml": "serving.service",

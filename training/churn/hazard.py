@@ -12,6 +12,7 @@ from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.linear import ScoredColumns
 from undertow.training.churn.position import PositionModel, fit_position
 from undertow.training.churn.recipe import (
+    Compared,
     Recipe,
     cautious,
     choose_recipes,
@@ -24,7 +25,7 @@ from undertow.training.churn.recipe import (
 from undertow.training.churn.roles import Roles
 from undertow.training.churn.season import fit_season
 from undertow.training.churn.training_rows import TrainingRows
-from undertow.training.churn.trees import fit_trees
+from undertow.training.churn.trees import factors_of, fit_trees
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.split import Examples
 
@@ -49,23 +50,41 @@ def fit_hazards(
 ) -> tuple[CauseModel, ...]:
     """Fit the hazard of each cause; one with under 20 churners is constant, and all are plainer under 100."""
     report = progress or (lambda share: None)
+    scored = scored_features(rows, roles)
+    begun, compared = compare_causes(rows, roles, scored, settings, threads, _part_of(report, 0.0, 0.8))
+    recipes = [cautious(recipe, rows.churners(*CAUSES)) for recipe in choose_recipes(compared)]
+    models = {
+        cause: fit_stages(rows, cause, roles, recipe, begun[cause], scored, settings, threads)
+        for cause, recipe in zip(begun, recipes, strict=True)
+    }
+    report(1.0)
+    return tuple(models[cause] if cause in models else constant_hazard(rows, cause) for cause in CAUSES)
+
+
+def compare_causes(
+    rows: TrainingRows,
+    roles: Roles,
+    scored: ScoredColumns,
+    settings: Training,
+    threads: int,
+    report: Callable[[float], None] = lambda share: None,
+) -> tuple[dict[str, tuple[PositionModel, np.ndarray]], list[Compared]]:
+    """Return cause -> stage 1 with its cross-fitted log-odds, (n, K), and the models compared for each cause.
+
+    `scored`: as `scored_features` returns it. Causes without enough churners are left out.
+    """
     modelled = [cause for cause in CAUSES if rows.churners(cause) >= TOO_FEW_CHURNERS]
-    scored, begun, compared = scored_features(rows, roles), {}, []
+    begun: dict[str, tuple[PositionModel, np.ndarray]] = {}
+    compared = []
     for number, cause in enumerate(modelled):
-        step = _part_of(report, 0.8 * number / len(modelled), 0.8 / len(modelled))
-        position = fit_position(rows, cause, roles.position, threads)
+        step = _part_of(report, number / len(modelled), 1 / len(modelled))
+        position = fit_position(rows, cause, roles.position, threads, factors_of(settings))
         offset = position.cross_fitted(rows)
         step(0.3)
         begun[cause] = position, offset
         rest = _part_of(step, 0.3, 0.7)
         compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
-    recipes = [cautious(recipe, rows.churners(*CAUSES)) for recipe in choose_recipes(compared)]
-    models = {
-        cause: fit_stages(rows, cause, roles, recipe, begun[cause], scored, settings, threads)
-        for cause, recipe in zip(modelled, recipes, strict=True)
-    }
-    report(1.0)
-    return tuple(models[cause] if cause in models else constant_hazard(rows, cause) for cause in CAUSES)
+    return begun, compared
 
 
 def _part_of(report: Callable[[float], None], begun: float, size: float) -> Callable[[float], None]:

@@ -10,13 +10,14 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS, SAID, Result
 from undertow.training.evaluation.report import TrainReport
+from undertow.training.evaluation.tuning.report import TuningReport
 from undertow.training.evaluation.value import ValueResult
 from undertow.training.examples.encoding import ModelColumn
 
 FILE = "model_card.md"
 LIMITS = (
     "Contributions are associations. Nothing here predicts what would happen if something were changed.",
-    "The model is not recalibrated and not tuned: a wrong total is shown as predicted / observed and not corrected.",
+    "The model is not recalibrated: a wrong total is shown as predicted / observed and not corrected.",
     "It serves accounts with MRR above 0; customers who never cancel but stop buying are not modelled.",
     "It was judged on the dates above. What changed since (prices, product, customers) is not in these numbers.",
 )
@@ -36,6 +37,7 @@ def model_card(settings: Settings, bundle: Bundle, report: TrainReport, provenan
         *(["## Results by segment\n" + _results(report.by_segment.values(), list(report.by_segment))]
           if report.by_segment else []),
         *(["## Value forecasts\n" + _values(report.values)] if report.values else []),
+        *([_section("Tuning", _tuning(report.tuning))] if report.tuning else []),
         _section("Notes", report.notes),
         _section("Leakage", [f"{each.severity}: {each.culprit}: {each.text}" for each in report.findings]
                  or ["The checks of training found nothing."]),
@@ -77,6 +79,12 @@ def _churn(settings: Settings) -> list[str]:
         "Voluntary or involuntary, by the recorded reason of the end or by failed payments.",
         "Settings: " + ", ".join(f"{name} = {value}" for name, value in churn.model_dump(mode="json").items()) + ".",
     ]
+
+
+def _tuning(tuning: TuningReport) -> list[str]:
+    used = "used" if tuning.is_used else "not used"
+    factors = [f"{name}: its default times {factor:.3f}" for name, factor in (tuning.factors or {}).items()]
+    return [f"{tuning.trials} trials; the tuned settings are {used}.", *(factors if tuning.best else [])]
 
 
 def _results(results: Iterable[Result], names: Sequence[str] | None = None) -> str:
