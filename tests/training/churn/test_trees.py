@@ -74,4 +74,4 @@ def test_trees_are_fitted_with_the_factors_of_tuned_settings() -> None:
     smaller = TunedTraining(**FAST.model_dump(), factors=TreeFactors(num_leaves=0.3))
     models = [fit_trees(rows, "voluntary", plan, None, settings, 1) for settings in (FAST, smaller)]
     leaves = [model.boosters[0].trees_to_dataframe()["left_child"].isna().sum() for model in models]
-    assert leaves == [3 * 7, 3 * 2]
+    assert leaves == [3 * 15, 3 * 4]
