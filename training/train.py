@@ -128,13 +128,13 @@ def _tuned(
     if not trials:
         return settings, None
 
-    def against_defaults(changed: Settings) -> Verdict | None:
-        return _against_defaults(changed, settings, currency, given, purchases)
+    def judged(changed: Settings) -> Verdict | None:
+        return against_defaults(changed, settings, currency, given, purchases)
 
-    return tune(settings, given.learn, given.columns, given.ends, trials, against_defaults, report_progress)
+    return tune(settings, given.learn, given.columns, given.ends, trials, judged, report_progress)
 
 
-def _against_defaults(
+def against_defaults(
     changed: Settings, defaults: Settings, currency: str, given: TrainingSet, purchases: PurchaseModel | None
 ) -> Verdict | None:
     """Compare models with changed and with default settings on the held-out test; None where none has matured."""

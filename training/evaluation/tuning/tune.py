@@ -11,7 +11,7 @@ from undertow.training.churn.roles import roles_of
 from undertow.training.churn.training_rows import training_rows
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.tuning.report import TuningReport
-from undertow.training.evaluation.tuning.search import best_of, search, tuned
+from undertow.training.evaluation.tuning.search import Trial, best_of, search, tuned
 from undertow.training.examples.encoding import ModelColumn, encode, with_unknown
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.split import THIN, Examples
@@ -45,15 +45,22 @@ def tune(
         rows, roles_of(columns), settings.training, settings.engine.threads, trials,
         lambda share: report_progress("tuning", SEARCHING * share),
     )  # fmt: skip
+    chosen = choose(settings, found, against_defaults)
+    report_progress("tuning", 1.0)
+    return chosen
+
+
+def choose(
+    settings: Settings, found: tuple[Trial, ...], against_defaults: Callable[[Settings], Verdict | None]
+) -> tuple[Settings, TuningReport]:
+    """Return the settings with the factors of the best trial where the gate is for them, else as they are."""
     best = best_of(found)
-    report = TuningReport(trials, found.index(best), best.loss, found[0].loss, asdict(best.factors))
+    report = TuningReport(len(found), found.index(best), best.loss, found[0].loss, asdict(best.factors))
     if report.best == 0:
-        report_progress("tuning", 1.0)
         return settings, replace(report, why_not=NOT_BETTER)
     changed = settings.model_copy(update={"training": tuned(settings.training, best.factors)})
     verdict = against_defaults(changed)
     report = replace(report, verdict=verdict, why_not="" if verdict else NOT_MATURED)
-    report_progress("tuning", 1.0)
     return (changed if report.is_used else settings), report
 
 

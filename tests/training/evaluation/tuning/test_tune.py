@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,19 +11,18 @@ from tests.trained_world import NOW
 from undertow.features.build.feature_table import build_features
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
-from undertow.training.churn.trees import TunedTraining
+from undertow.training.churn.trees import TreeFactors, TunedTraining
 from undertow.training.evaluation.gate import Verdict, decide
 from undertow.training.evaluation.intervals import HeldOutLabels
-from undertow.training.evaluation.tuning.report import TuningReport
-from undertow.training.evaluation.tuning.tune import NOT_BETTER, NOT_MATURED, tune
+from undertow.training.evaluation.tuning.search import Trial
+from undertow.training.evaluation.tuning.tune import NOT_BETTER, NOT_MATURED, choose, tune
 from undertow.training.examples.split import choose_dates
 from undertow.training.fit import TrainingSet, training_set
-from undertow.training.train import train
+from undertow.training.train import against_defaults, train
 
-TRIALS = 3
+TRIALS = 2
 CHURNED = np.arange(200) % 4 == 0
-Gate = Callable[[Settings], Verdict | None]
-Tune = Callable[[Gate], tuple[Settings, TuningReport]]
+FOUND = (Trial(TreeFactors(), 0.3), Trial(TreeFactors(num_leaves=2.0), 0.2), Trial(TreeFactors(subsample=0.7), 0.25))
 
 
 def verdict_of(p: np.ndarray) -> Verdict:
@@ -42,14 +41,6 @@ def given(world: Settings) -> TrainingSet:
     return training_set(world, tables, build_features(world, tables, dates.every), dates)
 
 
-@pytest.fixture
-def tuned(world: Settings, given: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> Tune:
-    """Tune in the training part of the small world, as if its few churners were many."""
-    monkeypatch.setattr("undertow.training.evaluation.tuning.tune.THIN", 20)
-    learned = given.learn, given.columns, given.ends
-    return lambda gate: tune(world, *learned, TRIALS, gate, lambda what, share: None)
-
-
 def test_with_thin_data_nothing_is_searched(world: Settings, given: TrainingSet) -> None:
     learned = given.learn, given.columns, given.ends
     settings, report = tune(world, *learned, TRIALS, never, lambda what, share: None)
@@ -63,34 +54,45 @@ def test_with_thin_data_nothing_is_searched(world: Settings, given: TrainingSet)
     [(verdict_of(np.where(CHURNED, 0.7, 0.1)), True), (verdict_of(np.full(200, 0.25)), False), (None, False)],
     ids=["surely better", "not surely better", "not matured"],
 )
-def test_tuned_settings_are_used_only_where_the_gate_is_for_them(
-    tuned: Tune, world: Settings, verdict: Verdict | None, is_used: bool
-) -> None:
+def test_tuned_settings_are_used_only_where_the_gate_is_for_them(verdict: Verdict | None, is_used: bool) -> None:
+    defaults = Settings(folder=Path())
     asked: list[Settings] = []
 
     def gate(changed: Settings) -> Verdict | None:
         asked.append(changed)
         return verdict
 
-    settings, report = tuned(gate)
+    settings, report = choose(defaults, FOUND, gate)
     [changed] = asked
-    assert report.best > 0 and report.loss is not None and report.default_loss is not None
-    assert report.loss < report.default_loss
-    assert isinstance(changed.training, TunedTraining)
-    assert settings is (changed if is_used else world)
-    assert report.is_used == is_used
+    assert isinstance(changed.training, TunedTraining) and changed.training.factors == FOUND[1].factors
+    assert settings is (changed if is_used else defaults)
+    assert (report.best, report.loss, report.default_loss, report.is_used) == (1, 0.2, 0.3, is_used)
     assert (NOT_MATURED in report.note) == (verdict is None)
 
 
-def test_training_searches_in_the_training_part_alone_and_compares_on_the_held_out_test(
-    tuned: Tune, copied: Settings
+def test_where_the_defaults_are_the_best_the_held_out_test_is_not_asked() -> None:
+    defaults = Settings(folder=Path())
+    settings, report = choose(defaults, (FOUND[1], FOUND[2]), never)
+    assert settings is defaults
+    assert NOT_BETTER in report.note
+
+
+def test_a_model_with_the_same_settings_is_not_surely_better(world: Settings, given: TrainingSet) -> None:
+    verdict = against_defaults(world, world, "EUR", given, None)
+    assert verdict is not None and verdict.gain is not None
+    assert (verdict.gain.value, verdict.promoted) == (0.0, False)
+
+
+def test_training_searches_in_the_training_part_alone(
+    copied: Settings, given: TrainingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The losses are those of a search that was given no held-out example."""
-    _, alone = tuned(lambda changed: None)
+    monkeypatch.setattr("undertow.training.evaluation.tuning.tune.THIN", 20)  # the few churners of the small world do
+    learned = given.learn, given.columns, given.ends
+    _, alone = tune(copied, *learned, TRIALS, lambda changed: None, lambda what, share: None)
     report = train(copied, NOW, trials=TRIALS)
     found = report.tuning
-    assert found is not None and found.verdict is not None and found.verdict.gain is not None
+    assert found is not None
     assert (found.best, found.loss, found.default_loss) == (alone.best, alone.loss, alone.default_loss)
     assert found.note in report.notes
     assert report.as_json()["tuning"] == found.as_json()
-    assert NOT_BETTER not in found.note
