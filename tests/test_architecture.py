@@ -14,7 +14,7 @@ FLOORS = {
     "features": "errors tables settings publishing engines sources catalogue compiler snapshots build replay "
     "connectors simulator",
     "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
-    "backtest train",
+    "refit backtest train",
     "serving": "formatting published pages jobs api cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
@@ -31,6 +31,7 @@ DOORS = {
     "pyspark": "features.engines",
     "sqlglot": "features.compiler",
     "mlflow": "training.registry",
+    "optuna": "training.evaluation",
     "jinja2": "serving.pages",
     "typer": "serving.cli",
     "bentoml": "serving.service",

@@ -81,8 +81,7 @@ def whole_set(settings: Settings, tables: Tables, features: FeatureTable, judged
 
     The held-out test is among them. Periods, baselines and the held-out rows are those of `judged`.
     """
-    as_ofs, chosen = whole_as_ofs(settings, tables), settings.snapshots
-    where = f"({chosen.train_where}) OR ({chosen.test_where})" if chosen.train_where and chosen.test_where else ""
+    as_ofs, where = whole_as_ofs(settings, tables), settings.snapshots.train_where
     every = _examples(settings, tables, features, as_ofs, tables.until, where, settings.training.horizons)
     learn, _, notices = _leave_out_notices(every, judged.held_out)
     columns, left_out = _columns(features, learn)

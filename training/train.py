@@ -35,6 +35,9 @@ from undertow.training.evaluation.report import (
     value_caveats,
     value_metrics,
 )
+from undertow.training.evaluation.tuning.report import TuningReport
+from undertow.training.evaluation.tuning.search import require_optuna
+from undertow.training.evaluation.tuning.tune import tune
 from undertow.training.evaluation.value import judge_value
 from undertow.training.examples.split import choose_dates, whole_as_ofs
 from undertow.training.fit import TrainingSet, fit_bundle, purchase_values, training_set
@@ -48,14 +51,18 @@ from undertow.training.registry.model_card import model_card
 from undertow.training.registry.provenance import provenance
 from undertow.training.registry.tracking import Record, Registry, log_record, open_registry
 from undertow.training.registry.versions import register_judged
+from undertow.training.value.purchases.hybrid import PurchaseModel
 
 
-def train(settings: Settings, now: datetime, progress: Progress | None = None) -> TrainReport:
+def train(settings: Settings, now: datetime, progress: Progress | None = None, trials: int = 0) -> TrainReport:
     """Train on the past, evaluate on a held-out later as_of, and record everything in MLflow.
 
-    A model is not made champion where one column predicts churn as only leakage does. Raises ModelRefusal, naming what
-    is missing, where no usable model follows from the data.
+    A model is not made champion where one column predicts churn as only leakage does. `trials`: of tuning before; 0:
+    the defaults. Raises ModelRefusal, naming what is missing, where no usable model follows from the data, and
+    SettingsError where `trials` need Optuna and it is not installed.
     """
+    if trials:
+        require_optuna()
     report_progress = progress or (lambda what, share: None)
     registry = open_registry(settings)
     tables = load_tables(settings, now, progress)
@@ -67,6 +74,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
     findings = quick_audit(settings, features, learn.uniform())
     with registry.start_run() as run_id:
         worth = purchase_values(settings, tables)
+        settings, tuning = _tuned(settings, tables.currency, given, trials, report_progress, worth.purchases)
         fitted, followed = fit_bundle(settings, tables.currency, given, "", report_progress, worth.purchases)
         bundle = with_content_version(fitted)
         predicted = HeldOutPredictions(held_out, bundle.ends, bundle.probability(held_out.rows))
@@ -78,6 +86,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         notes = (
             *tables.warnings,
             *given.left_out,
+            *((tuning.note,) if tuning else ()),
             *caveats(settings.training.horizons, learn, held_out, results, bundle),
             *worth.notes,
             *value_caveats(bundle, values),
@@ -99,6 +108,7 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
             findings=tuple(findings),
             values=values,
             health=health,
+            tuning=tuning,
         )
         _record(settings, tables, features, bundle, served.bundle, baselines, predicted, report)
         number, verdict = register_judged(
@@ -113,6 +123,36 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
 
 
 # --- the steps -------------------------------------------------------------------------------
+
+
+def _tuned(
+    settings: Settings, currency: str, given: TrainingSet, trials: int, report_progress: Progress,
+    purchases: PurchaseModel | None,
+) -> tuple[Settings, TuningReport | None]:  # fmt: skip
+    """Return the settings to train with, and what tuning found; without trials, the settings as they are."""
+    if not trials:
+        return settings, None
+
+    def judged(changed: Settings) -> Verdict | None:
+        return against_defaults(changed, settings, currency, given, purchases)
+
+    return tune(settings, given.learn, given.columns, given.ends, trials, judged, report_progress)
+
+
+def against_defaults(
+    changed: Settings, defaults: Settings, currency: str, given: TrainingSet, purchases: PurchaseModel | None
+) -> Verdict | None:
+    """Compare models with changed and with default settings on the held-out test; None where none has matured."""
+    challenger, champion = (
+        fit_bundle(each, currency, given, "", lambda what, share: None, purchases)[0] for each in (changed, defaults)
+    )
+    headline, held_out = champion.headline, given.held_out
+    matured = held_out.take(held_out.outcomes.matured(headline))
+    if not len(matured):
+        return None
+    ours, theirs = (each.probability(matured.rows)[:, each.ends.index(headline)] for each in (challenger, champion))
+    stability = challenger.stability, champion.stability
+    return decide(ours, theirs, labels_of(matured, headline), defaults.training.bootstrap, stability)
 
 
 def _judge_health(
@@ -171,13 +211,14 @@ def _record(
     predicted: HeldOutPredictions,
     report: TrainReport,
 ) -> None:
+    tuning = report.tuning
     source = {"data_fingerprint": tables.fingerprint, "catalogue": features.catalogue.id} | provenance()
     with tempfile.TemporaryDirectory() as folder:
         card = Path(folder) / MODEL_CARD
         card.write_text(model_card(settings, served, judged, report, source), encoding="utf-8")
         log_record(
             Record(
-                parameters=_flat(settings.public()) | report.learned,
+                parameters=_flat(settings.public()) | report.learned | (tuning.parameters() if tuning else {}),
                 tags=source
                 | {
                     "bundle": served.version,
@@ -188,7 +229,10 @@ def _record(
                     "refused": tables.refused_text or "Refused: nothing.",
                     "audit": "; ".join(f"{each.severity}: {each.culprit}" for each in report.findings) or "no finding",
                 },
-                metrics=named_metrics(report.results) | value_metrics(report.values) | _refused_metrics(tables),
+                metrics=named_metrics(report.results)
+                | value_metrics(report.values)
+                | _refused_metrics(tables)
+                | (tuning.metrics() if tuning else {}),
                 files=(card, *_plots(Path(folder), judged.headline, baselines, predicted)),
             )
         )

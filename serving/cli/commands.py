@@ -190,7 +190,18 @@ def metrics(
 
 @app.command(epilog="Example: undertow train --json > training.json")
 @refusing
-def train(project: Project = HERE, json: Json = False) -> None:
+def train(
+    project: Project = HERE,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Tune LightGBM's parameters in so many Optuna trials, the defaults being the first; the result is "
+            "used only if surely better on the held-out test. Needs undertow[tune].",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Train the churn model, evaluate it on a held-out later period, and register it in MLflow."""
     from undertow.serving.cli import print_model
     from undertow.training.leakage.audit import refuse_leaks
@@ -198,7 +209,7 @@ def train(project: Project = HERE, json: Json = False) -> None:
 
     settings = _checked_settings(project)
     with console.progress() as report_progress:
-        report = train_model(settings, now(), report_progress)
+        report = train_model(settings, now(), report_progress, tune or 0)
     if json:
         console.print_json(report.as_json())
     else:

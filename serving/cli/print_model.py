@@ -153,7 +153,8 @@ def _print_found(report: BacktestReport) -> None:
     for order, profit in report.profit.items():
         lost = [each.lost.value for each in report.found if each.order == order]
         table.add_row(escape(order), *(f"{value:.0%}" for value in lost), f"{profit:,.2f}")
-    out.print(f"Share of the MRR that left within {report.headline} days, among the first accounts of each order:")
+    paid = report.judged.paid
+    out.print(f"Share of the {paid} that left within {report.headline} days, among the first accounts of each order:")
     show(table)
 
 

@@ -21,7 +21,14 @@ from undertow.training.evaluation.gate import is_calibrated
 from undertow.training.evaluation.health_report import HealthReport
 from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.performance import Result
-from undertow.training.evaluation.value import ValueForecast, ValueResult, held_out_values, judge_value
+from undertow.training.evaluation.value import (
+    ValueForecast,
+    ValueResult,
+    held_out_values,
+    judge_spend_forecasts,
+    judge_value,
+    spend_as_value,
+)
 from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.split import Dates, Examples
 from undertow.training.fit import TrainingSet, fit_bundle, training_set
@@ -29,11 +36,18 @@ from undertow.training.health_score.bounds import Bounds
 from undertow.training.health_score.judge import judge_health
 from undertow.training.health_score.rule import NAME, HealthScoreRule, rule_of
 from undertow.training.health_score.snapshots import HealthSnapshots, health_snapshots, pool_health
-from undertow.training.value.purchases.fitted import fit_spend, with_expected_spend
+from undertow.training.value.purchases.fitted import (
+    JudgedSpend,
+    fit_spend,
+    judge_at,
+    pool_spend,
+    with_expected_spend,
+)
 from undertow.training.value.purchases.hybrid import PurchaseModel
 from undertow.training.value.spend import paid_per_month
 
-VALUE_AT_RISK = "value at risk"
+PAID = {"subscription": "MRR", "inactivity": "monthly spend"}  # kind of churn -> money per month at as_of
+Valued = tuple[tuple[ValueResult, ...], ValueForecast | None]  # results of value forecasts, and the forecasts
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,7 @@ def backtest(settings: Settings, now: datetime, moments: int, progress: Progress
     features = build_features(settings, tables, sorted({day for dates in chosen for day in dates.every}), progress)
     found: list[Moment] = []
     values: list[tuple[ValueForecast, np.ndarray]] = []
+    spent: list[JudgedSpend] = []
     skipped = []
     for number, dates in enumerate(chosen):
         step = _part_of(report_progress, number, len(chosen))
@@ -144,9 +159,12 @@ def backtest(settings: Settings, now: datetime, moments: int, progress: Progress
         bundle, _ = fit_bundle(settings, tables.currency, given, f"{dates.test[0]:%Y-%m-%d}", step, spend)
         found.append(_moment(dates, given, bundle, settings.training.bootstrap))
         values += _values(bundle, given.held_out)
+        judged = judge_at(settings, tables, spend, dates.test[0])
+        spent += [] if judged is None else [judged]
     if len(found) < 2:
         raise ModelRefusal(f"No backtest: a model could be trained at {len(found)} moments. {' '.join(skipped)}")
-    return _report(settings, tables.currency, found, pool_values(values), tables.warnings, tuple(skipped))
+    valued = _judge_spend(settings, spent) if spent else _judge_values(settings, pool_values(values))
+    return _report(settings, tables.currency, found, valued, tables.warnings, tuple(skipped))
 
 
 def _with_spend(
@@ -196,6 +214,7 @@ def _judged(given: TrainingSet, bundle: Bundle) -> Judged:
         mrr=paid_per_month(rows),
         value_at_risk=scores.value_at_risk,
         clv_if_kept=scores.clv_if_kept,
+        paid=PAID[bundle.kind],
     )
 
 
@@ -206,12 +225,22 @@ def _values(bundle: Bundle, held_out: Examples) -> list[tuple[ValueForecast, np.
     return [] if forecast is None else [(forecast, _texts(held_out, "account_id")[judged])]
 
 
+def _judge_values(settings: Settings, values: ValueForecast | None) -> Valued:
+    return () if values is None else judge_value(values, MODEL, settings.training.bootstrap), values
+
+
+def _judge_spend(settings: Settings, spent: Sequence[JudgedSpend]) -> Valued:
+    """Judge the spend forecasts of all moments whose horizon is over together."""
+    pooled, months = pool_spend(spent), settings.value.months
+    return judge_spend_forecasts(pooled, months, MODEL, settings.training.bootstrap), spend_as_value(pooled, months)
+
+
 def _texts(examples: Examples, name: str) -> np.ndarray:
     return np.array([text or "" for text in examples.rows[name].to_pylist()], dtype=object)
 
 
 def _report(
-    settings: Settings, currency: str, found: Sequence[Moment], values: ValueForecast | None,
+    settings: Settings, currency: str, found: Sequence[Moment], valued: Valued,
     warnings: Sequence[str], skipped: tuple[str, ...],
 ) -> BacktestReport:  # fmt: skip
     judged, resamples = pool([moment.judged for moment in found]), settings.training.bootstrap
@@ -226,8 +255,8 @@ def _report(
         moments=tuple(found),
         pooled=results_of(judged, headline, resamples),
         by_segment=results_by_segment(judged, headline, resamples),
-        values=() if values is None else judge_value(values, MODEL, resamples),
-        forecasts=values,
+        values=valued[0],
+        forecasts=valued[1],
         found=tuple(contacted),
         profit=dict(zip(judged.orders, best_profit(profits), strict=True)),
         save_rate=assumed[0],
@@ -259,8 +288,7 @@ def _caveats(report: BacktestReport) -> tuple[str, ...]:
     if report.health:
         notes += report.health.notes
     if not report.values:
-        why = "too few accounts could be followed over all their months"
-        notes.append(f"Values are not judged: {why}; where nobody cancels, `undertow train` judges them.")
+        notes.append("Values are not judged: too few accounts could be followed over all their months.")
     for moment in report.moments:
         total = moment.results[0].metrics["calibration"]
         if not is_calibrated(total):

@@ -15,7 +15,6 @@ from undertow.training.evaluation.plots import ACCENT, INK, QUIET, SECOND, calib
 from undertow.training.health_score.rule import NAME
 
 LINES = (ACCENT, SECOND, INK, QUIET, "#7c3aed")
-DRAWN = ("value at risk", "P(churn) x MRR", "P(churn)", "MRR", f"{NAME} x MRR")
 
 
 def charts(report: BacktestReport) -> dict[str, str]:
@@ -39,7 +38,8 @@ def _profit(report: BacktestReport) -> Figure:
     judged = report.judged
     figure, axes = canvas("")
     axes.axhline(0, color=QUIET, linewidth=1, linestyle=(0, (4, 4)))
-    orders = {name: order for name, order in judged.orders.items() if name in DRAWN}
+    shown = ("value at risk", f"P(churn) x {judged.paid}", "P(churn)", judged.paid, f"{NAME} x {judged.paid}")
+    orders = {name: order for name, order in judged.orders.items() if name in shown}
     for (name, order), colour in zip(orders.items(), LINES, strict=False):
         share, profit = profit_curve(order, judged.churned, judged.clv_if_kept, report.save_rate, report.cost)
         axes.plot(share, profit, color=colour, linewidth=2 if colour == ACCENT else 1.3, label=name)

@@ -18,7 +18,8 @@ class Judged:
     """n snapshots of one moment, or of several, whose headline window was observed; arrays of shape (n,).
 
     `probability`: model -> P(churn within the headline horizon), baselines included. `account`: ids. `segment`: texts,
-    "" where unknown. `mrr`: money per month at as_of. `value_at_risk`, `clv_if_kept`: money, of the served model.
+    "" where unknown. `mrr`: money per month at as_of, which `paid` names. `value_at_risk`, `clv_if_kept`: money, of the
+    served model.
     """
 
     probability: dict[str, np.ndarray]
@@ -28,6 +29,7 @@ class Judged:
     mrr: np.ndarray
     value_at_risk: np.ndarray
     clv_if_kept: np.ndarray
+    paid: str = "MRR"
 
     @property
     def labels(self) -> HeldOutLabels:
@@ -41,11 +43,10 @@ class Judged:
     @property
     def orders(self) -> dict[str, np.ndarray]:
         """Return the orders in which accounts could be contacted: name -> score, highest first."""
-        p = self.probability[MODEL]
-        others = {f"{name} x MRR": values * self.mrr for name, values in self.probability.items() if name != MODEL}
-        return {"value at risk": self.value_at_risk, "P(churn) x MRR": p * self.mrr, "P(churn)": p, "MRR": self.mrr} | {
-            name: values for name, values in others.items() if name != "base rate x MRR"
-        }
+        p, paid = self.probability[MODEL], self.paid
+        ours = {"value at risk": self.value_at_risk, f"P(churn) x {paid}": p * self.mrr, "P(churn)": p, paid: self.mrr}
+        others = {name: values for name, values in self.probability.items() if name not in (MODEL, "base rate")}
+        return ours | {f"{name} x {paid}": values * self.mrr for name, values in others.items()}
 
 
 def pool(parts: Sequence[Judged]) -> Judged:
@@ -63,6 +64,7 @@ def pool(parts: Sequence[Judged]) -> Judged:
         mrr=joined(lambda part: part.mrr),
         value_at_risk=joined(lambda part: part.value_at_risk),
         clv_if_kept=joined(lambda part: part.clv_if_kept),
+        paid=parts[0].paid,
     )
 
 

@@ -12,6 +12,7 @@ from undertow.training.churn.cause_model import CauseModel
 from undertow.training.churn.linear import ScoredColumns
 from undertow.training.churn.position import PositionModel, fit_position
 from undertow.training.churn.recipe import (
+    Compared,
     Recipe,
     cautious,
     choose_recipes,
@@ -24,7 +25,7 @@ from undertow.training.churn.recipe import (
 from undertow.training.churn.roles import Roles
 from undertow.training.churn.season import fit_season
 from undertow.training.churn.training_rows import TrainingRows
-from undertow.training.churn.trees import fit_trees
+from undertow.training.churn.trees import factors_of, fit_trees
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.split import Examples
 
@@ -53,27 +54,51 @@ def fit_hazards(
     `recipes`: cause -> the recipe to fit by, chosen on earlier rows; a cause without one is constant. None: choose.
     """
     report = progress or (lambda share: None)
-    is_known = (lambda cause: rows.churners(cause) >= TOO_FEW_CHURNERS) if recipes is None else recipes.__contains__
-    modelled, scored = [cause for cause in CAUSES if is_known(cause)], scored_features(rows, roles)
-    begun, compared = {}, []
-    for number, cause in enumerate(modelled):
-        step = _part_of(report, 0.8 * number / len(modelled), 0.8 / len(modelled))
-        position = fit_position(rows, cause, roles.position, threads)
-        offset = position.cross_fitted(rows)
-        begun[cause] = position, offset
-        step(0.3)
-        if recipes is None:
-            rest = _part_of(step, 0.3, 0.7)
-            compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
+    scored = scored_features(rows, roles)
     if recipes is None:
+        begun, compared = compare_causes(rows, roles, scored, settings, threads, _part_of(report, 0.0, 0.8))
         chosen = [cautious(recipe, rows.churners(*CAUSES)) for recipe in choose_recipes(compared)]
-        recipes = dict(zip(modelled, chosen, strict=True))
+        recipes = dict(zip(begun, chosen, strict=True))
+    else:
+        begun = {cause: _begin(rows, cause, roles, settings, threads) for cause in recipes}
     models = {
-        cause: fit_stages(rows, cause, roles, recipes[cause], begun[cause], scored, settings, threads)
-        for cause in modelled
+        cause: fit_stages(rows, cause, roles, recipes[cause], position, scored, settings, threads)
+        for cause, position in begun.items()
     }
     report(1.0)
     return tuple(models[cause] if cause in models else constant_hazard(rows, cause) for cause in CAUSES)
+
+
+def compare_causes(
+    rows: TrainingRows,
+    roles: Roles,
+    scored: ScoredColumns,
+    settings: Training,
+    threads: int,
+    report: Callable[[float], None] = lambda share: None,
+) -> tuple[dict[str, tuple[PositionModel, np.ndarray]], list[Compared]]:
+    """Return cause -> stage 1 with its cross-fitted log-odds, (n, K), and the models compared for each cause.
+
+    `scored`: as `scored_features` returns it. Causes without enough churners are left out.
+    """
+    modelled = [cause for cause in CAUSES if rows.churners(cause) >= TOO_FEW_CHURNERS]
+    begun: dict[str, tuple[PositionModel, np.ndarray]] = {}
+    compared = []
+    for number, cause in enumerate(modelled):
+        step = _part_of(report, number / len(modelled), 1 / len(modelled))
+        begun[cause] = _begin(rows, cause, roles, settings, threads)
+        step(0.3)
+        offset, rest = begun[cause][1], _part_of(step, 0.3, 0.7)
+        compared.append(compare_models(rows, cause, roles, offset, scored, settings, threads, rest))
+    return begun, compared
+
+
+def _begin(
+    rows: TrainingRows, cause: str, roles: Roles, settings: Training, threads: int
+) -> tuple[PositionModel, np.ndarray]:
+    """Return stage 1 of a cause, and its cross-fitted log-odds, (n, K)."""
+    position = fit_position(rows, cause, roles.position, threads, factors_of(settings))
+    return position, position.cross_fitted(rows)
 
 
 def _part_of(report: Callable[[float], None], begun: float, size: float) -> Callable[[float], None]:

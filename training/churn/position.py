@@ -13,7 +13,7 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.training.churn.training_rows import TrainingRows
-from undertow.training.churn.trees import FIXED
+from undertow.training.churn.trees import FIXED, TreeFactors
 from undertow.training.examples.person_periods import PeriodInputs
 
 FOLDS = 5
@@ -25,6 +25,7 @@ PARAMETERS = FIXED | {
     "reg_lambda": 20.0,
     "seed": 1,
 }
+DEFAULTS = TreeFactors()
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,14 @@ class PositionModel:
         return found
 
 
-def fit_position(rows: TrainingRows, cause: str, columns: tuple[int, ...], threads: int) -> PositionModel:
+def fit_position(
+    rows: TrainingRows, cause: str, columns: tuple[int, ...], threads: int, factors: TreeFactors = DEFAULTS
+) -> PositionModel:
     """Fit the trees of every fold; `cross_fitted` of the model returns what the later stages start from."""
     matrix, label = rows.matrix(columns), rows.labels(cause)
     fold, boosters, weight = rows.per_row(rows.folds(FOLDS)), [], rows.row_weight
-    parameters = PARAMETERS | {"num_threads": threads, "min_child_samples": min(200, max(20, len(label) // 100))}
+    by_size = {"num_threads": threads, "min_child_samples": min(200, max(20, len(label) // 100))}
+    parameters = factors.applied(PARAMETERS | by_size)
     for number in range(FOLDS):
         others = fold != number
         counted = None if weight is None else weight[others]

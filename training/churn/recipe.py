@@ -211,14 +211,28 @@ def choose_recipes(compared: Sequence[Compared]) -> list[Recipe]:
     """
     if not compared:
         return []
-    structured = np.sum([each.structured for each in compared], axis=0)
-    free = np.sum([each.free for each in compared], axis=0)
-    is_structured = _worse(structured, free) <= TOLERANCE
+    structured, free, is_structured = _chosen(compared)
     ours, theirs = structured.sum() / compared[0].judged, free.sum() / compared[0].judged
     why = f"Free trees: held-out log loss {theirs:.5f}, {ours:.5f} with parts that add up by family."
     if is_structured:
         why = f"Parts that add up by family: held-out log loss {ours:.5f}, {theirs:.5f} with free trees."
     return [replace(each.recipe, structured=is_structured, why=why) for each in compared]
+
+
+def chosen_loss(compared: Sequence[Compared]) -> np.ndarray:
+    """Return the held-out log loss of the models that `choose_recipes` takes, over all causes, shape (accounts,).
+
+    It is summed over the judged person-period rows of each account, of which there are `compared[0].judged`.
+    """
+    structured, free, is_structured = _chosen(compared)
+    return structured if is_structured else free
+
+
+def _chosen(compared: Sequence[Compared]) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return the losses of structured models and of free trees over all causes, and whether the former are taken."""
+    structured = np.sum([each.structured for each in compared], axis=0)
+    free = np.sum([each.free for each in compared], axis=0)
+    return structured, free, _worse(structured, free) <= TOLERANCE
 
 
 def cautious(recipe: Recipe, churners: int) -> Recipe:

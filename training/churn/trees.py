@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import lightgbm as lgb
@@ -27,6 +27,44 @@ FIXED: dict[str, object] = {  # LightGBM's parameters of every hazard
     "force_col_wise": True,
     "verbosity": -1,
 }
+LEAST = {"num_leaves": 2, "min_child_samples": 1}  # whole numbers, and the smallest that LightGBM takes
+MOST = {"colsample_bytree": 1.0, "subsample": 1.0, "learning_rate": 1.0}  # shares, and the largest step
+
+
+@dataclass(frozen=True)
+class TreeFactors:
+    """Factors by which the defaults of LightGBM's parameters are multiplied; all 1: the defaults.
+
+    They hold for the trees of contract position, of families and free ones alike, whose defaults differ and depend on
+    the size of the data.
+    """
+
+    num_leaves: float = 1.0
+    min_child_samples: float = 1.0
+    reg_lambda: float = 1.0
+    colsample_bytree: float = 1.0
+    subsample: float = 1.0
+    learning_rate: float = 1.0
+
+    def applied(self, parameters: dict[str, object]) -> dict[str, object]:
+        """Return LightGBM's parameters multiplied by the factors, whole and within what LightGBM takes."""
+        changed = dict(parameters)
+        for name, factor in asdict(self).items():
+            if factor != 1.0:
+                value = max(LEAST.get(name, 0.0), float(str(parameters[name])) * factor)
+                changed[name] = round(value) if name in LEAST else min(value, MOST.get(name, value))
+        return changed
+
+
+class TunedTraining(Training):
+    """[training] with factors that tuning found; it is made by `undertow train --tune`, never read from a file."""
+
+    factors: TreeFactors = TreeFactors()
+
+
+def factors_of(settings: Training) -> TreeFactors:
+    """Return the factors of tuned settings; all 1 of others."""
+    return settings.factors if isinstance(settings, TunedTraining) else TreeFactors()
 
 
 @dataclass(frozen=True)
@@ -118,4 +156,4 @@ def _parameters(
     if plan.groups is not None:
         place = {column: number for number, column in enumerate(plan.columns)}
         wanted["interaction_constraints"] = [[place[column] for column in group] for group in plan.groups]
-    return wanted
+    return factors_of(settings).applied(wanted)

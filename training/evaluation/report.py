@@ -13,6 +13,7 @@ from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.health_report import HealthReport
 from undertow.training.evaluation.held_out import MODEL, not_beaten
 from undertow.training.evaluation.performance import FEW_CHURNERS, METRICS, Result
+from undertow.training.evaluation.tuning.report import TuningReport
 from undertow.training.evaluation.value import FEW_ACCOUNTS, ValueResult
 from undertow.training.examples.notices import FEW_NOTICES, IS_NOTICE, LATE_DAYS, Notices
 from undertow.training.examples.outcomes import INVOLUNTARY
@@ -38,6 +39,7 @@ class TrainReport:
     findings: tuple[Finding, ...] = ()
     values: tuple[ValueResult, ...] = ()
     health: HealthReport | None = None
+    tuning: TuningReport | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return plain JSON values; a number that cannot be computed is null."""
@@ -55,6 +57,7 @@ class TrainReport:
             "values": [result.as_json() for result in self.values],
             "notes": self.notes,
             **({} if self.health is None else {"health_score": self.health.as_json()}),
+            **({} if self.tuning is None else {"tuning": self.tuning.as_json()}),
             "audit": [finding.as_json() for finding in self.findings],
         }
 

@@ -139,13 +139,9 @@ def judge_value(on: ValueForecast, model: str, resamples: int) -> tuple[ValueRes
 
 def judge_spend_forecasts(on: JudgedSpend, months: int, model: str, resamples: int) -> tuple[ValueResult, ...]:
     """Return the result of spend forecasts beside past spend and the level model; nothing below FEW_ACCOUNTS."""
-    if len(on.realised) < FEW_ACCOUNTS or not on.realised.sum() > 0:
+    as_value = spend_as_value(on, months)
+    if len(np.unique(as_value.account)) < FEW_ACCOUNTS or not on.realised.sum() > 0:
         return ()
-    spread = np.full(len(on.realised), on.realised.mean())  # errors are stated per mean spend
-    as_value = ValueForecast(
-        months, on.found.spend, on.realised, spread, 1.0 - on.found.alive, np.arange(len(on.realised)),
-        on.found.low, on.found.high,
-    )  # fmt: skip
     inside = _inside(as_value).astype(float)
     forecasts = {model: on.found.spend, "spend of as many days before": on.past, "level model": on.found.level}
     found = []
@@ -161,6 +157,13 @@ def judge_spend_forecasts(on: JudgedSpend, months: int, model: str, resamples: i
         coverage_by_risk=_per_tenth(inside, as_value.risk),
     )
     return (covered, *found[1:])
+
+
+def spend_as_value(on: JudgedSpend, months: int) -> ValueForecast:
+    """Return spend forecasts in the form in which values are judged; errors are stated per mean spend."""
+    spread, account = np.full(len(on.realised), on.realised.mean()), np.unique(on.customer, return_inverse=True)[1]
+    found = on.found
+    return ValueForecast(months, found.spend, on.realised, spread, 1.0 - found.alive, account, found.low, found.high)
 
 
 def _result(model: str, on: ValueForecast, forecast: np.ndarray, resamples: int) -> ValueResult:

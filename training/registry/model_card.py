@@ -10,6 +10,7 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import METRICS, SAID, Result
 from undertow.training.evaluation.report import TrainReport
+from undertow.training.evaluation.tuning.report import TuningReport
 from undertow.training.evaluation.value import ValueResult
 from undertow.training.examples.encoding import ModelColumn
 
@@ -42,6 +43,7 @@ def model_card(
         *(["## Results by segment\n" + _results(report.by_segment.values(), list(report.by_segment))]
           if report.by_segment else []),
         *(["## Value forecasts\n" + _values(report.values)] if report.values else []),
+        *([_section("Tuning", _tuning(report.tuning))] if report.tuning else []),
         _section("Notes", report.notes),
         _section("Leakage", [f"{each.severity}: {each.culprit}: {each.text}" for each in report.findings]
                  or ["The checks of training found nothing."]),
@@ -88,6 +90,12 @@ def _churn(settings: Settings) -> list[str]:
         "Voluntary or involuntary, by the recorded reason of the end or by failed payments.",
         "Settings: " + ", ".join(f"{name} = {value}" for name, value in churn.model_dump(mode="json").items()) + ".",
     ]
+
+
+def _tuning(tuning: TuningReport) -> list[str]:
+    used = "used" if tuning.is_used else "not used"
+    factors = [f"{name}: its default times {factor:.3f}" for name, factor in (tuning.factors or {}).items()]
+    return [f"{tuning.trials} trials; the tuned settings are {used}.", *(factors if tuning.best else [])]
 
 
 def _results(results: Iterable[Result], names: Sequence[str] | None = None) -> str:

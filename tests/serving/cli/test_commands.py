@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,29 @@ def test_train_as_json_has_results_beside_their_baselines(demo: tuple[str, Resul
     found = json_of("train", "--project", demo[0], "--json")
     assert {result["model"] for result in found["results"]} >= {"undertow hazard", "base rate"}
     assert (found["registered_version"], found["champion"]) == (2, False)
+
+
+def test_tuning_without_optuna_says_what_to_install_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undertow("init", "--project", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "optuna", None)  # as Python marks a module that cannot be imported
+    result = undertow("train", "--project", str(tmp_path), "--tune", "20")
+    assert result.exit_code == 1
+    assert "pip install 'undertow[tune]'" in " ".join(result.stderr.split())
+
+
+def test_tuning_of_a_single_trial_is_wrong_usage(tmp_path: Path) -> None:
+    result = undertow("train", "--project", str(tmp_path), "--tune", "1")
+    assert result.exit_code == 2
+    assert "--tune" in result.stderr
+
+
+def test_tuning_with_thin_data_is_skipped_and_said(demo: tuple[str, Result]) -> None:
+    found = json_of("train", "--project", demo[0], "--json", "--tune", "2")
+    assert (found["tuning"]["trials"], found["tuning"]["used"]) == (0, False)
+    [note] = [note for note in found["notes"] if note.startswith("Not tuned: ")]
+    assert note == found["tuning"]["note"]
 
 
 def test_score_as_json_says_what_was_published(demo: tuple[str, Result]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 
 from tests.shop_by_hand import NOW, write_shop
 from undertow.features.settings import Settings, load_settings
+from undertow.features.sources.load import load_tables
 from undertow.serving import pages
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.requests import AtRiskQuery
@@ -20,7 +22,9 @@ from undertow.serving.published.scores import PublishedScores, ScoresReader
 from undertow.training.backtest.backtest import backtest
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
+from undertow.training.evaluation.value import judge_spend_forecasts
 from undertow.training.train import train
+from undertow.training.value.purchases.fitted import fit_spend, judge_at, pool_spend
 from undertow.training.value.spend import SPEND_COLUMNS
 
 
@@ -130,3 +134,27 @@ def test_a_backtest_judges_several_moments(shop: Shop) -> None:
     assert len(report.moments) == 2
     assert report.pooled[0].metrics["auroc"].low > 0.65
     assert report.found[0].lost.value > 0
+    assert list(report.judged.orders)[:4] == ["value at risk", "P(churn) x monthly spend", "P(churn)", "monthly spend"]
+    assert any(note.startswith("Values are not judged: ") for note in report.notes)  # six months have not passed
+
+
+def test_spend_forecasts_of_several_days_are_judged_together(shop: Shop) -> None:
+    """The days are 2023-05-01 and 2023-06-01; of a customer known on both, rows are drawn together."""
+    tables = load_tables(shop.settings, NOW)
+    days, parts = (datetime(2023, 5, 1), datetime(2023, 6, 1)), []
+    for as_of in days:
+        model, _ = fit_spend(shop.settings, tables, as_of)
+        judged = judge_at(shop.settings, tables, model, as_of)
+        assert judged is not None and judged.first == f"{as_of:%Y-%m-%d}"
+        parts.append(judged)
+    assert judge_at(shop.settings, tables, model, datetime(2023, 12, 1)) is None
+    pooled = pool_spend(parts)
+    rows = pd.read_csv(shop.settings.folder / "payments.csv", parse_dates=["attempted_at"])
+    after = rows["attempted_at"].between(days[1], days[1] + timedelta(days=parts[1].days), inclusive="left")
+    known = rows["account_id"].isin(parts[1].customer)
+    assert parts[1].realised.sum() == pytest.approx(rows.loc[after & known, "amount"].sum())
+    mine, *rules = judge_spend_forecasts(pooled, 6, "ours", 50)
+    assert mine.snapshots == len(parts[0].realised) + len(parts[1].realised)
+    assert mine.accounts == len(set(parts[0].customer) | set(parts[1].customer)) < mine.snapshots
+    assert 0.7 < mine.total.value < 1.3
+    assert mine.error < min(rule.error for rule in rules if rule.model != "level model")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.churn.made_rows import COLUMNS, FAST, PAIN, SIZE, inputs, made_rows, roles
 from undertow.training.churn.recipe import family_trees, free_trees
-from undertow.training.churn.trees import TreeModel, fit_trees, parameters
+from undertow.training.churn.trees import TreeFactors, TreeModel, TunedTraining, fit_trees, parameters
 
 GIVEN = inputs(np.random.default_rng(9).normal(size=(6, len(COLUMNS))))
 
@@ -58,3 +58,20 @@ def test_thin_data_get_smaller_trees_and_no_class_weights() -> None:
     assert (thin["min_child_samples"], thick["min_child_samples"]) == (30, 100)
     assert (thin["colsample_bytree"], thick["colsample_bytree"]) == (0.5, 0.25)  # 70 of 280 columns a tree
     assert not {"scale_pos_weight", "is_unbalance", "class_weight"} & set(thin)
+
+
+def test_factors_of_1_change_nothing_and_others_stay_within_what_lightgbm_takes() -> None:
+    defaults = parameters(5_000, 500, 100, FAST, 0)
+    assert TreeFactors().applied(defaults) == defaults
+    many = TreeFactors(3.0, 0.001, 0.1, 3.0, 1.25, 2.0).applied(defaults)
+    assert (many["num_leaves"], many["min_child_samples"], many["reg_lambda"]) == (45, 1, 1.0)
+    assert (many["colsample_bytree"], many["subsample"], many["learning_rate"]) == (1.0, 1.0, 0.06)
+    assert TreeFactors(num_leaves=0.01).applied(defaults)["num_leaves"] == 2
+
+
+def test_trees_are_fitted_with_the_factors_of_tuned_settings() -> None:
+    rows, plan = made_rows(), free_trees(roles(), wide=False, number=3, cause="voluntary")
+    smaller = TunedTraining(**FAST.model_dump(), factors=TreeFactors(num_leaves=0.3))
+    models = [fit_trees(rows, "voluntary", plan, None, settings, 1) for settings in (FAST, smaller)]
+    leaves = [model.boosters[0].trees_to_dataframe()["left_child"].isna().sum() for model in models]
+    assert leaves == [3 * 15, 3 * 4]

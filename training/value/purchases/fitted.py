@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 import numpy as np
@@ -95,9 +96,40 @@ def judge_spend(settings: Settings, tables: Tables) -> tuple[JudgedSpend | None,
         return None, f"Values are not judged, the record is too short to forecast its last {days} days: {refusal}"
     short = (first - record.since).astype(int) < 2 * days
     note = f"The value forecasts judged learned from {(first - record.since).astype(int)} days" if short else ""
-    realised = record.spent(found.ids, first, first + days)
-    judged = JudgedSpend(str(first), days, found, realised, record.spent(found.ids, first - days, first))
+    judged = _beside_spent(record, found, first, days)
     return judged, note and f"{note}, less than two horizons: those served learned from more."
+
+
+def judge_at(
+    settings: Settings, tables: Tables, model: PurchaseModel | None, as_of: datetime
+) -> JudgedSpend | None:
+    """Return forecasts at `as_of` beside what was spent since; None without a model or where the horizon is not over.
+
+    `model`: fitted to what was known at `as_of`.
+    """
+    days, record, first = horizon_days(settings), read_record(settings, tables, tables.until), np.datetime64(as_of, "D")
+    if model is None or record is None or first + days > record.until:
+        return None
+    try:
+        found = model.predict(_cut(record, first))
+    except ModelRefusal:
+        return None
+    return _beside_spent(record, found, first, days)
+
+
+def pool_spend(parts: Sequence[JudgedSpend]) -> JudgedSpend:
+    """Return the forecasts of several days together; a customer stands in it once per day."""
+    names = [field.name for field in fields(SpendForecast) if field.name != "as_of"]
+    found = {name: np.concatenate([getattr(part.found, name) for part in parts]) for name in names}
+    realised, past = (np.concatenate([getattr(part, name) for part in parts]) for name in ("realised", "past"))
+    pooled = SpendForecast(as_of=parts[0].found.as_of, **found)
+    return JudgedSpend(parts[0].first, parts[0].days, pooled, realised, past)
+
+
+def _beside_spent(record: PurchaseRecord, found: SpendForecast, first: np.datetime64, days: int) -> JudgedSpend:
+    """Return forecasts for the `days` from `first` beside what was spent in them, and in as many days before."""
+    realised = record.spent(found.ids, first, first + days)
+    return JudgedSpend(str(first), days, found, realised, record.spent(found.ids, first - days, first))
 
 
 def with_expected_spend(
