@@ -10,6 +10,7 @@ import pytest
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
+from undertow.training.evaluation.tuning.report import TuningReport
 from undertow.training.registry.model_card import FILE, model_card
 from undertow.training.registry.tracking import open_registry
 from undertow.training.registry.versions import show_version
@@ -66,6 +67,12 @@ def test_notes_and_results_by_segment_are_in_the_card(world: Settings, bundle: B
     found = model_card(world, bundle, bundle, replace(report, by_segment=by_segment), {})
     assert all(f"- {note}" in found for note in report.notes)
     assert "| large \\| loud |" in found and "## Results by segment" in found
+
+
+def test_tuning_is_in_the_card_where_there_was_any(world: Settings, bundle: Bundle, report: TrainReport) -> None:
+    tuning = TuningReport(30, 7, 0.2011, 0.2017, {"num_leaves": 1.5}, why_not="Not surely better.")
+    found = model_card(world, bundle, replace(report, tuning=tuning), {})
+    assert "## Tuning\n- 30 trials; the tuned settings are not used.\n- num_leaves: its default times 1.500\n" in found
 
 
 def test_the_card_of_a_training_is_shown_with_its_version(world: Settings, report: TrainReport) -> None:
