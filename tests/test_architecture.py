@@ -14,7 +14,7 @@ FLOORS = {
     "features": "errors tables settings publishing engines sources catalogue compiler snapshots build replay "
     "connectors simulator",
     "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
-    "refit backtest train",
+    "backtest train",
     "serving": "formatting published pages jobs api cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.

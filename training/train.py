@@ -40,12 +40,12 @@ from undertow.training.evaluation.tuning.search import require_optuna
 from undertow.training.evaluation.tuning.tune import tune
 from undertow.training.evaluation.value import judge_value
 from undertow.training.examples.split import choose_dates, whole_as_ofs
-from undertow.training.fit import TrainingSet, fit_bundle, purchase_values, training_set
+from undertow.training.fit.fit import TrainingSet, fit_bundle, purchase_values, training_set
+from undertow.training.fit.refit import refit
 from undertow.training.health_score.judge import judge_health
 from undertow.training.health_score.rule import rule_of
 from undertow.training.health_score.snapshots import health_snapshots
 from undertow.training.leakage.audit import quick_audit
-from undertow.training.refit import refit
 from undertow.training.registry.model_card import FILE as MODEL_CARD
 from undertow.training.registry.model_card import model_card
 from undertow.training.registry.provenance import provenance

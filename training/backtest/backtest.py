@@ -31,7 +31,7 @@ from undertow.training.evaluation.value import (
 )
 from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.split import Dates, Examples
-from undertow.training.fit import TrainingSet, fit_bundle, training_set
+from undertow.training.fit.fit import TrainingSet, fit_bundle, training_set
 from undertow.training.health_score.bounds import Bounds
 from undertow.training.health_score.judge import judge_health
 from undertow.training.health_score.rule import NAME, HealthScoreRule, rule_of

@@ -17,7 +17,7 @@ from undertow.features.sources.load import load_tables
 from undertow.serving.cli.clock import now
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.examples.split import Dates, choose_dates, whole_as_ofs
-from undertow.training.fit import TrainingSet, fit_bundle, training_set, whole_set
+from undertow.training.fit.fit import TrainingSet, fit_bundle, training_set, whole_set
 
 LEAST = 24  # as_ofs
 

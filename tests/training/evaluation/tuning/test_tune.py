@@ -17,7 +17,7 @@ from undertow.training.evaluation.intervals import HeldOutLabels
 from undertow.training.evaluation.tuning.search import Trial
 from undertow.training.evaluation.tuning.tune import NOT_BETTER, NOT_MATURED, choose, tune
 from undertow.training.examples.split import choose_dates
-from undertow.training.fit import TrainingSet, training_set
+from undertow.training.fit.fit import TrainingSet, training_set
 from undertow.training.train import against_defaults, train
 
 TRIALS = 2

@@ -13,7 +13,7 @@ from undertow.training.bundle.bundle import Bundle, with_content_version
 from undertow.training.evaluation.gate import is_calibrated
 from undertow.training.evaluation.held_out import MODEL, not_beaten
 from undertow.training.evaluation.performance import Result
-from undertow.training.fit import TrainingSet, fit_bundle, whole_set
+from undertow.training.fit.fit import TrainingSet, fit_bundle, whole_set
 
 
 @dataclass(frozen=True)

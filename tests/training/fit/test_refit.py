@@ -21,8 +21,8 @@ from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import Result
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.split import choose_dates, whole_as_ofs
-from undertow.training.fit import TrainingSet, training_set, whole_set
-from undertow.training.refit import Served, refit
+from undertow.training.fit.fit import TrainingSet, training_set, whole_set
+from undertow.training.fit.refit import Served, refit
 from undertow.training.registry.tracking import open_registry
 from undertow.training.registry.versions import register_judged
 from undertow.training.train import train
