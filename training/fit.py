@@ -58,12 +58,15 @@ class TrainingSet:
     health: Bounds | None = None
 
 
-def training_set(settings: Settings, tables: Tables, features: FeatureTable, dates: Dates) -> TrainingSet:
+def training_set(
+    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates, seen: FeatureTable | None = None
+) -> TrainingSet:
     """Split the snapshots by time, leave out notices, and fit the baselines.
 
-    Raises ModelRefusal where churners are too few to learn from.
+    `seen`: the outcomes that a file of feature rows states, where the tables do not hold them. Raises ModelRefusal
+    where churners are too few to learn from.
     """
-    examples = _split_by_time(settings, tables, features, dates)
+    examples = _split_by_time(settings, tables, features, dates, seen)
     learn, held_out, notices = _leave_out_notices(*examples)
     _refuse_thin(learn, settings.training.min_churners)
     columns, left_out = _columns(features, learn)
@@ -86,7 +89,7 @@ def fit_bundle(
     rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
     roles, how = roles_of(columns), (settings.training, settings.engine.threads)
     causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share))
-    purchased = settings.churn.kind == "inactivity"
+    is_paid = learn.revenue is not None
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     plain, is_plain = learn.uniform(), learn.is_uniform  # for medians, growth and intervals, which have no weights
     upto_headline = period_inputs(features[is_plain], plain.rows, ends[: ends.index(headline) + 1])
@@ -100,12 +103,12 @@ def fit_bundle(
         like=like_accounts(upto_headline, roles, causes, columns),
         value=settings.value.model_copy(update={"currency": currency}),
         notice_probability=given.notices[0].probability,
-        growth=Growth() if purchased else learn_growth(plain, features[is_plain], roles, settings.engine.threads),
+        growth=learn_growth(plain, features[is_plain], roles, settings.engine.threads) if is_paid else Growth(),
         kind=settings.churn.kind,
         purchases=purchases,
     )
     retrained = retrain(bundle, rows, roles, given.held_out.rows, *how)  # of their features alone, no outcomes
-    worth = None if purchased else value_forecast(bundle, plain, features[is_plain], retrained.survival[is_plain])
+    worth = value_forecast(bundle, plain, features[is_plain], retrained.survival[is_plain]) if is_paid else None
     report_progress("training", 1.0)
     intervals = NO_INTERVALS if worth is None else worth.intervals(min(1.0, learn.churners() / THIN))
     return replace(bundle, stability=retrained.stability, intervals=intervals), worth
@@ -140,16 +143,17 @@ def purchase_values(settings: Settings, tables: Tables) -> PurchaseValues:
 
 
 def _split_by_time(
-    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
+    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates, seen: FeatureTable | None
 ) -> tuple[Examples, Examples]:
     """Return the training and the held-out examples, each with the labels known at its own time."""
     chosen, most, horizons = settings.snapshots, settings.training.max_snapshots, settings.training.horizons
-    months = 0 if settings.churn.kind == "inactivity" else max(settings.value.months, MONTHS)
+    is_paid = settings.churn.kind == "subscription" and seen is None
+    months = max(settings.value.months, MONTHS) if is_paid else 0  # of revenue, which a file does not state
     with open_database(settings) as database:
         given = database, settings.churn, tables, features
         size = most, months, activity_of(settings, tables.present)
-        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size, horizons)
-        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, *size)
+        learn = make_examples(*given, dates.train, dates.train_known_at, chosen.train_where, *size, horizons, seen)
+        held_out = make_examples(*given, dates.test, tables.until, chosen.test_where, *size, seen=seen)
         if SCORES.name in tables.present:
             learn, held_out = (with_health_scores(database, settings.scores, part) for part in (learn, held_out))
     return learn, held_out

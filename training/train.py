@@ -8,11 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.build.feature_table import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.errors import ModelRefusal
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings
-from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle, with_content_version
 from undertow.training.evaluation.gate import NOT_JUDGED, Verdict, decide, first_champion
@@ -36,7 +35,7 @@ from undertow.training.evaluation.report import (
     value_metrics,
 )
 from undertow.training.evaluation.value import judge_value
-from undertow.training.examples.split import choose_dates
+from undertow.training.examples.training_data import training_data
 from undertow.training.fit import TrainingSet, fit_bundle, purchase_values, training_set
 from undertow.training.health_score.judge import judge_health
 from undertow.training.health_score.rule import rule_of
@@ -49,18 +48,20 @@ from undertow.training.registry.tracking import Record, Registry, log_record, op
 from undertow.training.registry.versions import register_judged
 
 
-def train(settings: Settings, now: datetime, progress: Progress | None = None) -> TrainReport:
+def train(
+    settings: Settings, now: datetime, progress: Progress | None = None, examples: Path | None = None
+) -> TrainReport:
     """Train on the past, evaluate on a held-out later as_of, and record everything in MLflow.
 
-    A model is not made champion where one column predicts churn as only leakage does. Raises ModelRefusal, naming what
-    is missing, where no usable model follows from the data.
+    `examples`: a file of feature rows with their outcomes, used instead of the project's tables. A model is not made
+    champion where one column predicts churn as only leakage does. Raises ModelRefusal, naming what is missing, where no
+    usable model follows from the data.
     """
     report_progress = progress or (lambda what, share: None)
     registry = open_registry(settings)
-    tables = load_tables(settings, now, progress)
-    dates = choose_dates(settings, tables)
-    features = build_features(settings, tables, dates.every, progress)
-    given = training_set(settings, tables, features, dates)
+    data = training_data(settings, now, examples, progress)
+    settings, tables, dates, features = data.settings, data.tables, data.dates, data.features
+    given = training_set(settings, tables, features, dates, data.seen)
     learn, held_out, baselines = given.learn, given.held_out, given.baselines
     findings = quick_audit(settings, features, learn.uniform())
     with registry.start_run() as run_id:
@@ -74,10 +75,11 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None) -
         health = _judge_health(settings, given, bundle, predicted)
         notes = (
             *tables.warnings,
+            *data.notes,
             *given.left_out,
             *caveats(settings.training.horizons, learn, held_out, results, bundle),
             *worth.notes,
-            *value_caveats(bundle, values),
+            *(value_caveats(bundle, values) if data.seen is None else ()),
             *notices_said(*given.notices),
             *(health.notes if health else ()),
         )
