@@ -15,7 +15,7 @@ from typing import get_args
 from undertow.features.catalogue.cards import FAMILIES, Family, Feature, Unit, definition_id
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.catalogue.language import Rows
-from undertow.features.catalogue.own import LONGEST_SENTENCE, RESERVED, RESERVED_PREFIXES
+from undertow.features.catalogue.own import RESERVED, RESERVED_PREFIXES
 from undertow.features.errors import SettingsError, did_you_mean
 from undertow.features.settings import FILE_NAME
 from undertow.features.settings.examples import ExampleColumns
@@ -32,7 +32,7 @@ OUR_COLUMNS = (
     "days_to_announced_start",
 )  # fmt: skip
 COMPUTED = ("expected_spend", "spend_low", "spend_high", "buys_again", "spend_if_away")  # written beside features
-LONGEST_NAME = 100  # characters
+LONGEST_NAME, LONGEST_SENTENCE = 100, 160  # characters
 UNITS = get_args(Unit)
 WRITE = 'ux = ["..."], or cx, billing, usage, contract, profile, or ignore'
 ROWS = Rows("examples", "as_of")
@@ -92,10 +92,10 @@ def given_features(
 def _feature(described: ExampleColumns, name: str, family: Family, is_text: bool) -> Feature:
     if name in OUR_COLUMNS:
         return replace(_our_card(name), measure=ROWS.latest(name), windows=(), trend=None, own=None, peers=None,
-                       change=None, lookback=None, null_means="not stated", feeds=True)  # fmt: skip
+                       change=None, lookback=None, null_means="not stated")  # fmt: skip
     card = _card(name, described.sentences.get(name, in_words(name)), family,
                  "text" if is_text else described.units.get(name, "score"))  # type: ignore[arg-type]  # fmt: skip
-    return replace(card, good=described.good.get(name))
+    return replace(card, good=described.good.get(name), deviates=_matches(name, described.deviates))
 
 
 def _card(name: str, sentence: str, family: Family, unit: Unit) -> Feature:
@@ -175,7 +175,7 @@ def _absent(described: ExampleColumns, names: Sequence[str], ignored: Collection
 
 
 def _wrong_details(described: ExampleColumns, names: Sequence[str], ignored: Collection[str]) -> list[str]:
-    """Return the problems of sentences, good sides and units."""
+    """Return the problems of sentences, good sides, units and distances."""
     checks: tuple[tuple[str, Mapping[str, str], Callable[[str], str]], ...] = (
         ("sentences", described.sentences, _wrong_sentence),
         ("good", described.good, lambda side: ""),
@@ -190,6 +190,12 @@ def _wrong_details(described: ExampleColumns, names: Sequence[str], ignored: Col
                 problems.append(f"{section} names '{name}': the file has no such column.{did_you_mean(name, names)}")
             elif wrong(value):
                 problems.append(f"{section}, '{name}': {wrong(value)}")
+    for entry in described.deviates:
+        matched = [name for name in names if fnmatchcase(name, entry.lower())]
+        if not matched:
+            problems.append(f"deviates names '{entry}': the file has no such column.{did_you_mean(entry, names)}")
+        problems += [f"deviates names '{name}', and a distance has a better side: say \"high\" or \"low\" in "
+                     "[examples.good]." for name in matched if name not in described.good]  # fmt: skip
     return problems
 
 

@@ -22,6 +22,7 @@ class ExampleColumns(Frozen):
     contract: Names = ()
     profile: Names = ()
     ignore: Names = ()  # columns that are not read
+    deviates: Names = ()  # columns of a distance from the account's own past or from what is usual; they need `good`
     sentences: dict[str, str] = {}
     good: dict[str, Literal["high", "low"]] = {}
     units: dict[str, str] = {}

@@ -212,11 +212,12 @@ def _as_ofs(connection: Connection) -> tuple[datetime, ...]:
 
 def _until(connection: Connection, grace_days: int) -> datetime:
     """Return the end of the record: the last day followed, and the days of grace after which a churn is certain."""
-    [row] = rows(connection, "SELECT max(as_of + to_days(CAST(floor(followed_days) AS INTEGER))) AS last FROM outcomes",
-                 NAME)  # fmt: skip
+    sql = f"""SELECT greatest(max(as_of), max(as_of + to_days(CAST(floor(followed_days) AS INTEGER) + {grace_days}))
+                              FILTER (followed_days > 0)) AS last FROM outcomes"""
+    [row] = rows(connection, sql, NAME)
     last = row["last"]
     assert isinstance(last, datetime)
-    return last + timedelta(days=grace_days)
+    return last
 
 
 def _write(connection: Connection, folder: Path, features: list[str], parts: list[str]) -> None:
