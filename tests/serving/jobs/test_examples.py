@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 
 from tests.examples_of_world import examples_section, make_project, rows_of_world
@@ -23,6 +24,7 @@ from undertow.features.catalogue.choose import Catalogue
 from undertow.features.catalogue.given import OUR_COLUMNS
 from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.settings import Settings, load_settings
+from undertow.features.sources.load import load_tables
 from undertow.serving.api.app import make_app
 from undertow.serving.jobs.bulk import score_in_bulk
 from undertow.serving.jobs.score import ScoreReport, score
@@ -95,7 +97,7 @@ def test_the_list_the_reasons_and_the_api_work_from_a_file(given: Given) -> None
     answered = client.post("/v1/score", json={"account_ids": [account_id]}).json()["results"][0]
     assert answered["probability"] == listed[0]["probability"]
     assert listed[0]["name"] in client.get(f"/accounts/{account_id}").text
-    assert any(account["changed"] for account in listed) is False  # 2024-06-01 is 30 days before; July has 31
+    assert any(account["changed"] for account in listed)  # the file has rows of 30 days before
 
 
 def test_what_a_file_does_not_say_is_said(given: Given) -> None:
@@ -152,11 +154,15 @@ def test_an_outcome_among_the_features_is_found_and_the_model_is_no_champion(
 def test_the_same_rows_give_the_same_model_wherever_they_come_from(
     copied: Settings, tmp_path: Path
 ) -> None:
-    """Every end is churn here: a file states no neutral ends."""
-    world = copied.model_copy(update={"churn": copied.churn.model_copy(update={"neutral_reasons": ()})})
-    rows, columns = _of_few_columns(world)
-    settings, file = make_project(tmp_path / "same", rows, examples_section(columns), SMALLEST)
-    world = world.model_copy(update={"training": settings.training, "engine": settings.engine})
+    """But for neutral ends, which a file does not state: every end is churn, and merged accounts are left out."""
+    every_end = copied.churn.model_copy(update={"neutral_reasons": ()})
+    rows, columns = _of_few_columns(copied.model_copy(update={"churn": every_end}))
+    merged = pq.read_table(load_tables(copied, NOW).path("merges"))["account_id"].to_pylist()
+    others = " AND ".join(f"account_id <> '{account_id}'" for account_id in merged)
+    alike = f'{SMALLEST}[snapshots]\ntrain_where = "{others}"\ntest_where = "{others}"\n'
+    settings, file = make_project(tmp_path / "same", rows, examples_section(columns), alike)
+    parts = {name: getattr(settings, name) for name in ("training", "engine", "snapshots")}
+    world = copied.model_copy(update=parts | {"churn": every_end})
     of_file, of_tables = training_data(settings, NOW, file), training_data(world, NOW)
     assert of_file.dates == of_tables.dates
     found, expected = _held_out(of_file), _held_out(_with_columns_of(of_tables, of_file))
