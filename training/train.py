@@ -8,11 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.build.feature_table import FeatureTable, build_features
+from undertow.features.build.feature_table import FeatureTable
 from undertow.features.errors import ModelRefusal
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings
-from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle, with_content_version
 from undertow.training.evaluation.gate import NOT_JUDGED, Verdict, decide, first_champion
@@ -39,7 +38,7 @@ from undertow.training.evaluation.tuning.report import TuningReport
 from undertow.training.evaluation.tuning.search import require_optuna
 from undertow.training.evaluation.tuning.tune import tune
 from undertow.training.evaluation.value import judge_value
-from undertow.training.examples.split import choose_dates, whole_as_ofs
+from undertow.training.examples.training_data import training_data
 from undertow.training.fit.fit import TrainingSet, fit_bundle, purchase_values, training_set
 from undertow.training.fit.refit import refit
 from undertow.training.health_score.judge import judge_health
@@ -54,22 +53,27 @@ from undertow.training.registry.versions import register_judged
 from undertow.training.value.purchases.hybrid import PurchaseModel
 
 
-def train(settings: Settings, now: datetime, progress: Progress | None = None, trials: int = 0) -> TrainReport:
+def train(
+    settings: Settings,
+    now: datetime,
+    progress: Progress | None = None,
+    examples: Path | None = None,
+    trials: int = 0,
+) -> TrainReport:
     """Train on the past, evaluate on a held-out later as_of, and record everything in MLflow.
 
-    A model is not made champion where one column predicts churn as only leakage does. `trials`: of tuning before; 0:
-    the defaults. Raises ModelRefusal, naming what is missing, where no usable model follows from the data, and
-    SettingsError where `trials` need Optuna and it is not installed.
+    `examples`: a file of feature rows with their outcomes, used instead of the project's tables. `trials`: of tuning
+    before; 0: the defaults. A model is not made champion where one column predicts churn as only leakage does. Raises
+    ModelRefusal, naming what is missing, where no usable model follows from the data, and SettingsError where `trials`
+    need Optuna and it is not installed.
     """
     if trials:
         require_optuna()
     report_progress = progress or (lambda what, share: None)
     registry = open_registry(settings)
-    tables = load_tables(settings, now, progress)
-    dates = choose_dates(settings, tables)
-    as_ofs = sorted({*dates.every, *whole_as_ofs(settings, tables)})
-    features = build_features(settings, tables, as_ofs, progress)
-    given = training_set(settings, tables, features, dates)
+    data = training_data(settings, now, examples, progress)
+    settings, tables, dates, features = data.settings, data.tables, data.dates, data.features
+    given = training_set(settings, tables, features, dates, data.seen)
     learn, held_out, baselines = given.learn, given.held_out, given.baselines
     findings = quick_audit(settings, features, learn.uniform())
     with registry.start_run() as run_id:
@@ -82,14 +86,15 @@ def train(settings: Settings, now: datetime, progress: Progress | None = None, t
         results = evaluate_horizons(predicted, baselines, resamples, report_progress)
         values = worth.results(resamples) if followed is None else judge_value(followed, MODEL, resamples)
         health = _judge_health(settings, given, bundle, predicted)
-        served = refit(settings, tables, features, bundle, given, results, findings, report_progress)
+        served = refit(settings, data, bundle, given, results, findings, report_progress)
         notes = (
             *tables.warnings,
+            *data.notes,
             *given.left_out,
             *((tuning.note,) if tuning else ()),
             *caveats(settings.training.horizons, learn, held_out, results, bundle),
             *worth.notes,
-            *value_caveats(bundle, values),
+            *(value_caveats(bundle, values) if data.seen is None else ()),
             *notices_said(*given.notices),
             *(health.notes if health else ()),
             served.note,

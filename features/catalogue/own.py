@@ -32,7 +32,8 @@ from undertow.features.catalogue.language import (
     named,
 )
 from undertow.features.errors import DefinitionError, SettingsError, did_you_mean
-from undertow.features.settings import Denominator, OwnFeature, OwnRows, Settings
+from undertow.features.settings import Settings
+from undertow.features.settings.own_features import Denominator, OwnFeature, OwnRows
 from undertow.features.tables import ALL_TABLES, Table, TableColumn
 
 # Columns of accounts are features as they stand (profile_...); rows of the others belong to no account, or to two.

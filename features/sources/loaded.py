@@ -106,7 +106,8 @@ class Tables:
     reads; they are kept. `fingerprint`: hash of the kept rows, independent of their order. `currency`: of all amounts.
     `spans`: table -> the days it records. `notes`: what `undertow check` says about the rows; `cautions`: what every
     command says. `refusals`: why the tables cannot be used at all. `derived`: tables that loading computed.
-    `stale`: the tables that end long before the others -> the first midnight after their last row.
+    `stale`: the tables that end long before the others -> the first midnight after their last row. `why_refused`: where
+    or why rows were refused, as the sentence after their number.
     """
 
     folder: Path
@@ -125,6 +126,7 @@ class Tables:
     refusals: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
     stale: Mapping[str, datetime] = field(default_factory=dict)
+    why_refused: str = "`undertow check` shows why."
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -144,7 +146,7 @@ class Tables:
     def warnings(self) -> tuple[str, ...]:
         """Return the warnings about the rows that every command prints beside its numbers."""
         stale = tuple(_stale(name, end, self.until) for name, end in self.stale.items())
-        refused = [f"{self.refused_text} `undertow check` shows why."] if self.refused_text else []
+        refused = [f"{self.refused_text} {self.why_refused}"] if self.refused_text else []
         return (*refused, *stale, *self.cautions)
 
     def path(self, table: str) -> Path:
@@ -233,11 +235,12 @@ def read_version(folder: Path, since: date | None = None, until: date | None = N
     found = {name: datetime.fromisoformat(summary[name]) for name in ("since", "until")}
     given = {name: datetime(day.year, day.month, day.day) for name, day in (("since", since), ("until", until)) if day}
     spans = {name: _read_span(span) for name, span in summary["spans"].items()}
-    ends_at = (found | given)["until"]
+    since_at, ends_at = ((found | given)[name] for name in ("since", "until"))
     return Tables(
         folder=folder,
         fingerprint=summary["fingerprint"],
-        **(found | given),
+        since=since_at,
+        until=ends_at,
         reports=tuple(
             TableReport(**(r | {"reasons": tuple(QuarantineReason(**reason) for reason in r["reasons"])}))
             for r in summary["reports"]

@@ -19,7 +19,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.serving.cli import console, models, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import now
 from undertow.serving.cli.local_service import private_folder, refuse_taken_port
-from undertow.serving.cli.options import HERE, AsOf, Json, Project
+from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.scores import ScoresReader
@@ -192,6 +192,7 @@ def metrics(
 @refusing
 def train(
     project: Project = HERE,
+    examples: Examples = None,
     tune: Annotated[
         int | None,
         typer.Option(
@@ -202,14 +203,17 @@ def train(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train the churn model, evaluate it on a held-out later period, and register it in MLflow."""
+    """Train the churn model, evaluate it on a held-out later period, and register it in MLflow.
+
+    With --examples it learns from feature rows that you computed, one per account and as_of, with what became of them.
+    """
     from undertow.serving.cli import print_model
     from undertow.training.leakage.audit import refuse_leaks
     from undertow.training.train import train as train_model
 
     settings = _checked_settings(project)
     with console.progress() as report_progress:
-        report = train_model(settings, now(), report_progress, tune or 0)
+        report = train_model(settings, now(), report_progress, examples, tune or 0)
     if json:
         console.print_json(report.as_json())
     else:
@@ -258,11 +262,13 @@ def score(
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the list even where the published one has a later as_of.")
     ] = False,
+    examples: Examples = None,
     json: Json = False,
 ) -> None:
     """Score every paying account with the champion (current best) model and publish the list atomically.
 
-    Default as_of: the end of the recorded rows. A list of an earlier day than the published one is written beside it.
+    Default as_of: the end of the recorded rows, or the newest as_of of --examples. A list of an earlier day than
+    the published one is written beside it.
     """
     from undertow.serving.jobs.bulk import BulkReport, score_in_bulk
     from undertow.serving.jobs.score import ScoreReport
@@ -274,9 +280,9 @@ def score(
     report: ScoreReport | BulkReport
     with console.progress() as report_progress:
         if bulk:
-            report = score_in_bulk(settings, now(), as_of, report_progress)
+            report = score_in_bulk(settings, now(), as_of, report_progress, examples)
         else:
-            report = score_accounts(settings, now(), as_of, report_progress, replace_newer=publish)
+            report = score_accounts(settings, now(), as_of, report_progress, publish, examples)
     if isinstance(report, BulkReport) and not json:
         print_list.print_bulk(report)
     elif json:

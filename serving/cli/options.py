@@ -18,4 +18,14 @@ AsOf = Annotated[
         help="Prediction time: a day, at midnight UTC; only what was known before it counts.",
     ),
 ]
+Examples = Annotated[
+    Path | None,
+    typer.Option(
+        "--examples",
+        metavar="FILE",
+        help="Feature rows of your own pipeline (Parquet or CSV), used instead of the tables: account_id, as_of and "
+        "a column per feature; to train, also churn_days with followed_days, or churned. [examples] of undertow.toml "
+        "says what they mean.",
+    ),
+]
 HERE = Path(".")

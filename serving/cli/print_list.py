@@ -28,10 +28,12 @@ def print_bulk(report: BulkReport) -> None:
 
 def print_score(report: ScoreReport) -> None:
     """Print the size and value at risk of a scored list, its notes, its folder, and whether it was published."""
+    at_risk = "what is at risk is not known, as no value is."
+    if report.value_at_risk is not None:
+        at_risk = (f"{report.value_at_risk:,.0f} {report.currency} at risk: what leaving within {report.headline} days "
+                   f"would cost over {report.value_months} months.")  # fmt: skip
     out.print(
-        f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; "
-        f"{report.value_at_risk:,.0f} {report.currency} at risk: what leaving within {report.headline} days "
-        f"would cost over {report.value_months} months.",
+        f"{report.accounts:,} accounts scored as of {report.as_of:%Y-%m-%d} by {report.model_version}; {at_risk}",
         soft_wrap=True,
     )
     for note in report.notes:

@@ -52,14 +52,19 @@ class BulkReport:
 
 
 def score_in_bulk(
-    settings: Settings, now: datetime, as_of: datetime | None = None, progress: Progress | None = None
+    settings: Settings,
+    now: datetime,
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+    examples: Path | None = None,
 ) -> BulkReport:
     """Write the champion's probabilities for every account at risk at `as_of` (the end of the rows, unless given).
 
-    An earlier result for that as_of is replaced as a whole. Raises ModelRefusal while there is no champion, or where
+    An earlier result for that as_of is replaced as a whole. `examples`: a file of feature rows, scored instead of the
+    project's tables. Raises ModelRefusal while there is no champion, or where
     its features have changed since it was trained.
     """
-    ready = prepare(settings, now, as_of, progress)
+    ready = prepare(settings, now, as_of, progress, examples=examples)
     root = settings.store_path("probabilities")
 
     def write(folder: Path) -> None:

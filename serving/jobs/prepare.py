@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from undertow.features.build.feature_table import FeatureTable, build_features
-from undertow.features.errors import ModelRefusal
+from undertow.features.build.given.given_examples import load_examples
+from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
@@ -40,23 +42,63 @@ def prepare(
     as_of: datetime | None = None,
     progress: Progress | None = None,
     days_before: int | None = None,
+    examples: Path | None = None,
 ) -> Prepared:
     """Read the champion and the tables, and build the features at `as_of` (the end of the rows, unless given).
 
-    `days_before`: build them so many days earlier too, unless the rows begin later than that. Raises ModelRefusal
-    while there is no champion, or where its features have changed since it was trained.
+    `days_before`: build them so many days earlier too, unless the rows begin later than that. `examples`: a file of
+    feature rows, used instead of the project's tables; its newest as_of is scored, unless another one is given. Raises
+    ModelRefusal while there is no champion, where its features have changed since it was trained, or where it was
+    trained on the other of tables and a file.
     """
     champion = open_registry(settings).champion()
     if champion is None:
         raise ModelRefusal("There is no model to score with yet. Run `undertow train` first.")
-    tables = load_tables(settings, now, progress)
-    chosen = as_of or tables.until
-    earlier = _earlier(tables, chosen, days_before)
-    features = build_features(settings, tables, [chosen] if earlier is None else [chosen, earlier], progress)
+    _refuse_other_source(champion.bundle, examples)
+    if examples is None:
+        tables = load_tables(settings, now, progress)
+        chosen = as_of or tables.until
+        earlier = _earlier(tables, chosen, days_before)
+        features = build_features(settings, tables, [chosen] if earlier is None else [chosen, earlier], progress)
+    else:
+        tables, features = _from_file(settings, examples, now, champion.bundle)
+        chosen = _given_as_of(features, as_of)
+        before = None if days_before is None else chosen - timedelta(days=days_before)
+        earlier = before if before in features.as_ofs else None
     champion.bundle.refuse_other_features(features.catalogue.columns)
     _refuse_other_currency(champion.bundle, tables)
     version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
     return Prepared(champion, version, tables, chosen, features, earlier)
+
+
+def _refuse_other_source(bundle: Bundle, examples: Path | None) -> None:
+    if bundle.is_of_examples and examples is None:
+        raise ModelRefusal(
+            "The champion was trained on a file of feature rows (`undertow train --examples FILE`). Score a file with "
+            "the same columns: `undertow score --examples FILE`; or run `undertow train` to train on tables."
+        )
+    if examples is not None and not bundle.is_of_examples:
+        raise ModelRefusal(
+            "The champion was trained on the project's tables, not on a file of feature rows. Run `undertow score` "
+            "without --examples; or train on the file first: `undertow train --examples FILE`."
+        )
+
+
+def _from_file(settings: Settings, file: Path, now: datetime, bundle: Bundle) -> tuple[Tables, FeatureTable]:
+    """Return the accounts and the features of a file; texts and numbers are told apart as in training."""
+    texts = {column.name: column.is_text for column in bundle.columns}
+    given = load_examples(settings, file, now, with_outcomes=False, texts=texts)
+    return given.tables, given.features
+
+
+def _given_as_of(features: FeatureTable, as_of: datetime | None) -> datetime:
+    as_ofs = features.as_ofs
+    if as_of is None or as_of in as_ofs:
+        return as_of or as_ofs[-1]
+    raise TimeError(
+        f"The file has no rows of {as_of:%Y-%m-%d}; it has {len(as_ofs)} as_ofs, {as_ofs[0]:%Y-%m-%d} to "
+        f"{as_ofs[-1]:%Y-%m-%d}. Choose one of them, or leave out --as-of for the newest."
+    )
 
 
 def _earlier(tables: Tables, as_of: datetime, days: int | None) -> datetime | None:

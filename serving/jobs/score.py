@@ -34,8 +34,8 @@ BATCH = 2_000  # accounts scored at once, so that progress can be shown
 class ScoreReport:
     """The result of one scoring run.
 
-    `value_at_risk`: the sum over accounts of what leaving within `headline` days would cost over `value_months` months.
-
+    `value_at_risk`: the sum over accounts of what leaving within `headline` days would cost over `value_months` months;
+    None where no value is known.
     `published`: whether readers see this list; else the list of `published_as_of` (a day), which is newer, stays.
     """
 
@@ -43,7 +43,7 @@ class ScoreReport:
     folder: Path
     as_of: datetime
     accounts: int
-    value_at_risk: float
+    value_at_risk: float | None
     headline: int
     value_months: int
     currency: str
@@ -63,14 +63,16 @@ def score(
     as_of: datetime | None = None,
     progress: Progress | None = None,
     replace_newer: bool = False,
+    examples: Path | None = None,
 ) -> ScoreReport:
     """Score every account at risk at `as_of` (the end of the rows, unless given) and publish the list.
 
     The scores are compared with those of 30 days before, where the rows reach back that far. Readers see the old list
     until the new one is complete. Where the published list has a later as_of, the new one is written beside it and not
-    published, unless `replace_newer`. Raises ModelRefusal while there is no champion, or where nobody is at risk.
+    published, unless `replace_newer`. `examples`: a file of feature rows, scored instead of the project's tables.
+    Raises ModelRefusal while there is no champion, or where nobody is at risk.
     """
-    ready = prepare(settings, now, as_of, progress, CHANGE_DAYS)
+    ready = prepare(settings, now, as_of, progress, CHANGE_DAYS, examples)
     bundle, as_of = ready.bundle, ready.as_of
     rows = ready.features.read([as_of])
     if rows.num_rows == 0:
@@ -96,7 +98,7 @@ def score(
         folder=folder,
         as_of=as_of,
         accounts=rows.num_rows,
-        value_at_risk=float(np.nansum(scores.value_at_risk)),
+        value_at_risk=None if np.isnan(scores.value_at_risk).all() else float(np.nansum(scores.value_at_risk)),
         headline=bundle.headline,
         value_months=bundle.value.months,
         currency=ready.tables.currency,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from undertow.features.catalogue.given import OUR_COLUMNS
 from undertow.serving.formatting import against_usual, measured
 from undertow.training.examples.encoding import ModelColumn
 
@@ -134,7 +135,8 @@ def sentence(column: ModelColumn, value: float, before: float | None, typical: f
     The value before is left out where it reads the same.
     """
     default = f"{column.sentence[:1].lower()}{column.sentence[1:]}".replace("{", "{{").replace("}", "}}")
-    words = SENTENCES.get(column.card, Said(f"{default}: {{value}}"))
+    is_ours = not column.is_given or column.name in OUR_COLUMNS  # else its name may be ours, its meaning is not
+    words = SENTENCES.get(column.card if is_ours else "", Said(f"{default}: {{value}}"))
     text = words.text.format(
         value=measured(value, column.unit, currency),
         days=column.window,

@@ -31,7 +31,7 @@ from undertow.training.churn import curves
 from undertow.training.churn.cause_model import CauseModel
 from undertow.training.examples.announced import announced
 from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, unseen
-from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, period_inputs
+from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, numbers, period_inputs
 from undertow.training.value.forecast import Outlook, outlook
 from undertow.training.value.growth import Growth
 from undertow.training.value.intervals import ValueIntervals
@@ -98,6 +98,11 @@ class Bundle:
         families = [*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES)]
         return (*(families[number] for number in self.used), NOTICE[1])
 
+    @property
+    def is_of_examples(self) -> bool:
+        """Return whether it was trained on a file of feature rows rather than on tables."""
+        return bool(self.columns) and all(each.is_given for each in self.columns)
+
     def changed(self, columns: Iterable[Column]) -> list[str]:
         """Return the feature cards that were removed or redefined since the model was trained."""
         today = {column.name: definition_id(column.feature) for column in columns}
@@ -140,7 +145,8 @@ class Bundle:
     def score(self, rows: pa.Table) -> Scores:
         """Score rows that hold `as_of` (timestamp) and every one of `needed`.
 
-        Raises RequestError naming what is missing. Nulls are read as unknown.
+        Raises RequestError naming what is missing. Nulls are read as unknown. Values are unknown where the MRR is,
+        if it was trained on a file of feature rows; else an unknown MRR is none.
         """
         missing = [name for name in ("as_of", *self.needed) if name not in rows.column_names]
         if missing:
@@ -151,7 +157,7 @@ class Bundle:
         headline = served[:, self._periods - 1]
         values, lost = self._values(inputs, rows, log_odds, headline)
         by_cause = self.curve.by_cause(log_odds)
-        return Scores(
+        scores = Scores(
             probability=served,
             by_cause=by_cause if self.kind == "inactivity" else causes_with_notice(by_cause, served),
             **values,
@@ -159,6 +165,7 @@ class Bundle:
                 inputs.first(self._periods), log_odds[:, : self._periods], headline, lost, values["value_at_risk"]
             ),
         )
+        return scores.without_values(np.isnan(numbers(rows, "mrr"))) if self.is_of_examples else scores
 
     @property
     def curve(self) -> curves.Curve:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+MONEY = (
+    "clv", "clv_low", "clv_high", "clv_by_horizon", "clv_if_kept", "value_at_risk", "like_value_at_risk",
+    "value_at_risk_by_family",
+)  # fmt: skip
 CLV_HORIZONS = ("12", "24", "36", "whole")  # months; the last: the whole relationship
 
 
@@ -49,6 +53,15 @@ class Scores:
     def join(cls, parts: Sequence[Scores]) -> Scores:
         """Return the scores of several batches of accounts, scored by one bundle, in their order."""
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
+    def without_values(self, unknown: np.ndarray) -> Scores:
+        """Return the same scores with NaN for every amount of money where `unknown`, bool, (n,), is true."""
+        if not unknown.any():
+            return self
+        blanked = {name: getattr(self, name).astype(float) for name in MONEY}
+        for values in blanked.values():
+            values[unknown] = np.nan
+        return replace(self, **blanked)
 
 
 @dataclass(frozen=True)

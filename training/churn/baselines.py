@@ -77,22 +77,25 @@ class Logistic:
 def fit_baselines(
     learn: Examples, columns: tuple[ModelColumn, ...], horizons: tuple[int, ...]
 ) -> dict[int, tuple[Baseline, ...]]:
-    """Return horizon -> baselines, for the horizons with both labels in training."""
+    """Return horizon -> baselines, for the horizons with both labels in training.
+
+    The recency rule is among them where the rows have one of the columns RECENCY.
+    """
     fitted: dict[int, tuple[Baseline, ...]] = {}
     for horizon in horizons:
         matured = learn.take(learn.outcomes.matured(horizon))
         churned = matured.outcomes.churned(horizon)
         if churned.any() and not churned.all():
+            recency = next((name for name in RECENCY if _is_known(matured.rows, name)), None)
             fitted[horizon] = (
                 BaseRate({horizon: float(np.average(churned, weights=matured.weight))}),
-                _fit_recency(matured, churned, horizon),
+                *([] if recency is None else [_fit_recency(matured, churned, horizon, recency)]),
                 _fit_logistic(matured, churned, columns, horizon),
             )
     return fitted
 
 
-def _fit_recency(learn: Examples, churned: np.ndarray, horizon: int) -> RecencyRule:
-    column = next(name for name in RECENCY if _is_known(learn.rows, name))
+def _fit_recency(learn: Examples, churned: np.ndarray, horizon: int, column: str) -> RecencyRule:
     days = _days(learn.rows, column)
     edges = np.unique(np.nanquantile(days[learn.is_uniform], np.linspace(0, 1, BINS + 1)[1:-1]))
     bins, size = _bins(learn.rows, column, edges), len(edges) + 2
@@ -131,7 +134,9 @@ def _signed_log(values: np.ndarray) -> np.ndarray:
 
 
 def _is_known(rows: pa.Table, column: str) -> bool:
-    return column in rows.column_names and rows[column].null_count < rows.num_rows
+    if column not in rows.column_names or not pa.types.is_floating(rows.schema.field(column).type):
+        return False
+    return bool(rows[column].null_count < rows.num_rows)
 
 
 def _days(rows: pa.Table, column: str) -> np.ndarray:

@@ -24,8 +24,8 @@ def cohort_columns(rows: pa.Table, columns: tuple[ModelColumn, ...]) -> dict[str
     for column in columns:
         if column.is_text:
             values = column.encode(rows[column.name])
-            known = column.is_known(values)
             for name, time in (("period", as_of.astype(float)), ("cohort", created)):
+                known = column.is_known(values) & ~np.isnan(time)  # without a tenure, no cohort is known
                 if column.name not in found and _follows(values[known], time[known]):
                     found[column.name] = name
     return found

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from undertow.features.catalogue.cards import Column, Family, Level, Unit, definition_id
+from undertow.features.catalogue.given import given_definition
 from undertow.training.examples.announced import ANNOUNCED
 from undertow.training.examples.person_periods import KNOWN_OF_BILLING
 
@@ -44,6 +45,11 @@ class ModelColumn:
     def is_text(self) -> bool:
         """Whether the column holds texts."""
         return self.categories is not None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the column is read from a file of feature rows, and not computed from tables."""
+        return self.definition_id == given_definition(self.name)
 
     def encode(self, values: pa.ChunkedArray) -> np.ndarray:
         """Return the number, NaN where null, or the rank of the text, UNKNOWN where null or not seen in training.

@@ -18,6 +18,7 @@ from undertow.features.snapshots.activity import Activity
 from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.loaded import Tables
 from undertow.training.examples.case_cohort import draw_case_cohort, uniform_part
+from undertow.training.examples.given_outcomes import given_outcomes
 from undertow.training.examples.outcomes import Outcomes, observe_outcomes, observed_until
 from undertow.training.examples.revenue import Revenue, observe_revenue
 
@@ -98,9 +99,17 @@ def choose_dates(settings: Settings, tables: Tables) -> Dates:
     immature = [as_of for as_of in test if as_of not in matured]
     if immature or not test:
         raise _immature(max(immature or every[:1], default=tables.until), training.headline, churn, tables.until)
-    known_at = min(test) - timedelta(days=training.gap_days)
-    shortest = training.horizons[0]
-    train = matured_as_ofs(every, observed_until(churn, known_at), shortest)
+    return split_dates(settings, every, test)
+
+
+def split_dates(settings: Settings, every: Sequence[datetime], test: Sequence[datetime]) -> Dates:
+    """Return the dates of a held-out test and of the training before it, among `every` as_of.
+
+    Raises ModelRefusal where none before the test has a followed window of the shortest horizon.
+    """
+    known_at = min(test) - timedelta(days=settings.training.gap_days)
+    shortest = settings.training.horizons[0]
+    train = matured_as_ofs(every, observed_until(settings.churn, known_at), shortest)
     if not train:
         raise ModelRefusal(
             f"No snapshot before {known_at:%Y-%m-%d} has a followed window of {shortest} days to learn "
@@ -109,10 +118,9 @@ def choose_dates(settings: Settings, tables: Tables) -> Dates:
     return Dates(tuple(train), tuple(test), known_at)
 
 
-def whole_as_ofs(settings: Settings, tables: Tables) -> tuple[datetime, ...]:
-    """Return the as_ofs, those of the held-out test among them, with a window of the shortest horizon that is over."""
-    every, observed = calendar(settings.snapshots, tables), observed_until(settings.churn, tables.until)
-    return tuple(matured_as_ofs(every, observed, settings.training.horizons[0]))
+def whole_as_ofs(settings: Settings, every: Sequence[datetime], until: datetime) -> tuple[datetime, ...]:
+    """Return the as_ofs with a window of the shortest horizon that is over; rows end at `until`."""
+    return tuple(matured_as_ofs(every, observed_until(settings.churn, until), settings.training.horizons[0]))
 
 
 def make_examples(
@@ -127,6 +135,7 @@ def make_examples(
     revenue_months: int = 0,
     activity: Activity | None = None,
     cases_within: tuple[int, ...] = (),
+    seen: FeatureTable | None = None,
 ) -> Examples:
     """Return the snapshots of these as_ofs with their labels as known at `known_at`.
 
@@ -134,8 +143,13 @@ def make_examples(
     left out. `most`: where there are more snapshots, so many are drawn at random, the same ones each time.
     `revenue_months`: how many months of revenue are read, if any. `activity`: where nobody cancels. `cases_within`:
     horizons, in days; churn within one of them makes a case, which is kept where others are drawn, with weights.
+    `seen`: the outcomes that a file of feature rows states, where the tables do not hold them.
     """
-    outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at, activity)
+    if seen is None:
+        outcomes = observe_outcomes(database, churn, tables, features, as_ofs, known_at, activity)
+    else:
+        outcomes = given_outcomes(seen, as_ofs, observed_until(churn, known_at))
+        database.open_table("accounts", tables.files("accounts"))
     keep = ~outcomes.gone
     if where:
         chosen = database.arrow(f"SELECT account_id FROM accounts WHERE {where}", f"[snapshots] {where}")

@@ -32,7 +32,7 @@ from undertow.training.examples.cohort_columns import cohort_columns
 from undertow.training.examples.encoding import ModelColumn, encode, fit_columns, with_unknown
 from undertow.training.examples.notices import IS_NOTICE, Notices, count_notices, split_notices
 from undertow.training.examples.person_periods import period_inputs
-from undertow.training.examples.split import THIN, Dates, Examples, make_examples, whole_as_ofs
+from undertow.training.examples.split import THIN, Dates, Examples, make_examples
 from undertow.training.health_score.bounds import Bounds, bounds_of
 from undertow.training.health_score.known_scores import GIVEN, HEALTH, are_words, with_health_scores
 from undertow.training.health_score.rule import reference_of, with_rule
@@ -47,7 +47,8 @@ class TrainingSet:
 
     `learn`, `held_out`: without accounts that had given notice; `notices`: what became of those, in each part.
     `columns`: to learn from; `left_out`: a note per column that is not. `ends`: of the periods served, days.
-    `health`: the bounds of the health score, where the project has one; it is then among the baselines.
+    `health`: the bounds of the health score, where the project has one; it is then among the baselines. `seen`: the
+    outcomes that a file of feature rows states.
     """
 
     dates: Dates
@@ -59,30 +60,36 @@ class TrainingSet:
     ends: tuple[int, ...]
     baselines: Baselines
     health: Bounds | None = None
+    seen: FeatureTable | None = None
 
 
-def training_set(settings: Settings, tables: Tables, features: FeatureTable, dates: Dates) -> TrainingSet:
+def training_set(
+    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates, seen: FeatureTable | None = None
+) -> TrainingSet:
     """Split the snapshots by time, leave out notices, and fit the baselines.
 
-    Raises ModelRefusal where churners are too few to learn from.
+    `seen`: the outcomes that a file of feature rows states, where the tables do not hold them. Raises ModelRefusal
+    where churners are too few to learn from.
     """
-    examples = _split_by_time(settings, tables, features, dates)
+    examples = _split_by_time(settings, tables, features, dates, seen)
     learn, held_out, notices = _leave_out_notices(*examples)
     _refuse_thin(learn, settings.training.min_churners)
     columns, left_out = _columns(features, learn)
     ends = served_ends(learn, settings.training.horizons)
     matured = tuple(end for end in ends if held_out.outcomes.matured(end).any())
     baselines, health = _with_health_score(settings, learn, held_out, fit_baselines(learn, columns, matured))
-    return TrainingSet(dates, learn, held_out, notices, columns, left_out, ends, baselines, health)
+    return TrainingSet(dates, learn, held_out, notices, columns, left_out, ends, baselines, health, seen)
 
 
-def whole_set(settings: Settings, tables: Tables, features: FeatureTable, judged: TrainingSet) -> TrainingSet:
+def whole_set(
+    settings: Settings, tables: Tables, features: FeatureTable, as_ofs: tuple[datetime, ...], judged: TrainingSet
+) -> TrainingSet:
     """Return every snapshot with an outcome known by the end of the rows, to fit a judged model again.
 
     The held-out test is among them. Periods, baselines and the held-out rows are those of `judged`.
     """
-    as_ofs, where = whole_as_ofs(settings, tables), settings.snapshots.train_where
-    every = _examples(settings, tables, features, as_ofs, tables.until, where, settings.training.horizons)
+    where, horizons = settings.snapshots.train_where, settings.training.horizons
+    every = _examples(settings, tables, features, judged.seen, as_ofs, tables.until, where, horizons)
     learn, _, notices = _leave_out_notices(every, judged.held_out)
     columns, left_out = _columns(features, learn)
     dates = Dates(as_ofs, judged.dates.test, tables.until)
@@ -102,7 +109,7 @@ def fit_bundle(
     rows = training_rows(learn, with_unknown(features, columns, learn.accounts), ends)
     roles, how = roles_of(columns), (settings.training, settings.engine.threads)
     causes = fit_hazards(rows, roles, *how, lambda share: report_progress("training", 0.8 * share), recipes)
-    purchased = settings.churn.kind == "inactivity"
+    is_paid = learn.revenue is not None
     headline = max(end for end in ends if end <= settings.training.headline or end == ends[0])
     plain, is_plain = learn.uniform(), learn.is_uniform  # for medians, growth and intervals, which have no weights
     upto_headline = period_inputs(features[is_plain], plain.rows, ends[: ends.index(headline) + 1])
@@ -116,12 +123,12 @@ def fit_bundle(
         like=like_accounts(upto_headline, roles, causes, columns),
         value=settings.value.model_copy(update={"currency": currency}),
         notice_probability=given.notices[0].probability,
-        growth=Growth() if purchased else learn_growth(plain, features[is_plain], roles, settings.engine.threads),
+        growth=learn_growth(plain, features[is_plain], roles, settings.engine.threads) if is_paid else Growth(),
         kind=settings.churn.kind,
         purchases=purchases,
     )
     retrained = retrain(bundle, rows, roles, given.held_out.rows, *how)  # of their features alone, no outcomes
-    worth = None if purchased else value_forecast(bundle, plain, features[is_plain], retrained.survival[is_plain])
+    worth = value_forecast(bundle, plain, features[is_plain], retrained.survival[is_plain]) if is_paid else None
     report_progress("training", 1.0)
     intervals = NO_INTERVALS if worth is None else worth.intervals(min(1.0, learn.churners() / THIN))
     return replace(bundle, stability=retrained.stability, intervals=intervals), worth
@@ -156,26 +163,27 @@ def purchase_values(settings: Settings, tables: Tables) -> PurchaseValues:
 
 
 def _split_by_time(
-    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates
+    settings: Settings, tables: Tables, features: FeatureTable, dates: Dates, seen: FeatureTable | None
 ) -> tuple[Examples, Examples]:
     """Return the training and the held-out examples, each with the labels known at its own time."""
     chosen, horizons = settings.snapshots, settings.training.horizons
-    given = settings, tables, features
+    given = settings, tables, features, seen
     learn = _examples(*given, dates.train, dates.train_known_at, chosen.train_where, horizons)
     return learn, _examples(*given, dates.test, tables.until, chosen.test_where)
 
 
 def _examples(
-    settings: Settings, tables: Tables, features: FeatureTable, as_ofs: tuple[datetime, ...], known_at: datetime,
-    where: str, cases_within: tuple[int, ...] = (),
+    settings: Settings, tables: Tables, features: FeatureTable, seen: FeatureTable | None,
+    as_ofs: tuple[datetime, ...], known_at: datetime, where: str, cases_within: tuple[int, ...] = (),
 ) -> Examples:  # fmt: skip
     """Return the snapshots of these as_ofs with their labels, revenue and health score, as `make_examples` does."""
-    months = 0 if settings.churn.kind == "inactivity" else max(settings.value.months, MONTHS)
+    is_paid = settings.churn.kind == "subscription" and seen is None
+    months = max(settings.value.months, MONTHS) if is_paid else 0  # of revenue, which a file does not state
     activity = activity_of(settings, tables.present)
     with open_database(settings) as database:
         found = make_examples(
             database, settings.churn, tables, features, as_ofs, known_at, where, settings.training.max_snapshots,
-            months, activity, cases_within,
+            months, activity, cases_within, seen,
         )  # fmt: skip
         return with_health_scores(database, settings.scores, found) if SCORES.name in tables.present else found
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from undertow.features.build.feature_table import FeatureTable
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings
-from undertow.features.sources.loaded import Progress, Tables
+from undertow.features.sources.loaded import Progress
 from undertow.training.bundle.bundle import Bundle, with_content_version
 from undertow.training.evaluation.gate import is_calibrated
 from undertow.training.evaluation.held_out import MODEL, not_beaten
 from undertow.training.evaluation.performance import Result
+from undertow.training.examples.training_data import TrainingData
 from undertow.training.fit.fit import TrainingSet, fit_bundle, whole_set
 
 
@@ -25,7 +25,7 @@ class Served:
 
 
 def refit(
-    settings: Settings, tables: Tables, features: FeatureTable, judged: Bundle, given: TrainingSet,
+    settings: Settings, data: TrainingData, judged: Bundle, given: TrainingSet,
     results: Sequence[Result], findings: Sequence[Finding], report_progress: Progress,
 ) -> Served:  # fmt: skip
     """Return the judged model fitted again where it has won on the held-out test; else the judged model itself.
@@ -35,7 +35,8 @@ def refit(
     why_not = _why_not(results, judged.headline, findings)
     if why_not:
         return Served(judged, f"Served as judged, not fitted again on outcomes after {judged.trained_until}: {why_not}")
-    whole = whole_set(settings, tables, features, given)
+    tables = data.tables
+    whole = whole_set(settings, tables, data.features, data.whole, given)
     recipes = {model.cause: model.recipe for model in judged.causes if model.recipe is not None}
     bundle, _ = fit_bundle(settings, tables.currency, whole, "", _again(report_progress), judged.purchases, recipes)
     served = with_content_version(bundle)

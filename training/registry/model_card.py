@@ -18,8 +18,12 @@ FILE = "model_card.md"
 LIMITS = (
     "Contributions are associations. Nothing here predicts what would happen if something were changed.",
     "The model is not recalibrated: a wrong total is shown as predicted / observed and not corrected.",
-    "It serves accounts with MRR above 0; customers who never cancel but stop buying are not modelled.",
     "It was judged on the dates above. What changed since (prices, product, customers) is not in these numbers.",
+)
+OF_TABLES = "It serves accounts with MRR above 0; customers who never cancel but stop buying are not modelled."
+OF_EXAMPLES = (
+    "Its features were computed elsewhere: whether each was known at its as_of could not be replayed.",
+    "It serves the accounts of a file with the same columns; growth of MRR is taken as 0.",
 )
 
 
@@ -36,8 +40,8 @@ def model_card(
         "Probability of churn per account within "
         f"{', '.join(str(end) for end in bundle.ends)} days, by cause, and customer lifetime value.",
         _section("Window", _window(settings, bundle, judged, report)),
-        _section("Population", _population(settings, report)),
-        _section("Definition of churn", _churn(settings)),
+        _section("Population", _population(settings, bundle, report)),
+        _section("Definition of churn", _churn(settings, bundle)),
         "## Results on the held-out test\nWith 95 % confidence intervals from a bootstrap of accounts.\n"
         + _results(report.results),
         *(["## Results by segment\n" + _results(report.by_segment.values(), list(report.by_segment))]
@@ -47,7 +51,7 @@ def model_card(
         _section("Notes", report.notes),
         _section("Leakage", [f"{each.severity}: {each.culprit}: {each.text}" for each in report.findings]
                  or ["The checks of training found nothing."]),
-        _section("Limits", LIMITS),
+        _section("Limits", (*LIMITS, *OF_EXAMPLES) if bundle.is_of_examples else (*LIMITS, OF_TABLES)),
         _section("Provenance", [f"{name.replace('_', ' ')}: {text}" for name, text in provenance.items()]),
         "## Features\nThe model reads those marked; the others are evidence for people to read.\n"
         + _features(bundle.columns, bundle.needed),
@@ -70,12 +74,13 @@ def _window(settings: Settings, bundle: Bundle, judged: Bundle, report: TrainRep
     ]
 
 
-def _population(settings: Settings, report: TrainReport) -> list[str]:
+def _population(settings: Settings, bundle: Bundle, report: TrainReport) -> list[str]:
     learned, where = report.learned, settings.snapshots
+    who = "in the rows of the file" if bundle.is_of_examples else "with MRR above 0"
     chosen = [f"{part} only where {sql}." for part, sql in (("Training", where.train_where), ("Test", where.test_where))
               if sql]  # fmt: skip
     return [
-        "Every account with MRR above 0 at an as_of, without those that had given notice.",
+        f"Every account {who} at an as_of, without those that had given notice.",
         f"Training: {learned['train_snapshots']:,} snapshots of {learned['train_accounts']:,} accounts, of which "
         f"{learned['train_churners']:,} left.",
         f"Test: {learned['test_snapshots']:,} snapshots, of which {learned['test_churners']:,} left.",
@@ -83,8 +88,11 @@ def _population(settings: Settings, report: TrainReport) -> list[str]:
     ]
 
 
-def _churn(settings: Settings) -> list[str]:
+def _churn(settings: Settings, bundle: Bundle) -> list[str]:
     churn = settings.churn
+    if bundle.is_of_examples:
+        return ["Stated by a file of feature rows (`--examples`), computed elsewhere; a churn counts as known "
+                f"{churn.grace_days} days after it."]  # fmt: skip
     return [
         f"MRR falls to 0 and does not return within {churn.grace_days} days of grace.",
         "Voluntary or involuntary, by the recorded reason of the end or by failed payments.",

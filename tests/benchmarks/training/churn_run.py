@@ -6,43 +6,41 @@ import json
 import resource
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.training.copies import Copied, copy_accounts
-from undertow.features.build.feature_table import build_features
-from undertow.features.settings import Settings, load_settings
-from undertow.features.sources.load import load_tables
+from tests.benchmarks.training.copies import copy_accounts
+from undertow.features.settings import load_settings
 from undertow.serving.cli.clock import now
 from undertow.training.bundle.bundle import Bundle
-from undertow.training.examples.split import Dates, choose_dates, whole_as_ofs
+from undertow.training.examples.training_data import TrainingData, training_data
 from undertow.training.fit.fit import TrainingSet, fit_bundle, training_set, whole_set
 
-LEAST = 24  # as_ofs
 
+def prepare(project: Path, keep: Path, accounts: int) -> tuple[TrainingData, int]:
+    """Return what to train on, and how many copies of each account of the project it holds.
 
-def prepare(project: Path, keep: Path, accounts: int) -> tuple[Settings, Copied, Dates]:
-    """Return the settings of a project, and as many copies of its accounts as make `accounts`; 0: no copies."""
-    settings = load_settings(project)
-    tables = load_tables(settings, now())
-    dates = choose_dates(settings, tables)
-    features = build_features(settings, tables, sorted({*dates.every, *whole_as_ofs(settings, tables)}))
-    copies = round(accounts / tables.report("accounts").kept)
+    `accounts`: how many the copies make in all; 0: no copies.
+    """
+    data = training_data(load_settings(project), now())
+    copies = round(accounts / data.tables.report("accounts").kept)
     if not copies:
-        return settings, Copied(tables, features, 1), dates
-    return settings, copy_accounts(tables, features, copies, keep / f"copies-{copies}"), dates
+        return data, 1
+    tables, features = copy_accounts(data.tables, data.features, copies, keep / f"copies-{copies}")
+    return replace(data, tables=tables, features=features), copies
 
 
 def main() -> None:
     """Train once: learn, judge, and learn again from everything; print the costs as one line of JSON."""
     project, keep, accounts = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    settings, copied, dates = prepare(project, keep, accounts)
-    minutes, given, bundle = _train(settings, copied, dates)
+    data, copies = prepare(project, keep, accounts)
+    minutes, given, bundle = _train(data)
     total = _total(given, bundle)
     print(json.dumps({
-        "accounts": copied.copies * copied.tables.report("accounts").kept,
-        "snapshots": sum(copied.features.snapshots([as_of]).num_rows for as_of in copied.features.as_ofs),
+        "accounts": copies * data.tables.report("accounts").kept,
+        "snapshots": sum(data.features.snapshots([as_of]).num_rows for as_of in data.features.as_ofs),
         "learned": len(given.learn),
         "minutes": minutes,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
@@ -50,19 +48,19 @@ def main() -> None:
     }))  # fmt: skip
 
 
-def _train(settings: Settings, copied: Copied, dates: Dates) -> tuple[dict[str, float], TrainingSet, Bundle]:
+def _train(data: TrainingData) -> tuple[dict[str, float], TrainingSet, Bundle]:
     clock, minutes = time.monotonic(), {}
 
     def took(step: str) -> None:
         nonlocal clock
         minutes[step], clock = (time.monotonic() - clock) / 60, time.monotonic()
 
-    tables, features = copied.tables, copied.features
-    given = training_set(settings, tables, features, dates)
+    settings, tables, features = data.settings, data.tables, data.features
+    given = training_set(settings, tables, features, data.dates)
     took("labels")
     bundle, _ = fit_bundle(settings, tables.currency, given, "", lambda what, share: None)
     took("fit")
-    whole = whole_set(settings, tables, features, given)
+    whole = whole_set(settings, tables, features, data.whole, given)
     took("labels 2")
     recipes = {model.cause: model.recipe for model in bundle.causes if model.recipe is not None}
     fit_bundle(settings, tables.currency, whole, "", lambda what, share: None, recipes=recipes)

@@ -5,7 +5,7 @@ Training reads feature rows and subscriptions, not events: copies cost it what a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,17 +16,10 @@ from undertow.features.sources.loaded import Tables
 READ = ("accounts", "subscriptions", "payments", "invoices")  # tables that labels are computed from
 
 
-@dataclass(frozen=True)
-class Copied:
-    """Loaded tables and a feature table in which each account stands `copies` times."""
-
-    tables: Tables
-    features: FeatureTable
-    copies: int
-
-
-def copy_accounts(tables: Tables, features: FeatureTable, copies: int, folder: Path) -> Copied:
-    """Write the copies below `folder`, unless they are there already, and return them."""
+def copy_accounts(
+    tables: Tables, features: FeatureTable, copies: int, folder: Path
+) -> tuple[Tables, FeatureTable]:
+    """Return tables and features in which each account stands `copies` times, written below `folder` if not there."""
     to_tables, to_features = folder / "tables", folder / "features"
     if not (folder / "done").exists():
         to_tables.mkdir(parents=True, exist_ok=True)
@@ -41,7 +34,7 @@ def copy_accounts(tables: Tables, features: FeatureTable, copies: int, folder: P
             (to_features / source.name).mkdir(parents=True, exist_ok=True)
             _tile(source, to_features / source.name / "rows.parquet", copies)
         (folder / "done").touch()
-    return Copied(replace(tables, folder=to_tables), replace(features, folder=to_features), copies)
+    return replace(tables, folder=to_tables), replace(features, folder=to_features)
 
 
 def _tile(source: Path, target: Path, copies: int) -> None:

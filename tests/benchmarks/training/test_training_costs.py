@@ -28,10 +28,10 @@ def test_copies_have_the_features_and_tables_of_the_accounts(
 ) -> None:
     tables = load_tables(world, NOW)
     features = build_features(world, tables, [tables.until])
-    copied = copy_accounts(tables, features, copies, tmp_path_factory.mktemp("copies"))
-    original, found = features.read(), copied.features.read()
+    to_tables, to_features = copy_accounts(tables, features, copies, tmp_path_factory.mktemp("copies"))
+    original, found = features.read(), to_features.read()
     assert found.num_rows == copies * original.num_rows
     mine = [row for row in found.to_pylist() if row["account_id"].endswith(f"-{copies - 1}")]
     assert [row["account_id"].rsplit("-", 1)[0] for row in mine] == original["account_id"].to_pylist()
     assert [row["mrr"] for row in mine] == original["mrr"].to_pylist()
-    assert copied.tables.path("events").exists()
+    assert to_tables.path("events").exists()

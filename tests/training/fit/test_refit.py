@@ -9,18 +9,15 @@ import numpy as np
 import pytest
 
 from tests.trained_world import NOW
-from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.replay.replay import Finding
 from undertow.features.settings import Settings
-from undertow.features.sources.load import load_tables
-from undertow.features.sources.loaded import Tables
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.gate import Verdict
 from undertow.training.evaluation.held_out import MODEL
 from undertow.training.evaluation.intervals import Estimate
 from undertow.training.evaluation.performance import Result
 from undertow.training.evaluation.report import TrainReport
-from undertow.training.examples.split import choose_dates, whole_as_ofs
+from undertow.training.examples.training_data import TrainingData, training_data
 from undertow.training.fit.fit import TrainingSet, training_set, whole_set
 from undertow.training.fit.refit import Served, refit
 from undertow.training.registry.tracking import open_registry
@@ -39,28 +36,26 @@ LEAK = Finding("failure", "gain", "accounts.closed", "one column decides nearly 
 
 
 @pytest.fixture(scope="module")
-def prepared(world: Settings) -> tuple[Tables, FeatureTable, TrainingSet]:
-    tables = load_tables(world, NOW)
-    dates = choose_dates(world, tables)
-    features = build_features(world, tables, sorted({*dates.every, *whole_as_ofs(world, tables)}))
-    return tables, features, training_set(world, tables, features, dates)
+def prepared(world: Settings) -> tuple[TrainingData, TrainingSet]:
+    data = training_data(world, NOW)
+    return data, training_set(world, data.tables, data.features, data.dates)
 
 
 @pytest.fixture(scope="module")
-def served(world: Settings, bundle: Bundle, prepared: tuple[Tables, FeatureTable, TrainingSet]) -> Served:
-    tables, features, given = prepared
-    return refit(world, tables, features, bundle, given, WON, (), lambda what, share: None)
+def served(world: Settings, bundle: Bundle, prepared: tuple[TrainingData, TrainingSet]) -> Served:
+    data, given = prepared
+    return refit(world, data, bundle, given, WON, (), lambda what, share: None)
 
 
 def test_it_learns_from_every_outcome_known_by_the_end_of_the_rows(
-    world: Settings, prepared: tuple[Tables, FeatureTable, TrainingSet], served: Served, report: TrainReport
+    world: Settings, prepared: tuple[TrainingData, TrainingSet], served: Served, report: TrainReport
 ) -> None:
-    tables, features, judged = prepared
-    whole = whole_set(world, tables, features, judged)
-    assert served.bundle.trained_until == f"{tables.until:%Y-%m-%d}"
+    (data, judged), until = prepared, prepared[0].tables.until
+    whole = whole_set(world, data.tables, data.features, data.whole, judged)
+    assert served.bundle.trained_until == f"{until:%Y-%m-%d}"
     assert set(whole.dates.train) > {*judged.dates.train, *report.dates.test}
     shortest, grace = timedelta(days=world.training.horizons[0]), timedelta(days=world.churn.grace_days)
-    assert max(whole.dates.train) + shortest + grace <= tables.until
+    assert max(whole.dates.train) + shortest + grace <= until
     assert len(whole.learn) > len(judged.learn) + len(judged.held_out)
 
 
@@ -86,11 +81,11 @@ def test_what_was_judged_is_told_from_what_is_served(bundle: Bundle, served: Ser
     ],
 )
 def test_a_model_that_has_not_won_is_served_as_it_was_judged(
-    world: Settings, bundle: Bundle, prepared: tuple[Tables, FeatureTable, TrainingSet],
+    world: Settings, bundle: Bundle, prepared: tuple[TrainingData, TrainingSet],
     results: tuple[Result, ...], findings: tuple[Finding, ...], why: str,
 ) -> None:  # fmt: skip
-    tables, features, given = prepared
-    kept = refit(world, tables, features, bundle, given, results, findings, lambda what, share: None)
+    data, given = prepared
+    kept = refit(world, data, bundle, given, results, findings, lambda what, share: None)
     assert kept.bundle is bundle
     assert kept.note.startswith(f"Served as judged, not fitted again on outcomes after {bundle.trained_until}")
     assert why in kept.note
@@ -118,7 +113,7 @@ def test_a_version_that_was_not_fitted_again_is_judged_itself(copied: Settings, 
 
 
 def test_newer_outcomes_change_the_forecast(
-    served: Served, bundle: Bundle, prepared: tuple[Tables, FeatureTable, TrainingSet]
+    served: Served, bundle: Bundle, prepared: tuple[TrainingData, TrainingSet]
 ) -> None:
-    rows = prepared[2].held_out.rows
+    rows = prepared[1].held_out.rows
     assert not np.allclose(served.bundle.probability(rows), bundle.probability(rows))

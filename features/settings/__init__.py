@@ -10,18 +10,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from undertow.features.errors import SettingsError, did_you_mean
+from undertow.features.settings.examples import ExampleColumns
+from undertow.features.settings.frozen import Frozen
+from undertow.features.settings.own_features import Denominator, OwnFeature
 from undertow.features.tables import EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
 
 FILE_NAME = "undertow.toml"
@@ -32,14 +26,6 @@ MISSING = ("null", "\\n", "nan", "none", "undefined", "n/a", "nat", "<na>", "#n/
 ALIKE = 0.8  # kinds of events whose spellings are at least so alike, 0 to 1, are taken for the same one
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Word = bool | float | str  # a value of a column
-
-
-def _as_list(given: object) -> object:
-    return [given] if isinstance(given, str) else given
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]  # a name, or a list of names
 
 
 def _words(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,11 +33,7 @@ def _words(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.strip().lower() for word in words)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Data(_Frozen):
+class Data(Frozen):
     """[data]: the period that the sources record completely, and the limit on quarantined rows."""
 
     since: date | None = None  # first day that is fully recorded; found from the rows if absent
@@ -67,7 +49,7 @@ class Data(_Frozen):
         return _words(words)
 
 
-class Churn(_Frozen):
+class Churn(Frozen):
     """[churn]: the definition of the churn label."""
 
     kind: Literal["subscription", "inactivity"] = "subscription"  # how customers leave: they cancel, or stay away
@@ -91,7 +73,7 @@ class Churn(_Frozen):
         return tables
 
 
-class Snapshots(_Frozen):
+class Snapshots(Frozen):
     """[snapshots]: the as_ofs (midnight UTC) at which features are computed for every account at risk."""
 
     every: Literal["month"] = "month"
@@ -101,7 +83,7 @@ class Snapshots(_Frozen):
     test_where: str = ""  # SQL condition over accounts: the accounts to test on
 
 
-class Training(_Frozen):
+class Training(Frozen):
     """[training]: the hazard model and its evaluation; the defaults match a tuned model on the benchmarks."""
 
     horizons: tuple[int, ...] = HORIZONS  # days, ascending; also the ends of the hazard's periods
@@ -122,7 +104,7 @@ class Training(_Frozen):
         return horizons
 
 
-class Value(_Frozen):
+class Value(Frozen):
     """[value]: how customer lifetime value (CLV) is computed from survival and MRR."""
 
     months: Literal[6, 12, 24, 36] = 12  # horizon of the CLV; 6 for inactivity alone
@@ -131,7 +113,7 @@ class Value(_Frozen):
     currency: str = ""  # of amounts that state none; found from the rows if absent, else EUR
 
 
-class Contact(_Frozen):
+class Contact(Frozen):
     """[contact]: what a contact with an account at risk is taken to cost and to save, in the profit of a backtest.
 
     Both are assumptions until a campaign with a control group has measured them.
@@ -141,7 +123,7 @@ class Contact(_Frozen):
     cost: float = Field(20.0, ge=0)  # of one contact, in the currency of the tables
 
 
-class HealthScores(_Frozen):
+class HealthScores(Frozen):
     """[scores]: the health score that a team already keeps, judged beside the model; no feature is made of it.
 
     A score is a number, or a word of `order`; red, yellow (orange, amber) and green need no order. `healthy`, `alarm`:
@@ -206,19 +188,19 @@ class HealthScores(_Frozen):
         return bound if self.good == "high" else -bound
 
 
-class Currency(_Frozen):
+class Currency(Frozen):
     """[currency]: the currency of all reports, where the rows state several; it needs the table `rates`."""
 
     report: str = ""  # such as "EUR"; amounts are converted at the rate that was valid when they happened
 
 
-class Audit(_Frozen):
+class Audit(Frozen):
     """[audit]: columns that may predict churn on their own without being leakage."""
 
     accepted: tuple[str, ...] = ()  # feature columns or cards, such as "days_to_renewal"
 
 
-class Mlflow(_Frozen):
+class Mlflow(Frozen):
     """[mlflow]: where runs and versions are kept, if not in a SQLite file and a folder inside the store."""
 
     uri: str = ""  # of a PostgreSQL database, postgresql://user@host/name; the password from ~/.pgpass or PGPASSWORD
@@ -232,7 +214,7 @@ class Mlflow(_Frozen):
         return uri
 
 
-class Events(_Frozen):
+class Events(Frozen):
     """[events]: kinds of events of the company's own, beside those of `undertow.features.tables.EVENT_KINDS`."""
 
     kinds: tuple[str, ...] = ()  # such as "delivery"; lower case
@@ -270,61 +252,7 @@ def _refuse_kind(kind: str, kinds: Sequence[str]) -> None:
         )
 
 
-class OwnRows(_Frozen):
-    """Rows of one input table and a statistic of them: the data form of `undertow.features.catalogue.language`."""
-
-    table: str = ""
-    clock: str = ""  # the time column that assigns rows to windows; when the row happened if absent
-    where: dict[str, Word | tuple[Word, ...]] = {}  # column -> the value it equals; of a list, any
-    above: dict[str, float] = {}  # number column -> limit
-    at_least: dict[str, float] = {}
-    below: dict[str, float] = {}
-    at_most: dict[str, float] = {}
-    top: dict[str, int] = {}  # column of an answer -> how many of the best answers of its scale
-    known: Names = ()  # columns that hold a value
-    still: Names = ()  # time columns that have not passed at as_of: still open, unpaid, active
-    past: Names = ()  # time columns that have passed at as_of
-    open: dict[str, str] = {}  # time column of the closing, still to come at as_of, -> of a reopening since
-    measure: str = ""  # the statistic, such as "count", "mean" or "days since last"
-    column: str = ""  # what the statistic is of
-    until: str = ""  # the later time of "hours between" and "sum of hours"
-    every_months: str = ""  # number column: months after which the time of "days until" recurs
-    share: float | None = None  # of "quantile", 0 to 1
-
-
-class Denominator(OwnRows):
-    """`per` of one's own feature: what its measure is divided by; rows of the same table unless it names another."""
-
-    feature: str = ""  # the name of another feature to divide by, instead of rows
-
-
-class OwnFeature(OwnRows):
-    """[[features]]: a feature card of the company's own, made and checked by `undertow.features.catalogue.own`.
-
-    The fields from `sentence` on are those of `undertow.features.catalogue.cards.Feature`.
-    """
-
-    name: str
-    per: Denominator | None = None
-    half_life: int | None = None  # days after which a row counts half, over the last three years; instead of windows
-    per_day: bool = False  # per day observed, weighed alike; with half_life
-    usual: int | None = None  # half-life of the account's usual pace, days: the measure is the log of pace / usual pace
-    sentence: str
-    family: str
-    level: str
-    unit: str
-    windows: tuple[int, ...] = ()
-    trend: int | None = None
-    own: int | None = None
-    peers: int | None = None
-    change: int | None = None
-    lookback: int | None = None
-    null_means: str = ""
-    good: Literal["high", "low"] | None = None
-    feeds: bool | int = False
-
-
-class Engine(_Frozen):
+class Engine(Frozen):
     """[engine]: the database that computes features and labels, and the limits of DuckDB."""
 
     kind: Literal["duckdb", "spark"] = "duckdb"
@@ -333,7 +261,7 @@ class Engine(_Frozen):
     threads: int = Field(2, ge=1)
 
 
-class Spark(_Frozen):
+class Spark(Frozen):
     """[spark]: the connection to Spark, where [engine] kind = "spark"; it needs the extra undertow[spark]."""
 
     master: str = "local[2]"  # any Spark master
@@ -355,7 +283,7 @@ def _refuse_unknown_tables(tables: dict[str, str]) -> dict[str, str]:
     return tables
 
 
-class Settings(_Frozen):
+class Settings(Frozen):
     """The settings of one project: its sources, churn definition, model and engine."""
 
     folder: Path  # the folder of undertow.toml
@@ -375,6 +303,7 @@ class Settings(_Frozen):
     audit: Audit = Audit()
     events: Events = Events()
     features: tuple[OwnFeature, ...] = ()  # one's own, [[features]]
+    examples: ExampleColumns = ExampleColumns()
     mlflow: Mlflow = Mlflow()
     engine: Engine = Engine()
     spark: Spark = Spark()
@@ -500,7 +429,7 @@ def _fields(section: list[str]) -> list[str]:
         return list((Denominator if "per" in section else OwnFeature).model_fields)
     field = Settings.model_fields.get(section[0])
     model = field.annotation if field else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, _Frozen) else []
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, Frozen) else []
 
 
 def midnight(day: date) -> datetime:

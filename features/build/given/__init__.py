@@ -1,0 +1,1 @@
+"""Feature rows that a project computed itself, read from one file, checked, and kept like our own."""
