@@ -23,10 +23,10 @@ def backtest_html(report: Any, charts: Mapping[str, str], metrics: Mapping[str, 
     return environment.get_template(TEMPLATE).render(report=report, charts=drawn, metrics=metrics)
 
 
-def _estimate(estimate: Any, percent: bool = False) -> str:
-    """Return an Estimate as text, with its interval; "–" where it could not be computed."""
+def _estimate(estimate: Any, percent: bool = False) -> Markup | str:
+    """Return an Estimate with its interval, which stands below it in tables; "–" where it could not be computed."""
     numbers = (estimate.value, estimate.low, estimate.high)
     if any(number != number for number in numbers):
         return "–"
     value, low, high = (f"{number:.1%}" if percent else f"{number:.3f}" for number in numbers)
-    return f"{value} ({low} to {high})"
+    return Markup('{} <span class="range">({} to {})</span>').format(value, low, high)

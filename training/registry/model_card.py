@@ -20,7 +20,13 @@ LIMITS = (
     "The model is not recalibrated: a wrong total is shown as predicted / observed and not corrected.",
     "It was judged on the dates above. What changed since (prices, product, customers) is not in these numbers.",
 )
-OF_TABLES = "It serves accounts with MRR above 0; customers who never cancel but stop buying are not modelled."
+OF_SUBSCRIPTIONS = (
+    "It serves accounts with MRR above 0; customers who never cancel but stop buying are not modelled.",
+)
+OF_INACTIVITY = (
+    "It serves customers who were active lately: who has stayed away for longer is no customer to it.",
+    "Value is expected spend over one horizon; growth of spend is not modelled.",
+)
 OF_EXAMPLES = (
     "Its features were computed elsewhere: whether each was known at its as_of could not be replayed.",
     "It serves the accounts of a file with the same columns; growth of MRR is taken as 0.",
@@ -51,7 +57,7 @@ def model_card(
         _section("Notes", report.notes),
         _section("Leakage", [f"{each.severity}: {each.culprit}: {each.text}" for each in report.findings]
                  or ["The checks of training found nothing."]),
-        _section("Limits", (*LIMITS, *OF_EXAMPLES) if bundle.is_of_examples else (*LIMITS, OF_TABLES)),
+        _section("Limits", (*LIMITS, *_limits(bundle))),
         _section("Provenance", [f"{name.replace('_', ' ')}: {text}" for name, text in provenance.items()]),
         "## Features\nThe model reads those marked; the others are evidence for people to read.\n"
         + _features(bundle.columns, bundle.needed),
@@ -76,11 +82,13 @@ def _window(settings: Settings, bundle: Bundle, judged: Bundle, report: TrainRep
 
 def _population(settings: Settings, bundle: Bundle, report: TrainReport) -> list[str]:
     learned, where = report.learned, settings.snapshots
-    who = "in the rows of the file" if bundle.is_of_examples else "with MRR above 0"
+    active = f"with {' or '.join(settings.churn.activity)} in the {settings.churn.active_days} days before"
+    who = active if bundle.kind == "inactivity" else "with MRR above 0"
+    who = "in the rows of the file" if bundle.is_of_examples else who
     chosen = [f"{part} only where {sql}." for part, sql in (("Training", where.train_where), ("Test", where.test_where))
               if sql]  # fmt: skip
     return [
-        f"Every account {who} at an as_of, without those that had given notice.",
+        f"Every account {who} at an as_of{'' if bundle.kind == 'inactivity' else ', without those that had given notice'}.",
         f"Training: {learned['train_snapshots']:,} snapshots of {learned['train_accounts']:,} accounts, of which "
         f"{learned['train_churners']:,} left.",
         f"Test: {learned['test_snapshots']:,} snapshots, of which {learned['test_churners']:,} left.",
@@ -93,11 +101,21 @@ def _churn(settings: Settings, bundle: Bundle) -> list[str]:
     if bundle.is_of_examples:
         return ["Stated by a file of feature rows (`--examples`), computed elsewhere; a churn counts as known "
                 f"{churn.grace_days} days after it."]  # fmt: skip
+    stated = f"Settings: {', '.join(f'{name} = {value}' for name, value in churn.model_dump(mode='json').items())}."
+    if bundle.kind == "inactivity":
+        return [f"No {' and no '.join(churn.activity)} in the whole horizon after as_of.", stated]
     return [
         f"MRR falls to 0 and does not return within {churn.grace_days} days of grace.",
         "Voluntary or involuntary, by the recorded reason of the end or by failed payments.",
-        "Settings: " + ", ".join(f"{name} = {value}" for name, value in churn.model_dump(mode="json").items()) + ".",
+        stated,
     ]
+
+
+def _limits(bundle: Bundle) -> tuple[str, ...]:
+    """Return the limits of models of this origin and kind of churn."""
+    if bundle.is_of_examples:
+        return OF_EXAMPLES
+    return OF_INACTIVITY if bundle.kind == "inactivity" else OF_SUBSCRIPTIONS
 
 
 def _tuning(tuning: TuningReport) -> list[str]:

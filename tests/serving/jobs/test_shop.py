@@ -23,6 +23,8 @@ from undertow.training.backtest.backtest import backtest
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.evaluation.value import judge_spend_forecasts
+from undertow.training.registry.tracking import open_registry
+from undertow.training.registry.versions import show_version
 from undertow.training.train import train
 from undertow.training.value.purchases.fitted import fit_spend, judge_at, pool_spend
 from undertow.training.value.spend import SPEND_COLUMNS
@@ -127,6 +129,13 @@ def test_the_pages_speak_of_staying_away_and_of_spend(shop: Shop) -> None:
     for words in ("Chance of staying away", "If it were sure to buy again it would be", "like tenure and profile"):
         assert words in html
     assert "MRR" not in html and "nan" not in re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+
+
+def test_the_model_card_speaks_of_staying_away(shop: Shop) -> None:
+    card = show_version(open_registry(shop.settings)).card
+    assert "- Every account with payments or events in the 90 days before at an as_of" in card
+    assert "- No payments and no events in the whole horizon after as_of." in card
+    assert "MRR" not in card.partition("## Features")[0].replace("MRR = ", "")
 
 
 def test_a_backtest_judges_several_moments(shop: Shop) -> None:
