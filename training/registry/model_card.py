@@ -85,10 +85,11 @@ def _population(settings: Settings, bundle: Bundle, report: TrainReport) -> list
     active = f"with {' or '.join(settings.churn.activity)} in the {settings.churn.active_days} days before"
     who = active if bundle.kind == "inactivity" else "with MRR above 0"
     who = "in the rows of the file" if bundle.is_of_examples else who
+    without = "" if bundle.kind == "inactivity" else ", without those that had given notice"
     chosen = [f"{part} only where {sql}." for part, sql in (("Training", where.train_where), ("Test", where.test_where))
               if sql]  # fmt: skip
     return [
-        f"Every account {who} at an as_of{'' if bundle.kind == 'inactivity' else ', without those that had given notice'}.",
+        f"Every account {who} at an as_of{without}.",
         f"Training: {learned['train_snapshots']:,} snapshots of {learned['train_accounts']:,} accounts, of which "
         f"{learned['train_churners']:,} left.",
         f"Test: {learned['test_snapshots']:,} snapshots, of which {learned['test_churners']:,} left.",
