@@ -144,7 +144,9 @@ def test_a_backtest_judges_several_moments(shop: Shop) -> None:
     assert report.pooled[0].metrics["auroc"].low > 0.65
     assert report.found[0].lost.value > 0
     assert list(report.judged.orders)[:4] == ["value at risk", "P(churn) x monthly spend", "P(churn)", "monthly spend"]
-    assert any(note.startswith("Values are not judged: ") for note in report.notes)  # six months have not passed
+    mine, *rules = report.values  # of the moment whose six months have passed
+    assert [each.model for each in rules] == ["spend of as many days before", "level model"]
+    assert report.forecasts is not None and mine.snapshots == mine.accounts == len(report.forecasts.realised)
 
 
 def test_spend_forecasts_of_several_days_are_judged_together(shop: Shop) -> None:

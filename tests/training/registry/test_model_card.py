@@ -71,7 +71,7 @@ def test_notes_and_results_by_segment_are_in_the_card(world: Settings, bundle: B
 
 def test_tuning_is_in_the_card_where_there_was_any(world: Settings, bundle: Bundle, report: TrainReport) -> None:
     tuning = TuningReport(30, 7, 0.2011, 0.2017, {"num_leaves": 1.5}, why_not="Not surely better.")
-    found = model_card(world, bundle, replace(report, tuning=tuning), {})
+    found = model_card(world, bundle, bundle, replace(report, tuning=tuning), {})
     assert "## Tuning\n- 30 trials; the tuned settings are not used.\n- num_leaves: its default times 1.500\n" in found
 
 
