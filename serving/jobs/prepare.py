@@ -85,7 +85,7 @@ def _refuse_other_source(bundle: Bundle, examples: Path | None) -> None:
 
 
 def _from_file(settings: Settings, file: Path, now: datetime, bundle: Bundle) -> tuple[Tables, FeatureTable]:
-    """Return the accounts and the features of a file; texts and numbers are told apart as in training."""
+    """Return the accounts and the features of a file; a column is read as text or number as in training."""
     texts = {column.name: column.is_text for column in bundle.columns}
     given = load_examples(settings, file, now, with_outcomes=False, texts=texts)
     return given.tables, given.features

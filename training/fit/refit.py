@@ -18,7 +18,7 @@ from undertow.training.fit.fit import TrainingSet, fit_bundle, whole_set
 
 @dataclass(frozen=True)
 class Served:
-    """The model that is served, and a note that says what it learned from, and why."""
+    """The model that is served, and a note on which outcomes it learned from, and why."""
 
     bundle: Bundle
     note: str

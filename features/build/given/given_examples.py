@@ -246,7 +246,7 @@ NO_MRR = "The file has no column mrr: values are unknown, and the list is ranked
 
 
 def _notes(settings: Settings, file: Path, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return what is said beside results that were learned from a file."""
+    """Return the notes printed beside results that were learned from a file."""
     return (
         f"Features and outcomes come from {file.name} and were computed elsewhere: whether each feature was known at "
         "its as_of cannot be replayed here. The checks of single columns were made.",
