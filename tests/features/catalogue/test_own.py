@@ -308,7 +308,7 @@ def test_another_condition_or_window_is_another_definition_and_another_sentence_
 
 def test_the_examples_in_the_empty_template_are_valid() -> None:
     template = (FOLDER / EMPTY / FILE_NAME).read_text(encoding="utf-8")
-    lines = template[template.index("# [[features]]\n") : template.index("[mlflow]")].splitlines()
+    lines = template[template.index("# [[features]]\n") : template.index("\n# What the columns of")].splitlines()
     cards = _own(KINDS + "\n".join(line.removeprefix("#") for line in lines))
     assert [card.name for card in cards] == ["late_deliveries", "late_delivery_share", "store_visits_against_usual"]
 

@@ -39,7 +39,7 @@ def test_the_list_as_json_says_the_same_newest_first(two: str) -> None:
     found = json_of("models", "list", "--project", two, "--json")
     assert [(each["version"], each["aliases"]) for each in found] == [(2, ["challenger"]), (1, ["champion"])]
     assert 0 < found[1]["metrics"]["auroc_90"] < 1
-    assert found[1]["trained_until"] == "2024-03-01"
+    assert found[1]["trained_until"] == "2024-07-01"
 
 
 def test_show_prints_the_champion_its_history_and_its_card(two: str) -> None:

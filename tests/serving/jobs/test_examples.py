@@ -30,7 +30,7 @@ from undertow.serving.jobs.bulk import score_in_bulk
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.training_data import TrainingData, training_data
-from undertow.training.fit import fit_bundle, training_set
+from undertow.training.fit.fit import fit_bundle, training_set
 from undertow.training.train import train
 
 SMALLEST = "[training]\ntrees = 10\nseeds = 1\nbootstrap = 20\nhorizons = [30, 90]\n[engine]\nthreads = 1\n"

@@ -110,7 +110,8 @@ def test_a_published_list_without_a_manifest_is_replaced(copied: Settings, repor
 
 def test_a_day_the_model_has_learned_from_is_said_to_be_no_forecast(copied: Settings) -> None:
     found = score(copied, NOW, datetime(2023, 8, 1))
-    assert not [note for note in found.notes if "-" in note.split(", ")[-1]]
+    assert [note for note in found.notes if note.endswith("so this list is no forecast.")]
+    assert not [note for note in found.notes if "days before this as_of" in note]
 
 
 def test_a_day_after_the_rows_end_is_refused(copied: Settings) -> None:

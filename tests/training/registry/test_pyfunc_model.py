@@ -12,6 +12,15 @@ from mlflow import MlflowClient
 
 from undertow.features.settings import Settings
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.registry.tracking import open_registry
+
+
+@pytest.fixture(scope="module")
+def bundle(world: Settings, client: MlflowClient) -> Bundle:
+    """The model that is served, which a refit may have fitted on more than the judged one."""
+    champion = open_registry(world).champion()
+    assert champion is not None
+    return champion.bundle
 
 
 @pytest.fixture(scope="module")

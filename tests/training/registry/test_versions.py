@@ -149,7 +149,7 @@ def bundle_file(registry: Registry, number: int) -> str:
     [
         ('{"format": 1}', r"is of format 1, this release reads \d+"),
         ('{"format": ', r"cannot be read: Expecting value.*`undertow train` again"),
-        (None, "No bundle.json in"),
+        (None, "No bundle/bundle.json in"),
     ],
 )
 def test_a_version_that_cannot_be_read_does_not_become_champion(
