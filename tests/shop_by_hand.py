@@ -29,19 +29,26 @@ threads = 1
 """
 
 
-def write_shop(folder: Path, customers: int = 900, seed: int = 3) -> None:
-    """Write a project: undertow.toml and two years of accounts and purchases as CSV.
+def receipts(customers: int, pace: float, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return number of the customer, days since FIRST and amount of every receipt, (n,) each.
 
-    Each customer buys at its own rate per day, stops after its own time, and spends around its own mean.
+    Customers begin in the first 70 % of two years; each buys at a rate of its own (`pace`: the scale of the rates, per
+    day) until it stays away, and spends around a mean of its own.
     """
     rng = np.random.default_rng(seed)
     start = rng.uniform(0, DAYS * 0.7, customers)
-    rate, hazard = rng.gamma(1.2, 1 / 30, customers), rng.gamma(0.8, 1 / 250, customers)
+    rate, hazard = rng.gamma(1.2, pace, customers), rng.gamma(0.8, 1 / 250, customers)
     stays = np.minimum(rng.exponential(1 / np.maximum(hazard, 1e-6)), DAYS - start)
     number = rng.poisson(rate * stays)
     owner = np.r_[np.arange(customers), np.repeat(np.arange(customers), number)]
     when = np.r_[start, start[owner[customers:]] + rng.random(number.sum()) * stays[owner[customers:]]]
     amount = rng.gamma(3.0, (20 + 40 * rng.gamma(2.0, 0.5, customers))[owner] / 3.0).round(2) + 0.01
+    return owner, when, amount
+
+
+def write_shop(folder: Path, customers: int = 900, seed: int = 3) -> None:
+    """Write a project: undertow.toml and two years of accounts and purchases as CSV."""
+    owner, when, amount = receipts(customers, 1 / 30, seed)
     at = pd.Timestamp(FIRST) + pd.to_timedelta(np.floor(when * 24), unit="h")
     names = np.array([f"c{number:04d}" for number in range(customers)])
     payments = pd.DataFrame({"account_id": names[owner], "attempted_at": at, "amount": amount}).sort_values(

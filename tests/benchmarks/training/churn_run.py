@@ -1,4 +1,8 @@
-"""Trains on the accounts of a project, or on copies of them, and prints what it cost: minutes by step, and memory."""
+"""Trains on the accounts of a project, or on copies of them, and prints what it cost: minutes by step, and memory.
+
+Arguments: the project, a folder for copies, how many accounts the copies make in all (0: none), and from how many
+snapshots at most it learns (0: as many as the project's settings say).
+"""
 
 from __future__ import annotations
 
@@ -34,8 +38,11 @@ def prepare(project: Path, keep: Path, accounts: int) -> tuple[TrainingData, int
 
 def main() -> None:
     """Train once: learn, judge, and learn again from everything; print the costs as one line of JSON."""
-    project, keep, accounts = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    project, keep, accounts, most = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     data, copies = prepare(project, keep, accounts)
+    if most:
+        training = data.settings.training.model_copy(update={"max_snapshots": most})
+        data = replace(data, settings=data.settings.model_copy(update={"training": training}))
     minutes, given, bundle = _train(data)
     total = _total(given, bundle)
     print(json.dumps({
@@ -44,7 +51,7 @@ def main() -> None:
         "learned": len(given.learn),
         "minutes": minutes,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
-        "total": total,
+        "total": total if copies == 1 else None,  # copies of an account in each fold: no judgement of a model
     }))  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from undertow.features.build.feature_table import FeatureTable
 from undertow.features.sources.loaded import Tables
@@ -38,10 +40,8 @@ def copy_accounts(
 
 
 def _tile(source: Path, target: Path, copies: int) -> None:
-    files = f"{source}/**/*.parquet" if source.is_dir() else str(source)
-    with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
-        connection.execute(
-            "COPY (SELECT rows.* EXCLUDE (copy) REPLACE (account_id || '-' || copy AS account_id) FROM "
-            f"(SELECT * FROM read_parquet('{files}') CROSS JOIN range({copies}) AS r(copy)) AS rows) "
-            f"TO '{target}' (FORMAT parquet, ROW_GROUP_SIZE 20000)"
-        )
+    files = sorted(source.rglob("*.parquet")) if source.is_dir() else [source]
+    rows = pa.concat_tables([pq.ParquetFile(file).read() for file in files])
+    names, at = rows["account_id"], rows.schema.get_field_index("account_id")
+    renamed = [pc.binary_join_element_wise(names, str(copy), "-") for copy in range(copies)]
+    pq.write_table(pa.concat_tables([rows.set_column(at, "account_id", new) for new in renamed]), target)

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from tests.benchmarks.training.shoppers import shoppers
+from tests.shop_by_hand import FIRST, receipts
 from undertow.training.value.purchases.history import read_purchases
 from undertow.training.value.purchases.hybrid import fit_purchases
 
@@ -19,14 +19,15 @@ HORIZON = 182  # days
 def main() -> None:
     """Fit, predict, and print the costs as one line of JSON."""
     customers = int(sys.argv[-1])
-    customer, day, amount = shoppers(customers)
+    owner, when, amount = receipts(customers, 1 / 60)
+    customer, day = owner.astype(str), FIRST + np.floor(when).astype("timedelta64[D]")
     clock = time.monotonic()
     record = read_purchases(customer, day, amount)
     model = fit_purchases(record, HORIZON)
     fitted, clock = (time.monotonic() - clock) / 60, time.monotonic()
     found = model.predict(record, 90)
     print(json.dumps({
-        "purchases": len(customer),
+        "purchases": len(owner),
         "customers": len(found.ids),
         "fit": fitted,
         "predict": (time.monotonic() - clock) / 60,
