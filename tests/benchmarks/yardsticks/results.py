@@ -14,6 +14,7 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.value.subscription import discount_factors
 
 MODEL, CEILING, LOGISTIC, RECENCY = "undertow", "ceiling", "logistic regression", "recency rule"
+SERVED = "undertow, fitted again"  # at the newest as_of alone: it learned from what came after the others
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def results_of(trained: TrainedWorld, ceiling: Bundle | None, paths: int, cache:
                 probabilities.setdefault(baseline.name, {})[horizon] = baseline.probability(rows, horizon)
         if ceiling is not None:
             probabilities[CEILING] = dict(zip(ceiling.ends, ceiling.probability(rows).T, strict=True))
+        if as_of == trained.tables.until:
+            probabilities[SERVED] = dict(zip(ends, trained.served.probability(rows).T, strict=True))
         results.append(AsOfResult(as_of, truth, predicted, probabilities))
     return results
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from rich.table import Table
 
-from tests.benchmarks.yardsticks.measures import by_tenths, efficiency, expected_auroc, standard_error
+from tests.benchmarks.yardsticks.measures import by_tenths, efficiency, expected_auroc, root_mean_square, standard_error
 from tests.benchmarks.yardsticks.results import (
     CEILING,
     LOGISTIC,
     MODEL,
     RECENCY,
+    SERVED,
     AsOfResult,
     mean_auroc,
     mean_error,
@@ -38,6 +39,21 @@ def ranking_table(results: list[AsOfResult], ends: tuple[int, ...]) -> Table:
             *(f"{mean_error(results, model, horizon):.4f}" for model in (MODEL, CEILING, "base rate")),
             f"{np.mean([p.std() for p in true]):.4f}",
         )  # fmt: skip
+    return table
+
+
+def refit_table(newest: AsOfResult, horizon: int) -> Table:
+    """Return how the judged model and the served one fare at the newest as_of, within `horizon` days."""
+    title = f"Fitted again: within {horizon} days of {newest.as_of:%Y-%m-%d}"
+    table = Table(title=title, box=None, title_justify="left")
+    for header in ("Model", "xAUC", "RMSE of p", "Said / true"):
+        table.add_column(header, justify="left" if header == "Model" else "right")
+    true = newest.true(horizon)
+    for name, model in (("as judged", MODEL), ("as served", SERVED)):
+        p = newest.probabilities[model][horizon]
+        table.add_row(
+            name, f"{expected_auroc(p, true):.3f}", f"{root_mean_square(p, true):.4f}", f"{p.sum() / true.sum():.2f}"
+        )
     return table
 
 

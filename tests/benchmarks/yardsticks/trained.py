@@ -56,10 +56,15 @@ class RecordedWorld:
 
 @dataclass(frozen=True)
 class TrainedWorld(RecordedWorld):
-    """A simulated world, the tables that its company recorded, and the model that was trained on them."""
+    """A simulated world, the tables that its company recorded, and the models that were trained on them.
+
+    `bundle`: the one that training judged. `served`: the one that learned from everything known by the newest as_of, or
+    the same where training did not fit again.
+    """
 
     report: TrainReport
     bundle: Bundle
+    served: Bundle
 
     def after_training(self) -> list[datetime]:
         """Return the as_ofs, month starts, whose outcomes training did not know; the newest last."""
@@ -112,7 +117,7 @@ def train_on_world(p: Parameters, seed: int, folder: Path, report_progress: Prog
     champion = open_registry(settings).champion()
     assert champion is not None
     tables = load_tables(settings, now(), report_progress)
-    return TrainedWorld(run(p, seed), settings, tables, report, champion.judged)
+    return TrainedWorld(run(p, seed), settings, tables, report, champion.judged, champion.bundle)
 
 
 def model_of_world(p: Parameters, seed: int, folder: Path, report_progress: Progress, cache: Path | None) -> Bundle:
