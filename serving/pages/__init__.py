@@ -26,7 +26,7 @@ FAMILY_NAMES = {
     "billing": "Billing",
     "usage": "Usage",
 }
-CLOCK = "Contract's clock"  # the part of a change that is no reason
+CLOCK, CLOCK_OF_BUYERS = "Contract's clock", "Tenure and season"  # the part of a change that is no reason
 
 
 def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./") -> str:
@@ -64,6 +64,7 @@ def account(published: PublishedScores, shown: Account, root: str = "../") -> st
     """Return one account as a page."""
     horizon, buys = shown.contributions.horizon, published.manifest.get("kind") == "inactivity"
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
+    clock = CLOCK_OF_BUYERS if buys else CLOCK
     steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
     return _render(
         "account.html",
@@ -76,19 +77,19 @@ def account(published: PublishedScores, shown: Account, root: str = "../") -> st
         buys=buys,
         chart=charts,
         steps=steps,
-        changes=_changes(shown),
-        clock=CLOCK,
+        changes=_changes(shown, clock),
+        clock=clock,
         none_stands_out=NONE_STANDS_OUT,
         shown_points={step.label: step.points / 100 for step in steps},
     )
 
 
-def _changes(shown: Account) -> tuple[charts.Bar, ...]:
-    """Return the bars from the score of 30 days before, over the contract's clock and the families, to this one."""
+def _changes(shown: Account, clock: str) -> tuple[charts.Bar, ...]:
+    """Return the bars from the score of 30 days before, over `clock` and the families, to this one."""
     if shown.changed is None:
         return ()
     now = shown.probability[str(shown.contributions.horizon)] or 0.0
-    moved = {CLOCK: shown.changed.clock, **shown.changed.families}
+    moved = {clock: shown.changed.clock, **shown.changed.families}
     labels = (f"{shown.changed.days} days before", "now")
     return charts.steps(now - sum(share or 0.0 for share in moved.values()), moved, labels)
 
