@@ -136,7 +136,7 @@ def test_what_changed_is_shown_by_family_with_the_contracts_clock_apart(client: 
     before = now - changed["clock"] - sum(changed["families"].values())
     assert "What changed in the last 30 days" in read
     assert f"The 90-day score was {100 * before:.1f} % and is {100 * now:.1f} %" in read
-    assert re.search(r"The contract's clock: [+−][\d.]+ points, which is no reason", read)
+    assert re.search(r"Contract's clock: [+−][\d.]+ points, which is no reason", read)
     assert "What changed in the last" not in words(client.get("/accounts/zero").text)
 
 
