@@ -1,7 +1,7 @@
 """Atomic publishing: write a complete new folder, then switch the CURRENT pointer.
 
-Readers see the old version or the new one, never a partial one. A writer that is killed
-leaves a hidden folder, which the next writer removes.
+Readers see the old version or the new one, never a partial one, after a crash of the machine too: what the pointer
+names is on the disk before it is named. A writer that is killed leaves a hidden folder, which the next writer removes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from undertow.features.unfinished import unfinished_path
+
 POINTER = "CURRENT"
-WRITING = ".writing-"
 
 
 def current(root: Path) -> Path | None:
@@ -31,41 +32,49 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3,
     running readers can finish; the published one is always kept. `make_current`: whether to switch the pointer; else
     the version lies complete beside the published one.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(root)
-    unfinished = root / f"{WRITING}{name}-{os.getpid()}"
-    unfinished.mkdir()
-    try:
-        write(unfinished)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)  # on a full disk nothing else could be written
-        raise
     final = root / name
-    if final.exists():
-        shutil.rmtree(final)
-    unfinished.rename(final)
+    with unfinished_path(root, name) as unfinished:
+        unfinished.mkdir()
+        write(unfinished)
+        _sync(unfinished)
+        if final.exists():
+            shutil.rmtree(final)
+        unfinished.rename(final)
+        _sync_entries(root)
     if make_current:
         replace_text(root / POINTER, name)
     _remove_old_versions(root, final, keep)
     return final
 
 
-def remove_unfinished(root: Path) -> None:
-    """Remove the unfinished folders of processes that no longer run; those of running writers stay."""
-    for folder in root.glob(f"{WRITING}*"):
-        if not _is_running(int(folder.name.rsplit("-", 1)[1])):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
 def replace_text(path: Path, text: str) -> None:
-    """Replace the text of a small file atomically: a reader sees the old text or the new one."""
+    """Replace the text of a small file atomically: a reader sees the old text or the new one, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with unfinished_path(path.parent, path.name) as temporary:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    _sync_entries(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have every file of a folder, and the folders themselves, written to the disk."""
+    for place, _, files in os.walk(folder):
+        for name in files:
+            with open(os.path.join(place, name), "rb") as file:
+                os.fsync(file.fileno())
+        _sync_entries(Path(place))
+
+
+def _sync_entries(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _remove_old_versions(root: Path, newest: Path, keep: int) -> None:
@@ -76,13 +85,3 @@ def _remove_old_versions(root: Path, newest: Path, keep: int) -> None:
     for folder in finished[keep - 1 :]:
         if folder != published:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process != os.getpid()

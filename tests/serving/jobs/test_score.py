@@ -16,8 +16,8 @@ import pytest
 
 from tests.trained_world import NOW
 from undertow.features.errors import ModelRefusal, TimeError
-from undertow.features.publishing import WRITING
 from undertow.features.settings import FILE_NAME, Settings, load_settings
+from undertow.features.unfinished import WRITING
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.scores import PublishedScores, ScoresReader
