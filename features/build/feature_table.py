@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from undertow.features.build.account_ranges import ranges_needed, write_by_range
@@ -29,6 +30,7 @@ from undertow.features.sources.loaded import Progress, Tables
 from undertow.features.unfinished import unfinished_path
 
 AS_OFS_PER_QUERY = 36  # more would only take more memory
+BATCH = 20_000  # rows in memory at once, of those that are chosen from
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,17 @@ class FeatureTable:
         """Return account_id, as_of and the features of these as_ofs (default: all) as one table.
 
         Rows are in the order of the as_ofs given, and by account_id within each. `keep`: which of them to return,
-        bool, (n,); one as_of is read at a time, so that the others never are in memory together.
+        bool, (n,); they are read batch by batch, so that the others never are in memory together.
         """
         chosen = self.as_ofs if as_ofs is None else as_ofs
         parts, first = [], 0
         for as_of in chosen:
-            rows = self._read(as_of)
-            parts.append(rows if keep is None else rows.filter(pa.array(keep[first : first + rows.num_rows])))
-            first += rows.num_rows
+            if keep is None:
+                parts.append(self._read(as_of))
+                continue
+            order = self._accounts(as_of)
+            parts.append(self._read_part(as_of, order, keep[first : first + len(order)]))
+            first += len(order)
         return pa.concat_tables(parts)
 
     def snapshots(self, as_ofs: Sequence[datetime] | None = None) -> pa.Table:
@@ -73,9 +78,32 @@ class FeatureTable:
         return pa.concat_tables([self._read(as_of, ["account_id"]) for as_of in chosen])
 
     def _read(self, as_of: datetime, columns: list[str] | None = None) -> pa.Table:
-        files = sorted(self.path(as_of).glob("*.parquet"))
-        rows = pa.concat_tables([pq.ParquetFile(file).read(columns) for file in files]).sort_by("account_id")
-        return rows.add_column(1, "as_of", arrow_column(np.full(rows.num_rows, np.datetime64(as_of, "us"))))
+        rows = pa.concat_tables([pq.ParquetFile(file).read(columns) for file in self._files(as_of)])
+        return _with_as_of(rows.sort_by("account_id"), as_of)
+
+    def _read_part(self, as_of: datetime, order: np.ndarray, keep: np.ndarray) -> pa.Table:
+        """Return rows of one as_of. `order`: of those stored by account_id, (n,); `keep`: in that order, bool, (n,)."""
+        as_stored = np.empty(len(order), dtype=bool)
+        as_stored[order] = keep
+        parts, first = [], 0
+        for file in self._files(as_of):
+            for batch in pq.ParquetFile(file).iter_batches(BATCH):
+                parts.append(batch.filter(pa.array(as_stored[first : first + batch.num_rows])))
+                first += batch.num_rows
+        schema = pq.read_schema(self._files(as_of)[0])
+        return _with_as_of(pa.Table.from_batches(parts, schema).sort_by("account_id"), as_of)
+
+    def _accounts(self, as_of: datetime) -> np.ndarray:
+        """Return the order of the stored rows of one as_of by account_id, (n,)."""
+        stored = pa.concat_tables([pq.ParquetFile(file).read(["account_id"]) for file in self._files(as_of)])
+        return np.asarray(pc.sort_indices(stored["account_id"]))
+
+    def _files(self, as_of: datetime) -> list[Path]:
+        return sorted(self.path(as_of).glob("*.parquet"))
+
+
+def _with_as_of(rows: pa.Table, as_of: datetime) -> pa.Table:
+    return rows.add_column(1, "as_of", arrow_column(np.full(rows.num_rows, np.datetime64(as_of, "us"))))
 
 
 def build_features(

@@ -18,7 +18,7 @@ def cost(accounts: int, minutes: float, peak: float) -> Cost:
 
 def test_the_goal_is_extrapolated_from_the_two_largest_sizes() -> None:
     text = churn_text([cost(2_000, 9.0, 9.0), cost(100_000, 4.0, 2.0), cost(200_000, 5.0, 2.5)])
-    assert "not measured: 13 minutes (goal 30), 6.5 GB (goal 8)." in text
+    assert "not measured: 10 minutes (goal 30), 6.5 GB (goal 8):" in text
     assert "200,000   4,800,000       50,000       1.25       3.75    5.0     2.50        1.020" in text
 
 

@@ -6,7 +6,9 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from undertow.features.build.feature_table import build_features
@@ -47,6 +49,19 @@ def test_the_tiny_world_is_built_as_computed_by_hand(tiny: Tiny) -> None:
         None,
     )
     assert built.catalogue.dropped["tickets_opened"] == "tickets"
+
+
+@pytest.mark.parametrize("kept", [(0, 1), (3,), (4, 6, 9), ()])
+def test_chosen_rows_are_those_of_the_whole_table_however_they_lie_in_files(tiny: Tiny, kept: tuple[int, ...]) -> None:
+    built = build_features(*tiny, [MARCH, APRIL, MAY])
+    whole = built.read()
+    for as_of in (MARCH, APRIL):  # in two files, the last account first
+        [file] = built.path(as_of).glob("*.parquet")
+        rows = pq.read_table(file).sort_by([("account_id", "descending")])
+        pq.write_table(rows.slice(0, 1), built.path(as_of) / "a.parquet")
+        pq.write_table(rows.slice(1), file, row_group_size=2)
+    keep = np.isin(np.arange(whole.num_rows), kept)
+    assert built.read(keep=keep) == whole.filter(pa.array(keep))
 
 
 def test_a_file_holds_the_catalogue_in_its_order(tiny: Tiny) -> None:
