@@ -22,12 +22,12 @@ from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
+from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.settings import Settings
 from undertow.features.snapshots.activity import Activity, activity_of
 from undertow.features.snapshots.calendar import require_known, require_midnight
 from undertow.features.snapshots.population import open_tables, own_profile, take_population
 from undertow.features.sources.loaded import Progress, Tables
-from undertow.features.unfinished import unfinished_path
 
 AS_OFS_PER_QUERY = 36  # more would only take more memory
 BATCH = 20_000  # rows in memory at once, of those that are chosen from

@@ -19,9 +19,11 @@ from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
 from undertow.serving.api.responses import as_download, as_json, as_page
+from undertow.serving.api.which_list import WhichList, notice
 from undertow.serving.published.answers import AtRiskAnswer, as_accounts
+from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import AtRiskQuery, read_query, read_score_request
-from undertow.serving.published.scores import PublishedScores, ScoresReader, Selection
+from undertow.serving.published.scores import PublishedScores, Selection
 from undertow.serving.published.spreadsheet import as_csv
 
 PAGES = ("/", "/accounts/{account_id:path}")
@@ -41,15 +43,18 @@ def make_app(store_folder: Path) -> Starlette:
         Route("/readyz", ready),
         Route("/metrics", metrics),
     ]
-    counted = Metrics()
+    reader = ScoresReader(store_folder)
+    counted = Metrics(reader)
     middleware = [
         Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
+        Middleware(WhichList, reader=reader),
         Middleware(LastResort),
     ]
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
-    app.state.reader, app.state.turns, app.state.metrics = ScoresReader(store_folder), Turns(), counted
+    app.state.reading = None  # the task that reads a newer publication
+    app.state.reader, app.state.turns, app.state.metrics = reader, Turns(), counted
     return app
 
 
@@ -96,14 +101,14 @@ async def list_page(request: Request) -> Response:
     """GET /: the at-risk list as a page."""
     query = read_query(request.query_params.multi_items())
     published = await newest(request)
-    return as_page(pages.at_risk(published, query, select(published, query), root_of(request)))
+    return as_page(pages.at_risk(published, query, select(published, query), root_of(request), notice_of(request)))
 
 
 async def account_page(request: Request) -> Response:
     """GET /accounts/{account_id}: one account as a page."""
     published = await newest(request)
     shown = published.account(request.path_params["account_id"])
-    return as_page(pages.account(published, shown, root_of(request)))
+    return as_page(pages.account(published, shown, root_of(request), notice_of(request)))
 
 
 async def alive(request: Request) -> Response:
@@ -127,14 +132,24 @@ async def metrics(request: Request) -> Response:
 
 
 async def newest(request: Request) -> PublishedScores:
-    """Return the newest publication; a new one is read in a thread, while other requests are answered."""
-    reader: ScoresReader = request.app.state.reader
-    return reader.latest() if reader.is_fresh() else await asyncio.to_thread(reader.latest)
+    """Return the publication in memory, the first time after reading it; a thread begins to read a newer one."""
+    state = request.app.state
+    reader: ScoresReader = state.reader
+    if reader.held is None:
+        return await asyncio.to_thread(reader.latest)
+    if not reader.is_fresh() and (state.reading is None or state.reading.done()):
+        state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
+    return reader.held
 
 
 def select(published: PublishedScores, query: AtRiskQuery) -> Selection:
     """Return the part of the at-risk list that a query selects."""
     return published.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
+
+
+def notice_of(request: Request) -> str:
+    """Return what the page says of a newer list that cannot be read."""
+    return notice(request.app.state.reader)
 
 
 # --- answering ---

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from undertow.features.engines.duckdb import literal
 from undertow.features.engines.spark import open_spark
+from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
-from undertow.features.unfinished import unfinished_path
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.training.registry.tracking import open_registry
 

@@ -1,32 +1,35 @@
-"""The published scores: one immutable run in memory, and a reader that loads the next publication."""
+"""The published scores: one immutable run in memory."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from undertow.features.errors import NothingPublished, UnknownAccount
-from undertow.features.publishing import POINTER, current
+from undertow.features.errors import ModelRefusal, UndertowError, UnknownAccount, Unreadable
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import Account, ScoreAnswer, as_accounts, as_scored, finite, scored
 from undertow.serving.published.requests import ScoreRequest, check_rows, trimmed
+from undertow.serving.published.run_files import (
+    AGAIN,
+    BUNDLE,
+    DRIVERS,
+    FEATURES,
+    SCORES,
+    read_json,
+    read_table,
+    verified_manifest,
+)
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
-SCORES = "scores.parquet"
-DRIVERS = "drivers.json"
-MANIFEST = "manifest.json"
-BUNDLE = "bundle"
+SAME = 1e-6  # largest difference between a published probability and the same row scored live
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,46 @@ class PublishedScores:
 
     @classmethod
     def open(cls, folder: Path) -> PublishedScores:
-        """Read a run's folder into memory; its features and its model are read on first use."""
-        table = pq.ParquetFile(folder / SCORES).read().combine_chunks()  # pq.read_table would import pandas
-        position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
-        return cls(folder, _read_json(folder / MANIFEST), _read_json(folder / DRIVERS), table, position)
+        """Verify a run's folder and read it into memory; its model is read on first use.
+
+        Raises Unreadable where the run is not as it was written.
+        """
+        try:
+            manifest = verified_manifest(folder)
+            drivers, table = finite(read_json(folder, DRIVERS)), read_table(folder, SCORES)
+            position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
+        return cls(folder, manifest, drivers, table, position)
+
+    def prove(self) -> None:
+        """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
+        try:
+            row = finite(read_table(self.folder, FEATURES).slice(0, 1).to_pylist()[0])
+            published = self.account(row["account_id"])
+            sent = {name: value for name, value in row.items() if name != "as_of"}
+            live = self.score(ScoreRequest(rows=[sent])).results[0]
+        except Unreadable:
+            raise
+        except (UndertowError, OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
+            raise Unreadable(f"Its first account cannot be scored ({type(error).__name__}). {AGAIN}") from error
+        horizon = str(self.manifest["headline"])
+        if abs((live.probability[horizon] or 0.0) - (published.probability[horizon] or 0.0)) > SAME:
+            raise Unreadable(f"Its model gives its first account another score than was published. {AGAIN}")
 
     @cached_property
     def bundle(self) -> Bundle:
-        """The model of these scores; imported on first use, since LightGBM imports slowly and lists do not need it."""
+        """The model of these scores; imported on first use, since LightGBM imports slowly and lists do not need it.
+
+        Raises Unreadable where it is missing, or was written by another release.
+        """
         from undertow.training.bundle.bundle import Bundle
 
-        return Bundle.load(self.folder / BUNDLE)
+        try:
+            return Bundle.load(self.folder / BUNDLE)
+        except (ModelRefusal, OSError, ValueError, LookupError, TypeError) as error:
+            why = "is of another release" if isinstance(error, ModelRefusal) else "cannot be read"
+            raise Unreadable(f"Its model {why}. {AGAIN}") from error
 
     @cached_property
     def total_value_at_risk(self) -> float:
@@ -140,50 +172,6 @@ class PublishedScores:
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
 
 
-class ScoresReader:
-    """Reader that holds the newest publication and loads the next one when the CURRENT pointer changes."""
-
-    def __init__(self, store: Path) -> None:
-        """`store`: the store folder; runs lie in its `scores/`."""
-        self._root = store / "scores"
-        self._lock = Lock()
-        self._seen: tuple[int, int] | None = None
-        self._held: PublishedScores | None = None
-
-    def is_fresh(self) -> bool:
-        """Whether `latest` would answer from memory, without reading files."""
-        return self._seen is not None and self._seen == self._pointer()
-
-    def latest(self) -> PublishedScores:
-        """Return the newest publication, or raise NothingPublished before the first."""
-        with self._lock:
-            pointer = self._pointer()
-            if self._held is None or pointer is None or pointer != self._seen:
-                self._held = PublishedScores.open(self._published())
-                self._seen = pointer
-            return self._held
-
-    def _pointer(self) -> tuple[int, int] | None:
-        """Return a value that changes with every publication, even one of the same name."""
-        try:
-            status = (self._root / POINTER).stat()
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns
-
-    def _published(self) -> Path:
-        folder = current(self._root)
-        if folder is None:
-            raise NothingPublished("Nothing is published yet. Run `undertow score` in the project.")
-        return folder
-
-
 def _sum(values: pa.ChunkedArray) -> float:
     known = values.filter(pc.is_finite(values))
     return float(pc.sum(known).as_py() or 0.0)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    read = finite(json.loads(path.read_text(encoding="utf-8")))
-    assert isinstance(read, dict), f"{path} must hold one object"
-    return read

@@ -14,10 +14,10 @@ import pytest
 from undertow.features.build.feature_table import build_features
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, SourceError
+from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.settings import Settings
 from undertow.features.snapshots.calendar import month_starts
 from undertow.features.sources.load import load_tables
-from undertow.features.unfinished import unfinished_path
 
 NOW = datetime(2024, 6, 15, 12)
 MARCH, APRIL = datetime(2024, 3, 1), datetime(2024, 4, 1)
@@ -31,7 +31,7 @@ UNTIL_JUNE = "[data]\nuntil = 2024-06-15"
 KILLED_BUILD = """
 import os, signal, sys
 from pathlib import Path
-from undertow.features.unfinished import unfinished_path
+from undertow.features.publishing.unfinished import unfinished_path
 
 with unfinished_path(Path(sys.argv[1]), "20240401") as folder:
     (folder / "as_of=2024-04-01").mkdir(parents=True)

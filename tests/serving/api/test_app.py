@@ -137,7 +137,7 @@ import undertow.serving.service
 from undertow.serving.api.app import make_app
 from undertow.serving import pages
 from undertow.serving.published.requests import AtRiskQuery
-from undertow.serving.published.scores import ScoresReader
+from undertow.serving.published.reader import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
 pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
 heavy = ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "undertow.training")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from undertow.features.unfinished import ABANDONED, LOCK, WRITING, remove_unfinished, unfinished_path
+from undertow.features.publishing.unfinished import ABANDONED, LOCK, WRITING, remove_unfinished, unfinished_path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WAITING_WRITER = """
 import sys
 from pathlib import Path
-from undertow.features.unfinished import unfinished_path
+from undertow.features.publishing.unfinished import unfinished_path
 
 with unfinished_path(Path(sys.argv[1]), "v1") as folder:
     folder.mkdir()

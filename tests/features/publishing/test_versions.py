@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from undertow.features.publishing import current, publish, replace_text
-from undertow.features.unfinished import LOCK, WRITING
+from undertow.features.publishing.unfinished import LOCK, WRITING
+from undertow.features.publishing.versions import current, publish, replace_text
 
 KILLED_WRITER = """
 import os, signal, sys
 from pathlib import Path
-from undertow.features.publishing import publish
+from undertow.features.publishing.versions import publish
 
 def write(folder):
     (folder / "half").write_text("half")
@@ -35,7 +35,7 @@ def _writes(text: str) -> Callable[[Path], None]:
 
 
 def _kill_a_writer(root: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(root)], cwd=Path(__file__).parents[2])
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(root)], cwd=Path(__file__).parents[3])
     assert killed.returncode == -9
     assert len([path for path in root.glob(f"{WRITING}*") if not path.name.endswith(LOCK)]) == 1
 

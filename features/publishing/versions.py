@@ -11,17 +11,20 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from undertow.features.unfinished import unfinished_path
+from undertow.features.publishing.unfinished import unfinished_path
 
 POINTER = "CURRENT"
 
 
 def current(root: Path) -> Path | None:
-    """Return the folder of the published version under `root`, or None if nothing is published."""
-    pointer = root / POINTER
-    if not pointer.exists():
+    """Return the folder of the published version; None if nothing is published, or the pointer is damaged."""
+    try:
+        name = (root / POINTER).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
-    folder = root / pointer.read_text(encoding="utf-8").strip()
+    if not name or name.startswith(".") or Path(name).name != name:  # empty, or a path that leads elsewhere
+        return None
+    folder = root / name
     return folder if folder.is_dir() else None
 
 
