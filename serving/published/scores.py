@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from undertow.features.errors import ModelRefusal, UndertowError, UnknownAccount, Unreadable
 from undertow.serving.formatting import short
-from undertow.serving.published.answers import Account, ScoreAnswer, as_accounts, as_scored, finite, scored
-from undertow.serving.published.requests import ScoreRequest, check_rows, trimmed
+from undertow.serving.published.answers import (
+    Account,
+    AtRiskAnswer,
+    ScoreAnswer,
+    Scored,
+    as_accounts,
+    as_scored,
+    finite,
+    scored,
+)
+from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers
+from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, trimmed
 from undertow.serving.published.run_files import (
     AGAIN,
     BUNDLE,
@@ -95,6 +106,21 @@ class PublishedScores:
             raise Unreadable(f"Its model {why}. {AGAIN}") from error
 
     @cached_property
+    def encoded(self) -> EncodedAccounts:
+        """The accounts as JSON."""
+        return EncodedAccounts(self.table, self.manifest)
+
+    @cached_property
+    def drivers_json(self) -> bytes:
+        """What the scores react to, as JSON."""
+        return msgspec.json.encode(self.drivers)
+
+    @cached_property
+    def answers(self) -> KeptAnswers:
+        """Lists and pages that were made of these scores."""
+        return KeptAnswers()
+
+    @cached_property
     def total_value_at_risk(self) -> float:
         """The value at risk of all accounts, money over the published months."""
         return _sum(self.table["value_at_risk"])
@@ -119,10 +145,41 @@ class PublishedScores:
 
     def account(self, account_id: str) -> Account:
         """Return one account, or raise UnknownAccount."""
+        return as_accounts(self.table.slice(self._row(account_id), 1), self.manifest)[0]
+
+    def account_json(self, account_id: str) -> bytes:
+        """Return one account as JSON, or raise UnknownAccount."""
+        return bytes(self.encoded.accounts([self._row(account_id)])[0])
+
+    def list_json(self, query: AtRiskQuery) -> bytes:
+        """Return the part of the list that a query selects as JSON (`AtRiskAnswer`)."""
+        selection = self.select(query)
+        ids = selection.rows["account_id"].to_pylist()
+        manifest = self.manifest
+        return msgspec.json.encode(
+            AtRiskAnswer(
+                run_id=manifest["run_id"],
+                model_version=manifest["model_version"],
+                as_of=manifest["as_of"],
+                headline=manifest["headline"],
+                currency=manifest["currency"],
+                total=selection.total,
+                value_at_risk=selection.value_at_risk,
+                limit=query.limit,
+                offset=query.offset,
+                accounts=cast(list[Account], self.encoded.accounts([self.position[each] for each in ids])),
+            )
+        )
+
+    def select(self, query: AtRiskQuery) -> Selection:
+        """Return the part of the list that a query selects."""
+        return self.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
+
+    def _row(self, account_id: str) -> int:
         position = self.position.get(trimmed(account_id))
         if position is None:
             raise self._unknown(account_id)
-        return as_accounts(self.table.slice(position, 1), self.manifest)[0]
+        return position
 
     def choices(self, column: str) -> list[str]:
         """Return the texts that occur in a column, sorted."""
@@ -134,31 +191,47 @@ class PublishedScores:
         An unknown id is listed as such beside the results. Raises UnknownAccount where none of the ids is known.
         """
         if request.account_ids is not None:
-            return self._of_accounts([trimmed(account_id) for account_id in request.account_ids])
-        sent, as_of = request.rows or [], request.as_of or self._day()
-        scores = self.bundle.score(self._table(sent, as_of))
-        names = [None if row.get("account_id") is None else str(row["account_id"]) for row in sent]
-        results = [scored(scores, row, name, self.bundle, self.manifest) for row, name in enumerate(names)]
-        return ScoreAnswer(self.manifest["model_version"], as_of, results)
+            rows, unknown = self._rows(request.account_ids)
+            accounts = as_accounts(self.table.take(pa.array(rows)), self.manifest)
+            return self._as_published([as_scored(account) for account in accounts], unknown)
+        return self.answer(request, self.score_rows(self.feature_rows(request)))
 
-    def _of_accounts(self, account_ids: list[str]) -> ScoreAnswer:
-        unknown = list(dict.fromkeys(each for each in account_ids if each not in self.position))
-        known = [self.position[each] for each in account_ids if each in self.position]
-        if not known:
-            raise self._unknown(*unknown)
-        accounts = as_accounts(self.table.take(pa.array(known)), self.manifest)
-        results = [as_scored(account) for account in accounts]
-        return ScoreAnswer(self.manifest["model_version"], self._day(), results, unknown)
-
-    def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
-        """Return feature rows of a request as the table the model reads, or raise RequestError."""
+    def feature_rows(self, request: ScoreRequest) -> pa.Table:
+        """Return the rows of a request as the table the model reads, with account_id. Raises RequestError."""
+        sent = request.rows or []
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
         check_rows(sent, numbers, texts, self.bundle.needed)
-        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in texts]
-        columns = {name: pa.array([row.get(name) for row in sent], kind) for name, kind in kinds}
-        moment = datetime.combine(as_of, time())
+        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in (*texts, "account_id")]
+        columns = {name: pa.array([_value(row.get(name)) for row in sent], kind) for name, kind in kinds}
+        moment = datetime.combine(request.as_of or self._day(), time())
         return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
+
+    def score_rows(self, rows: pa.Table) -> list[Scored]:
+        """Return the live scores of `feature_rows`, or of a part of them."""
+        scores, names = self.bundle.score(rows), rows["account_id"].to_pylist()
+        return [scored(scores, row, name, self.bundle, self.manifest) for row, name in enumerate(names)]
+
+    def answer(self, request: ScoreRequest, results: list[Scored]) -> ScoreAnswer:
+        """Return the answer to a request with rows."""
+        return ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
+
+    def scored_json(self, account_ids: list[str]) -> bytes:
+        """Return the published scores of accounts as JSON (`ScoreAnswer`), or raise UnknownAccount if none is known."""
+        rows, unknown = self._rows(account_ids)
+        return msgspec.json.encode(self._as_published(self.encoded.scored(rows), unknown))
+
+    def _rows(self, account_ids: list[str]) -> tuple[list[int], list[str]]:
+        """Return the rows of the known ids, and the unknown ids."""
+        sought = [trimmed(account_id) for account_id in account_ids]
+        unknown = list(dict.fromkeys(each for each in sought if each not in self.position))
+        known = [self.position[each] for each in sought if each in self.position]
+        if not known:
+            raise self._unknown(*unknown)
+        return known, unknown
+
+    def _as_published(self, results: list[Any], unknown: list[str]) -> ScoreAnswer:
+        return ScoreAnswer(self.manifest["model_version"], self._day(), results, unknown)
 
     def _day(self) -> date:
         return datetime.fromisoformat(self.manifest["as_of"]).date()
@@ -170,6 +243,11 @@ class PublishedScores:
                 f"None of the {1 + len(others):,} account ids is {scored_as_of}; the first is '{short(first)}'."
             )
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
+
+
+def _value(sent: object) -> object:
+    """Return a value of a row as Arrow takes it: it refuses integers above 2^53 for a column of numbers."""
+    return float(sent) if isinstance(sent, int) else sent
 
 
 def _sum(values: pa.ChunkedArray) -> float:

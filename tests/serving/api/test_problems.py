@@ -49,9 +49,9 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
 ) -> None:
     publish_scores(tmp_path)
     app = make_app(tmp_path)
-    app.state.turns = None  # a fault of ours
+    app.state.queue = None  # a fault of ours
     with caplog.at_level(logging.INFO):
-        answer = make_client(app).post("/v1/score", json={"account_ids": ["A-00042"]})
+        answer = make_client(app).post("/v1/score", json={"rows": [{"account_id": "A-00042"}]})
     told = problem(answer, 500)
     incident = told["detail"].split()[-1].rstrip(".")
     assert f"Incident {incident}" in caplog.text
