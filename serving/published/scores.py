@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undertow.features.errors import ModelRefusal, UndertowError, UnknownAccount, Unreadable
+from undertow.features.errors import ModelRefusal, RequestError, UndertowError, UnknownAccount, Unreadable, did_you_mean
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import (
     Account,
@@ -40,6 +40,7 @@ from undertow.serving.published.run_files import (
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
+MOST_NAMED = 10  # segments or owners named in a refusal
 SAME = 1e-6  # largest difference between a published probability and the same row scored live
 
 
@@ -134,10 +135,14 @@ class PublishedScores:
         cause: str | None = None,
         min_value: float | None = None,
     ) -> Selection:
-        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk."""
+        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk.
+
+        Raises RequestError for a segment or an owner that no account has.
+        """
         selected = self.table
         for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
             if wanted is not None:
+                self._refuse_unknown(column, wanted)
                 selected = selected.filter(pc.equal(selected[column], wanted))
         if min_value is not None:
             selected = selected.filter(pc.greater_equal(selected["value_at_risk"], min_value))
@@ -182,8 +187,21 @@ class PublishedScores:
         return position
 
     def choices(self, column: str) -> list[str]:
-        """Return the texts that occur in a column, sorted."""
-        return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
+        """Return the texts that occur in "segment" or "owner", sorted."""
+        return self._choices[column]
+
+    @cached_property
+    def _choices(self) -> dict[str, list[str]]:
+        columns = {name: pc.unique(self.table[name]).to_pylist() for name in ("segment", "owner")}
+        return {name: sorted(text for text in texts if text is not None) for name, texts in columns.items()}
+
+    def _refuse_unknown(self, column: str, wanted: str) -> None:
+        known = self._choices.get(column)
+        if known is not None and wanted not in known:
+            some = ", ".join(f"'{short(each)}'" for each in known[:MOST_NAMED]) or "none"
+            more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+            near = did_you_mean(wanted, known) or did_you_mean(wanted.casefold(), known)
+            raise RequestError(f"No account has the {column} '{short(wanted)}'.{near} Known: {some}{more}.")
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
         """Return the published scores of account ids, or score feature rows live.

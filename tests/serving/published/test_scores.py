@@ -34,7 +34,22 @@ def test_each_filter_keeps_only_what_it_names(published: PublishedScores) -> Non
     assert set(published.filter(segment="startup").rows["segment"].to_pylist()) == {"startup"}
     assert set(published.filter(cause="involuntary").rows["cause"].to_pylist()) == {"involuntary"}
     assert min(published.filter(min_value=1000).rows["value_at_risk"].to_pylist()) >= 1000
-    assert published.filter(segment="nobody").total == 0
+    assert published.filter(segment="business", cause="involuntary", min_value=1e9).total == 0
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"segment": "Startup"}, r"No account has the segment 'Startup'. Did you mean 'startup'\? Known: 'business', "),
+        ({"owner": "Tom Okafer"}, r"the owner 'Tom Okafer'. Did you mean 'Tom Okafor'\? Known: '@owner', 'Mara Lindq"),
+        ({"owner": "x" * 500}, r"the owner 'x{20,}…'. Known: '@owner', 'Mara Lindqvist', 'Tom Okafor'."),
+    ],
+)
+def test_a_segment_or_owner_that_no_account_has_is_refused_with_the_nearest(
+    published: PublishedScores, filters: dict[str, str], said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        published.filter(**filters)  # type: ignore[arg-type]
 
 
 def test_pages_follow_each_other_and_end(published: PublishedScores) -> None:
