@@ -20,7 +20,7 @@ from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
 from undertow.serving.api.responses import as_download, as_json, as_page, ready_json
-from undertow.serving.api.row_queue import ROWS_A_TURN, RowQueue
+from undertow.serving.api.row_queue import PLAIN_ROWS_A_TURN, ROWS_A_TURN, RowQueue
 from undertow.serving.api.which_list import WhichList, notice
 from undertow.serving.published.answers import ScoreAnswer, Scored
 from undertow.serving.published.reader import ScoresReader
@@ -69,19 +69,19 @@ async def score(request: Request) -> Response:
     scoring = read_score_request(await read_body(request))
     published = await newest(request)
     if scoring.account_ids is not None:
-        return ready_json(published.scored_json(scoring.account_ids))
+        return ready_json(published.scored_json(scoring.account_ids, scoring.explain))
     return as_json(await score_rows(request.app.state.queue, published, scoring))
 
 
 async def score_rows(queue: RowQueue, published: PublishedScores, scoring: ScoreRequest) -> ScoreAnswer:
     """Return the answer to a request with rows, scored part by part as its turns come."""
-    number = len(scoring.rows or [])
+    number, a_turn = len(scoring.rows or []), ROWS_A_TURN if scoring.explain else PLAIN_ROWS_A_TURN
     async with queue.admitted(number):
         rows = await queue.turn(number, lambda: published.feature_rows(scoring))
         results: list[Scored] = []
-        for start in range(0, number, ROWS_A_TURN):
-            part = rows.slice(start, ROWS_A_TURN)
-            results += await queue.turn(part.num_rows, partial(published.score_rows, part))
+        for start in range(0, number, a_turn):
+            part = rows.slice(start, a_turn)
+            results += await queue.turn(part.num_rows, partial(published.score_rows, part, scoring.explain))
         return published.answer(scoring, results)
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 
-ROWS_A_TURN = 25
+ROWS_A_TURN, PLAIN_ROWS_A_TURN = 25, 250  # with what scores are made of, and without
 MOST_ROWS = 2_000  # admitted and not yet scored, in one worker; a request beyond them is refused
 FIRST_GUESS = 0.01  # seconds a row, until some were scored
 Answer = TypeVar("Answer")

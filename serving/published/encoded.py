@@ -24,14 +24,16 @@ class EncodedAccounts:
         self._table, self._manifest = table, manifest
         self._accounts: dict[int, bytes] = {}
         self._scored: dict[int, bytes] = {}
+        self._unexplained: dict[int, bytes] = {}
 
     def accounts(self, rows: Sequence[int]) -> list[msgspec.Raw]:
         """Return the accounts in these rows as `Account` in JSON."""
         return self._encoded(rows, self._accounts, msgspec.json.encode)
 
-    def scored(self, rows: Sequence[int]) -> list[msgspec.Raw]:
-        """Return the accounts in these rows as `Scored` in JSON."""
-        return self._encoded(rows, self._scored, lambda account: msgspec.json.encode(as_scored(account)))
+    def scored(self, rows: Sequence[int], explain: bool = True) -> list[msgspec.Raw]:
+        """Return the accounts in these rows as `Scored` in JSON; `explain`: with what their scores are made of."""
+        kept = self._scored if explain else self._unexplained
+        return self._encoded(rows, kept, lambda account: msgspec.json.encode(as_scored(account, explain)))
 
     def _encoded(self, rows: Sequence[int], kept: dict[int, bytes], encode: Encode) -> list[msgspec.Raw]:
         if len(kept) + len(rows) > MOST_ACCOUNTS:

@@ -211,8 +211,8 @@ class PublishedScores:
         if request.account_ids is not None:
             rows, unknown = self._rows(request.account_ids)
             accounts = as_accounts(self.table.take(pa.array(rows)), self.manifest)
-            return self._as_published([as_scored(account) for account in accounts], unknown)
-        return self.answer(request, self.score_rows(self.feature_rows(request)))
+            return self._as_published([as_scored(account, request.explain) for account in accounts], unknown)
+        return self.answer(request, self.score_rows(self.feature_rows(request), request.explain))
 
     def feature_rows(self, request: ScoreRequest) -> pa.Table:
         """Return the rows of a request as the table the model reads, with account_id. Raises RequestError."""
@@ -225,19 +225,19 @@ class PublishedScores:
         moment = datetime.combine(request.as_of or self._day(), time())
         return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
 
-    def score_rows(self, rows: pa.Table) -> list[Scored]:
-        """Return the live scores of `feature_rows`, or of a part of them."""
-        scores, names = self.bundle.score(rows), rows["account_id"].to_pylist()
-        return [scored(scores, row, name, self.bundle, self.manifest) for row, name in enumerate(names)]
+    def score_rows(self, rows: pa.Table, explain: bool = True) -> list[Scored]:
+        """Return the live scores of `feature_rows`, or of a part of them; `explain`: with what they are made of."""
+        scores, names = self.bundle.score(rows, explain), rows["account_id"].to_pylist()
+        return [scored(scores, row, name, self.bundle, self.manifest, explain) for row, name in enumerate(names)]
 
     def answer(self, request: ScoreRequest, results: list[Scored]) -> ScoreAnswer:
         """Return the answer to a request with rows."""
         return ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
 
-    def scored_json(self, account_ids: list[str]) -> bytes:
+    def scored_json(self, account_ids: list[str], explain: bool = True) -> bytes:
         """Return the published scores of accounts as JSON (`ScoreAnswer`), or raise UnknownAccount if none is known."""
         rows, unknown = self._rows(account_ids)
-        return msgspec.json.encode(self._as_published(self.encoded.scored(rows), unknown))
+        return msgspec.json.encode(self._as_published(self.encoded.scored(rows, explain), unknown))
 
     def _rows(self, account_ids: list[str]) -> tuple[list[int], list[str]]:
         """Return the rows of the known ids, and the unknown ids."""
