@@ -10,6 +10,7 @@ UndertowError
 ├── TimeError            an as_of is not a midnight UTC, or a time lies outside the recorded rows
 ├── ModelRefusal         no usable model: too few churners, no matured test window, or nothing trained yet
 ├── NothingPublished     no scores are published yet
+├── Unreadable           published scores are damaged, or of another release
 └── RequestError         a request that cannot be answered
     ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
@@ -62,6 +63,10 @@ class ModelRefusal(UndertowError):
 
 class NothingPublished(UndertowError):
     """No scores are published yet."""
+
+
+class Unreadable(UndertowError):
+    """Published scores are damaged, or were written by another release."""
 
 
 class RequestError(UndertowError):

@@ -9,7 +9,6 @@ processes, 2 by default, since one that dies is replaced only after some twenty 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from functools import cache
 from pathlib import Path
@@ -21,11 +20,10 @@ import bentoml
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from undertow.features.errors import NothingPublished, SettingsError
+from undertow.features.errors import SettingsError, UndertowError
 from undertow.serving.api.app import make_app
 
 STORE = "UNDERTOW_STORE"
-logger = logging.getLogger("undertow.serving")
 TIMEOUT = 300  # seconds; a slower request is cut off by BentoML
 
 
@@ -47,8 +45,13 @@ async def everything(scope: Scope, receive: Receive, send: Send) -> None:
     await app()(scope, receive, send)
 
 
-def _read_model() -> None:
-    logger.info("Read the model %s", app().state.reader.latest().bundle.version)
+def _is_proved() -> bool:
+    """Return whether the publication in memory answers; the first time, this reads its model."""
+    try:
+        app().state.reader.prove()
+    except UndertowError:
+        return False
+    return True
 
 
 @bentoml.service(
@@ -65,17 +68,10 @@ class Undertow:
 
     @bentoml.on_startup  # type: ignore[untyped-decorator]
     async def read(self) -> None:
-        """Read the published scores at start-up, so that the first caller does not wait; there may be none yet.
-
-        The model follows while the lists are already answered.
-        """
-        if await self.__is_ready__():
-            self.reading = asyncio.create_task(asyncio.to_thread(_read_model))
+        """Begin to read what is published, if anything is; lists are answered while the model is read."""
+        app()
+        self.reading = asyncio.create_task(asyncio.to_thread(_is_proved))
 
     async def __is_ready__(self) -> bool:
-        """Whether scores are published: /readyz answers 200, or 503 before."""
-        try:
-            await asyncio.to_thread(app().state.reader.latest)
-        except NothingPublished:
-            return False
-        return True
+        """Whether an account and a row of the published scores were answered: /readyz answers 200, or 503 before."""
+        return await asyncio.to_thread(_is_proved)

@@ -18,7 +18,7 @@ from typing import Any
 from undertow.features.catalogue.cards import Column, definition_id
 from undertow.features.compiler.compiled import CompiledFeatures, QueryStep
 from undertow.features.compiler.timeline import Timeline
-from undertow.features.publishing import replace_text
+from undertow.features.publishing.versions import replace_text
 from undertow.features.tables import ALL_TABLES
 
 FLOOR = Path(__file__).parents[1]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +22,7 @@ from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.engines.arrow_columns import arrow_column
 from undertow.features.engines.database import Database, open_database
 from undertow.features.errors import DataError
-from undertow.features.publishing import WRITING, remove_unfinished
+from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.settings import Settings
 from undertow.features.snapshots.activity import Activity, activity_of
 from undertow.features.snapshots.calendar import require_known, require_midnight
@@ -127,7 +125,6 @@ def build_features(
     missing = sorted({as_of for as_of in as_ofs if not built.path(as_of).exists()})
     if missing:
         built.folder.mkdir(parents=True, exist_ok=True)
-        remove_unfinished(built.folder)
         with open_database(settings) as database:
             for start in range(0, len(missing), AS_OFS_PER_QUERY):
                 batch = missing[start : start + AS_OFS_PER_QUERY]
@@ -190,12 +187,11 @@ def _build(
     since = since if activity is None else activity.since(since, as_ofs[0])
     open_tables(database, tables, since, as_ofs[-1])
     take_population(database, as_ofs, activity)
-    unfinished = built.folder / f"{WRITING}{as_ofs[0]:%Y%m%d}-{os.getpid()}"
 
     def finish(query: str) -> str:
         return _unknown_when_stale(query, built.catalogue.columns, tables.stale)
 
-    try:
+    with unfinished_path(built.folder, f"{as_ofs[0]:%Y%m%d}") as unfinished:
         number = ranges_needed(database, tables, since, as_ofs[-1])
         if number == 1:
             database.write(finish(plan.prepare(database)), unfinished, "features")
@@ -203,8 +199,6 @@ def _build(
             write_by_range(database, plan, finish, tables, since, as_ofs, number, unfinished)
         for as_of in as_ofs:
             _publish(unfinished / built.path(as_of).name, built, as_of)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _publish(written: Path, built: FeatureTable, as_of: datetime) -> None:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from undertow.features.engines.account_key import refuse_equal_keys
 from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
 from undertow.features.errors import ContractError, DataError, SettingsError
-from undertow.features.publishing import current, publish
+from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.currency import choose_currency, convert, stated_currencies
 from undertow.features.sources.events.appended import NotAppended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -13,15 +14,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from undertow.serving import pages
-from undertow.serving.api.limits import Turns, no_query, read_body
-from undertow.serving.api.openapi import openapi
+from undertow.serving.api.limits import no_query, read_body
+from undertow.serving.api.openapi import openapi_json
 from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
-from undertow.serving.api.responses import as_download, as_json, as_page
-from undertow.serving.published.answers import AtRiskAnswer, as_accounts
-from undertow.serving.published.requests import AtRiskQuery, read_query, read_score_request
-from undertow.serving.published.scores import PublishedScores, ScoresReader, Selection
+from undertow.serving.api.responses import as_download, as_json, as_page, ready_json
+from undertow.serving.api.row_queue import PLAIN_ROWS_A_TURN, ROWS_A_TURN, RowQueue
+from undertow.serving.api.which_list import WhichList, notice
+from undertow.serving.published.answers import ScoreAnswer, Scored
+from undertow.serving.published.reader import ScoresReader
+from undertow.serving.published.requests import ScoreRequest, read_query, read_score_request
+from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.spreadsheet import as_csv
 
 PAGES = ("/", "/accounts/{account_id:path}")
@@ -41,15 +45,18 @@ def make_app(store_folder: Path) -> Starlette:
         Route("/readyz", ready),
         Route("/metrics", metrics),
     ]
-    counted = Metrics()
+    reader = ScoresReader(store_folder)
+    counted = Metrics(reader)
     middleware = [
         Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
+        Middleware(WhichList, reader=reader),
         Middleware(LastResort),
     ]
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
-    app.state.reader, app.state.turns, app.state.metrics = ScoresReader(store_folder), Turns(), counted
+    app.state.reading = None  # the task that reads a newer publication
+    app.state.reader, app.state.queue, app.state.metrics = reader, RowQueue(), counted
     return app
 
 
@@ -61,49 +68,70 @@ async def score(request: Request) -> Response:
     no_query(request)
     scoring = read_score_request(await read_body(request))
     published = await newest(request)
-    return as_json(await request.app.state.turns.run(lambda: published.score(scoring)))
+    if scoring.account_ids is not None:
+        return ready_json(published.scored_json(scoring.account_ids, scoring.explain))
+    return as_json(await score_rows(request.app.state.queue, published, scoring))
+
+
+async def score_rows(queue: RowQueue, published: PublishedScores, scoring: ScoreRequest) -> ScoreAnswer:
+    """Return the answer to a request with rows, scored part by part as its turns come."""
+    number, a_turn = len(scoring.rows or []), ROWS_A_TURN if scoring.explain else PLAIN_ROWS_A_TURN
+    async with queue.admitted(number):
+        rows = await queue.turn(number, lambda: published.feature_rows(scoring))
+        results: list[Scored] = []
+        for start in range(0, number, a_turn):
+            part = rows.slice(start, a_turn)
+            results += await queue.turn(part.num_rows, partial(published.score_rows, part, scoring.explain))
+        return published.answer(scoring, results)
 
 
 async def at_risk(request: Request) -> Response:
     """GET /v1/at-risk: the list, as JSON or CSV."""
     query = read_query(request.query_params.multi_items())
     published = await newest(request)
-    selection = select(published, query)
     if query.format == "csv":
-        return as_download(as_csv(selection.rows), f"at-risk-{published.manifest['as_of'][:10]}.csv")
-    return as_json(list_answer(published, query, selection))
+        made = published.answers.get(("csv", query), lambda: as_csv(published.select(query).rows).encode())
+        return as_download(made, f"at-risk-{published.manifest['as_of'][:10]}.csv")
+    return ready_json(published.answers.get(("list", query), lambda: published.list_json(query)))
 
 
 async def account(request: Request) -> Response:
     """GET /v1/accounts/{account_id}: one account as published."""
     no_query(request)
-    published = await newest(request)
-    return as_json(published.account(request.path_params["account_id"]))
+    return ready_json((await newest(request)).account_json(request.path_params["account_id"]))
 
 
 async def drivers(request: Request) -> Response:
     """GET /v1/drivers: contributions to the scores per feature family, overall and by segment."""
     no_query(request)
-    return as_json((await newest(request)).drivers)
+    return ready_json((await newest(request)).drivers_json)
 
 
 async def description(request: Request) -> Response:
     """GET /openapi.json: the OpenAPI description of /v1."""
-    return as_json(openapi())
+    return ready_json(openapi_json())
 
 
 async def list_page(request: Request) -> Response:
     """GET /: the at-risk list as a page."""
     query = read_query(request.query_params.multi_items())
-    published = await newest(request)
-    return as_page(pages.at_risk(published, query, select(published, query), root_of(request)))
+    published, root, notice = await newest(request), root_of(request), notice_of(request)
+
+    def page() -> bytes:
+        return pages.at_risk(published, query, published.select(query), root, notice).encode()
+
+    return as_page(published.answers.get(("page", query, root, notice), page))
 
 
 async def account_page(request: Request) -> Response:
     """GET /accounts/{account_id}: one account as a page."""
-    published = await newest(request)
-    shown = published.account(request.path_params["account_id"])
-    return as_page(pages.account(published, shown, root_of(request)))
+    published, root, notice = await newest(request), root_of(request), notice_of(request)
+    account_id = request.path_params["account_id"]
+
+    def page() -> bytes:
+        return pages.account(published, published.account(account_id), root, notice).encode()
+
+    return as_page(published.answers.get(("account", account_id, root, notice), page))
 
 
 async def alive(request: Request) -> Response:
@@ -127,34 +155,16 @@ async def metrics(request: Request) -> Response:
 
 
 async def newest(request: Request) -> PublishedScores:
-    """Return the newest publication; a new one is read in a thread, while other requests are answered."""
-    reader: ScoresReader = request.app.state.reader
-    return reader.latest() if reader.is_fresh() else await asyncio.to_thread(reader.latest)
+    """Return the publication in memory, the first time after reading it; a thread begins to read a newer one."""
+    state = request.app.state
+    reader: ScoresReader = state.reader
+    if reader.held is None:
+        return await asyncio.to_thread(reader.latest)
+    if not reader.is_fresh() and (state.reading is None or state.reading.done()):
+        state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
+    return reader.held
 
 
-def select(published: PublishedScores, query: AtRiskQuery) -> Selection:
-    """Return the part of the at-risk list that a query selects."""
-    return published.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
-
-
-# --- answering ---
-
-
-def list_answer(published: PublishedScores, query: AtRiskQuery, selection: Selection) -> AtRiskAnswer:
-    """Return the answer for one page of the at-risk list, with totals and manifest."""
-    manifest = published.manifest
-    return AtRiskAnswer(
-        run_id=manifest["run_id"],
-        model_version=manifest["model_version"],
-        as_of=manifest["as_of"],
-        headline=manifest["headline"],
-        currency=manifest["currency"],
-        total=selection.total,
-        value_at_risk=selection.value_at_risk,
-        limit=query.limit,
-        offset=query.offset,
-        accounts=as_accounts(selection.rows, manifest),
-    )
-
-
-# --- refusing ---
+def notice_of(request: Request) -> str:
+    """Return what the page says of a newer list that cannot be read."""
+    return notice(request.app.state.reader)

@@ -1,10 +1,6 @@
-"""Limits on requests: body size, query parameters, and how many scoring requests may wait."""
+"""Limits on requests: body size and query parameters."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Callable
-from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,8 +10,6 @@ from undertow.serving.formatting import short
 
 MAX_BODY = 5_000_000  # bytes
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."
-MAX_WAITING = 16  # scoring requests that wait in one worker; further ones get 503 with Retry-After
-Answer = TypeVar("Answer")
 
 
 async def read_body(request: Request) -> bytes:
@@ -38,22 +32,3 @@ def no_query(request: Request) -> None:
     """Raise RequestError for query parameters of a route that takes none."""
     for name in request.query_params:
         raise RequestError(f"Unknown query parameter '{short(name)}'. {request.url.path[:80]} takes none.")
-
-
-class Turns:
-    """Queue of scoring requests: one runs at a time per worker; when it is full the answer is 503 with Retry-After."""
-
-    def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(1)
-        self._waiting = 0
-
-    async def run(self, work: Callable[[], Answer]) -> Answer:
-        """Run `work` in a thread when its turn comes."""
-        if self._waiting > MAX_WAITING:
-            raise HTTPException(503, "Too many scoring requests wait. Try again in a second.", {"Retry-After": "1"})
-        self._waiting += 1
-        try:
-            async with self._turn:
-                return await asyncio.to_thread(work)
-        finally:
-            self._waiting -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -9,6 +10,12 @@ import msgspec
 
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
 from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery, ScoreRequest
+
+
+@cache
+def openapi_json() -> bytes:
+    """Return the description as JSON."""
+    return msgspec.json.encode(openapi())
 
 
 def openapi() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from undertow.features.errors import (
     RequestError,
     TooLarge,
     UnknownAccount,
+    Unreadable,
     did_you_mean,
 )
 from undertow.serving import pages
@@ -28,6 +29,7 @@ from undertow.serving.published.answers import Problem
 
 STATUS: dict[type[Exception], int] = {
     NothingPublished: 503,
+    Unreadable: 503,
     ModelRefusal: 503,
     UnknownAccount: 404,
     TooLarge: 413,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 from typing import Any
 
@@ -19,15 +20,20 @@ logger = logging.getLogger("undertow.serving")
 
 def as_json(answer: Any, status: int = 200, kind: str = "application/json") -> Response:
     """Return a JSON response; msgspec writes a number that is not finite as null."""
-    return Response(msgspec.json.encode(answer), status, PRIVATE, kind)
+    return ready_json(msgspec.json.encode(answer), status, kind)
 
 
-def as_page(html: str, status: int = 200) -> Response:
+def ready_json(encoded: bytes, status: int = 200, kind: str = "application/json") -> Response:
+    """Return a response of JSON that is encoded already."""
+    return Response(encoded, status, PRIVATE, kind)
+
+
+def as_page(html: str | bytes, status: int = 200) -> Response:
     """Return an HTML response whose policy allows no script and no external resource."""
     return Response(html, status, PAGE, "text/html")
 
 
-def as_download(text: str, name: str) -> Response:
+def as_download(text: bytes, name: str) -> Response:
     """Return a CSV download; the byte order mark makes spreadsheets read it as UTF-8."""
     headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response("\ufeff" + text, 200, headers, "text/csv")
+    return Response(codecs.BOM_UTF8 + text, 200, headers, "text/csv")

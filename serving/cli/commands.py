@@ -22,7 +22,7 @@ from undertow.serving.cli.local_service import private_folder, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
-from undertow.serving.published.scores import ScoresReader
+from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.spreadsheet import as_csv
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.publishing import publish
+from undertow.features.publishing.versions import publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.pages.backtest_report import backtest_html

@@ -6,7 +6,6 @@ process, in batches. Both give the same probabilities.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import pyarrow.parquet as pq
 
 from undertow.features.engines.duckdb import literal
 from undertow.features.engines.spark import open_spark
-from undertow.features.publishing import WRITING, remove_unfinished
+from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.prepare import Prepared, prepare
@@ -80,15 +79,11 @@ def score_in_bulk(
 
 def _publish(root: Path, name: str, write: Callable[[Path], None]) -> Path:
     """Have `write` fill a hidden folder, then replace the folder of that name with it."""
-    root.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(root)
-    unfinished, final = root / f"{WRITING}{name}-{os.getpid()}", root / name
-    try:
+    final = root / name
+    with unfinished_path(root, name) as unfinished:
         write(unfinished)
         shutil.rmtree(final, ignore_errors=True)
         (unfinished / name).rename(final)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return final
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,18 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
-from undertow.features.errors import ModelRefusal
-from undertow.features.publishing import current, publish
+from undertow.features.errors import ModelRefusal, Unreadable
+from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
-from undertow.serving.published.scores import MANIFEST
+from undertow.serving.published.run_files import MANIFEST, read_json, write_run
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.drivers.associated import drivers
@@ -88,7 +86,7 @@ def score(
     overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
 
     def write(folder: Path) -> None:
-        _write_run(folder, table, feature_columns(bundle, rows), overview, manifest, bundle)
+        write_run(folder, table, feature_columns(bundle, rows), overview, manifest, bundle)
 
     root, day = settings.store_path("scores"), f"{as_of:%Y-%m-%d}"
     newest = day if replace_newer else max(day, _published_as_of(root))
@@ -121,8 +119,8 @@ def _published_as_of(root: Path) -> str:
     """Return the as_of (a day) of the published list, or an empty text where there is none that can be read."""
     folder = current(root)
     try:
-        return "" if folder is None else str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["as_of"])[:10]
-    except (FileNotFoundError, ValueError, KeyError):
+        return "" if folder is None else str(read_json(folder, MANIFEST).get("as_of", ""))[:10]
+    except Unreadable:
         return ""
 
 
@@ -178,19 +176,3 @@ def _manifest(
         "notes": list(notes),
         "warnings": list(ready.tables.warnings),
     }
-
-
-def _write_run(
-    folder: Path,
-    table: pa.Table,
-    features: pa.Table,
-    overview: dict[str, object],
-    manifest: dict[str, object],
-    bundle: Bundle,
-) -> None:
-    pq.write_table(table, folder / "scores.parquet")
-    pq.write_table(features, folder / "features.parquet")
-    bundle.save(folder / "bundle")
-    for name, content in (("drivers.json", overview), (MANIFEST, manifest)):
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / name).write_text(text, encoding="utf-8")

@@ -29,14 +29,17 @@ FAMILY_NAMES = {
 CLOCK, CLOCK_OF_BUYERS = "Contract's clock", "Tenure and season"  # the part of a change that is no reason
 
 
-def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./") -> str:
-    """Return the at-risk list as a page."""
+def at_risk(
+    published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./", notice: str = ""
+) -> str:
+    """Return the at-risk list as a page; `notice`: said above it."""
     accounts = as_accounts(selection.rows, published.manifest)
     headline = str(published.manifest["headline"])
     families = published.drivers.get("families", [])
     return _render(
         "at_risk.html",
         root=root,
+        notice=notice,
         manifest=published.manifest,
         accounts=accounts,
         headline=headline,
@@ -60,8 +63,8 @@ def at_risk(published: PublishedScores, query: AtRiskQuery, selection: Selection
     )
 
 
-def account(published: PublishedScores, shown: Account, root: str = "../") -> str:
-    """Return one account as a page."""
+def account(published: PublishedScores, shown: Account, root: str = "../", notice: str = "") -> str:
+    """Return one account as a page; `notice`: said above it."""
     horizon, buys = shown.contributions.horizon, published.manifest.get("kind") == "inactivity"
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
     clock = CLOCK_OF_BUYERS if buys else CLOCK
@@ -69,6 +72,7 @@ def account(published: PublishedScores, shown: Account, root: str = "../") -> st
     return _render(
         "account.html",
         root=root,
+        notice=notice,
         manifest=published.manifest,
         account=shown,
         horizon=horizon,

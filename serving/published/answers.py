@@ -167,16 +167,19 @@ class AtRiskAnswer(msgspec.Struct):
 
 
 class Scored(msgspec.Struct):
-    """One scored account or row. `like_probability`: of accounts in the same contract position."""
+    """One scored account or row. `like_probability`: of accounts in the same contract position.
+
+    With `explain: false`, `value_at_risk_by`, `like_probability` and `contributions` are null.
+    """
 
     account_id: str | None
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]
     clv: Clv
     value_at_risk: float | None
-    value_at_risk_by: ValueAtRiskBy
+    value_at_risk_by: ValueAtRiskBy | None
     like_probability: float | None
-    contributions: Contributions
+    contributions: Contributions | None
 
 
 class ScoreAnswer(msgspec.Struct):
@@ -256,13 +259,16 @@ def as_accounts(rows: pa.Table, manifest: Mapping[str, Any]) -> list[Account]:
     return [account_answer(finite(row), manifest) for row in rows.to_pylist()]
 
 
-def as_scored(account: Account) -> Scored:
-    """Return a published account in the form of a scoring answer."""
-    return Scored(**{name: getattr(account, name) for name in Scored.__struct_fields__})
+def as_scored(account: Account, explain: bool = True) -> Scored:
+    """Return a published account in the form of a scoring answer; `explain`: with what its score is made of."""
+    left_out = {} if explain else dict.fromkeys(("value_at_risk_by", "like_probability", "contributions"))
+    return Scored(**{name: getattr(account, name) for name in Scored.__struct_fields__} | left_out)
 
 
-def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any]) -> Scored:
-    """Return row `row` of live scores as an answer."""
+def scored(
+    scores: Scores, row: int, account_id: str | None, bundle: Bundle, manifest: Mapping[str, Any], explain: bool = True
+) -> Scored:
+    """Return row `row` of live scores as an answer; `explain`: with what the score is made of."""
     days = [str(horizon) for horizon in bundle.horizons]
     by_cause = scores.by_cause[row].T.tolist()
     return Scored(
@@ -278,15 +284,20 @@ def scored(scores: Scores, row: int, account_id: str | None, bundle: Bundle, man
             dict(zip(manifest["clv_horizons"], finite(scores.clv_by_horizon[row].tolist()), strict=True)),
         ),
         value_at_risk=finite(float(scores.value_at_risk[row])),
-        value_at_risk_by=ValueAtRiskBy(
-            finite(float(scores.like_value_at_risk[row])),
-            dict(zip(REASON_FAMILIES, finite(scores.value_at_risk_by_family[row].tolist()), strict=True)),
-        ),
-        like_probability=float(scores.like_probability[row]),
-        contributions=Contributions(
-            bundle.headline,
-            "probability",
-            dict(zip(REASON_FAMILIES, scores.probability_by_family[row].tolist(), strict=True)),
-            [TopFeature(*each) for each in bundle.top_features(scores, row)],
-        ),
+        value_at_risk_by=_value_at_risk_by(scores, row) if explain else None,
+        like_probability=float(scores.like_probability[row]) if explain else None,
+        contributions=_contributions(scores, row, bundle) if explain else None,
     )
+
+
+def _value_at_risk_by(scores: Scores, row: int) -> ValueAtRiskBy:
+    families = finite(scores.value_at_risk_by_family[row].tolist())
+    return ValueAtRiskBy(
+        finite(float(scores.like_value_at_risk[row])), dict(zip(REASON_FAMILIES, families, strict=True))
+    )
+
+
+def _contributions(scores: Scores, row: int, bundle: Bundle) -> Contributions:
+    families = dict(zip(REASON_FAMILIES, scores.probability_by_family[row].tolist(), strict=True))
+    top = [TopFeature(*each) for each in bundle.top_features(scores, row)]
+    return Contributions(bundle.headline, "probability", families, top)

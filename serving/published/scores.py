@@ -1,32 +1,47 @@
-"""The published scores: one immutable run in memory, and a reader that loads the next publication."""
+"""The published scores: one immutable run in memory."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from undertow.features.errors import NothingPublished, UnknownAccount
-from undertow.features.publishing import POINTER, current
+from undertow.features.errors import ModelRefusal, RequestError, UndertowError, UnknownAccount, Unreadable, did_you_mean
 from undertow.serving.formatting import short
-from undertow.serving.published.answers import Account, ScoreAnswer, as_accounts, as_scored, finite, scored
-from undertow.serving.published.requests import ScoreRequest, check_rows, trimmed
+from undertow.serving.published.answers import (
+    Account,
+    AtRiskAnswer,
+    ScoreAnswer,
+    Scored,
+    as_accounts,
+    as_scored,
+    finite,
+    scored,
+)
+from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers
+from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, trimmed
+from undertow.serving.published.run_files import (
+    AGAIN,
+    BUNDLE,
+    DRIVERS,
+    FEATURES,
+    SCORES,
+    read_json,
+    read_table,
+    verified_manifest,
+)
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
-SCORES = "scores.parquet"
-DRIVERS = "drivers.json"
-MANIFEST = "manifest.json"
-BUNDLE = "bundle"
+MOST_NAMED = 10  # segments or owners named in a refusal
+SAME = 1e-6  # largest difference between a published probability and the same row scored live
 
 
 @dataclass(frozen=True)
@@ -50,17 +65,61 @@ class PublishedScores:
 
     @classmethod
     def open(cls, folder: Path) -> PublishedScores:
-        """Read a run's folder into memory; its features and its model are read on first use."""
-        table = pq.ParquetFile(folder / SCORES).read().combine_chunks()  # pq.read_table would import pandas
-        position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
-        return cls(folder, _read_json(folder / MANIFEST), _read_json(folder / DRIVERS), table, position)
+        """Verify a run's folder and read it into memory; its model is read on first use.
+
+        Raises Unreadable where the run is not as it was written.
+        """
+        try:
+            manifest = verified_manifest(folder)
+            drivers, table = finite(read_json(folder, DRIVERS)), read_table(folder, SCORES)
+            position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
+        return cls(folder, manifest, drivers, table, position)
+
+    def prove(self) -> None:
+        """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
+        try:
+            row = finite(read_table(self.folder, FEATURES).slice(0, 1).to_pylist()[0])
+            published = self.account(row["account_id"])
+            sent = {name: value for name, value in row.items() if name != "as_of"}
+            live = self.score(ScoreRequest(rows=[sent])).results[0]
+        except Unreadable:
+            raise
+        except (UndertowError, OSError, LookupError, TypeError, ValueError, pa.ArrowException) as error:
+            raise Unreadable(f"Its first account cannot be scored ({type(error).__name__}). {AGAIN}") from error
+        horizon = str(self.manifest["headline"])
+        if abs((live.probability[horizon] or 0.0) - (published.probability[horizon] or 0.0)) > SAME:
+            raise Unreadable(f"Its model gives its first account another score than was published. {AGAIN}")
 
     @cached_property
     def bundle(self) -> Bundle:
-        """The model of these scores; imported on first use, since LightGBM imports slowly and lists do not need it."""
+        """The model of these scores; imported on first use, since LightGBM imports slowly and lists do not need it.
+
+        Raises Unreadable where it is missing, or was written by another release.
+        """
         from undertow.training.bundle.bundle import Bundle
 
-        return Bundle.load(self.folder / BUNDLE)
+        try:
+            return Bundle.load(self.folder / BUNDLE)
+        except (ModelRefusal, OSError, ValueError, LookupError, TypeError) as error:
+            why = "is of another release" if isinstance(error, ModelRefusal) else "cannot be read"
+            raise Unreadable(f"Its model {why}. {AGAIN}") from error
+
+    @cached_property
+    def encoded(self) -> EncodedAccounts:
+        """The accounts as JSON."""
+        return EncodedAccounts(self.table, self.manifest)
+
+    @cached_property
+    def drivers_json(self) -> bytes:
+        """What the scores react to, as JSON."""
+        return msgspec.json.encode(self.drivers)
+
+    @cached_property
+    def answers(self) -> KeptAnswers:
+        """Lists and pages that were made of these scores."""
+        return KeptAnswers()
 
     @cached_property
     def total_value_at_risk(self) -> float:
@@ -76,10 +135,14 @@ class PublishedScores:
         cause: str | None = None,
         min_value: float | None = None,
     ) -> Selection:
-        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk."""
+        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk.
+
+        Raises RequestError for a segment or an owner that no account has.
+        """
         selected = self.table
         for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
             if wanted is not None:
+                self._refuse_unknown(column, wanted)
                 selected = selected.filter(pc.equal(selected[column], wanted))
         if min_value is not None:
             selected = selected.filter(pc.greater_equal(selected["value_at_risk"], min_value))
@@ -87,14 +150,58 @@ class PublishedScores:
 
     def account(self, account_id: str) -> Account:
         """Return one account, or raise UnknownAccount."""
+        return as_accounts(self.table.slice(self._row(account_id), 1), self.manifest)[0]
+
+    def account_json(self, account_id: str) -> bytes:
+        """Return one account as JSON, or raise UnknownAccount."""
+        return bytes(self.encoded.accounts([self._row(account_id)])[0])
+
+    def list_json(self, query: AtRiskQuery) -> bytes:
+        """Return the part of the list that a query selects as JSON (`AtRiskAnswer`)."""
+        selection = self.select(query)
+        ids = selection.rows["account_id"].to_pylist()
+        manifest = self.manifest
+        return msgspec.json.encode(
+            AtRiskAnswer(
+                run_id=manifest["run_id"],
+                model_version=manifest["model_version"],
+                as_of=manifest["as_of"],
+                headline=manifest["headline"],
+                currency=manifest["currency"],
+                total=selection.total,
+                value_at_risk=selection.value_at_risk,
+                limit=query.limit,
+                offset=query.offset,
+                accounts=cast(list[Account], self.encoded.accounts([self.position[each] for each in ids])),
+            )
+        )
+
+    def select(self, query: AtRiskQuery) -> Selection:
+        """Return the part of the list that a query selects."""
+        return self.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
+
+    def _row(self, account_id: str) -> int:
         position = self.position.get(trimmed(account_id))
         if position is None:
             raise self._unknown(account_id)
-        return as_accounts(self.table.slice(position, 1), self.manifest)[0]
+        return position
 
     def choices(self, column: str) -> list[str]:
-        """Return the texts that occur in a column, sorted."""
-        return sorted(text for text in pc.unique(self.table[column]).to_pylist() if text is not None)
+        """Return the texts that occur in "segment" or "owner", sorted."""
+        return self._choices[column]
+
+    @cached_property
+    def _choices(self) -> dict[str, list[str]]:
+        columns = {name: pc.unique(self.table[name]).to_pylist() for name in ("segment", "owner")}
+        return {name: sorted(text for text in texts if text is not None) for name, texts in columns.items()}
+
+    def _refuse_unknown(self, column: str, wanted: str) -> None:
+        known = self._choices.get(column)
+        if known is not None and wanted not in known:
+            some = ", ".join(f"'{short(each)}'" for each in known[:MOST_NAMED]) or "none"
+            more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+            near = did_you_mean(wanted, known) or did_you_mean(wanted.casefold(), known)
+            raise RequestError(f"No account has the {column} '{short(wanted)}'.{near} Known: {some}{more}.")
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
         """Return the published scores of account ids, or score feature rows live.
@@ -102,31 +209,47 @@ class PublishedScores:
         An unknown id is listed as such beside the results. Raises UnknownAccount where none of the ids is known.
         """
         if request.account_ids is not None:
-            return self._of_accounts([trimmed(account_id) for account_id in request.account_ids])
-        sent, as_of = request.rows or [], request.as_of or self._day()
-        scores = self.bundle.score(self._table(sent, as_of))
-        names = [None if row.get("account_id") is None else str(row["account_id"]) for row in sent]
-        results = [scored(scores, row, name, self.bundle, self.manifest) for row, name in enumerate(names)]
-        return ScoreAnswer(self.manifest["model_version"], as_of, results)
+            rows, unknown = self._rows(request.account_ids)
+            accounts = as_accounts(self.table.take(pa.array(rows)), self.manifest)
+            return self._as_published([as_scored(account, request.explain) for account in accounts], unknown)
+        return self.answer(request, self.score_rows(self.feature_rows(request), request.explain))
 
-    def _of_accounts(self, account_ids: list[str]) -> ScoreAnswer:
-        unknown = list(dict.fromkeys(each for each in account_ids if each not in self.position))
-        known = [self.position[each] for each in account_ids if each in self.position]
-        if not known:
-            raise self._unknown(*unknown)
-        accounts = as_accounts(self.table.take(pa.array(known)), self.manifest)
-        results = [as_scored(account) for account in accounts]
-        return ScoreAnswer(self.manifest["model_version"], self._day(), results, unknown)
-
-    def _table(self, sent: list[dict[str, Any]], as_of: date) -> pa.Table:
-        """Return feature rows of a request as the table the model reads, or raise RequestError."""
+    def feature_rows(self, request: ScoreRequest) -> pa.Table:
+        """Return the rows of a request as the table the model reads, with account_id. Raises RequestError."""
+        sent = request.rows or []
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
         check_rows(sent, numbers, texts, self.bundle.needed)
-        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in texts]
-        columns = {name: pa.array([row.get(name) for row in sent], kind) for name, kind in kinds}
-        moment = datetime.combine(as_of, time())
+        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in (*texts, "account_id")]
+        columns = {name: pa.array([_value(row.get(name)) for row in sent], kind) for name, kind in kinds}
+        moment = datetime.combine(request.as_of or self._day(), time())
         return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
+
+    def score_rows(self, rows: pa.Table, explain: bool = True) -> list[Scored]:
+        """Return the live scores of `feature_rows`, or of a part of them; `explain`: with what they are made of."""
+        scores, names = self.bundle.score(rows, explain), rows["account_id"].to_pylist()
+        return [scored(scores, row, name, self.bundle, self.manifest, explain) for row, name in enumerate(names)]
+
+    def answer(self, request: ScoreRequest, results: list[Scored]) -> ScoreAnswer:
+        """Return the answer to a request with rows."""
+        return ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
+
+    def scored_json(self, account_ids: list[str], explain: bool = True) -> bytes:
+        """Return the published scores of accounts as JSON (`ScoreAnswer`), or raise UnknownAccount if none is known."""
+        rows, unknown = self._rows(account_ids)
+        return msgspec.json.encode(self._as_published(self.encoded.scored(rows, explain), unknown))
+
+    def _rows(self, account_ids: list[str]) -> tuple[list[int], list[str]]:
+        """Return the rows of the known ids, and the unknown ids."""
+        sought = [trimmed(account_id) for account_id in account_ids]
+        unknown = list(dict.fromkeys(each for each in sought if each not in self.position))
+        known = [self.position[each] for each in sought if each in self.position]
+        if not known:
+            raise self._unknown(*unknown)
+        return known, unknown
+
+    def _as_published(self, results: list[Any], unknown: list[str]) -> ScoreAnswer:
+        return ScoreAnswer(self.manifest["model_version"], self._day(), results, unknown)
 
     def _day(self) -> date:
         return datetime.fromisoformat(self.manifest["as_of"]).date()
@@ -140,50 +263,11 @@ class PublishedScores:
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
 
 
-class ScoresReader:
-    """Reader that holds the newest publication and loads the next one when the CURRENT pointer changes."""
-
-    def __init__(self, store: Path) -> None:
-        """`store`: the store folder; runs lie in its `scores/`."""
-        self._root = store / "scores"
-        self._lock = Lock()
-        self._seen: tuple[int, int] | None = None
-        self._held: PublishedScores | None = None
-
-    def is_fresh(self) -> bool:
-        """Whether `latest` would answer from memory, without reading files."""
-        return self._seen is not None and self._seen == self._pointer()
-
-    def latest(self) -> PublishedScores:
-        """Return the newest publication, or raise NothingPublished before the first."""
-        with self._lock:
-            pointer = self._pointer()
-            if self._held is None or pointer is None or pointer != self._seen:
-                self._held = PublishedScores.open(self._published())
-                self._seen = pointer
-            return self._held
-
-    def _pointer(self) -> tuple[int, int] | None:
-        """Return a value that changes with every publication, even one of the same name."""
-        try:
-            status = (self._root / POINTER).stat()
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns
-
-    def _published(self) -> Path:
-        folder = current(self._root)
-        if folder is None:
-            raise NothingPublished("Nothing is published yet. Run `undertow score` in the project.")
-        return folder
+def _value(sent: object) -> object:
+    """Return a value of a row as Arrow takes it: it refuses integers above 2^53 for a column of numbers."""
+    return float(sent) if isinstance(sent, int) else sent
 
 
 def _sum(values: pa.ChunkedArray) -> float:
     known = values.filter(pc.is_finite(values))
     return float(pc.sum(known).as_py() or 0.0)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    read = finite(json.loads(path.read_text(encoding="utf-8")))
-    assert isinstance(read, dict), f"{path} must hold one object"
-    return read

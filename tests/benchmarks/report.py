@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from undertow.features.publishing import replace_text
+from undertow.features.publishing.versions import replace_text
 from undertow.serving.cli.console import ROOM
 
 RESULTS = Path(__file__).with_name("README.md")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from undertow.features.publishing import current
+from undertow.features.publishing.versions import current
 
 PER_RUN = {"version", "model_version", "run_id", "published_at"}  # drawn or read from the clock in each run
 

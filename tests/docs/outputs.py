@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from undertow.features.publishing import replace_text
+from undertow.features.publishing.versions import replace_text
 from undertow.features.settings import load_settings
+from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ScoreRequest
-from undertow.serving.published.scores import ScoresReader
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCK = re.compile(r"(<!-- output: (?P<name>[\w-]+) -->\n```\n)(?P<text>.*?)(```\n)", re.S)

@@ -11,11 +11,11 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.serving.client import Client
-from tests.serving.published_by_hand import PEOPLE, People, write_run
+from tests.serving.published_by_hand import PEOPLE, People, write_by_hand
 from tests.training.bundle.by_hand import bundle_by_hand
-from undertow.features.publishing import publish
+from undertow.features.publishing.versions import publish
 from undertow.serving.api.app import make_app
-from undertow.serving.published.scores import ScoresReader
+from undertow.serving.published.reader import ScoresReader
 from undertow.training.bundle.bundle import Bundle
 
 Row = dict[str, Any]
@@ -38,7 +38,7 @@ def publish_scores(bundle: Bundle) -> Callable[..., Path]:
     """Publish the tiny accounts, or `people`, into a store folder under a run id."""
 
     def publish_into(store: Path, run_id: str = "run-1", people: People = PEOPLE) -> Path:
-        return publish(store / "scores", run_id, lambda folder: write_run(folder, run_id, bundle, people))
+        return publish(store / "scores", run_id, lambda folder: write_by_hand(folder, run_id, bundle, people))
 
     return publish_into
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.serving.jobs.scores_table import value_columns
+from undertow.serving.published.run_files import write_run
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS
 from undertow.training.bundle.stability import CLEAR_LEAD, leads
@@ -55,12 +54,9 @@ def feature_rows(people: People) -> pa.Table:
     })  # fmt: skip
 
 
-def write_run(folder: Path, run_id: str, bundle: Bundle, people: People) -> None:
+def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> None:
     rows = feature_rows(people)
     found = sorted(_scores(rows, bundle, people), key=lambda row: -row["value_at_risk"])
-    pq.write_table(pa.Table.from_pylist(found, SCHEMA), folder / "scores.parquet")
-    pq.write_table(rows, folder / "features.parquet")
-    bundle.save(folder / "bundle")
     manifest = {
         "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
         "model_version": bundle.version, "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
@@ -68,8 +64,7 @@ def write_run(folder: Path, run_id: str, bundle: Bundle, people: People) -> None
         "families": list(REASON_FAMILIES), "change_days": 30,
         "reasons": "The model is a sum of parts by family.",
     }  # fmt: skip
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "drivers.json").write_text(json.dumps(_drivers(found)))
+    write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, _drivers(found), manifest, bundle)
 
 
 def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:

@@ -25,7 +25,7 @@ from undertow.features.settings import Value
 from undertow.training.bundle.attribution import along_path, by_group, contributions_of, used_columns
 from undertow.training.bundle.like import LikeAccounts
 from undertow.training.bundle.notice import NOTICE, causes_with_notice, raised_by_notice
-from undertow.training.bundle.scores import CLV_HORIZONS, Change, Scores
+from undertow.training.bundle.scores import CLV_HORIZONS, Change, Scores, unexplained
 from undertow.training.bundle.stability import Stability
 from undertow.training.churn import curves
 from undertow.training.churn.cause_model import CauseModel
@@ -142,11 +142,12 @@ class Bundle:
         """Return P(churn within each horizon), shape (n, H), without contributions (faster)."""
         return self._with_notice(self.curve.by_horizon(self.log_odds(rows)), rows)
 
-    def score(self, rows: pa.Table) -> Scores:
+    def score(self, rows: pa.Table, explain: bool = True) -> Scores:
         """Score rows that hold `as_of` (timestamp) and every one of `needed`.
 
-        Raises RequestError naming what is missing. Nulls are read as unknown. Values are unknown where the MRR is,
-        if it was trained on a file of feature rows; else an unknown MRR is none.
+        `explain`: else everything about accounts in the same contract position and about families is NaN, which takes a
+        fraction of the time. Nulls are read as unknown. Values are unknown where the MRR is, if it was trained on a
+        file of feature rows; else an unknown MRR is none. Raises RequestError naming what is missing.
         """
         missing = [name for name in ("as_of", *self.needed) if name not in rows.column_names]
         if missing:
@@ -157,13 +158,17 @@ class Bundle:
         headline = served[:, self._periods - 1]
         values, lost = self._values(inputs, rows, log_odds, headline)
         by_cause = self.curve.by_cause(log_odds)
+        if explain:
+            until = self._periods
+            at_risk = values["value_at_risk"]
+            reasons = self._reasons(inputs.first(until), log_odds[:, :until], headline, lost, at_risk)
+        else:
+            reasons = unexplained(len(served), len(self.contribution_names))
         scores = Scores(
             probability=served,
             by_cause=by_cause if self.kind == "inactivity" else causes_with_notice(by_cause, served),
             **values,
-            **self._reasons(
-                inputs.first(self._periods), log_odds[:, : self._periods], headline, lost, values["value_at_risk"]
-            ),
+            **reasons,
         )
         return scores.without_values(np.isnan(numbers(rows, "mrr"))) if self.is_of_examples else scores
 

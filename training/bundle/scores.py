@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from undertow.features.catalogue.cards import REASON_FAMILIES
+
 MONEY = (
     "clv", "clv_low", "clv_high", "clv_by_horizon", "clv_if_kept", "value_at_risk", "like_value_at_risk",
     "value_at_risk_by_family",
@@ -62,6 +64,20 @@ class Scores:
         for values in blanked.values():
             values[unknown] = np.nan
         return replace(self, **blanked)
+
+
+def unexplained(accounts: int, features: int) -> dict[str, np.ndarray]:
+    """Return the fields of Scores that explain a score, all NaN."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "like_value_at_risk": (),
+        "value_at_risk_by_family": (len(REASON_FAMILIES),),
+        "like_probability": (),
+        "like_log_odds": (),
+        "probability_by_feature": (features,),
+        "probability_by_family": (len(REASON_FAMILIES),),
+        "log_odds_by_family": (len(REASON_FAMILIES),),
+    }
+    return {name: np.full((accounts, *shape), np.nan) for name, shape in shapes.items()}
 
 
 @dataclass(frozen=True)

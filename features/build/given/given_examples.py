@@ -24,7 +24,7 @@ from undertow.features.catalogue.choose import Catalogue
 from undertow.features.catalogue.given import FACTS, IDS, OUTCOMES, families_of, given_features, ignored_columns
 from undertow.features.engines.duckdb import Connection, InDuckDB, literal, open_duckdb, quoted, rows, run
 from undertow.features.errors import ContractError, SettingsError
-from undertow.features.publishing import publish
+from undertow.features.publishing.versions import publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import NOT_REFUSED, Tables
 from undertow.features.sources.rows.casting import Reading

@@ -25,8 +25,9 @@ from undertow.features.errors import UndertowError
 from undertow.features.settings import load_settings
 from undertow.serving.cli.console import out
 from undertow.serving.jobs.score import in_batches
+from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ScoreRequest
-from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.serving.published.scores import PublishedScores
 from undertow.training.bundle.bundle import Bundle
 
 ROUNDS = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 from undertow.features.build.feature_table import build_features
 from undertow.features.engines.duckdb import InDuckDB
 from undertow.features.errors import DataError, SourceError
-from undertow.features.publishing import WRITING
+from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.settings import Settings
 from undertow.features.snapshots.calendar import month_starts
 from undertow.features.sources.load import load_tables
@@ -29,6 +28,15 @@ ACCOUNTS: list[Row] = [{"account_id": "ada", "created_at": "2020-01-01"}]
 SUBSCRIPTIONS: list[Row] = [{"account_id": "ada", "subscription_id": "s", "started_at": "2022-01-01", "mrr": 50}]
 PAYING = {"accounts.csv": ACCOUNTS, "subscriptions.csv": SUBSCRIPTIONS}
 UNTIL_JUNE = "[data]\nuntil = 2024-06-15"
+KILLED_BUILD = """
+import os, signal, sys
+from pathlib import Path
+from undertow.features.publishing.unfinished import unfinished_path
+
+with unfinished_path(Path(sys.argv[1]), "20240401") as folder:
+    (folder / "as_of=2024-04-01").mkdir(parents=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def ticket(name: str, opened_at: str, recorded_at: str = "") -> Row:
@@ -110,10 +118,9 @@ def test_what_a_killed_build_left_half_written_is_swept_away_by_the_next(project
     settings = project(PAYING, UNTIL_JUNE)
     tables = load_tables(settings, NOW)
     built = build_features(settings, tables, [MARCH])
-    with subprocess.Popen([sys.executable, "-c", ""]) as killed:
-        killed.wait()
-    dead, alive = (built.folder / f"{WRITING}20240401-{process}" for process in (killed.pid, os.getppid()))
-    for unfinished in (dead, alive):
-        (unfinished / "as_of=2024-04-01").mkdir(parents=True)
-    assert build_features(settings, tables, [APRIL]).read()["mrr"].to_pylist() == [50]
-    assert _left_behind(settings) == [alive.name, "as_of=2024-03-01", "as_of=2024-04-01"]
+    killed = subprocess.run([sys.executable, "-c", KILLED_BUILD, str(built.folder)], cwd=Path(__file__).parents[3])
+    assert killed.returncode == -9
+    with unfinished_path(built.folder, "20240401") as alive:
+        (alive / "as_of=2024-04-01").mkdir(parents=True)
+        assert build_features(settings, tables, [APRIL]).read()["mrr"].to_pylist() == [50]
+        assert _left_behind(settings) == [alive.name, f"{alive.name}.lock", "as_of=2024-03-01", "as_of=2024-04-01"]

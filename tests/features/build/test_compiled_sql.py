@@ -22,7 +22,7 @@ from undertow.features.catalogue.choose import make_catalogue
 from undertow.features.catalogue.language import rows_of
 from undertow.features.compiler.compiled import CompiledFeatures
 from undertow.features.compiler.plan import compile_features, plan_features
-from undertow.features.publishing import replace_text
+from undertow.features.publishing.versions import replace_text
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Tables
 from undertow.features.tables import ALL_TABLES

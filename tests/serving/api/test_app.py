@@ -129,6 +129,17 @@ def test_many_at_once_are_each_answered_with_their_own(client: Client) -> None:
     assert ids == ["zero", "A-00042", "A-00007"] * 4
 
 
+def test_without_explanation_probabilities_and_values_are_the_same(
+    client: Client, feature_row: dict[str, Any]
+) -> None:
+    parts = ("value_at_risk_by", "like_probability", "contributions")
+    for sent in ({"account_ids": ["A-00042", "zero"]}, {"rows": [feature_row, {**feature_row, "mrr": 1.0}]}):
+        full, plain = (client.post("/v1/score", json={**sent, "explain": each}).json() for each in (True, False))
+        for with_parts, without in zip(full["results"], plain["results"], strict=True):
+            assert without == {**with_parts, **dict.fromkeys(parts)}
+            assert all(with_parts[part] is not None for part in parts)
+
+
 def test_lists_are_served_without_models_or_engines(store: Path, run_python: Callable[[str], str]) -> None:
     said = run_python(f"""
 import sys
@@ -137,7 +148,7 @@ import undertow.serving.service
 from undertow.serving.api.app import make_app
 from undertow.serving import pages
 from undertow.serving.published.requests import AtRiskQuery
-from undertow.serving.published.scores import ScoresReader
+from undertow.serving.published.reader import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
 pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
 heavy = ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "undertow.training")

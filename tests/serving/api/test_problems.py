@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -46,24 +47,26 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
     make_client: Callable[..., Client],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    folder = publish_scores(tmp_path)
-    (folder / "scores.parquet").write_bytes(b"this is no Parquet file")
+    publish_scores(tmp_path)
+    app = make_app(tmp_path)
+    app.state.queue = None  # a fault of ours
     with caplog.at_level(logging.INFO):
-        answer = make_client(make_app(tmp_path)).post("/v1/score", json={"account_ids": ["A-00042"]})
+        answer = make_client(app).post("/v1/score", json={"rows": [{"account_id": "A-00042"}]})
     told = problem(answer, 500)
     incident = told["detail"].split()[-1].rstrip(".")
     assert f"Incident {incident}" in caplog.text
-    assert "Traceback" not in caplog.text and "A-00042" not in caplog.text and "Parquet" not in answer.text
+    assert "Traceback" not in caplog.text and "A-00042" not in caplog.text and "NoneType" not in answer.text
 
 
-def test_a_model_of_another_format_is_said_to_need_training(
-    tmp_path: Path,
-    publish_scores: Callable[..., Path],
-    make_client: Callable[..., Client],
-    feature_row: dict[str, Any],
+def test_a_list_that_cannot_be_read_is_said_and_no_path_is_named(
+    tmp_path: Path, publish_scores: Callable[..., Path], make_client: Callable[..., Client], feature_row: dict[str, Any]
 ) -> None:
     written = publish_scores(tmp_path) / "bundle" / "bundle.json"
-    written.write_text(written.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
     client = make_client(make_app(tmp_path))
-    assert "train again" in problem(client.post("/v1/score", json={"rows": [feature_row]}), 503)["detail"]
     assert client.get("/v1/at-risk").status_code == 200
+    written.write_text(written.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
+    told = problem(client.post("/v1/score", json={"rows": [feature_row]}), 503)
+    assert told["detail"] == "Its model is of another release. Run `undertow score` again."
+    again = problem(make_client(make_app(tmp_path)).get("/v1/at-risk"), 503)
+    assert "bundle/bundle.json is not as it was written" in again["detail"]
+    assert str(tmp_path) not in json.dumps([told, again])

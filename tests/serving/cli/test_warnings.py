@@ -10,8 +10,8 @@ from typer.testing import Result
 
 from tests.serving.cli.typed import json_of, undertow
 from undertow.serving.pages import at_risk
+from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import AtRiskQuery
-from undertow.serving.published.scores import ScoresReader
 
 REFUSED = "Refused: "  # the simulated company has rows that break their contract
 

@@ -16,11 +16,12 @@ import pytest
 
 from tests.trained_world import NOW
 from undertow.features.errors import ModelRefusal, TimeError
-from undertow.features.publishing import WRITING
+from undertow.features.publishing.unfinished import WRITING
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.score import ScoreReport, score
-from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.serving.published.reader import ScoresReader
+from undertow.serving.published.scores import PublishedScores
 from undertow.training.bundle.bundle import Bundle
 
 ROOT = Path(__file__).parents[3]

@@ -17,8 +17,9 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.sources.load import load_tables
 from undertow.serving import pages
 from undertow.serving.jobs.score import ScoreReport, score
+from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import AtRiskQuery
-from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.serving.published.scores import PublishedScores
 from undertow.training.backtest.backtest import backtest
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.evaluation.report import TrainReport

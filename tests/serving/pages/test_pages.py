@@ -18,7 +18,7 @@ import uvicorn
 from tests.serving.client import Client
 from undertow.serving import pages
 from undertow.serving.api.app import make_app
-from undertow.serving.published.scores import ScoresReader
+from undertow.serving.published.reader import ScoresReader
 
 CAUSAL = ("because", "caused", "causes", "due to", "leads to")
 

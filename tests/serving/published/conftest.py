@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.serving.published.reader import ScoresReader
+from undertow.serving.published.scores import PublishedScores
 
 
 @pytest.fixture

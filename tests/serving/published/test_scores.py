@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,9 +12,9 @@ import msgspec
 import pytest
 
 from tests.serving.published_by_hand import People
-from undertow.features.errors import NothingPublished, RequestError, UnknownAccount
+from undertow.features.errors import RequestError, UnknownAccount
 from undertow.serving.published.requests import ScoreRequest, trimmed
-from undertow.serving.published.scores import PublishedScores, ScoresReader
+from undertow.serving.published.scores import PublishedScores
 
 
 def test_the_list_is_ordered_by_value_at_risk(published: PublishedScores, people: People) -> None:
@@ -36,7 +34,22 @@ def test_each_filter_keeps_only_what_it_names(published: PublishedScores) -> Non
     assert set(published.filter(segment="startup").rows["segment"].to_pylist()) == {"startup"}
     assert set(published.filter(cause="involuntary").rows["cause"].to_pylist()) == {"involuntary"}
     assert min(published.filter(min_value=1000).rows["value_at_risk"].to_pylist()) >= 1000
-    assert published.filter(segment="nobody").total == 0
+    assert published.filter(segment="business", cause="involuntary", min_value=1e9).total == 0
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"segment": "Startup"}, r"No account has the segment 'Startup'. Did you mean 'startup'\? Known: 'business', "),
+        ({"owner": "Tom Okafer"}, r"the owner 'Tom Okafer'. Did you mean 'Tom Okafor'\? Known: '@owner', 'Mara Lindq"),
+        ({"owner": "x" * 500}, r"the owner 'x{20,}…'. Known: '@owner', 'Mara Lindqvist', 'Tom Okafor'."),
+    ],
+)
+def test_a_segment_or_owner_that_no_account_has_is_refused_with_the_nearest(
+    published: PublishedScores, filters: dict[str, str], said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        published.filter(**filters)  # type: ignore[arg-type]
 
 
 def test_pages_follow_each_other_and_end(published: PublishedScores) -> None:
@@ -133,49 +146,3 @@ def test_rows_that_do_not_fit_are_refused_by_name(published: PublishedScores) ->
         published.score(ScoreRequest(rows=[{"eror_rate_30": 0.1}]))
     with pytest.raises(RequestError, match=r"Missing features: error_rate_30, .* and 5 more. Send null"):
         published.score(ScoreRequest(rows=[{}]))
-
-
-def test_nothing_published_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(NothingPublished, match="Run `undertow score` in the project"):
-        ScoresReader(tmp_path).latest()
-
-
-def test_a_reader_follows_the_pointer(tmp_path: Path, publish_scores: Callable[..., Path], people: People) -> None:
-    reader = ScoresReader(tmp_path)
-    publish_scores(tmp_path, "run-1", people[:2])
-    first = reader.latest()
-    assert reader.is_fresh() and reader.latest() is first
-    publish_scores(tmp_path, "run-2")
-    assert not reader.is_fresh()
-    assert reader.latest().table.num_rows == 6
-    assert first.table.num_rows == 2  # who holds the old one keeps the whole of it
-
-
-def test_a_run_published_again_under_its_name_is_read_again(
-    tmp_path: Path, publish_scores: Callable[..., Path], people: People
-) -> None:
-    reader = ScoresReader(tmp_path)
-    publish_scores(tmp_path, "run-1", people[:2])
-    reader.latest()
-    publish_scores(tmp_path, "run-1", people[:3])
-    assert reader.latest().table.num_rows == 3
-
-
-def test_an_unpublished_store_is_no_longer_answered(tmp_path: Path, publish_scores: Callable[..., Path]) -> None:
-    reader = ScoresReader(tmp_path)
-    publish_scores(tmp_path)
-    reader.latest()
-    shutil.rmtree(tmp_path / "scores")
-    with pytest.raises(NothingPublished, match="Nothing is published yet"):
-        reader.latest()
-
-
-def test_many_threads_read_a_publication_once(tmp_path: Path, publish_scores: Callable[..., Path]) -> None:
-    publish_scores(tmp_path)
-    reader, found = ScoresReader(tmp_path), []
-    threads = [threading.Thread(target=lambda: found.append(reader.latest())) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 8 and len({id(each) for each in found}) == 1

@@ -1,0 +1,1 @@
+"""Atomic publishing: writers fill hidden folders, readers see whole versions."""
