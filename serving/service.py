@@ -72,6 +72,11 @@ class Undertow:
         app()
         self.reading = asyncio.create_task(asyncio.to_thread(_is_proved))
 
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """End the process that scores rows; the requests that ran were answered before."""
+        app().state.worker.close()
+
     async def __is_ready__(self) -> bool:
         """Whether an account and a row of the published scores were answered: /readyz answers 200, or 503 before."""
         return await asyncio.to_thread(_is_proved)

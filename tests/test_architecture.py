@@ -15,11 +15,12 @@ FLOORS = {
     "connectors simulator",
     "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
     "backtest train",
-    "serving": "formatting published pages jobs api cli service",
+    "serving": "formatting published pages live jobs api cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
 TRAINING_SHOWN_TO = {
     "published": "bundle",
+    "live": "",
     "pages": "",
     "api": "",
     "service": "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -19,12 +18,12 @@ from undertow.serving.api.openapi import openapi_json
 from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
-from undertow.serving.api.responses import as_download, as_json, as_page, ready_json
-from undertow.serving.api.row_queue import PLAIN_ROWS_A_TURN, ROWS_A_TURN, RowQueue
+from undertow.serving.api.responses import as_download, as_page, ready_json
+from undertow.serving.api.row_queue import RowQueue
 from undertow.serving.api.which_list import WhichList, notice
-from undertow.serving.published.answers import ScoreAnswer, Scored
+from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import ScoreRequest, read_query, read_score_request
+from undertow.serving.published.requests import ShallowScoreRequest, read_query, read_score_request
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.spreadsheet import as_csv
 
@@ -45,7 +44,8 @@ def make_app(store_folder: Path) -> Starlette:
         Route("/readyz", ready),
         Route("/metrics", metrics),
     ]
-    reader = ScoresReader(store_folder)
+    worker = RowWorker()
+    reader = ScoresReader(store_folder, worker.prove)
     counted = Metrics(reader)
     middleware = [
         Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
@@ -56,7 +56,7 @@ def make_app(store_folder: Path) -> Starlette:
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
     app.state.reading = None  # the task that reads a newer publication
-    app.state.reader, app.state.queue, app.state.metrics = reader, RowQueue(), counted
+    app.state.reader, app.state.worker, app.state.queue, app.state.metrics = reader, worker, RowQueue(), counted
     return app
 
 
@@ -66,23 +66,17 @@ def make_app(store_folder: Path) -> Starlette:
 async def score(request: Request) -> Response:
     """POST /v1/score: the published scores of `account_ids`, unknown ids beside them, or feature `rows` scored live."""
     no_query(request)
-    scoring = read_score_request(await read_body(request))
+    body = await read_body(request)
+    scoring = read_score_request(body, ShallowScoreRequest)
     published = await newest(request)
     if scoring.account_ids is not None:
         return ready_json(published.scored_json(scoring.account_ids, scoring.explain))
-    return as_json(await score_rows(request.app.state.queue, published, scoring))
-
-
-async def score_rows(queue: RowQueue, published: PublishedScores, scoring: ScoreRequest) -> ScoreAnswer:
-    """Return the answer to a request with rows, scored part by part as its turns come."""
-    number, a_turn = len(scoring.rows or []), ROWS_A_TURN if scoring.explain else PLAIN_ROWS_A_TURN
-    async with queue.admitted(number):
-        rows = await queue.turn(number, lambda: published.feature_rows(scoring))
-        results: list[Scored] = []
-        for start in range(0, number, a_turn):
-            part = rows.slice(start, a_turn)
-            results += await queue.turn(part.num_rows, partial(published.score_rows, part, scoring.explain))
-        return published.answer(scoring, results)
+    queue, number = request.app.state.queue, len(scoring.rows or [])
+    with queue.admitted(number):
+        asked = await asyncio.to_thread(request.app.state.worker.ask, "score", str(published.folder), body)
+        reply = await asyncio.wrap_future(asked)
+        queue.took(number, reply.seconds)
+    return ready_json(reply.body)
 
 
 async def at_risk(request: Request) -> Response:

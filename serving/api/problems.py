@@ -25,11 +25,13 @@ from undertow.serving import pages
 from undertow.serving.api.prefix import root_of
 from undertow.serving.api.responses import as_json, as_page, logger
 from undertow.serving.formatting import short
+from undertow.serving.live.row_worker import ScoringEnded
 from undertow.serving.published.answers import Problem
 
 STATUS: dict[type[Exception], int] = {
     NothingPublished: 503,
     Unreadable: 503,
+    ScoringEnded: 503,
     ModelRefusal: 503,
     UnknownAccount: 404,
     TooLarge: 413,

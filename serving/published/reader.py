@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -31,8 +32,9 @@ class ScoresReader:
     held; where that fails, the one held stays and `failure` says why.
     """
 
-    def __init__(self, store: Path) -> None:
-        """`store`: the store folder; runs lie in its `scores/`."""
+    def __init__(self, store: Path, prove: Callable[[PublishedScores], None] = PublishedScores.prove) -> None:
+        """`store`: the folder whose `scores/` hold the runs. `prove`: raises Unreadable where a run does not answer."""
+        self._prove = prove
         self._root = store / "scores"
         self._lock, self._proving = Lock(), Lock()
         self._held: PublishedScores | None = None
@@ -81,14 +83,14 @@ class ScoresReader:
             if self._proved is published:
                 return
             try:
-                published.prove()
+                self._prove(published)
             except Unreadable as error:
                 if self._unproved is not published:
                     logger.error("The list %s does not answer: %s", published.folder.name, error)
                 self._unproved = published
                 raise
             self._proved = published
-            logger.info("Read %s and its model %s", published.folder.name, published.bundle.version)
+            logger.info("Read %s and its model %s", published.folder.name, published.manifest["model_version"])
 
     def _is_due(self) -> bool:
         return self.failure is not None and time.monotonic() - self._tried >= RETRY
@@ -97,7 +99,7 @@ class ScoresReader:
         try:
             opened = PublishedScores.open(self._published())
             if self._held is not None:
-                opened.prove()
+                self._prove(opened)
                 self._proved = opened
         except (NothingPublished, Unreadable) as error:
             self._keep(error, pointer)

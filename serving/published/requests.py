@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -42,6 +42,15 @@ class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
     explain: bool = True
 
 
+class ShallowScoreRequest(ScoreRequest, forbid_unknown_fields=True):
+    """A scoring request of which the rows are not read yet, so that they can be counted at little cost."""
+
+    rows: list[msgspec.Raw] | None = None  # type: ignore[assignment]
+
+
+Request = TypeVar("Request", bound=ScoreRequest)
+
+
 class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Query of the at-risk list: filters and page, ranked by value at risk."""
 
@@ -54,10 +63,10 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     format: Format = "json"
 
 
-def read_score_request(body: bytes) -> ScoreRequest:
+def read_score_request(body: bytes, kind: type[Request]) -> Request:
     """Return the request in `body`, or raise RequestError saying what to send instead."""
     try:
-        request = msgspec.json.decode(body, type=ScoreRequest)
+        request = msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise RequestError(_in_words(str(error), ScoreRequest)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
