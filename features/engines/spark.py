@@ -92,7 +92,7 @@ def _session(settings: Spark) -> SparkSession:
 
 
 def _is_not_py4j(record: logging.LogRecord) -> bool:
-    """Leave out what py4j logs of a lost connection, with a traceback: it raises the same, and that is told."""
+    """Return False for what py4j logs of a lost connection: it raises the same, which becomes a DataError."""
     return "py4j" not in record.pathname
 
 
