@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from undertow.features.errors import SettingsError, UndertowError
 from undertow.serving.api.app import make_app
 
-STORE = "UNDERTOW_STORE"
+STORE, PREFIX = "UNDERTOW_STORE", "UNDERTOW_PREFIX"
 TIMEOUT = 300  # seconds; a slower request is cut off by BentoML
 
 
@@ -33,7 +33,7 @@ def app() -> Starlette:
     store = os.environ.get(STORE)
     if not store:
         raise SettingsError(f"Set {STORE} to the project's store folder, where `undertow score` publishes.")
-    return make_app(Path(store))
+    return make_app(Path(store), os.environ.get(PREFIX, ""))
 
 
 async def everything(scope: Scope, receive: Receive, send: Send) -> None:

@@ -30,8 +30,8 @@ from undertow.serving.published.spreadsheet import as_csv
 PAGES = ("/", "/accounts/{account_id:path}")
 
 
-def make_app(store_folder: Path) -> Starlette:
-    """Return the ASGI app that answers from the newest publication in `store_folder`."""
+def make_app(store_folder: Path, prefix: str = "") -> Starlette:
+    """Return the ASGI app that answers from the newest publication in `store_folder`; `prefix`: of every link."""
     routes = [
         Route("/v1/score", score, methods=["POST"]),
         Route("/v1/at-risk", at_risk),
@@ -55,6 +55,7 @@ def make_app(store_folder: Path) -> Starlette:
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
+    app.state.prefix = prefix
     app.state.reading = None  # the task that reads a newer publication
     app.state.reader, app.state.worker, app.state.queue, app.state.metrics = reader, worker, RowQueue(), counted
     return app

@@ -16,9 +16,10 @@ import msgspec
 import typer
 
 from undertow.features.settings import Settings, load_settings
+from undertow.serving.api.prefix import checked_prefix
 from undertow.serving.cli import console, models, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import now
-from undertow.serving.cli.local_service import private_folder, refuse_taken_port
+from undertow.serving.cli.local_service import Listening, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
@@ -369,19 +370,17 @@ def serve(
     project: Project = HERE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, envvar="UNDERTOW_WORKERS", help="Processes that answer requests.")
+    ] = 2,
+    root_path: Annotated[str, typer.Option(help="Prefix that a proxy serves it under, such as /undertow.")] = "",
 ) -> None:
     """Start the HTTP service: the at-risk list as a page, and the scoring API. No authentication."""
     settings = load_settings(project)
     refuse_taken_port(host, port)
-    environment = {
-        **os.environ,
-        "UNDERTOW_STORE": str(settings.store_path()),
-        "BENTOML_HOME": str(private_folder(port)),
-        "BENTOML_DO_NOT_TRACK": "True",
-    }
-    console.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)
-    command = [sys.executable, "-m", "bentoml", "serve", "undertow.serving.service:Undertow"]
-    os.execve(sys.executable, [*command, "--host", host, "--port", str(port)], environment)
+    place = Listening(host, port, workers, checked_prefix(root_path))
+    console.err.print(f"Undertow serves {settings.name} at {place.url} (stop with Ctrl-C)", soft_wrap=True)
+    place.serve(settings.store_path().resolve())
 
 
 @app.command(epilog="Example: undertow simulate --world tiny --out tiny --truth tiny/truth")

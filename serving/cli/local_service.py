@@ -1,4 +1,4 @@
-"""What `undertow serve` makes sure of before it starts BentoML: a free port, and a private folder outside the store."""
+"""How `undertow serve` starts BentoML: on a free port, in a private folder, without code of the current folder."""
 
 from __future__ import annotations
 
@@ -6,10 +6,51 @@ import errno
 import os
 import socket
 import stat
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from undertow.features.errors import SettingsError
+
+SERVICE = "undertow.serving.service:Undertow"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the service listens, with how many worker processes, and the prefix under which a proxy serves it."""
+
+    host: str
+    port: int
+    workers: int
+    prefix: str
+
+    @property
+    def url(self) -> str:
+        """The address of the list without a proxy."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/"
+
+    def serve(self, store: Path) -> NoReturn:
+        """Replace this process with BentoML's.
+
+        It works in a private folder and with Python's safe path, so that a folder or file of the current directory that
+        is named like a package is never imported.
+        """
+        home = private_folder(self.port)
+        environment = {
+            **os.environ,
+            "UNDERTOW_STORE": str(store),
+            "UNDERTOW_WORKERS": str(self.workers),
+            "UNDERTOW_PREFIX": self.prefix,
+            "BENTOML_HOME": str(home),
+            "BENTOML_DO_NOT_TRACK": "True",
+            "PYTHONSAFEPATH": "1",
+        }
+        where = ["--host", self.host, "--port", str(self.port), "--working-dir", str(home)]
+        os.chdir(home)
+        os.execve(sys.executable, [sys.executable, "-m", "bentoml", "serve", SERVICE, *where], environment)
 
 
 def refuse_taken_port(host: str, port: int) -> None:

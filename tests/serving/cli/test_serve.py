@@ -25,20 +25,24 @@ from undertow.features.settings import FILE_NAME
 from undertow.serving.cli.local_service import private_folder, refuse_taken_port
 
 PATIENCE = 90  # seconds until a busy machine has started the service
-UNDERTOW = [sys.executable, "-c", "from undertow.serving.cli.commands import app; app()"]
+SHADOW = "code of the current folder ran"
+UNDERTOW = [sys.executable, "-P", "-c", "from undertow.serving.cli.commands import app; app()"]
 
 
 @contextmanager
-def served(project: Path, mount: str | None = None) -> Iterator[httpx.Client]:
-    """Run `undertow serve` on a free port, hand out a client, and stop it."""
+def served(
+    project: Path, *options: str, mount: str | None = None, folder: Path | None = None
+) -> Iterator[httpx.Client]:
+    """Run `undertow serve` on a free port, in the current directory or in `folder`; hand out a client, and stop it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [*UNDERTOW, "serve", "--project", str(project), "--port", str(port)]
+    command = [*UNDERTOW, "serve", "--project", str(project), "--port", str(port), *options]
     environment = {**os.environ, "UNDERTOW_WORKERS": "1", "TMPDIR": tempfile.gettempdir()}
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            in_mounts(mount, command) if mount else command, env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+            in_mounts(mount, command) if mount else command,
+            cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
                 _wait_until_alive(client, process)
@@ -48,7 +52,7 @@ def served(project: Path, mount: str | None = None) -> Iterator[httpx.Client]:
             process.wait(30)
             log.seek(0)
             written = log.read()
-    assert "Traceback" not in written, written
+    assert "Traceback" not in written and SHADOW not in written, written
 
 
 def _wait_until_alive(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
@@ -72,7 +76,7 @@ def project(store: Path, tmp_path: Path) -> Path:
 
 
 def test_a_store_on_a_read_only_disk_is_served_also_under_a_prefix(project: Path) -> None:
-    with served(project, read_only(project)) as client:
+    with served(project, mount=read_only(project)) as client:
         assert client.get("/readyz").status_code == 200
         assert "Nordwind Logistik GmbH" in client.get("/").text
         assert client.post("/v1/score", json={"account_ids": ["A-00042"]}).status_code == 200
@@ -91,6 +95,30 @@ def test_serving_makes_no_store_and_keeps_its_files_to_itself(tmp_path: Path) ->
         assert list(folder.iterdir())
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
     shutil.rmtree(folder)
+
+
+def test_code_of_the_current_folder_is_never_imported(project: Path, tmp_path: Path) -> None:
+    """Packages named like ours and like those that we use lie where the command is typed."""
+    folder = tmp_path / "here"
+    names = ("undertow", "serving", "features", "training", "bentoml", "numpy", "msgspec", "lightgbm", "starlette")
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"print('{SHADOW}')\nraise SystemExit(9)\n")
+    with served(project, folder=folder) as client:
+        assert client.get("/readyz", timeout=60).status_code == 200
+        assert client.post("/v1/score", json={"account_ids": ["A-00042"]}).status_code == 200
+
+
+def test_the_prefix_of_a_proxy_begins_every_link(project: Path) -> None:
+    with served(project, "--root-path", "/undertow/", "--workers", "1") as client:
+        links = re.findall(r'(?:href|action)="(?!data:)([^"]*)"', client.get("/").text)
+        assert len(links) > 8 and all(link.startswith("/undertow/") for link in links)
+
+
+def test_a_prefix_that_is_no_path_is_refused(project: Path) -> None:
+    command = [*UNDERTOW, "serve", "--project", str(project), "--root-path", "https://evil.example"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 1 and "expected a path such as /undertow" in done.stderr
 
 
 def test_a_port_that_is_taken_is_refused_in_one_sentence_before_anything_is_announced(project: Path) -> None:
