@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -37,6 +38,8 @@ def make_app(store_folder: Path, prefix: str = "") -> Starlette:
         Route("/v1/at-risk", at_risk),
         Route("/v1/accounts/{account_id:path}", account),
         Route("/v1/drivers", drivers),
+        Route("/v1/features", features),
+        Route("/v1/model", model),
         Route("/openapi.json", description),
         Route(PAGES[0], list_page),
         Route(PAGES[1], account_page),
@@ -98,8 +101,24 @@ async def account(request: Request) -> Response:
 
 async def drivers(request: Request) -> Response:
     """GET /v1/drivers: contributions to the scores per feature family, overall and by segment."""
+    return await said(request, "drivers")
+
+
+async def features(request: Request) -> Response:
+    """GET /v1/features: what each feature of a row is: sentence, type, unit, known texts, and what null means."""
+    return await said(request, "described")
+
+
+async def model(request: Request) -> Response:
+    """GET /v1/model: the version of the model that made the list: dates, results, verdict and model card."""
+    return await said(request, "model")
+
+
+async def said(request: Request, what: str) -> Response:
+    """Answer with what was published beside the list."""
     no_query(request)
-    return ready_json((await newest(request)).drivers_json)
+    published = await newest(request)
+    return ready_json(published.answers.get(what, lambda: msgspec.json.encode(getattr(published, what))))
 
 
 async def description(request: Request) -> Response:

@@ -56,6 +56,15 @@ def openapi() -> dict[str, Any]:
                     "Contributions to the scores by feature family, overall and by segment.", {"type": "object"}
                 )
             },
+            "/v1/features": {
+                "get": _operation(
+                    "What each feature of a row is: sentence, type, unit, known texts, what null means.",
+                    {"type": "object"},
+                )
+            },
+            "/v1/model": {
+                "get": _operation("The version of the model: dates, results, verdict, model card.", {"type": "object"})
+            },
         },
         "components": {"schemas": components},
     }

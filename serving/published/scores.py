@@ -29,8 +29,10 @@ from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check
 from undertow.serving.published.run_files import (
     AGAIN,
     BUNDLE,
+    DESCRIBED,
     DRIVERS,
     FEATURES,
+    MODEL,
     SCORES,
     read_json,
     read_table,
@@ -60,6 +62,8 @@ class PublishedScores:
     folder: Path
     manifest: dict[str, Any]
     drivers: dict[str, Any]
+    described: dict[str, Any]
+    model: dict[str, Any]
     table: pa.Table
     position: dict[str, int]
 
@@ -71,11 +75,12 @@ class PublishedScores:
         """
         try:
             manifest = verified_manifest(folder)
-            drivers, table = finite(read_json(folder, DRIVERS)), read_table(folder, SCORES)
+            said = [finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL)]
+            table = read_table(folder, SCORES)
             position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, drivers, table, position)
+        return cls(folder, manifest, *said, table, position)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
@@ -110,11 +115,6 @@ class PublishedScores:
     def encoded(self) -> EncodedAccounts:
         """The accounts as JSON."""
         return EncodedAccounts(self.table, self.manifest)
-
-    @cached_property
-    def drivers_json(self) -> bytes:
-        """What the scores react to, as JSON."""
-        return msgspec.json.encode(self.drivers)
 
     @cached_property
     def answers(self) -> KeptAnswers:

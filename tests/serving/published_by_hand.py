@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
+from undertow.features.catalogue.choose import Catalogue
+from undertow.serving.jobs.described import describe_features
 from undertow.serving.jobs.scores_table import value_columns
 from undertow.serving.published.run_files import write_run
 from undertow.training.bundle.bundle import Bundle
@@ -64,7 +66,12 @@ def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> 
         "families": list(REASON_FAMILIES), "change_days": 30,
         "reasons": "The model is a sum of parts by family.",
     }  # fmt: skip
-    write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, _drivers(found), manifest, bundle)
+    said = {
+        "drivers.json": _drivers(found),
+        "described.json": {"features": describe_features(bundle, Catalogue((), {}))},
+        "model.json": {"version": 1, "bundle": bundle.version, "model_card": "# Model card"},
+    }
+    write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, said, manifest, bundle)
 
 
 def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:

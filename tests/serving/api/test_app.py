@@ -129,6 +129,27 @@ def test_many_at_once_are_each_answered_with_their_own(client: Client) -> None:
     assert ids == ["zero", "A-00042", "A-00007"] * 4
 
 
+def test_a_row_made_of_what_the_features_route_says_is_scored(client: Client) -> None:
+    """What an integrator does who knows nothing else: a row of nulls, or of values of the stated types."""
+    features = client.get("/v1/features").json()["features"]
+    required = [each for each in features if each["required"]]
+    values = {"number": 1, "text": None}
+    for row in (
+        dict.fromkeys(each["name"] for each in required),
+        {each["name"]: (each["known_texts"] or [values[each["type"]]])[0] for each in features},
+    ):
+        assert client.post("/v1/score", json={"rows": [row]}).status_code == 200
+    assert features[: len(required)] == required
+    assert all(each["sentence"] and each["unit_means"] and each["null_means"] for each in features)
+    [text] = [each for each in features if each["type"] == "text"]
+    assert set(text["known_texts"]) == {"business", "startup"}
+
+
+def test_the_model_route_says_which_model_made_the_list(client: Client) -> None:
+    told = client.get("/v1/model").json()
+    assert told["bundle"] == client.get("/v1/at-risk").json()["model_version"] and told["model_card"]
+
+
 def test_without_explanation_probabilities_and_values_are_the_same(
     client: Client, feature_row: dict[str, Any]
 ) -> None:
