@@ -75,7 +75,7 @@ async def score(request: Request) -> Response:
     published = await newest(request)
     if scoring.account_ids is not None:
         return ready_json(published.scored_json(scoring.account_ids, scoring.explain))
-    queue, number = request.app.state.queue, len(scoring.rows or [])
+    queue, number = request.app.state.queue, scoring.number
     with queue.admitted(number):
         asked = await asyncio.to_thread(request.app.state.worker.ask, "score", str(published.folder), body)
         reply = await asyncio.wrap_future(asked)

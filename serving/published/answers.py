@@ -183,12 +183,17 @@ class Scored(msgspec.Struct):
 
 
 class ScoreAnswer(msgspec.Struct):
-    """Scores, in the order of the request. `unknown`: ids not among the published accounts; absent for `rows`."""
+    """Scores, in the order of the request.
+
+    `unknown`: ids not among the published accounts; absent for rows. `missing`: of each row, how many features that the
+    score is computed from it did not hold; there with `missing: "null"` alone.
+    """
 
     model_version: str
     as_of: date
     results: list[Scored]
     unknown: list[str] | msgspec.UnsetType = msgspec.UNSET
+    missing: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

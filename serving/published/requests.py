@@ -22,30 +22,44 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
 Cause = Literal["voluntary", "involuntary"]
 Format = Literal["json", "csv"]
-CHOICES = {"cause": get_args(Cause), "format": get_args(Format)}
+Missing = Literal["refuse", "null"]
+CHOICES = {"cause": get_args(Cause), "format": get_args(Format), "missing": get_args(Missing)}
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS, description="How many accounts, 1 to 1000.")]
 Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to skip.")]
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A scoring request: exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
+    """A scoring request: exactly one of `account_ids`, `rows`, or `columns` with `data`, 1 to 1000 accounts or rows.
+
+    `account_ids`: published accounts. `rows`: feature -> value. `columns` and `data`: the same rows as names, once, and
+    lists of values.
 
     Blanks around the ids of `account_ids` are ignored. A row holds every feature that the score is computed from: a
     number, a text for a text feature, or null where unknown; it may hold those that are evidence alone, and an
     `account_id`, which is echoed. `as_of` goes with rows (default: the day of the published scores). `explain`: false
-    gives probabilities and values alone, and many rows in a fraction of the time.
+    gives probabilities and values alone, and many rows in a fraction of the time. `missing`: "null" reads a feature
+    that a row does not hold as unknown; the answer says how many these were.
     """
 
     account_ids: list[str] | None = None
     rows: list[dict[str, Any]] | None = None
+    columns: list[str] | None = None
+    data: list[list[Any]] | None = None
     as_of: date | None = None
     explain: bool = True
+    missing: Missing = "refuse"
+
+    @property
+    def number(self) -> int:
+        """How many accounts or rows are asked for."""
+        return len(self.account_ids or self.rows or self.data or [])
 
 
 class ShallowScoreRequest(ScoreRequest, forbid_unknown_fields=True):
     """A scoring request of which the rows are not read yet, so that they can be counted at little cost."""
 
     rows: list[msgspec.Raw] | None = None  # type: ignore[assignment]
+    data: list[msgspec.Raw] | None = None  # type: ignore[assignment]
 
 
 Request = TypeVar("Request", bound=ScoreRequest)
@@ -72,12 +86,26 @@ def read_score_request(body: bytes, kind: type[Request]) -> Request:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = str(error) if isinstance(error, msgspec.DecodeError) else "it cannot be decoded"
         raise Malformed(f"The body is not valid JSON: {why}. NaN and Infinity are not JSON; send null.") from error
-    if (request.account_ids is None) == (request.rows is None):
-        raise RequestError("Send exactly one of account_ids or rows.")
-    _check_length("account_ids" if request.rows is None else "rows", request.account_ids or request.rows or [])
+    given = [name for name in ("account_ids", "rows", "data") if getattr(request, name) is not None]
+    if len(given) != 1 or (request.columns is None) != (request.data is None):
+        raise RequestError("Send exactly one of account_ids, rows, or columns with data.")
+    _check_length(given[0], getattr(request, given[0]))
     if request.as_of is not None:
-        _check_as_of(request.as_of, request.rows is not None)
+        _check_as_of(request.as_of, given != ["account_ids"])
     return request
+
+
+def rows_of(request: ScoreRequest) -> list[dict[str, Any]]:
+    """Return the rows of a request, those sent as columns and data too. Raises RequestError where these do not fit."""
+    if request.columns is None:
+        return request.rows or []
+    twice = [name for name in request.columns if request.columns.count(name) > 1]
+    if twice:
+        raise RequestError(f"columns names '{short(twice[0])}' more than once.")
+    for position, values in enumerate(request.data or []):
+        if len(values) != len(request.columns):
+            raise RequestError(f"data[{position}] has {len(values):,} values, columns has {len(request.columns):,}.")
+    return [dict(zip(request.columns, values, strict=True)) for values in request.data or []]
 
 
 def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:

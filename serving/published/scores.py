@@ -25,7 +25,7 @@ from undertow.serving.published.answers import (
     scored,
 )
 from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers
-from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, trimmed
+from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, rows_of, trimmed
 from undertow.serving.published.run_files import (
     AGAIN,
     BUNDLE,
@@ -216,10 +216,10 @@ class PublishedScores:
 
     def feature_rows(self, request: ScoreRequest) -> pa.Table:
         """Return the rows of a request as the table the model reads, with account_id. Raises RequestError."""
-        sent = request.rows or []
+        sent = rows_of(request)
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
-        check_rows(sent, numbers, texts, self.bundle.needed)
+        check_rows(sent, numbers, texts, self.bundle.needed if request.missing == "refuse" else ())
         kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in (*texts, "account_id")]
         columns = {name: pa.array([_value(row.get(name)) for row in sent], kind) for name, kind in kinds}
         moment = datetime.combine(request.as_of or self._day(), time())
@@ -232,7 +232,11 @@ class PublishedScores:
 
     def answer(self, request: ScoreRequest, results: list[Scored]) -> ScoreAnswer:
         """Return the answer to a request with rows."""
-        return ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
+        answer = ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
+        if request.missing == "null":
+            needed = set(self.bundle.needed)
+            answer.missing = [len(needed - row.keys()) for row in rows_of(request)]
+        return answer
 
     def scored_json(self, account_ids: list[str], explain: bool = True) -> bytes:
         """Return the published scores of accounts as JSON (`ScoreAnswer`), or raise UnknownAccount if none is known."""

@@ -54,7 +54,7 @@ def test_a_body_that_is_not_json_is_malformed(client: Client, body: bytes) -> No
     [
         ("null", "Expected object, got null"),
         ("[]", "Expected object, got array"),
-        ("{}", "Send exactly one of account_ids or rows"),
+        ("{}", "Send exactly one of account_ids, rows, or columns with data"),
         ('{"account_ids": ["a"], "rows": [{}]}', "Send exactly one"),
         ('{"account_ids": []}', "account_ids is empty. Send 1 to 1,000"),
         ('{"rows": []}', "rows is empty"),
