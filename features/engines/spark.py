@@ -6,6 +6,7 @@ of the time and memory.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -76,6 +77,7 @@ def _session(settings: Spark) -> SparkSession:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers need the packages of this process
     for name, value in {**defaults, **ALWAYS, **settings.options}.items():
         builder = builder.config(name, value)
+    logging.getLogger().addFilter(_is_not_py4j)
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")  # we pass Arrow tables
     try:
         if settings.remote:
@@ -87,6 +89,11 @@ def _session(settings: Spark) -> SparkSession:
             f"Spark cannot be reached at {where}: {first_lines(error)} "
             "It needs Java 17 (JAVA_HOME) and, for a cluster, [spark] master or remote."
         ) from error
+
+
+def _is_not_py4j(record: logging.LogRecord) -> bool:
+    """Return False for what py4j logs of a lost connection: it raises the same, which becomes a DataError."""
+    return "py4j" not in record.pathname
 
 
 def _require_open_port(remote: str) -> None:
@@ -140,6 +147,10 @@ class InSpark:
 
     def register(self, name: str, table: pa.Table) -> None:
         """Register an Arrow table in memory under a name."""
+        self._register(table, name)
+
+    @_raises_data_error
+    def _register(self, table: pa.Table, name: str) -> None:
         self.session.createDataFrame(table).createOrReplaceTempView(name)
 
     @_raises_data_error

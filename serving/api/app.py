@@ -180,5 +180,5 @@ async def newest(request: Request) -> PublishedScores:
 
 
 def notice_of(request: Request) -> str:
-    """Return what the page says of a newer list that cannot be read."""
+    """Return the notice that a newer list cannot be read, or an empty text."""
     return notice(request.app.state.reader)

@@ -1,4 +1,4 @@
-"""How many feature rows may wait to be scored, and what a request is told that finds too many of them."""
+"""How many feature rows may wait to be scored; a request beyond them is refused with the time to wait."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class WhichList:
 
 
 def notice(reader: ScoresReader) -> str:
-    """Return what a page says where a newer list cannot be read, or an empty text."""
+    """Return the notice that a newer list cannot be read, with the reason, or an empty text."""
     if reader.failure is None:
         return ""
     return f"A newer list was published and cannot be read; this is the one before it. {reader.failure}"

@@ -226,6 +226,10 @@ def test_a_master_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     assert "Spark cannot be reached at sc://127.0.0.1:1" in said.stdout
 
 
+def _folders_being_written(features: Path) -> list[Path]:
+    return [each for each in features.glob("*/.writing-*") if each.is_dir()]
+
+
 def test_spark_lost_in_the_middle_leaves_nothing_half_written(tmp_path: Path, world: Path) -> None:
     """A run of its own, whose Java process is killed as soon as it writes; two tables, so that this is soon."""
     files = "".join(f'{name} = "{world / name}.parquet"\n' for name in ("accounts", "subscriptions"))

@@ -29,8 +29,10 @@ def test_rows_beyond_the_limit_are_refused_with_the_time_that_those_waiting_take
 
 
 def test_a_request_larger_than_the_limit_is_admitted_where_nobody_waits() -> None:
-    with RowQueue().admitted(MOST_ROWS + 1):
-        pass
+    queue = RowQueue()
+    with queue.admitted(MOST_ROWS + 1):
+        assert queue.rows == MOST_ROWS + 1
+    assert queue.rows == 0
 
 
 def test_ids_are_answered_however_many_rows_wait(client: Client, feature_row: dict[str, Any]) -> None:
