@@ -49,6 +49,12 @@ check: $(VENV)/spark ## lint, types, tests
 	$(BIN)/mypy
 	$(PYTEST)
 
+bento: setup ## build the service as a Bento, of the wheel and the pinned requirements
+	rm -rf build/wheel build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m undertow.serving.deploy.pinned requirements.lock > build/wheel/pinned.txt
+	$(BIN)/bentoml build
+
 wheel: setup ## build the wheel, install it into a fresh environment and run a small demo from it
 	rm -rf build/wheel build/fresh build/lib build/bdist.*
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
@@ -63,9 +69,10 @@ readme: setup ## rewrite the terminal output in README.md, from the demo
 yardsticks: setup ## the model against worlds with known ground truth; an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
-results: setup ## spend and staying away on CDNOW and Online Retail II, beside other models; needs the third-party data
+results: setup ## value and churn beside other models and ground truth, two hours; parts need the third-party data
 	$(BIN)/python -m tests.benchmarks.results.purchases
 	$(BIN)/python -m tests.benchmarks.results.inactivity
+	$(BIN)/python -m tests.benchmarks.results.subscriptions
 
 bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
 	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))
@@ -79,5 +86,5 @@ docs: setup ## one page of all features, build/features.html; with those of a pr
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check wheel readme yardsticks results bench docs lock
+.PHONY: help setup demo serve ui test check bento wheel readme yardsticks results bench docs lock
 .DEFAULT_GOAL := help

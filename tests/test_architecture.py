@@ -15,7 +15,7 @@ FLOORS = {
     "connectors simulator",
     "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
     "backtest train",
-    "serving": "formatting published pages live jobs api cli service",
+    "serving": "formatting published pages live jobs api server deploy cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
 TRAINING_SHOWN_TO = {
@@ -24,6 +24,8 @@ TRAINING_SHOWN_TO = {
     "pages": "",
     "api": "",
     "service": "",
+    "server": "",
+    "deploy": "",
     "jobs": "backtest bundle drivers evaluation examples registry value",
     "cli": "backtest business_metrics evaluation leakage registry train",
 }

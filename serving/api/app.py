@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
@@ -22,12 +23,14 @@ from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetric
 from undertow.serving.api.responses import as_download, as_page, ready_json
 from undertow.serving.api.row_queue import RowQueue
 from undertow.serving.api.which_list import WhichList, notice
+from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_query, read_score_request
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.spreadsheet import as_csv
 
+PATIENCE = 300.0  # seconds in which rows must be scored
 PAGES = ("/", "/accounts/{account_id:path}")
 
 
@@ -60,7 +63,8 @@ def make_app(store_folder: Path, prefix: str = "") -> Starlette:
     app.router.redirect_slashes = False
     app.state.prefix = prefix
     app.state.reading = None  # the task that reads a newer publication
-    app.state.reader, app.state.worker, app.state.queue, app.state.metrics = reader, worker, RowQueue(), counted
+    app.state.reader, app.state.worker, app.state.metrics = reader, worker, counted
+    app.state.queue = RowQueue(counted.rows_waiting.set)
     return app
 
 
@@ -78,9 +82,18 @@ async def score(request: Request) -> Response:
     queue, number = request.app.state.queue, scoring.number
     with queue.admitted(number):
         asked = await asyncio.to_thread(request.app.state.worker.ask, "score", str(published.folder), body)
-        reply = await asyncio.wrap_future(asked)
+        reply = await answered(asked)
         queue.took(number, reply.seconds)
     return ready_json(reply.body)
+
+
+async def answered(asked: Future[Reply]) -> Reply:
+    """Return the reply of the scoring process, or raise HTTPException 504 after PATIENCE."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.wrap_future(asked)
+    except TimeoutError:
+        raise HTTPException(504, f"The rows were not scored within {PATIENCE:g} s. Send fewer at a time.") from None
 
 
 async def at_risk(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 
 from starlette.exceptions import HTTPException
@@ -11,11 +12,16 @@ from undertow.features.errors import Malformed, RequestError, TooLarge
 from undertow.serving.formatting import short
 
 MAX_BODY = 16_000_000  # bytes, unpacked: 1,000 rows of every feature take half of it
+BODY_SECONDS = 30.0  # for a body to arrive
+TOO_SLOW = f"The body did not arrive within {BODY_SECONDS:g} s. Send less, or on a faster connection."
 TOO_LARGE = f"The body is over {MAX_BODY // 1_000_000} MB. Split the request."
 
 
 async def read_body(request: Request) -> bytes:
-    """Return a JSON body of at most MAX_BODY bytes, counted while it streams; a gzipped one is counted unpacked."""
+    """Return a JSON body of at most MAX_BODY bytes, counted while it streams; a gzipped one is counted unpacked.
+
+    Raises HTTPException 408 where it takes longer than BODY_SECONDS.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "Expected Content-Type: application/json.")
@@ -25,7 +31,14 @@ async def read_body(request: Request) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_BODY:
         raise TooLarge(TOO_LARGE)
-    unpacked = _Gzip() if packing == "gzip" else None
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request, _Gzip() if packing == "gzip" else None)
+    except TimeoutError:
+        raise HTTPException(408, TOO_SLOW, {"Connection": "close"}) from None
+
+
+async def _read(request: Request, unpacked: _Gzip | None) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += unpacked.more(chunk, MAX_BODY + 1 - len(body)) if unpacked else chunk

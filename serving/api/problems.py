@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
+from types import CodeType
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -38,6 +41,7 @@ STATUS: dict[type[Exception], int] = {
     Malformed: 400,
     RequestError: 422,
 }
+OURS = Path(__file__).parents[2]  # the folder of our packages
 COME_BACK = {503: {"Retry-After": "30"}}  # seconds
 
 
@@ -49,6 +53,7 @@ async def refuse(request: Request, error: Exception) -> Response:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
         detail, headers = str(error), COME_BACK.get(status, {})
     title = _title(error, status)
+    request.app.state.metrics.refusals.labels(_slug(title)).inc()
     problem = Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
     response = problem_answer(problem, request)
     response.headers.update(headers)
@@ -95,11 +100,20 @@ def _internal_error(incident: str) -> Problem:
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line that raised, without any value."""
+    """Return the last line of our code that was running, and where below it the error was raised; without any value."""
+    frames = [(code.co_filename, line) for code, line in _frames(error)]
+    ours = [f"{Path(name).relative_to(OURS)}:{line}" for name, line in frames if Path(name).is_relative_to(OURS)]
+    if not frames or not ours:
+        return "an unknown place" if not frames else f"{frames[-1][0]}:{frames[-1][1]}"
+    name, line = frames[-1]
+    return ours[-1] if Path(name).is_relative_to(OURS) else f"{ours[-1]}, below it {name}:{line}"
+
+
+def _frames(error: Exception) -> Iterator[tuple[CodeType, int]]:
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        yield trace.tb_frame.f_code, trace.tb_lineno
         trace = trace.tb_next
-    return "an unknown place" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 def _title(error: Exception, status: int) -> str:
@@ -110,7 +124,11 @@ def _title(error: Exception, status: int) -> str:
 
 
 def _urn(title: str) -> str:
-    return "urn:undertow:" + re.sub(r"[^a-z]+", "-", title.lower())
+    return f"urn:undertow:{_slug(title)}"
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z]+", "-", title.lower())
 
 
 def _http_detail(request: Request, error: HTTPException) -> str:

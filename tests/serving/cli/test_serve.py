@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -107,6 +109,23 @@ def test_code_of_the_current_folder_is_never_imported(project: Path, tmp_path: P
     with served(project, folder=folder) as client:
         assert client.get("/readyz", timeout=60).status_code == 200
         assert client.post("/v1/score", json={"account_ids": ["A-00042"]}).status_code == 200
+
+
+def test_a_stop_loses_no_request_that_was_begun(
+    project: Path, published_features: Callable[[Path, str], dict[str, Any]]
+) -> None:
+    row = published_features(next((project / "store" / "scores").glob("run-*")), "A-00042")
+
+    def ask(url: str) -> int:
+        return httpx.post(f"{url}/v1/score", json={"rows": [row] * 500}, timeout=PATIENCE).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        with served(project, "--workers", "1") as client:
+            assert client.get("/readyz", timeout=60).status_code == 200
+            asked = [threads.submit(ask, str(client.base_url)) for _ in range(4)]
+            while "undertow_rows_waiting 2000.0" not in client.get("/metrics").text:
+                assert not any(each.done() for each in asked)
+        assert [each.result() for each in asked] == [200] * 4
 
 
 def test_the_prefix_of_a_proxy_begins_every_link(project: Path) -> None:
