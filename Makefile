@@ -74,6 +74,9 @@ results: setup ## value and churn beside other models and ground truth, two hour
 	$(BIN)/python -m tests.benchmarks.results.inactivity
 	$(BIN)/python -m tests.benchmarks.results.subscriptions
 
+attack: setup $(DEMO)/store/scores/CURRENT ## attack the service on the demo, on this machine alone; half an hour
+	$(BIN)/python -m tests.attack $(DEMO)
+
 bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
 	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))
 
@@ -86,5 +89,5 @@ docs: setup ## one page of all features, build/features.html; with those of a pr
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check bento wheel readme yardsticks results bench docs lock
+.PHONY: help setup demo serve ui test check bento wheel readme yardsticks results attack bench docs lock
 .DEFAULT_GOAL := help

@@ -48,7 +48,10 @@ class Metrics:
         )
 
         self.refusals = Counter(
-            "undertow_refusals_total", "Requests refused, by the type of the problem.", ("reason",), registry=self._registry
+            "undertow_refusals_total",
+            "Requests refused, by the type of the problem.",
+            ("reason",),
+            registry=self._registry,
         )
         self.in_flight = self._live_gauge("undertow_requests_in_flight", "Requests that are being answered.")
         self.rows_waiting = self._live_gauge("undertow_rows_waiting", "Feature rows admitted and not yet answered.")

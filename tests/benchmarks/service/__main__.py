@@ -58,9 +58,9 @@ def main() -> None:
         with mlflow_serving(published.bundle, table) as theirs:
             sent = numbers_of(published.bundle, table)
             asked = list(what_is_asked(rows, json.loads(sent.to_json(orient="split"))))
-            seconds = measured(asked, {"ours": ours, "hello": hello, "mlflow": theirs})
+            seconds = measured(asked, {"ours": ours.port, "hello": hello.port, "mlflow": theirs.port})
         claims = [claim(each, seconds) for each in asked if each.beside]
-        claims += load.claims(ours, [str(row["account_id"]) for row in rows], rows[0])
+        claims += load.claims(ours.port, [str(row["account_id"]) for row in rows], rows[0])
     lines = [f"{each.name:<40} {1000 * seconds[each.name]:>9.2f} ms" for each in asked]
     text = "\n".join([*lines, "", plain_text(claims_table("Answers", claims))])
     print(text)

@@ -11,11 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import lightgbm as lgb
 import mlflow
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 
 from tests.benchmarks.scoring.attributions import fit
@@ -31,35 +34,56 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Running:
+    """A service that runs: its port, the number of its first process, and the file of its log."""
+
+    port: int
+    process: int
+    log: Path
+
+    @property
+    def log_size(self) -> int:
+        """Return how much was logged, bytes."""
+        return self.log.stat().st_size
+
+    @property
+    def memory(self) -> list[float]:
+        """Return the resident memory of each of its processes, GB."""
+        first = psutil.Process(self.process)
+        return [each.memory_info().rss / 1e9 for each in (first, *first.children(recursive=True))]
+
+
 @contextmanager
-def undertow(project: Path) -> Iterator[int]:
-    """Run `undertow serve` on a project; hand out its port."""
+def undertow(project: Path) -> Iterator[Running]:
+    """Run `undertow serve` on a project."""
     port = free_port()
     run = [sys.executable, "-c", "from undertow.serving.cli.commands import app; app()"]
-    with _running([*run, "serve", "--project", str(project.absolute()), "--port", str(port)], port, "/readyz"):
-        yield port
+    command = [*run, "serve", "--project", str(project.absolute()), "--port", str(port)]
+    with _running(command, port, "/readyz") as running:
+        yield running
 
 
 @contextmanager
-def hello_world() -> Iterator[int]:
-    """Run a BentoML service that says hello; hand out its port."""
+def hello_world() -> Iterator[Running]:
+    """Run a BentoML service that says hello."""
     port = free_port()
     service = "tests.benchmarks.service.hello:Hello"
     run = [sys.executable, "-m", "bentoml", "serve", service, "--host", HOST, "--port", str(port)]
-    with tempfile.TemporaryDirectory() as home, _running(run, port, "/readyz", BENTOML_HOME=home):
-        yield port
+    with tempfile.TemporaryDirectory() as home, _running(run, port, "/readyz", BENTOML_HOME=home) as running:
+        yield running
 
 
 @contextmanager
-def mlflow_serving(bundle: Bundle, rows: pa.Table) -> Iterator[int]:
-    """Run `mlflow models serve` on trees over the columns of the bundle; hand out its port."""
+def mlflow_serving(bundle: Bundle, rows: pa.Table) -> Iterator[Running]:
+    """Run `mlflow models serve` on trees over the columns of the bundle."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         model = _logged(bundle, rows, Path(folder))
         run = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model), "--env-manager", "local",
                "--host", HOST, "--port", str(port), "--workers", "2"]  # fmt: skip
-        with _running(run, port, "/ping"):
-            yield port
+        with _running(run, port, "/ping") as running:
+            yield running
 
 
 def numbers_of(bundle: Bundle, rows: pa.Table) -> pd.DataFrame:
@@ -71,22 +95,20 @@ def numbers_of(bundle: Bundle, rows: pa.Table) -> pd.DataFrame:
 def _logged(bundle: Bundle, rows: pa.Table, folder: Path) -> Path:
     sent, used = numbers_of(bundle, rows), fit(bundle, rows)
     label = np.arange(len(sent)) % 2
-    import lightgbm as lgb
-
     booster = lgb.train(used.params, lgb.Dataset(sent, label=label), num_boost_round=used.num_trees())
     mlflow.lightgbm.save_model(booster, folder / "model", pip_requirements=["mlflow", "lightgbm"])
     return folder / "model"
 
 
 @contextmanager
-def _running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[None]:
-    with tempfile.TemporaryFile("w+") as log:
+def _running(command: list[str], port: int, ready: str, **environment: str) -> Iterator[Running]:
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log.txt").open("w+") as log:
         process = subprocess.Popen(
             command, env=os.environ | {"OMP_NUM_THREADS": "1"} | environment, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             _wait_until_ready(process, port, ready)
-            yield
+            yield Running(port, process.pid, Path(log.name))
         except BaseException:
             log.seek(0)
             print(log.read()[-3_000:], file=sys.stderr)

@@ -66,7 +66,8 @@ def test_the_list_that_is_shown_is_named_and_the_one_before_no_longer(
 def test_what_a_process_that_is_gone_had_in_flight_is_forgotten(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         pass
-    files = [tmp_path / f"{kind}_{process}.db" for kind in ("gauge_livesum", "counter") for process in (gone.pid, os.getpid())]
+    processes = (gone.pid, os.getpid())
+    files = [tmp_path / f"{kind}_{each}.db" for kind in ("gauge_livesum", "counter") for each in processes]
     for file in files:
         file.write_bytes(b"")
     forget_ended_processes(tmp_path)
