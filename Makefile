@@ -75,7 +75,7 @@ results: setup ## value and churn beside other models and ground truth, two hour
 	$(BIN)/python -m tests.benchmarks.results.subscriptions
 
 attack: setup $(DEMO)/store/scores/CURRENT ## attack the service on the demo, on this machine alone; half an hour
-	$(BIN)/python -m tests.attack $(DEMO)
+	$(BIN)/python -m tests.serving.attack $(DEMO)
 
 bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
 	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))

@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from tests.attack.mutations import Sent
+from tests.serving.attack.mutations import Sent
 
 HOST = "127.0.0.1"
 PATIENCE = 20.0  # seconds after which a request counts as hanging

@@ -1,4 +1,4 @@
-"""Attacks the service of a project on this machine and says what held: `python -m tests.attack PROJECT`, `make attack`.
+"""Attacks the service of a project on this machine and says what held: `python -m tests.serving.attack PROJECT`, `make attack`.
 
 The project is copied; what is attacked listens on 127.0.0.1 alone. A full run, half an hour, rewrites the section
 `attack` of tests/benchmarks/README.md.
@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tests.attack import damaged, killed, lasting, mutated
+from tests.serving.attack import damaged, killed, lasting, mutated
 from tests.benchmarks.report import Claim, claims_table, finish, plain_text
 from tests.benchmarks.service.servers import Running, undertow
 from undertow.features.settings import load_settings
@@ -30,7 +30,7 @@ WRITERS, WORKERS = 3, 6  # times that two jobs score at once, and that a worker 
 def main() -> None:
     """Attack, print what held, and write it down."""
     parser = ArgumentParser(
-        prog="python -m tests.attack", description=__doc__, formatter_class=RawDescriptionHelpFormatter
+        prog="python -m tests.serving.attack", description=__doc__, formatter_class=RawDescriptionHelpFormatter
     )
     parser.add_argument("project", metavar="PROJECT", type=Path, nargs="?", default="demo")
     parser.add_argument("--requests", type=int, default=REQUESTS, help="mutated requests")

@@ -1,4 +1,4 @@
-"""The scoring job in child processes that are killed: `python -m tests.attack.scoring_children PROJECT`.
+"""The scoring job in child processes that are killed: `python -m tests.serving.attack.scoring_children PROJECT`.
 
 Each line on standard input is one run: `seconds 1.25` kills it that long after its start, `line 40` where it is about
 to run the 40th line of `undertow.features.publishing`, in which files are written, named and removed; `whole` lets it

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from tests.attack.answers import answer_to
-from tests.attack.mutations import Sent, right_requests
+from tests.serving.attack.answers import answer_to
+from tests.serving.attack.mutations import Sent, right_requests
 
 CLIENTS = 12
 PAUSE = 0.05  # seconds between the requests of a client

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from tests.attack.answers import Answer, answer_to
-from tests.attack.mutations import Mutator, Sent, right_requests
+from tests.serving.attack.answers import Answer, answer_to
+from tests.serving.attack.mutations import Mutator, Sent, right_requests
 
 AT_ONCE = 16  # connections
 SHOWN = 5  # examples of each fault

@@ -36,7 +36,7 @@ class Kills:
 
 def kill_scoring(project: Path, store: Path, port: int, moments: int) -> Kills:
     """Kill the scoring job of a project at so many moments, and read the list after each, anew and as served."""
-    command = [sys.executable, "-m", "tests.attack.scoring_children", str(project)]
+    command = [sys.executable, "-m", "tests.serving.attack.scoring_children", str(project)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as children:
         _, status, seconds, lines = _run(children, "whole").split()
         if status != "0":
