@@ -1,4 +1,4 @@
-"""Attacks the service of a project on this machine and says what held: `python -m tests.serving.attack PROJECT`, `make attack`.
+"""Attacks the service of a project and says what held: `python -m tests.serving.attack PROJECT`, `make attack`.
 
 The project is copied; what is attacked listens on 127.0.0.1 alone. A full run, half an hour, rewrites the section
 `attack` of tests/benchmarks/README.md.
@@ -16,9 +16,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tests.serving.attack import damaged, killed, lasting, mutated
 from tests.benchmarks.report import Claim, claims_table, finish, plain_text
 from tests.benchmarks.service.servers import Running, undertow
+from tests.serving.attack import damaged, killed, lasting, mutated
 from undertow.features.settings import load_settings
 from undertow.serving.published.reader import ScoresReader
 
