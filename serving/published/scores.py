@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -220,10 +221,12 @@ class PublishedScores:
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
         check_rows(sent, numbers, texts, self.bundle.needed if request.missing == "refuse" else ())
-        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in (*texts, "account_id")]
-        columns = {name: pa.array([_value(row.get(name)) for row in sent], kind) for name, kind in kinds}
         moment = datetime.combine(request.as_of or self._day(), time())
-        return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
+        known = np.array([[row.get(name) for name in numbers] for row in sent], dtype=float, order="F")
+        columns = {"as_of": pa.array([moment] * len(sent), pa.timestamp("us"))}
+        columns |= {name: pa.array(known[:, place]) for place, name in enumerate(numbers)}
+        columns |= {name: pa.array([row.get(name) for row in sent], pa.string()) for name in (*texts, "account_id")}
+        return pa.table(columns)
 
     def score_rows(self, rows: pa.Table, explain: bool = True) -> list[Scored]:
         """Return the live scores of `feature_rows`, or of a part of them; `explain`: with what they are made of."""
@@ -265,11 +268,6 @@ class PublishedScores:
                 f"None of the {1 + len(others):,} account ids is {scored_as_of}; the first is '{short(first)}'."
             )
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
-
-
-def _value(sent: object) -> object:
-    """Return a value of a row as Arrow takes it: it refuses integers above 2^53 for a column of numbers."""
-    return float(sent) if isinstance(sent, int) else sent
 
 
 def _sum(values: pa.ChunkedArray) -> float:

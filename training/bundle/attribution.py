@@ -9,6 +9,7 @@ g(F) - g(F_like).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -38,12 +39,18 @@ def along_path(
     [[0.3, -0.1]]
     """
     moved = contributions.sum(axis=1)
-    points, weights = np.polynomial.legendre.leggauss(NODES)
     mean_gradient = np.zeros_like(moved)
-    for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
+    for point, weight in _nodes():
         mean_gradient += weight * gradient(baseline + point * moved)
     shares = np.einsum("njkc,nkc->nj", contributions, mean_gradient)
     return _complete(shares, value(baseline + moved) - value(baseline))
+
+
+@cache
+def _nodes() -> tuple[tuple[float, float], ...]:
+    """Return the points between 0 and 1, and their weights, of Gauss-Legendre."""
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    return tuple(zip(((points + 1) / 2).tolist(), (weights / 2).tolist(), strict=True))
 
 
 def _complete(shares: np.ndarray, total: np.ndarray) -> np.ndarray:
