@@ -82,6 +82,13 @@ class BoundedConnection(HttpToolsProtocol):
         self._begun = False
         super().on_headers_complete()
 
+    def _should_upgrade_to_ws(self) -> bool:
+        """There are no web sockets here: a request to change to one is answered as any other."""
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Write nothing to the log."""
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what could not be parsed, in the one shape of errors."""
         self._refuse(431 if self._is_too_large else 400)

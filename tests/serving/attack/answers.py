@@ -30,7 +30,7 @@ class Answer:
         if self.status >= 500:
             return f"status {self.status}"
         if self.status == 0:
-            return "closed without an answer"
+            return "" if sent.may_lack_its_end else "closed without an answer"
         if self.status < 400 or sent.method == "HEAD" or sent.path.partition("?")[0] in PROBES:
             return ""
         if len(self.body) > MOST_BYTES:
@@ -79,15 +79,10 @@ async def _send(writer: asyncio.StreamWriter, sent: Sent) -> None:
             writer.write(raw[start : start + size])
             await writer.drain()
             await asyncio.sleep(PAUSE if sent.pieces > 1 else 0)
-        if _is_endless(sent):
-            writer.write_eof()  # a client that has nothing more to send
+        if sent.may_lack_its_end:
+            writer.write_eof()  # a client that goes away
     except (ConnectionError, OSError):
         return
-
-
-def _is_endless(sent: Sent) -> bool:
-    """Return whether the head announces a body that does not come."""
-    return any(name.lower() in ("content-length", "transfer-encoding") for name, _ in sent.headers)
 
 
 async def _read(reader: asyncio.StreamReader, method: str) -> Answer:

@@ -200,6 +200,11 @@ class Sent:
         head = f"{self.method} {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines)
         return head.encode("latin-1", "replace") + b"\r\n" + self.body
 
+    @property
+    def may_lack_its_end(self) -> bool:
+        """Return whether the head may announce a body that does not come."""
+        return any(name.lower() in ("content-length", "transfer-encoding") for name, _ in self.headers)
+
 
 def right_requests(ids: list[str], row: dict[str, Any]) -> list[Sent]:
     """Return a request of every kind that is answered with 200."""

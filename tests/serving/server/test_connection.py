@@ -92,6 +92,11 @@ def test_a_request_is_answered_and_the_connection_stays(port: int) -> None:
             time.sleep(SHORT * 1.5)  # longer than a head may take: nothing was begun
 
 
+def test_a_request_to_become_a_web_socket_is_answered_as_any_other(port: int) -> None:
+    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n"
+    assert _said(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + upgrade + b"\r\n").endswith(b"here")
+
+
 def test_a_head_that_arrives_slowly_is_cut_with_a_problem(port: int) -> None:
     slow = _said(port, b"GET / HTTP/1.1\r\n", *[b"A: b\r\n"] * 3, pause=SHORT / 8)
     assert _problem(slow)["status"] == 408
