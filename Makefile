@@ -51,13 +51,13 @@ check: $(VENV)/spark ## lint, types, tests
 
 bento: setup ## build the service as a Bento, of the wheel and the pinned requirements
 	rm -rf build/wheel build/lib build/bdist.*
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	$(BIN)/python -m undertow.serving.deploy.pinned requirements.lock > build/wheel/pinned.txt
 	$(BIN)/bentoml build
 
 wheel: setup ## build the wheel, install it into a fresh environment and run a small demo from it
 	rm -rf build/wheel build/fresh build/lib build/bdist.*
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/fresh
 	rm -rf build/lib build/bdist.*
 	build/fresh/bin/python -m pip install --quiet --constraint requirements.lock build/wheel/*.whl
