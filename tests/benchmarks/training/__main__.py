@@ -63,17 +63,19 @@ def main() -> None:
 def churn_text(costs: list[Cost]) -> str:
     """Return a line per size, and what 1,000,000 accounts would cost.
 
-    Minutes of labels, and the memory of the first, are taken to grow on as between the two largest sizes. What is learned
-    from is bounded, so that minutes and memory of fits do not grow: they are the largest of all sizes.
+    Minutes of labels, and the memory of the first, are taken to grow on as between the two largest sizes. What is
+    learned from is bounded, so that minutes and memory of fits do not grow: they are the largest of all sizes.
     """
     steps = list(costs[0].minutes)
     head = f"{'accounts':>9} {'snapshots':>11} {'learned from':>12} " + " ".join(f"{step:>10}" for step in steps)
-    lines = ["Minutes by step, peak memory of each step in the same order, and predicted / observed of the held-out test",
+    lines = ["Minutes by step, peak memory by step in the same order, and predicted / observed of the held-out test",
              f"{head} {'all':>6} {'peak GB':>21} {'pred. / obs.':>12}"]  # fmt: skip
     for cost in costs:
         minutes = " ".join(f"{cost.minutes[step]:>10.2f}" for step in steps)
+        peaks = " ".join(f"{cost.peaks[step]:.2f}" for step in steps)
+        total = "" if cost.total is None else f"{cost.total:.3f}"
         lines.append(f"{cost.accounts:>9,} {cost.snapshots:>11,} {cost.learned:>12,} {minutes} {cost.whole:>6.1f} "
-                     f"{' '.join(f'{cost.peaks[step]:.2f}' for step in steps):>21} {'' if cost.total is None else f'{cost.total:.3f}':>12}")  # fmt: skip
+                     f"{peaks:>21} {total:>12}")  # fmt: skip
     grows = [step for step in steps if step.startswith("labels")]
     minutes = sum(_at_goal([(cost.accounts, cost.minutes[step]) for cost in costs]) for step in grows)
     minutes += sum(max(cost.minutes[step] for cost in costs) for step in steps if step not in grows)
