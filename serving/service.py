@@ -4,14 +4,13 @@ BentoML runs the worker processes and answers /livez, /healthz, /readyz and /sch
 other address is the app of `undertow.serving.api.app`. BentoML's own metrics are off, for they label by raw
 path and so grow with every account id; /metrics is therefore ours. UNDERTOW_WORKERS: worker
 processes, 2 by default, since one that dies is replaced only after some twenty seconds. Started so,
-without `undertow serve`, every request needs a key, and other variables say the rest (`rules`).
+without `undertow serve`, every request needs a key, and other variables say the rest (`Rules.from_environment`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from starlette.types import Receive, Scope, Send
 
 from undertow.features.errors import SettingsError, UndertowError
 from undertow.serving.access.audit import log_to_standard_error
-from undertow.serving.access.hosts import allowed_hosts
 from undertow.serving.api.app import make_app
 from undertow.serving.api.guard import Rules
 
@@ -39,22 +37,7 @@ def app() -> Starlette:
     if not store:
         raise SettingsError(f"Set {STORE} to the project's store folder, where `undertow score` publishes.")
     log_to_standard_error()
-    return make_app(Path(store), os.environ.get(PREFIX, ""), rules(os.environ))
-
-
-def rules(environment: Mapping[str, str]) -> Rules:
-    """Return how the service is guarded: with keys, unless UNDERTOW_OPEN=1 and there are none.
-
-    UNDERTOW_HOSTS: names that it answers to beside localhost, with commas. UNDERTOW_HOME: a private folder in which the
-    workers keep rate limits together. UNDERTOW_AUDIT_LOG: a file for the audit log.
-    """
-    home, audit_log = environment.get("UNDERTOW_HOME"), environment.get("UNDERTOW_AUDIT_LOG")
-    return Rules(
-        open_without_keys=environment.get("UNDERTOW_OPEN") == "1",
-        hosts=allowed_hosts(environment.get("UNDERTOW_HOSTS", "").split(",")),
-        home=Path(home) if home else None,
-        audit_log=Path(audit_log) if audit_log else None,
-    )
+    return make_app(Path(store), os.environ.get(PREFIX, ""), Rules.from_environment(os.environ))
 
 
 async def everything(scope: Scope, receive: Receive, send: Send) -> None:

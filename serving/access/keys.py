@@ -101,7 +101,7 @@ def add_key(
         raise AccessError(f"The key would have expired on {expires:%Y-%m-%d}. Give a later day with --expires.")
     with _changing(store) as ring:
         if any(key.name == name and key.state(now) == "living" for key in ring.keys):
-            raise AccessError(f"A living key is named '{name}'. Choose another name, or revoke it: undertow keys revoke")
+            raise AccessError(f"A living key is named '{name}'. Choose another name, or revoke it first.")
         if len(ring.keys) >= MOST_KEYS:
             raise AccessError(f"The store holds {MOST_KEYS:,} keys, the most there may be, revoked ones included.")
         secret = new_secret()

@@ -187,7 +187,8 @@ async def newest(request: Request) -> PublishedScores:
     published, owner = await newest_of_all(request), caller_of(request.scope).owner
     if owner is None:
         return published
-    return published.by_owner.get(owner) or await asyncio.to_thread(published.of_owner, owner)
+    found = published.by_owner.get(owner)
+    return found if found is not None else await asyncio.to_thread(published.of_owner, owner)
 
 
 async def newest_of_all(request: Request) -> PublishedScores:

@@ -1,10 +1,10 @@
-"""Who may ask: the Host of a request is checked, then its key, the key's rate limit, and the role that a route needs."""
+"""Who may ask: a request's Host is checked, then its key, the key's rate limit, and the role that the route needs."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from undertow.features.errors import AccessError
 from undertow.serving.access.audit import Audit
-from undertow.serving.access.hosts import host_name
+from undertow.serving.access.hosts import allowed_hosts, host_name
 from undertow.serving.access.key_reader import KeyReader
 from undertow.serving.access.keys import Key
 from undertow.serving.access.rate_limit import RateLimit
@@ -54,6 +54,21 @@ class Rules:
     hosts: frozenset[str] | None = None
     home: Path | None = None
     audit_log: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Rules:
+        """Return the rules of a started service: with keys, unless UNDERTOW_OPEN=1 and there are none.
+
+        UNDERTOW_HOSTS: names that it answers to beside localhost, with commas. UNDERTOW_HOME, UNDERTOW_AUDIT_LOG: the
+        paths of `home` and `audit_log`.
+        """
+        home, audit_log = environment.get("UNDERTOW_HOME"), environment.get("UNDERTOW_AUDIT_LOG")
+        return cls(
+            open_without_keys=environment.get("UNDERTOW_OPEN") == "1",
+            hosts=allowed_hosts(environment.get("UNDERTOW_HOSTS", "").split(",")),
+            home=Path(home) if home else None,
+            audit_log=Path(audit_log) if audit_log else None,
+        )
 
 
 class Access:

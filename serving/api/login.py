@@ -97,7 +97,8 @@ def _set_cookie(request: Request, answer: Response, name: str, value: str, secon
 
 
 def _is_tls(request: Request) -> bool:
-    return request.scope["scheme"] == "https" or request.headers.get("x-forwarded-proto", "").lower().startswith("https")
+    forwarded = request.headers.get("x-forwarded-proto", "")
+    return request.scope["scheme"] == "https" or forwarded.lower().startswith("https")
 
 
 def _note(access: Access, event: Event, key: Key, route: str) -> None:

@@ -395,8 +395,8 @@ def serve(
     """
     settings, hosts = load_settings(project), tuple(allow_host or ())
     store = settings.store_path().resolve()
-    refuse_taken_port(host, port)
     is_open = may_be_open(store, host, hosts, aware_now())
+    refuse_taken_port(host, port)
     place = Listening(host, port, workers, checked_prefix(root_path), hosts, is_open, audit_log)
     who = "open to this machine, without keys" if is_open else "with keys"
     console.err.print(f"Undertow serves {settings.name} at {place.url} {who} (stop with Ctrl-C)", soft_wrap=True)

@@ -84,12 +84,12 @@ class PublishedScores:
         """
         try:
             manifest = verified_manifest(folder)
-            said = [finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL)]
+            drivers, described, model = (finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL))
             table = read_table(folder, SCORES)
             position = _position(table)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, *said, table, position)
+        return cls(folder, manifest, drivers, described, model, table, position)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""

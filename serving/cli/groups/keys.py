@@ -35,7 +35,7 @@ def _end(text: str | None) -> datetime | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
     except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(f"'{text}': expected the last day, such as 2026-12-31, or days, such as 90d.") from error
+        raise typer.BadParameter(f"'{text}': expected a day, such as 2026-12-31, or days, such as 90d.") from error
 
 
 @app.command(epilog="Example: undertow keys add mira --role reader --owner 'Mira Holt' --expires 90d")
@@ -93,10 +93,10 @@ def revoke(
 def _print_keys(keys: tuple[Key, ...], now: datetime) -> None:
     table = console.new_table("Name", "Id", "Role", "Owner", "Added", "Until", "A minute", "State", right=[6])
     for key in keys:
-        table.add_row(
-            key.name, key.id, key.role, escape(key.owner) if key.owner is not None else "all", f"{key.created:%Y-%m-%d}",
-            f"{key.expires:%Y-%m-%d %H:%M}" if key.expires else "-", f"{key.per_minute:,}", key.state(now),
-        )  # fmt: skip
+        owner = escape(key.owner) if key.owner is not None else "all"
+        until = f"{key.expires:%Y-%m-%d %H:%M}" if key.expires is not None else "-"
+        added, rate = f"{key.created:%Y-%m-%d}", f"{key.per_minute:,}"
+        table.add_row(key.name, key.id, key.role, owner, added, until, rate, key.state(now))
     console.show(table)
 
 
