@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from undertow.serving.access.key_reader import KeyReader
 from undertow.serving.access.keys import Key, add_key
 from undertow.serving.access.rate_limit import FAILURES, RateLimit
 from undertow.serving.access.roles import Role
-from undertow.serving.access.token_check import TokenCheck, TooManyTries
+from undertow.serving.access.token_check import AT_ONCE, TokenCheck, TooManyTries
 
 
 @pytest.fixture
@@ -61,9 +62,12 @@ def test_wrong_secrets_of_a_key_are_limited_and_a_token_known_to_be_right_is_not
 def test_who_leaves_while_a_token_is_hashed_takes_nobody_along(check: tuple[TokenCheck, Key, str]) -> None:
     tokens, key, token = check
 
+    for _ in range(AT_ONCE):
+        tokens._threads.submit(time.sleep, 0.2)  # so that its hash still waits
+
     async def one_leaves() -> Key | None:
         leaving, staying = (asyncio.create_task(tokens.key_of(token)) for _ in range(2))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
         leaving.cancel()
         return await staying
 
