@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{0,5})?")
 
 
+@lru_cache(maxsize=256)
 def host_name(header: str) -> str | None:
     """Return the name in a Host header, in lower case, without port, brackets and last dot; None where there is none.
 

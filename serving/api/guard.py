@@ -83,16 +83,17 @@ class Access:
         self.sessions = Sessions(self.keys)
         self.audit = Audit(rules.audit_log)
 
-    async def key_of_token(self, token: str, route: str) -> Key | None:
-        """Return the living key of a token or None, which is noted. Raises HTTPException 429 for too many tries."""
+    async def key_of_token(self, token: str) -> Key | None:
+        """Return the living key of a token, or None. Raises HTTPException 429 for too many tries."""
         try:
-            key = await self.tokens.key_of(token)
+            return await self.tokens.key_of(token)
         except TooManyTries as error:
             refuse_haste(error.wait, "Too many wrong secrets were tried for this key.")
-        if key is None:
-            known = self.keys.living((read_token(token) or ("",))[0])
-            self.audit.note("login refused", known.id if known else None, known.name if known else None, route)
-        return key
+
+    def note_refused(self, token: str, route: str) -> None:
+        """Write into the audit log that a token was refused; its key is named where its id is that of a living one."""
+        known = self.keys.living((read_token(token) or ("",))[0])
+        self.audit.note("login refused", known.id if known else None, known.name if known else None, route)
 
 
 class Guard:
@@ -134,8 +135,12 @@ class Guard:
         """
         sent = request.headers.getlist("authorization")
         if sent:
-            key = await self._access.key_of_token(_bearer(sent), _template(request))
-            return (key, "") if key is not None else _refuse_key(NOT_LIVING)
+            token = _bearer(sent)
+            key = await self._access.key_of_token(token)
+            if key is not None:
+                return key, ""
+            self._access.note_refused(token, _template(request))
+            _refuse_key(NOT_LIVING)
         cookie = request.cookies.get(COOKIE, "")
         if cookie and request.method in ("GET", "HEAD"):
             key = self._access.sessions.key_of(cookie)

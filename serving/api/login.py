@@ -35,8 +35,10 @@ async def login(request: Request) -> Response:
     if not access.sessions.is_form(request.cookies.get(FORM_COOKIE, ""), sent.get("csrf", "")):
         raise HTTPException(403, FORGED)
     after = checked_next(sent.get("next", ""))
-    key = await access.key_of_token(sent.get("key", "").strip(), "/login")
+    token = sent.get("key", "").strip()
+    key = await access.key_of_token(token)
     if key is None:
+        access.note_refused(token, "/login")
         return _form(request, after, NOT_LIVING)
     if key.role not in READERS:
         _note(access, "login refused", key, "/login")
