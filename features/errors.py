@@ -11,6 +11,7 @@ UndertowError
 ├── ModelRefusal         no usable model: too few churners, no matured test window, or nothing trained yet
 ├── NothingPublished     no scores are published yet
 ├── Unreadable           published scores are damaged, or of another release
+├── AccessError          the keys of the service cannot be read, or a key cannot be added or revoked
 └── RequestError         a request that cannot be answered
     ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
@@ -67,6 +68,10 @@ class NothingPublished(UndertowError):
 
 class Unreadable(UndertowError):
     """Published scores are damaged, or were written by another release."""
+
+
+class AccessError(UndertowError):
+    """The keys of the service cannot be read, or a key cannot be added or revoked."""
 
 
 class RequestError(UndertowError):

@@ -4,6 +4,8 @@ BentoML runs the worker processes and answers /livez, /healthz and /readyz; ever
 app of `undertow.serving.api.app`, to which requests go directly (`undertow.serving.server`). BentoML's own
 metrics are off, for they label by raw path and so grow with every account id; /metrics is therefore ours.
 UNDERTOW_WORKERS: worker processes, 2 by default, since one that dies is replaced only after some twenty seconds.
+Started so, without `undertow serve`, every request needs a key, and other variables say the rest
+(`Rules.from_environment`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from undertow.features.errors import SettingsError, UndertowError
+from undertow.serving.access.audit import log_to_standard_error
 from undertow.serving.api.app import make_app
+from undertow.serving.api.guard import Rules
 from undertow.serving.server.direct import direct_service
 
 STORE, PREFIX = "UNDERTOW_STORE", "UNDERTOW_PREFIX"
@@ -35,7 +39,8 @@ def app() -> Starlette:
     store = os.environ.get(STORE)
     if not store:
         raise SettingsError(f"Set {STORE} to the project's store folder, where `undertow score` publishes.")
-    return make_app(Path(store), os.environ.get(PREFIX, ""))
+    log_to_standard_error()
+    return make_app(Path(store), os.environ.get(PREFIX, ""), Rules.from_environment(os.environ))
 
 
 async def everything(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,12 +15,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from undertow.serving import pages
+from undertow.serving.access.roles import ADMINS, ANY_ROLE, READERS, SCORERS, caller_of
+from undertow.serving.api.guard import Access, Guard, Rules, needs
 from undertow.serving.api.limits import no_query, read_body
+from undertow.serving.api.login import login, logout
 from undertow.serving.api.openapi import openapi_json
 from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
-from undertow.serving.api.responses import as_download, as_page, ready_json
+from undertow.serving.api.responses import as_download, as_page, ready_json, signed_in
 from undertow.serving.api.row_queue import RowQueue
 from undertow.serving.api.which_list import WhichList, notice
 from undertow.serving.live.frames import Reply
@@ -32,36 +35,44 @@ from undertow.serving.published.spreadsheet import as_csv
 
 PATIENCE = 300.0  # seconds in which rows must be scored
 PAGES = ("/", "/accounts/{account_id:path}")
+OPEN = Rules()
 
 
-def make_app(store_folder: Path, prefix: str = "") -> Starlette:
-    """Return the ASGI app that answers from the newest publication in `store_folder`; `prefix`: of every link."""
+def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starlette:
+    """Return the ASGI app that answers from the newest publication in `store_folder`; `prefix`: of every link.
+
+    `rules`: how it is guarded; by default everybody may ask, by any host's name, while the store has no keys.
+    """
     routes = [
-        Route("/v1/score", score, methods=["POST"]),
-        Route("/v1/at-risk", at_risk),
-        Route("/v1/accounts/{account_id:path}", account),
-        Route("/v1/drivers", drivers),
-        Route("/v1/features", features),
-        Route("/v1/model", model),
-        Route("/openapi.json", description),
-        Route(PAGES[0], list_page),
-        Route(PAGES[1], account_page),
+        Route("/v1/score", needs(SCORERS, score), methods=["POST"]),
+        Route("/v1/at-risk", needs(READERS, at_risk)),
+        Route("/v1/accounts/{account_id:path}", needs(READERS, account)),
+        Route("/v1/drivers", needs(READERS, drivers, all_accounts=True)),
+        Route("/v1/features", needs(ANY_ROLE, features)),
+        Route("/v1/model", needs(ANY_ROLE, model)),
+        Route("/openapi.json", needs(ANY_ROLE, description)),
+        Route(PAGES[0], needs(READERS, list_page)),
+        Route(PAGES[1], needs(READERS, account_page)),
+        Route("/login", login, methods=["GET", "POST"]),
+        Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
         Route("/readyz", ready),
-        Route("/metrics", metrics),
+        Route("/metrics", needs(ADMINS, metrics, all_accounts=True)),
     ]
+    access = Access(store_folder, rules)
     worker = RowWorker()
     reader = ScoresReader(store_folder, worker.prove)
     counted = Metrics(reader)
     middleware = [
         Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
-        Middleware(WhichList, reader=reader),
         Middleware(LastResort),
+        Middleware(Guard, access=access),
+        Middleware(WhichList, reader=reader),
     ]
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
-    app.state.prefix = prefix
+    app.state.prefix, app.state.access = prefix, access
     app.state.reading = None  # the task that reads a newer publication
     app.state.reader, app.state.worker, app.state.metrics = reader, worker, counted
     app.state.queue = RowQueue(counted.rows_waiting.set)
@@ -101,9 +112,12 @@ async def at_risk(request: Request) -> Response:
     query = read_query(request.query_params.multi_items())
     published = await newest(request)
     if query.format == "csv":
-        made = published.answers.get(("csv", query), lambda: as_csv(published.select(query).rows).encode())
-        return as_download(made, f"at-risk-{published.manifest['as_of'][:10]}.csv")
-    return ready_json(published.answers.get(("list", query), lambda: published.list_json(query)))
+        made = published.kept(("csv", query), lambda: as_csv(published.select(query).rows).encode())
+        answer = as_download(made, f"at-risk-{published.manifest['as_of'][:10]}.csv")
+    else:
+        answer = ready_json(published.kept(("list", query), lambda: published.list_json(query)))
+    note_export(request)
+    return answer
 
 
 async def account(request: Request) -> Response:
@@ -131,7 +145,7 @@ async def said(request: Request, what: str) -> Response:
     """Answer with what was published beside the list."""
     no_query(request)
     published = await newest(request)
-    return ready_json(published.answers.get(what, lambda: msgspec.json.encode(getattr(published, what))))
+    return ready_json(published.kept(what, lambda: msgspec.json.encode(getattr(published, what))))
 
 
 async def description(request: Request) -> Response:
@@ -147,7 +161,7 @@ async def list_page(request: Request) -> Response:
     def page() -> bytes:
         return pages.at_risk(published, query, published.select(query), root, notice).encode()
 
-    return as_page(published.answers.get(("page", query, root, notice), page))
+    return as_page(signed_in(published.kept(("page", query, root, notice), page), request))
 
 
 async def account_page(request: Request) -> Response:
@@ -158,7 +172,7 @@ async def account_page(request: Request) -> Response:
     def page() -> bytes:
         return pages.account(published, published.account(account_id), root, notice).encode()
 
-    return as_page(published.answers.get(("account", account_id, root, notice), page))
+    return as_page(signed_in(published.kept(("account", account_id, root, notice), page), request))
 
 
 async def alive(request: Request) -> Response:
@@ -168,7 +182,7 @@ async def alive(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """GET /readyz: readiness; 503 until scores are published and read."""
-    await newest(request)
+    await newest_of_all(request)
     return PlainTextResponse("ready\n")
 
 
@@ -182,6 +196,15 @@ async def metrics(request: Request) -> Response:
 
 
 async def newest(request: Request) -> PublishedScores:
+    """Return the publication in memory, with the accounts that the caller may see alone."""
+    published, owner = await newest_of_all(request), caller_of(request.scope).owner
+    if owner is None:
+        return published
+    found = published.by_owner.get(owner)
+    return found if found is not None else await asyncio.to_thread(published.of_owner, owner)
+
+
+async def newest_of_all(request: Request) -> PublishedScores:
     """Return the publication in memory, the first time after reading it; a thread begins to read a newer one."""
     state = request.app.state
     reader: ScoresReader = state.reader
@@ -190,6 +213,13 @@ async def newest(request: Request) -> PublishedScores:
     if not reader.is_fresh() and (state.reading is None or state.reading.done()):
         state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
     return reader.held
+
+
+def note_export(request: Request) -> None:
+    """Write into the audit log that a list was read, where the caller has a key."""
+    caller = caller_of(request.scope)
+    if caller.key_id:
+        request.app.state.access.audit.note("export", caller.key_id, caller.name, request.scope["route"].path)
 
 
 def notice_of(request: Request) -> str:

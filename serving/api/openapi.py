@@ -66,7 +66,8 @@ def openapi() -> dict[str, Any]:
                 "get": _operation("The version of the model: dates, results, verdict, model card.", {"type": "object"})
             },
         },
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"key": []}, {}],  # a service on 127.0.0.1 may be open
     }
 
 

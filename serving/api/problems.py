@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from undertow.features.errors import (
+    AccessError,
     Malformed,
     ModelRefusal,
     NothingPublished,
@@ -26,7 +27,7 @@ from undertow.features.errors import (
 )
 from undertow.serving import pages
 from undertow.serving.api.prefix import root_of
-from undertow.serving.api.responses import as_json, as_page, logger
+from undertow.serving.api.responses import as_json, as_page, logger, signed_in
 from undertow.serving.formatting import short
 from undertow.serving.live.row_worker import ScoringEnded
 from undertow.serving.published.answers import Problem
@@ -36,6 +37,7 @@ STATUS: dict[type[Exception], int] = {
     Unreadable: 503,
     ScoringEnded: 503,
     ModelRefusal: 503,
+    AccessError: 503,
     UnknownAccount: 404,
     TooLarge: 413,
     Malformed: 400,
@@ -62,9 +64,18 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 def problem_answer(problem: Problem, request: Request) -> Response:
     """Return a problem as a page, where a person is reading, or as problem+json."""
-    if _wants_page(request):
-        return as_page(pages.problem(problem, root_of(request)), problem.status)
+    if wants_page(request):
+        html = pages.problem(problem, root_of(request)).encode()
+        return as_page(signed_in(html, request), problem.status)
     return as_json(problem, problem.status, "application/problem+json")
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a person is reading: a page's own address, or a browser outside /v1."""
+    path = request.scope["path"]
+    if path == "/" or path.startswith("/accounts/"):
+        return True
+    return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
 
 
 class LastResort:
@@ -132,7 +143,7 @@ def _slug(title: str) -> str:
 
 
 def _http_detail(request: Request, error: HTTPException) -> str:
-    path = short(request.url.path)
+    path = short(request.scope["path"])
     if error.status_code == 404:
         templates = [route.path for route in request.app.routes]
         return f"Nothing is found at '{path}'.{did_you_mean(path, templates)}"
@@ -140,11 +151,3 @@ def _http_detail(request: Request, error: HTTPException) -> str:
         allowed = (error.headers or {}).get("Allow", "another method")
         return f"{short(request.method, 10)} is not answered at '{path}'. Use {allowed}."
     return error.detail
-
-
-def _wants_page(request: Request) -> bool:
-    """Whether a person is reading: a page's own address, or a browser outside /v1."""
-    path = request.scope["path"]
-    if path == "/" or path.startswith("/accounts/"):
-        return True
-    return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")

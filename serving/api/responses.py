@@ -7,7 +7,12 @@ import logging
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
+
+from undertow.serving import pages
+from undertow.serving.access.roles import SCOPE
+from undertow.serving.api.prefix import root_of
 
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 PAGE = PRIVATE | {
@@ -31,6 +36,14 @@ def ready_json(encoded: bytes, status: int = 200, kind: str = "application/json"
 def as_page(html: str | bytes, status: int = 200) -> Response:
     """Return an HTML response whose policy allows no script and no external resource."""
     return Response(html, status, PAGE, "text/html")
+
+
+def signed_in(html: bytes, request: Request) -> bytes:
+    """Return a page with the name of the caller and the button to sign out, where a session asks for it."""
+    caller = request.scope.get(SCOPE)
+    if caller is None or not caller.csrf:
+        return html
+    return pages.with_name(html, caller.name, caller.owner, caller.csrf, root_of(request))
 
 
 def as_download(text: bytes, name: str) -> Response:

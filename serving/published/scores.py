@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
 MOST_NAMED = 10  # segments or owners named in a refusal
+REFUSED_SOMEWHERE = "Some rows of the data, of these or of other accounts, were refused when they were read."
 SAME = 1e-6  # largest difference between a published probability and the same row scored live
 
 
@@ -58,7 +60,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class PublishedScores:
-    """One published scoring run. `table`: one row per account, ordered by value at risk, highest first."""
+    """One published scoring run. `table`: one row per account, ordered by value at risk, highest first.
+
+    `owner`: whose accounts alone these are; None: all accounts. `answers`: lists and pages that were made of the run.
+    `by_owner`: the parts of it that were asked for.
+    """
 
     folder: Path
     manifest: dict[str, Any]
@@ -67,6 +73,9 @@ class PublishedScores:
     model: dict[str, Any]
     table: pa.Table
     position: dict[str, int]
+    owner: str | None = None
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    by_owner: dict[str, PublishedScores] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> PublishedScores:
@@ -76,12 +85,12 @@ class PublishedScores:
         """
         try:
             manifest = verified_manifest(folder)
-            said = [finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL)]
+            drivers, described, model = (finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL))
             table = read_table(folder, SCORES)
-            position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
+            position = _position(table)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, *said, table, position)
+        return cls(folder, manifest, drivers, described, model, table, position)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
@@ -117,10 +126,26 @@ class PublishedScores:
         """The accounts as JSON."""
         return EncodedAccounts(self.table, self.manifest)
 
-    @cached_property
-    def answers(self) -> KeptAnswers:
-        """Lists and pages that were made of these scores."""
-        return KeptAnswers()
+    def of_owner(self, owner: str) -> PublishedScores:
+        """Return the accounts of one owner as if no others had been scored, without what is said of all accounts.
+
+        There are none where the owner has none. They are found once; their answers are kept beside those of all.
+        """
+        found = self.by_owner.get(owner)
+        if found is None:
+            table = self.table.filter(pc.equal(self.table["owner"], owner))
+            manifest = self.manifest | {"accounts": table.num_rows}
+            if manifest.get("warnings"):
+                manifest["warnings"] = [REFUSED_SOMEWHERE]
+            found = replace(
+                self, manifest=manifest, drivers={}, table=table, position=_position(table), owner=owner, by_owner={}
+            )
+            self.by_owner[owner] = found
+        return found
+
+    def kept(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """Return the answer that is kept for a key and these accounts, or make it."""
+        return self.answers.get((self.owner, key), make)
 
     @cached_property
     def total_value_at_risk(self) -> float:
@@ -268,6 +293,11 @@ class PublishedScores:
                 f"None of the {1 + len(others):,} account ids is {scored_as_of}; the first is '{short(first)}'."
             )
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
+
+
+def _position(table: pa.Table) -> dict[str, int]:
+    """Return the row of each account."""
+    return {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
 
 
 def _sum(values: pa.ChunkedArray) -> float:

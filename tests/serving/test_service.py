@@ -50,7 +50,7 @@ def service(store_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def _environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UNDERTOW")}
-    return kept | {"BENTOML_HOME": str(home), "PYTHONPATH": str(ROOT), "UNDERTOW_WORKERS": "1"}
+    return kept | {"BENTOML_HOME": str(home), "PYTHONPATH": str(ROOT), "UNDERTOW_WORKERS": "1", "UNDERTOW_OPEN": "1"}
 
 
 def _wait_until_alive(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:

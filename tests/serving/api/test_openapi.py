@@ -14,6 +14,7 @@ def test_every_route_of_v1_is_described(client: Client) -> None:
     routes = {route.path.replace(":path", "") for route in client.app.routes if route.path.startswith("/v1")}
     assert described["paths"].keys() == routes
     assert described["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert described["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
     text = msgspec.json.encode(described).decode()
     for reference in set(re.findall(r'"#/components/schemas/(\w+)"', text)):
         assert reference in described["components"]["schemas"]

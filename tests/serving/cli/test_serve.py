@@ -162,3 +162,58 @@ def test_a_folder_laid_there_by_another_is_not_used(tmp_path: Path, monkeypatch:
     found = private_folder(3000)
     assert found.name.startswith("undertow-3000-") and stat.S_IMODE(found.stat().st_mode) == 0o700
     assert private_folder(3001) == private_folder(3001) == tmp_path / f"undertow-{os.getuid()}-3001"
+
+
+# --- keys ---
+
+
+def added(project: Path, name: str, *options: str) -> dict[str, str]:
+    """Add a key with `undertow keys add` and return the header that sends it."""
+    command = [*UNDERTOW, "keys", "add", name, "--project", str(project), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    return {"Authorization": f"Bearer {done.stdout.strip()}"}
+
+
+def revoke(project: Path, name: str) -> None:
+    command = [*UNDERTOW, "keys", "revoke", name, "--project", str(project)]
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("options", [("--host", "0.0.0.0"), ("--host", "::"), ("--allow-host", "churn.example")])
+def test_where_others_could_ask_a_service_without_keys_is_not_started(project: Path, options: tuple[str, ...]) -> None:
+    command = [*UNDERTOW, "serve", "--project", str(project), "--port", "39871", *options]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{options[1]} is reached from other machines, and the store has no key that counts." in done.stderr
+        assert "`undertow keys add NAME --role admin`" in done.stderr
+        added(project, "gone", "--role", "admin")  # a key that is revoked counts for nothing
+        revoke(project, "gone")
+
+
+def test_with_keys_workers_share_a_limit_and_a_revoked_key_ends_in_all_of_them(project: Path, tmp_path: Path) -> None:
+    mira = added(project, "mira", "--role", "reader")
+    slow = added(project, "slow", "--role", "reader", "--per-minute", "60")
+    log = tmp_path / "audit.log"
+    options = ("--host", "0.0.0.0", "--workers", "2", "--allow-host", "churn.example", "--audit-log", str(log))
+    with served(project, *options, mount=read_only(project)) as client:
+        assert client.get("/v1/at-risk").status_code == 401
+        assert client.get("/v1/at-risk", headers=mira).json()["total"] == 6
+        assert client.get("/v1/at-risk", headers={**mira, "Host": "churn.example"}).status_code == 200
+        assert client.get("/v1/at-risk", headers={**mira, "Host": "evil.example"}).status_code == 421
+        assert client.get("/").status_code == 303 and client.get("/login").status_code == 200
+        began, seen = time.monotonic(), []
+        for _ in range(40):  # a connection each, so that both workers answer
+            with httpx.Client(base_url=client.base_url, timeout=30) as once:
+                seen.append(once.get("/v1/model", headers=slow).status_code)
+        assert set(seen) == {200, 429} and seen.count(200) <= 6 + (time.monotonic() - began) + 1
+    assert '"event":"export"' in log.read_text() and '"mira"' in log.read_text()
+
+
+def test_a_key_that_is_revoked_while_the_service_runs_is_refused_within_a_second_or_two(project: Path) -> None:
+    mira = added(project, "mira", "--role", "reader")
+    with served(project) as client:
+        assert client.get("/v1/at-risk", headers=mira).status_code == 200
+        revoke(project, "mira")
+        time.sleep(1)
+        assert client.get("/v1/at-risk", headers=mira).status_code == 401
