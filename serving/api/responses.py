@@ -1,8 +1,7 @@
-"""Responses: JSON, pages and downloads, each with its headers."""
+"""Responses: JSON and pages, each with its headers."""
 
 from __future__ import annotations
 
-import codecs
 import logging
 from typing import Any
 
@@ -31,9 +30,3 @@ def ready_json(encoded: bytes, status: int = 200, kind: str = "application/json"
 def as_page(html: str | bytes, status: int = 200) -> Response:
     """Return an HTML response whose policy allows no script and no external resource."""
     return Response(html, status, PAGE, "text/html")
-
-
-def as_download(text: bytes, name: str) -> Response:
-    """Return a CSV download; the byte order mark makes spreadsheets read it as UTF-8."""
-    headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(codecs.BOM_UTF8 + text, 200, headers, "text/csv")
