@@ -188,6 +188,8 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
         raise RequestError(_in_words(str(error), AtRiskQuery)) from error
     if "min_value" in given and (query.min_value is None or not math.isfinite(query.min_value)):
         raise RequestError("min_value must be a finite amount of money.")
+    if "cause" in given and query.cause is None:  # msgspec reads the text "null" as none
+        raise RequestError(f"cause: expected {' or '.join(CHOICES['cause'])}.")
     return query
 
 
