@@ -178,7 +178,9 @@ async def newest(request: Request) -> PublishedScores:
     reader: ScoresReader = state.reader
     if reader.held is not None and not reader.is_fresh() and (state.reading is None or state.reading.done()):
         state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
-    published = reader.held or await asyncio.to_thread(reader.latest)
+    published = reader.held
+    if published is None:
+        published = await asyncio.to_thread(reader.latest)
     request.scope[ANSWERED_FROM] = published.folder.name
     return published
 

@@ -15,8 +15,19 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
     from undertow_client.api.lists import get_account, list_at_risk
     from undertow_client.api.models import get_drivers, get_features, get_model
     from undertow_client.api.scores import score
-    from undertow_client.models import Account, AccountIds, AtRiskAnswer, Drivers, Features, ListAtRiskCause, Model
-    from undertow_client.models import Problem, Rows, RowsRowsItem, ScoreAnswer
+    from undertow_client.models import (
+        Account,
+        AccountIds,
+        AtRiskAnswer,
+        Drivers,
+        Features,
+        ListAtRiskCause,
+        Model,
+        Problem,
+        Rows,
+        RowsRowsItem,
+        ScoreAnswer,
+    )
 
     client = Client(base_url=address)
     page = list_at_risk.sync(client=client, limit=2, cause=ListAtRiskCause.VOLUNTARY)

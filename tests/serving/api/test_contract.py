@@ -1,4 +1,4 @@
-"""Schemathesis finds no answer that breaks the OpenAPI description: hundreds of requests, good and bad, of each kind."""
+"""Schemathesis finds no answer that breaks the OpenAPI description, in hundreds of requests, good and bad."""
 
 from __future__ import annotations
 
