@@ -47,7 +47,7 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
     assert isinstance(get_model.sync(client=client), Model)
     return {
         "listed": [each.account_id for each in page.accounts],
-        "renews_at": account.renews_at.isoformat(),
+        "as_of": account.as_of.isoformat(),
         "probability": account.probability["90"],
         "unknown": [unknown.status, unknown.title],
         "scored": [by_id.results[0].account_id, by_id.results[0].probability["90"], by_id.unknown],

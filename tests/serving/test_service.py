@@ -146,7 +146,7 @@ def test_a_generated_client_gets_typed_answers(
     assert told["unknown"] == [404, "Unknown account"] and len(told["listed"]) == 2
     if made_by == "client":
         assert told["scored"] == ["A-00042", pytest.approx(probability), ["nobody"]]
-        assert told["renews_at"] == "2025-05-09T00:00:00+00:00"
+        assert told["as_of"] == "2025-01-31T00:00:00+00:00"
         assert told["refused"][0].startswith("rows[0]: Unknown feature 'mrrr'. Did you mean 'mrr'?")
 
 
