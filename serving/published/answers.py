@@ -228,8 +228,9 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
     fields |= {
         "as_of": utc(row["as_of"]),
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
-        "probability": {str(h): row[f"p_{h}"] for h in horizons},
-        "by_cause": {cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)},
+        "like_probability": share(row.get("like_probability")),
+        "probability": {str(h): share(row[f"p_{h}"]) for h in horizons},
+        "by_cause": {cause: {str(h): share(row[f"p_{cause}_{h}"]) for h in horizons} for cause in get_args(Cause)},
         "clv": Clv(
             manifest["value_months"],
             row["clv"],
@@ -265,6 +266,15 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def share(probability: float | None) -> float | None:
+    """Return a probability as answered, 0 to 1: a sum over causes may be above by rounding.
+
+    >>> share(1.0000000000000002), share(None)
+    (1.0, None)
+    """
+    return None if probability is None else min(max(probability, 0.0), 1.0)
+
+
 def finite(value: Any) -> Any:
     """Return `value` with every number that is not finite, at any depth, as None."""
     if isinstance(value, float):
@@ -290,10 +300,10 @@ def scored(
 ) -> Scored:
     """Return row `row` of live scores as an answer; `explain`: with what the score is made of."""
     days = [str(horizon) for horizon in bundle.horizons]
-    by_cause = scores.by_cause[row].T.tolist()
+    by_cause = [[share(each) for each in of_cause] for of_cause in scores.by_cause[row].T.tolist()]
     return Scored(
         account_id=account_id,
-        probability=dict(zip(days, scores.probability[row].tolist(), strict=True)),
+        probability=dict(zip(days, map(share, scores.probability[row].tolist()), strict=True)),
         by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
         clv=Clv(
             manifest["value_months"],
@@ -305,7 +315,7 @@ def scored(
         ),
         value_at_risk=finite(float(scores.value_at_risk[row])),
         value_at_risk_by=_value_at_risk_by(scores, row) if explain else None,
-        like_probability=float(scores.like_probability[row]) if explain else None,
+        like_probability=share(float(scores.like_probability[row])) if explain else None,
         contributions=_contributions(scores, row, bundle) if explain else None,
     )
 
