@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
-from schemathesis.checks import positive_data_acceptance
+from schemathesis.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.core.transport import Response
 
 from tests.serving.client import Client
 
@@ -58,7 +60,7 @@ def _kind(feature: Json) -> str:
     return "string" if feature["type"] == "text" else "number"
 
 
-def _run(client: Client, description: Json, operation: str, mode: GenerationMode, **checks: Any) -> int:
+def _run(client: Client, description: Json, operation: str, mode: GenerationMode, *excluded: Any) -> int:
     """Send requests of an operation; return how many were answered with 200. Raises what schemathesis finds."""
     schema = schemathesis.openapi.from_dict(description)
     schema.app = client.app
@@ -70,10 +72,18 @@ def _run(client: Client, description: Json, operation: str, mode: GenerationMode
     @given(case=schema.find_operation_by_label(operation).as_strategy(generation_mode=mode))
     def holds(case: schemathesis.Case) -> None:
         nonlocal answered
-        answered += case.call_and_validate(timeout=PATIENCE, **checks).status_code == 200
+        answer = case.call(timeout=PATIENCE)
+        case.validate_response(answer, excluded_checks=[*excluded, *_of_no_meaning(answer)])
+        answered += answer.status_code == 200
 
     holds()
     return answered
+
+
+def _of_no_meaning(answer: Response) -> list[Any]:
+    """A parameter that is sent empty counts as not given (allowEmptyValue), which schemathesis takes for invalid."""
+    sent = parse_qsl(urlsplit(answer.request.url).query, keep_blank_values=True)
+    return [negative_data_rejection] if "" in dict(sent).values() else []
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -86,7 +96,7 @@ def test_what_is_valid_and_known_is_accepted_and_answered_as_described(
 @pytest.mark.parametrize("operation", OPERATIONS[:3])
 def test_what_is_valid_and_unknown_is_answered_as_described(client: Client, described: Json, operation: str) -> None:
     """Names of features, segments and owners are not in the description: these may be refused."""
-    _run(client, described, operation, GenerationMode.POSITIVE, excluded_checks=[positive_data_acceptance])
+    _run(client, described, operation, GenerationMode.POSITIVE, positive_data_acceptance)
 
 
 @pytest.mark.parametrize("operation", WITH_LIMITS)
