@@ -32,6 +32,11 @@ $(VENV)/spark: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev,spark]'
 	touch $@
 
+$(VENV)/clients: $(VENV)/ready
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet openapi-python-client==0.29.1 datamodel-code-generator==0.89.0
+	touch $@
+
 demo: setup ## simulate a world, train, score, print the list and the drivers
 	$(BIN)/undertow demo --project $(DEMO)
 
@@ -41,10 +46,10 @@ serve: setup ## start the service on the demo
 ui: setup ## look at the demo's runs in MLflow, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(DEMO)/store/mlflow.db --workers 1
 
-test: $(VENV)/spark ## run every test, those on Spark included (it needs Java 17)
+test: $(VENV)/spark $(VENV)/clients ## run every test, those on Spark included (it needs Java 17)
 	$(PYTEST)
 
-check: $(VENV)/spark ## lint, types, tests
+check: $(VENV)/spark $(VENV)/clients ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(PYTEST)

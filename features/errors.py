@@ -15,6 +15,7 @@ UndertowError
 └── RequestError         a request that cannot be answered
     ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
+    ├── ListReplaced     the list that a page was asked of is no longer the one in memory
     └── TooLarge         the request exceeds a stated limit
 
 A message says what was expected, what was given ("got"), and what to do.
@@ -84,6 +85,10 @@ class Malformed(RequestError):
 
 class UnknownAccount(RequestError):
     """No such account in the published scores."""
+
+
+class ListReplaced(RequestError):
+    """The list that a page was asked of is no longer the one in memory."""
 
 
 class TooLarge(RequestError):

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -19,19 +20,21 @@ from undertow.serving.access.roles import ADMINS, ANY_ROLE, READERS, SCORERS, ca
 from undertow.serving.api.guard import Access, Guard, Rules, needs
 from undertow.serving.api.limits import no_query, read_body
 from undertow.serving.api.login import login, logout
-from undertow.serving.api.openapi import openapi_json
+from undertow.serving.api.openapi import openapi_json, openapi_tag
 from undertow.serving.api.prefix import root_of
+from undertow.serving.api.prepared import kept_answer, ready_answer, whole_list
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
-from undertow.serving.api.responses import as_download, as_page, ready_json, signed_in
+from undertow.serving.api.request_id import RequestId
+from undertow.serving.api.responses import PRIVATE, as_page, ready_json, signed_in
 from undertow.serving.api.row_queue import RowQueue
-from undertow.serving.api.which_list import WhichList, notice
+from undertow.serving.api.which_list import ANSWERED_FROM, WhichList, notice
 from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_worker import RowWorker
+from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_query, read_score_request
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.spreadsheet import as_csv
 
 PATIENCE = 300.0  # seconds in which rows must be scored
 PAGES = ("/", "/accounts/{account_id:path}")
@@ -65,6 +68,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starl
     counted = Metrics(reader)
     middleware = [
         Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
+        Middleware(RequestId),
         Middleware(LastResort),
         Middleware(Guard, access=access),
         Middleware(WhichList, reader=reader),
@@ -108,14 +112,13 @@ async def answered(asked: Future[Reply]) -> Reply:
 
 
 async def at_risk(request: Request) -> Response:
-    """GET /v1/at-risk: the list, as JSON or CSV."""
+    """GET /v1/at-risk: the list, as JSON in pages, or whole as CSV or JSON lines."""
     query = read_query(request.query_params.multi_items())
-    published = await newest(request)
-    if query.format == "csv":
-        made = published.kept(("csv", query), lambda: as_csv(published.select(query).rows).encode())
-        answer = as_download(made, f"at-risk-{published.manifest['as_of'][:10]}.csv")
+    published = await of_run(request, query.run)
+    if query.format == "json":
+        answer = await kept_answer(request, published, ("list", query), lambda: published.list_json(query))
     else:
-        answer = ready_json(published.kept(("list", query), lambda: published.list_json(query)))
+        answer = await whole_list(request, published, query)
     note_export(request)
     return answer
 
@@ -123,7 +126,8 @@ async def at_risk(request: Request) -> Response:
 async def account(request: Request) -> Response:
     """GET /v1/accounts/{account_id}: one account as published."""
     no_query(request)
-    return ready_json((await newest(request)).account_json(request.path_params["account_id"]))
+    published = await newest(request)
+    return ready_answer(request, published.tag, published.account_json(request.path_params["account_id"]))
 
 
 async def drivers(request: Request) -> Response:
@@ -145,17 +149,17 @@ async def said(request: Request, what: str) -> Response:
     """Answer with what was published beside the list."""
     no_query(request)
     published = await newest(request)
-    return ready_json(published.kept(what, lambda: msgspec.json.encode(getattr(published, what))))
+    return await kept_answer(request, published, what, lambda: Prepared(msgspec.json.encode(getattr(published, what))))
 
 
 async def description(request: Request) -> Response:
     """GET /openapi.json: the OpenAPI description of /v1."""
-    return ready_json(openapi_json())
+    return ready_answer(request, openapi_tag(), openapi_json())
 
 
 async def list_page(request: Request) -> Response:
     """GET /: the at-risk list as a page."""
-    query = read_query(request.query_params.multi_items())
+    query = replace(read_query(request.query_params.multi_items()), format="json")
     published, root, notice = await newest(request), root_of(request), notice_of(request)
 
     def page() -> bytes:
@@ -177,13 +181,13 @@ async def account_page(request: Request) -> Response:
 
 async def alive(request: Request) -> Response:
     """GET /healthz: liveness of this process."""
-    return PlainTextResponse("alive\n")
+    return PlainTextResponse("alive\n", headers=PRIVATE)
 
 
 async def ready(request: Request) -> Response:
     """GET /readyz: readiness; 503 until scores are published and read."""
     await newest_of_all(request)
-    return PlainTextResponse("ready\n")
+    return PlainTextResponse("ready\n", headers=PRIVATE)
 
 
 async def metrics(request: Request) -> Response:
@@ -208,11 +212,26 @@ async def newest_of_all(request: Request) -> PublishedScores:
     """Return the publication in memory, the first time after reading it; a thread begins to read a newer one."""
     state = request.app.state
     reader: ScoresReader = state.reader
-    if reader.held is None:
-        return await asyncio.to_thread(reader.latest)
-    if not reader.is_fresh() and (state.reading is None or state.reading.done()):
+    if reader.held is not None and not reader.is_fresh() and (state.reading is None or state.reading.done()):
         state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
-    return reader.held
+    published = reader.held
+    if published is None:
+        published = await asyncio.to_thread(reader.latest)
+    request.scope[ANSWERED_FROM] = published.folder.name
+    return published
+
+
+async def of_run(request: Request, run: str | None) -> PublishedScores:
+    """Return the publication in memory. Raises ListReplaced where it is not `run`, the list of a page.
+
+    A list that another process of the service has answered from may be newer: one that is being read is awaited.
+    """
+    published, reading = await newest(request), request.app.state.reading
+    if run not in (None, published.manifest["run_id"]) and reading is not None:
+        await asyncio.wait({reading})
+        published = await newest(request)
+    published.check_run(run)
+    return published
 
 
 def note_export(request: Request) -> None:

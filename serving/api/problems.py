@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from undertow.features.errors import (
     AccessError,
+    ListReplaced,
     Malformed,
     ModelRefusal,
     NothingPublished,
@@ -27,6 +28,7 @@ from undertow.features.errors import (
 )
 from undertow.serving import pages
 from undertow.serving.api.prefix import root_of
+from undertow.serving.api.request_id import request_id_of
 from undertow.serving.api.responses import as_json, as_page, logger, signed_in
 from undertow.serving.formatting import short
 from undertow.serving.live.row_worker import ScoringEnded
@@ -39,6 +41,7 @@ STATUS: dict[type[Exception], int] = {
     ModelRefusal: 503,
     AccessError: 503,
     UnknownAccount: 404,
+    ListReplaced: 409,
     TooLarge: 413,
     Malformed: 400,
     RequestError: 422,
@@ -54,12 +57,17 @@ async def refuse(request: Request, error: Exception) -> Response:
     else:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
         detail, headers = str(error), COME_BACK.get(status, {})
-    title = _title(error, status)
-    request.app.state.metrics.refusals.labels(_slug(title)).inc()
-    problem = Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
+    problem = problem_of(error, status, detail)
+    request.app.state.metrics.refusals.labels(problem.type.rpartition(":")[2]).inc()
     response = problem_answer(problem, request)
     response.headers.update(headers)
     return response
+
+
+def problem_of(error: Exception, status: int, detail: str) -> Problem:
+    """Return an error as a problem: its type and title are those of its kind."""
+    title = _title(error, status)
+    return Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
 
 
 def problem_answer(problem: Problem, request: Request) -> Response:
@@ -99,13 +107,15 @@ class LastResort:
             await self._app(scope, receive, note)
         except Exception as error:
             incident = secrets.token_hex(4)
-            logger.error("Incident %s: %s at %s", incident, type(error).__name__, _place(error))
+            kind, request_id = type(error).__name__, request_id_of(scope)
+            logger.error("Incident %s: %s at %s, request %s", incident, kind, _place(error), request_id)
             if not started:
-                answer = problem_answer(_internal_error(incident), Request(scope))
+                answer = problem_answer(internal_error(incident), Request(scope))
                 await answer(scope, receive, send)
 
 
-def _internal_error(incident: str) -> Problem:
+def internal_error(incident: str) -> Problem:
+    """Return the problem of an unexpected exception, which names nothing but its number in the log."""
     detail = f"Something went wrong on our side. The log has it as incident {incident}."
     return Problem("urn:undertow:internal-error", "Internal error", 500, detail)
 

@@ -1,8 +1,7 @@
-"""Responses: JSON, pages and downloads, each with its headers."""
+"""Responses: JSON and pages, each with its headers."""
 
 from __future__ import annotations
 
-import codecs
 import logging
 from typing import Any
 
@@ -44,9 +43,3 @@ def signed_in(html: bytes, request: Request) -> bytes:
     if caller is None or not caller.csrf:
         return html
     return pages.with_name(html, caller.name, caller.owner, caller.csrf, root_of(request))
-
-
-def as_download(text: bytes, name: str) -> Response:
-    """Return a CSV download; the byte order mark makes spreadsheets read it as UTF-8."""
-    headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(codecs.BOM_UTF8 + text, 200, headers, "text/csv")

@@ -9,6 +9,7 @@ from undertow.serving.access.roles import NOBODY, SCOPE
 from undertow.serving.published.reader import ScoresReader
 
 LIST, NEWER = "Undertow-List", "Undertow-Newer-List"
+ANSWERED_FROM = "undertow.list"  # in the scope of a request: the run that it is answered from
 
 
 class WhichList:
@@ -27,7 +28,7 @@ class WhichList:
             held = self._reader.held
             if message["type"] == "http.response.start" and held is not None and scope.get(SCOPE) is not NOBODY:
                 headers = MutableHeaders(scope=message)
-                headers[LIST] = held.folder.name
+                headers[LIST] = scope.get(ANSWERED_FROM, held.folder.name)
                 if self._reader.failure is not None:
                     headers[NEWER] = "unreadable"
             await send(message)

@@ -13,12 +13,13 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import UNSET
 from msgspec.structs import asdict
 
 from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
 from undertow.serving.pages import charts
 from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
-from undertow.serving.published.requests import EXAMPLE_REQUEST, MAX_ROWS, AtRiskQuery
+from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery
 from undertow.serving.published.scores import PublishedScores, Selection
 
 FAMILY_NAMES = {
@@ -59,10 +60,9 @@ def at_risk(
         segments=published.choices("segment"),
         owners=published.choices("owner"),
         owner=published.owner,
-        csv_link=_link(f"{root}v1/at-risk", query, limit=MAX_ROWS, offset=0, format="csv"),
-        csv_limit=MAX_ROWS,
-        before=_link(root, query, offset=max(query.offset - query.limit, 0)) if query.offset else None,
-        after=_link(root, query, offset=query.offset + query.limit) if _more(query, selection) else None,
+        csv_link=_link(f"{root}v1/at-risk", query, limit=UNSET, offset=0, format="csv"),
+        before=_link(root, query, offset=max(query.offset - query.page_size, 0)) if query.offset else None,
+        after=_link(root, query, offset=query.offset + query.page_size) if _more(query, selection) else None,
         drivers=published.drivers,
         driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
         example=EXAMPLE_REQUEST,
@@ -145,7 +145,7 @@ def sentence(text: str) -> str:
 
 
 def _more(query: AtRiskQuery, selection: Selection) -> bool:
-    return query.offset + query.limit < selection.total
+    return query.offset + query.page_size < selection.total
 
 
 def _filters(query: AtRiskQuery) -> dict[str, Any]:

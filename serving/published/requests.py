@@ -7,25 +7,69 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlencode
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict, replace
 
 from undertow.features.errors import Malformed, RequestError, did_you_mean
 from undertow.serving.formatting import short
 
 MAX_ROWS = 1000  # accounts or rows a request
+A_PAGE = 50  # accounts, where no limit is given
+MAX_OFFSET = 1_000_000_000
 BLANKS = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # Unicode Zs
 )
 MAX_SHOWN = 10  # errors listed in one answer
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
+EXAMPLE_ROWS: dict[str, Any] = {
+    "rows": [{"account_id": "new-1", "mrr": 1200.0, "tenure_days": 400.0, "segment": "business"}],
+    "missing": "null",
+}
+EXAMPLE_COLUMNS: dict[str, Any] = {
+    "columns": ["account_id", "mrr", "tenure_days"],
+    "data": [["new-1", 1200.0, 400.0], ["new-2", 90.0, None]],
+    "missing": "null",
+}
+FORMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "AccountIds": (("account_ids",), ("explain",)),
+    "Rows": (("rows",), ("as_of", "explain", "missing")),
+    "ColumnsAndData": (("columns", "data"), ("as_of", "explain", "missing")),
+}  # of a scoring request: what each must hold, and what it may
 Cause = Literal["voluntary", "involuntary"]
-Format = Literal["json", "csv"]
+Format = Literal["json", "csv", "ndjson"]
 Missing = Literal["refuse", "null"]
 CHOICES = {"cause": get_args(Cause), "format": get_args(Format), "missing": get_args(Missing)}
-Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS, description="How many accounts, 1 to 1000.")]
-Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to skip.")]
+Limit = Annotated[
+    int,
+    Meta(ge=1, le=MAX_ROWS, description=f"How many accounts. Not given: {A_PAGE} of JSON, else the whole list."),
+]
+Offset = Annotated[int, Meta(ge=0, le=MAX_OFFSET, description="How many accounts to skip.")]
+Segment = Annotated[str, Meta(description="Only accounts of this segment. One that no account has is refused.")]
+Owner = Annotated[str, Meta(description="Only accounts of this owner. One that no account has is refused.")]
+LikelierCause = Annotated[Cause, Meta(description="Only accounts with this likelier cause of churn.")]
+MinValue = Annotated[float, Meta(description="Only accounts with at least this value at risk, in money.")]
+AsCalled = Annotated[
+    Format, Meta(description="JSON in pages, or the whole list: CSV, or one account in JSON per line (ndjson).")
+]
+Run = Annotated[
+    str,
+    Meta(description="The run_id of the list that this page belongs to, as `next` gives it. Of another: 409."),
+]
+Ids = Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
+Value = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
+Rows = Annotated[list[dict[str, Value]], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
+Data = Annotated[list[list[Value]], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
+Day = Annotated[
+    date,
+    Meta(
+        description=f"A day from {FIRST_DAY} to {LAST_DAY}.",
+        extra_json_schema={"pattern": r"^(19[789]|2[01]\d)\d-\d\d-\d\d$"},
+    ),
+]
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,11 +85,11 @@ class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
     that a row does not hold as unknown; the answer says how many these were.
     """
 
-    account_ids: list[str] | None = None
-    rows: list[dict[str, Any]] | None = None
+    account_ids: Ids | None = None
+    rows: Rows | None = None
     columns: list[str] | None = None
-    data: list[list[Any]] | None = None
-    as_of: date | None = None
+    data: Data | None = None
+    as_of: Day | None = None
     explain: bool = True
     missing: Missing = "refuse"
 
@@ -68,13 +112,32 @@ Request = TypeVar("Request", bound=ScoreRequest)
 class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Query of the at-risk list: filters and page, ranked by value at risk."""
 
-    limit: Limit = 50
+    limit: Limit | UnsetType = UNSET
     offset: Offset = 0
-    segment: str | None = None
-    owner: str | None = None
-    cause: Cause | None = None
-    min_value: float | None = None
-    format: Format = "json"
+    segment: Segment | None = None
+    owner: Owner | None = None
+    cause: LikelierCause | None = None
+    min_value: MinValue | None = None
+    format: AsCalled = "json"
+    run: Run | None = None
+
+    @property
+    def page_size(self) -> int:
+        """How many accounts a page holds."""
+        return A_PAGE if isinstance(self.limit, UnsetType) else self.limit
+
+    @property
+    def most(self) -> int | None:
+        """How many accounts are answered at most; None: all of them."""
+        return None if self.format != "json" and isinstance(self.limit, UnsetType) else self.page_size
+
+    def following(self, total: int, run: str) -> str | None:
+        """Return the URL of the next page, relative to that of this one, or None after the last of `total` accounts."""
+        if self.offset + self.page_size >= total:
+            return None
+        after = replace(self, limit=self.page_size, offset=self.offset + self.page_size, run=run)
+        default = asdict(AtRiskQuery())
+        return "at-risk?" + urlencode({name: value for name, value in asdict(after).items() if value != default[name]})
 
 
 def read_score_request(body: bytes, kind: type[Request]) -> Request:
@@ -123,8 +186,10 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
         query = msgspec.convert(given, AtRiskQuery, strict=False)
     except msgspec.ValidationError as error:
         raise RequestError(_in_words(str(error), AtRiskQuery)) from error
-    if query.min_value is not None and not math.isfinite(query.min_value):
+    if "min_value" in given and (query.min_value is None or not math.isfinite(query.min_value)):
         raise RequestError("min_value must be a finite amount of money.")
+    if "cause" in given and query.cause is None:  # msgspec reads the text "null" as none
+        raise RequestError(f"cause: expected {' or '.join(CHOICES['cause'])}.")
     return query
 
 

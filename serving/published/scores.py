@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undertow.features.errors import ModelRefusal, RequestError, UndertowError, UnknownAccount, Unreadable, did_you_mean
+from undertow.features.errors import (
+    ListReplaced,
+    ModelRefusal,
+    RequestError,
+    UndertowError,
+    UnknownAccount,
+    Unreadable,
+    did_you_mean,
+)
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import (
     Account,
@@ -26,7 +36,7 @@ from undertow.serving.published.answers import (
     finite,
     scored,
 )
-from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers
+from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers, Prepared
 from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, rows_of, trimmed
 from undertow.serving.published.run_files import (
     AGAIN,
@@ -148,22 +158,27 @@ class PublishedScores:
         return self.answers.get((self.owner, key), make)
 
     @cached_property
+    def tag(self) -> str:
+        """A text that names what is answered of this publication: another list, release or owner has another."""
+        return sha256(msgspec.json.encode([self.manifest, self.owner, version("undertow")])).hexdigest()[:16]
+
+    @cached_property
     def total_value_at_risk(self) -> float:
         """The value at risk of all accounts, money over the published months."""
         return _sum(self.table["value_at_risk"])
 
     def filter(
         self,
-        limit: int = 50,
+        limit: int | None = 50,
         offset: int = 0,
         segment: str | None = None,
         owner: str | None = None,
         cause: str | None = None,
         min_value: float | None = None,
     ) -> Selection:
-        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk.
+        """Return accounts that match, highest value at risk first, `limit` of them or (None) all.
 
-        Raises RequestError for a segment or an owner that no account has.
+        `min_value`: the least value at risk. Raises RequestError for a segment or an owner that no account has.
         """
         selected = self.table
         for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
@@ -182,12 +197,13 @@ class PublishedScores:
         """Return one account as JSON, or raise UnknownAccount."""
         return bytes(self.encoded.accounts([self._row(account_id)])[0])
 
-    def list_json(self, query: AtRiskQuery) -> bytes:
-        """Return the part of the list that a query selects as JSON (`AtRiskAnswer`)."""
+    def list_json(self, query: AtRiskQuery) -> Prepared:
+        """Return the page of the list that a query selects as JSON (`AtRiskAnswer`), with a link to the next one."""
         selection = self.select(query)
+        following = query.following(selection.total, self.manifest["run_id"])
         ids = selection.rows["account_id"].to_pylist()
         manifest = self.manifest
-        return msgspec.json.encode(
+        body = msgspec.json.encode(
             AtRiskAnswer(
                 run_id=manifest["run_id"],
                 model_version=manifest["model_version"],
@@ -196,15 +212,26 @@ class PublishedScores:
                 currency=manifest["currency"],
                 total=selection.total,
                 value_at_risk=selection.value_at_risk,
-                limit=query.limit,
+                limit=query.page_size,
                 offset=query.offset,
+                next=following,
                 accounts=cast(list[Account], self.encoded.accounts([self.position[each] for each in ids])),
             )
         )
+        return Prepared(body, {} if following is None else {"Link": f'<{following}>; rel="next"'})
+
+    def check_run(self, run: str | None) -> None:
+        """Raise ListReplaced where a page is asked of another run than this one; None: of any."""
+        mine = self.manifest["run_id"]
+        if run is not None and run != mine:
+            raise ListReplaced(
+                f"The list '{short(run)}' is no longer answered from, now '{mine}' is. Start again at the first page, "
+                "without run."
+            )
 
     def select(self, query: AtRiskQuery) -> Selection:
         """Return the part of the list that a query selects."""
-        return self.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
+        return self.filter(query.most, query.offset, query.segment, query.owner, query.cause, query.min_value)
 
     def _row(self, account_id: str) -> int:
         position = self.position.get(trimmed(account_id))
