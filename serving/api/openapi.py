@@ -20,7 +20,7 @@ from undertow.features.errors import (
     UnknownAccount,
 )
 from undertow.serving.api import request_id, which_list
-from undertow.serving.api.limits import MAX_BODY, TOO_LARGE
+from undertow.serving.api.limits import MAX_BODY, TOO_LARGE, TOO_SLOW
 from undertow.serving.api.prepared import STREAMED
 from undertow.serving.api.problems import COME_BACK, internal_error, problem_of
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
@@ -45,20 +45,30 @@ model come gzipped to those who accept it. A body may be sent with `Content-Enco
 {MAX_BODY // 1_000_000} MB unpacked. An `X-Request-ID` of up to 64 letters, digits and . _ - is answered with; else a
 new one is."""
 WRONG: dict[int, tuple[str, Exception]] = {
-    400: ("The body is not valid JSON, or not the gzip it claims to be.", Malformed("The body is not valid JSON.")),
+    400: (
+        "The body is not valid JSON, or not the gzip it claims to be; or not exactly one Host header came.",
+        Malformed("The body is not valid JSON."),
+    ),
+    401: ("A key is needed, and none that counts came.", HTTPException(401, "Expected a key: send Authorization: …")),
+    403: ("The key's role or owner does not allow it.", HTTPException(403, "The key 'mira' is a reader's; …")),
     404: ("No such account.", UnknownAccount("No account 'A-1' among those scored as of 2025-07-01.")),
+    408: ("The body did not arrive in time.", HTTPException(408, TOO_SLOW)),
     409: (
         "The list of `run` is no longer answered from. Start again at the first page.",
         ListReplaced("The list '2025-06-01-…' is no longer answered from, now '2025-07-01-…' is. Start again …"),
     ),
     413: ("The body is too large.", TooLarge(TOO_LARGE)),
     415: ("Another media type, or another packing than gzip.", HTTPException(415, "Expected …")),
+    421: ("The service does not answer to this name.", HTTPException(421, "The service does not answer to the host …")),
     422: ("A field or parameter is not as described.", RequestError("limit: expected int >= 1.")),
+    429: ("The key has asked too often.", HTTPException(429, "The key 'mira' may ask 600 times a minute. Try again …")),
     503: (
         "Nothing is published, the list or the model cannot be read, or too many rows wait to be scored.",
         NothingPublished("Nothing is published yet. Run `undertow score` in the project."),
     ),
+    504: ("The rows were not scored in time.", HTTPException(504, "The rows were not scored within 300 s. Send …")),
 }  # status -> when it is answered, and an example
+GUARDED = (400, 401, 403, 421, 429)  # of every request
 EXAMPLES = {
     "account_ids": ("Published accounts", EXAMPLE_REQUEST),
     "rows": ("Rows of features; /v1/features says which", EXAMPLE_ROWS),
@@ -141,7 +151,7 @@ def _score() -> Json:
         "requestBody": {"required": True, "content": {"application/json": content}},
         "responses": {
             "200": _answer({"application/json": {"schema": _reference(ScoreAnswer)}}, _headers()),
-            **_refusals(400, 404, 413, 415, 422, 500, 503),
+            **_refusals(*GUARDED, 404, 408, 413, 415, 422, 500, 503, 504),
         },
     }
 
@@ -181,7 +191,7 @@ def _get(
         "responses": {
             "200": _answer({"application/json": {"schema": _reference(kind)}}, _headers() | etag),
             "304": {"description": "The caller has this answer already.", "headers": _headers() | etag},
-            **_refusals(*more, 422, 500, 503),
+            **_refusals(*GUARDED, *more, 422, 500, 503),
         },
     }
 
@@ -205,7 +215,11 @@ def _refusal(status: int) -> Json:
         when, error = WRONG[status]
         example = problem_of(error, status, getattr(error, "detail", str(error)))
     content = {"schema": _reference(Problem), "example": msgspec.to_builtins(example)}
-    headers = _headers() | ({"Retry-After": _header("Seconds to wait.", "integer")} if status in COME_BACK else {})
+    headers = _headers()
+    if status in (429, *COME_BACK):
+        headers["Retry-After"] = _header("Seconds to wait.", "integer")
+    if status == 401:
+        headers["WWW-Authenticate"] = _header("Bearer.")
     return {"description": when, "headers": headers, "content": {"application/problem+json": content}}
 
 

@@ -40,7 +40,8 @@ def along_path(
     """
     moved = contributions.sum(axis=1)
     points, weights = _nodes()
-    mean_gradient = np.tensordot(weights, gradient(baseline + points[:, None, None, None] * moved), axes=1)
+    along = gradient(baseline + points[:, None, None, None] * moved)
+    mean_gradient = (weights[:, None, None, None] * along).sum(axis=0)
     shares = np.einsum("njkc,nkc->nj", contributions, mean_gradient)
     return _complete(shares, value(baseline + moved) - value(baseline))
 
@@ -62,7 +63,7 @@ def _complete(shares: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 def by_group(shares: np.ndarray, groups: tuple[str, ...], order: tuple[str, ...]) -> np.ndarray:
     """Return the shares, shape (n, J), summed per group, shape (n, len(order))."""
-    return np.asarray(shares @ _membership(groups, order))
+    return np.asarray((shares[:, :, None] * _membership(groups, order)).sum(axis=1))  # for any number of rows alike
 
 
 @cache
