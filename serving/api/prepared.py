@@ -25,10 +25,11 @@ from undertow.serving.published.scores import PublishedScores
 
 WORTH_PACKING = 1_000  # bytes
 LEVEL = 6  # of gzip
-REVALIDATED = PRIVATE | {"Cache-Control": "private, no-cache"}  # the caller may keep it, and asks before it is used
+WHO = "Authorization, Cookie"  # another key may be answered otherwise
+REVALIDATED = PRIVATE | {"Cache-Control": "private, no-cache", "Vary": WHO}  # may be kept; is asked for before its use
 STREAMED = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 GZIP = {"Content-Encoding": "gzip"}
-VARIES = {"Vary": "Accept-Encoding"}
+VARIES = {"Vary": f"Accept-Encoding, {WHO}"}
 
 
 def ready_answer(request: Request, tag: str, body: bytes) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,7 +86,7 @@ def score(
     table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version)
     notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(ready, rows))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
-    said = {
+    said: dict[str, Mapping[str, object]] = {
         DRIVERS: drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}"),
         DESCRIBED: {"features": describe_features(bundle, ready.features.catalogue)},
         MODEL: show_version(open_registry(settings), str(ready.champion.number)).as_json(),
