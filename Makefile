@@ -32,6 +32,11 @@ $(VENV)/spark: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev,spark]'
 	touch $@
 
+$(VENV)/clients: $(VENV)/ready
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet openapi-python-client==0.29.1 datamodel-code-generator==0.89.0
+	touch $@
+
 demo: setup ## simulate a world, train, score, print the list and the drivers
 	$(BIN)/undertow demo --project $(DEMO)
 
@@ -41,17 +46,23 @@ serve: setup ## start the service on the demo
 ui: setup ## look at the demo's runs in MLflow, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(DEMO)/store/mlflow.db --workers 1
 
-test: $(VENV)/spark ## run every test, those on Spark included (it needs Java 17)
+test: $(VENV)/spark $(VENV)/clients ## run every test, those on Spark included (it needs Java 17)
 	$(PYTEST)
 
-check: $(VENV)/spark ## lint, types, tests
+check: $(VENV)/spark $(VENV)/clients ## lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(PYTEST)
 
+bento: setup ## build the service as a Bento, of the wheel and the pinned requirements
+	rm -rf build/wheel build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
+	$(BIN)/python -m undertow.serving.deploy.pinned requirements.lock > build/wheel/pinned.txt
+	$(BIN)/bentoml build
+
 wheel: setup ## build the wheel, install it into a fresh environment and run a small demo from it
 	rm -rf build/wheel build/fresh build/lib build/bdist.*
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/fresh
 	rm -rf build/lib build/bdist.*
 	build/fresh/bin/python -m pip install --quiet --constraint requirements.lock build/wheel/*.whl
@@ -63,9 +74,13 @@ readme: setup ## rewrite the terminal output in README.md, from the demo
 yardsticks: setup ## the model against worlds with known ground truth; an hour, most of it for the ceiling
 	$(BIN)/python -m tests.benchmarks.yardsticks
 
-results: setup ## spend and staying away on CDNOW and Online Retail II, beside other models; needs the third-party data
+results: setup ## value and churn beside other models and ground truth, two hours; parts need the third-party data
 	$(BIN)/python -m tests.benchmarks.results.purchases
 	$(BIN)/python -m tests.benchmarks.results.inactivity
+	$(BIN)/python -m tests.benchmarks.results.subscriptions
+
+attack: setup $(DEMO)/store/scores/CURRENT ## attack the service on the demo, on this machine alone; half an hour
+	$(BIN)/python -m tests.serving.attack $(DEMO)
 
 bench: $(VENV)/spark $(DEMO)/store/scores/CURRENT ## what features, loading and answers cost, within an hour; KEEP=DIR keeps logs and environments
 	$(BIN)/python -m tests.benchmarks $(DEMO) $(if $(KEEP),--keep $(KEEP))
@@ -79,5 +94,5 @@ docs: setup ## one page of all features, build/features.html; with those of a pr
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
 
-.PHONY: help setup demo serve ui test check wheel readme yardsticks results bench docs lock
+.PHONY: help setup demo serve ui test check bento wheel readme yardsticks results attack bench docs lock
 .DEFAULT_GOAL := help

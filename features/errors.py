@@ -11,9 +11,11 @@ UndertowError
 ├── ModelRefusal         no usable model: too few churners, no matured test window, or nothing trained yet
 ├── NothingPublished     no scores are published yet
 ├── Unreadable           published scores are damaged, or of another release
+├── AccessError          the keys of the service cannot be read, or a key cannot be added or revoked
 └── RequestError         a request that cannot be answered
     ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
+    ├── ListReplaced     the list that a page was asked of is no longer the one in memory
     └── TooLarge         the request exceeds a stated limit
 
 A message says what was expected, what was given ("got"), and what to do.
@@ -69,6 +71,10 @@ class Unreadable(UndertowError):
     """Published scores are damaged, or were written by another release."""
 
 
+class AccessError(UndertowError):
+    """The keys of the service cannot be read, or a key cannot be added or revoked."""
+
+
 class RequestError(UndertowError):
     """A request that cannot be answered."""
 
@@ -79,6 +85,10 @@ class Malformed(RequestError):
 
 class UnknownAccount(RequestError):
     """No such account in the published scores."""
+
+
+class ListReplaced(RequestError):
+    """The list that a page was asked of is no longer the one in memory."""
 
 
 class TooLarge(RequestError):

@@ -1,9 +1,11 @@
 """The BentoML service: `bentoml serve undertow.serving.service:Undertow`, with UNDERTOW_STORE set.
 
-BentoML runs the worker processes and answers /livez, /healthz, /readyz and /schema.json; every
-other address is the app of `undertow.serving.api.app`. BentoML's own metrics are off, for they label by raw
-path and so grow with every account id; /metrics is therefore ours. UNDERTOW_WORKERS: worker
-processes, 2 by default, since one that dies is replaced only after some twenty seconds.
+BentoML runs the worker processes and answers /livez, /healthz and /readyz; every other address is the
+app of `undertow.serving.api.app`, to which requests go directly (`undertow.serving.server`). BentoML's own
+metrics are off, for they label by raw path and so grow with every account id; /metrics is therefore ours.
+UNDERTOW_WORKERS: worker processes, 2 by default, since one that dies is replaced only after some twenty seconds.
+Started so, without `undertow serve`, every request needs a key, and other variables say the rest
+(`Rules.from_environment`).
 """
 
 from __future__ import annotations
@@ -17,13 +19,17 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"  # read when bentoml is used; only t
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a row is too little to share: LightGBM's threads cost 5 x its time
 
 import bentoml
+from _bentoml_sdk import Service  # private: direct_service falls back where it changes
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
 from undertow.features.errors import SettingsError, UndertowError
+from undertow.serving.access.audit import log_to_standard_error
 from undertow.serving.api.app import make_app
+from undertow.serving.api.guard import Rules
+from undertow.serving.server.direct import direct_service
 
-STORE = "UNDERTOW_STORE"
+STORE, PREFIX = "UNDERTOW_STORE", "UNDERTOW_PREFIX"
 TIMEOUT = 300  # seconds; a slower request is cut off by BentoML
 
 
@@ -33,7 +39,8 @@ def app() -> Starlette:
     store = os.environ.get(STORE)
     if not store:
         raise SettingsError(f"Set {STORE} to the project's store folder, where `undertow score` publishes.")
-    return make_app(Path(store))
+    log_to_standard_error()
+    return make_app(Path(store), os.environ.get(PREFIX, ""), Rules.from_environment(os.environ))
 
 
 async def everything(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +68,7 @@ def _is_proved() -> bool:
     metrics={"enabled": False},
     tracing={"excluded_urls": ".*"},
     logging={"access": {"enabled": False}},
+    service_class=direct_service(Service, everything),
 )
 @bentoml.asgi_app(everything, path="/")
 class Undertow:

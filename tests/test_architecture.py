@@ -15,15 +15,18 @@ FLOORS = {
     "connectors simulator",
     "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
     "backtest train",
-    "serving": "formatting published pages live jobs api cli service",
+    "serving": "formatting access published pages live jobs api server deploy cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
 TRAINING_SHOWN_TO = {
+    "access": "",
     "published": "bundle",
     "live": "",
     "pages": "",
     "api": "",
     "service": "",
+    "server": "",
+    "deploy": "",
     "jobs": "backtest bundle drivers evaluation examples registry value",
     "cli": "backtest business_metrics evaluation leakage registry train",
 }
@@ -36,6 +39,8 @@ DOORS = {
     "jinja2": "serving.pages",
     "typer": "serving.cli",
     "bentoml": "serving.service",
+    "argon2": "serving.access",
+    "itsdangerous": "serving.access",
 }
 ROOMS = {f"{floor}.{room}" for floor, rooms in FLOORS.items() for room in rooms.split()}
 

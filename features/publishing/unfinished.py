@@ -31,7 +31,7 @@ def unfinished_path(root: Path, name: str) -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True)
     remove_unfinished(root)
     folder = root / f"{WRITING}{name}-{secrets.token_hex(4)}-{_host()}"
-    with _locked(_lock_of(folder)):
+    with locked(_lock_of(folder)):
         try:
             yield folder
         finally:
@@ -50,6 +50,21 @@ def remove_unfinished(root: Path) -> None:
             _remove_if_free(folder)
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Make a file and hold an exclusive lock on it, against other processes too; the file goes with the lock."""
+    while True:
+        with path.open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_same(path, file.fileno()):  # removed between its making and the lock
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
 def _remove_if_free(folder: Path) -> None:
     lock = _lock_of(folder)
     if not lock.exists():  # its writer has just ended, or the folder was left by a release without locks
@@ -65,21 +80,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Make a file and hold a lock on it; the file goes with the lock."""
-    while True:
-        with path.open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_same(path, file.fileno()):  # removed between its making and the lock
-                continue
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
 
 
 def _is_same(path: Path, descriptor: int) -> bool:

@@ -50,11 +50,14 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3,
     return final
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Replace the text of a small file atomically: a reader sees the old text or the new one, also after a crash."""
+def replace_text(path: Path, text: str, mode: int = 0o666) -> None:
+    """Replace the text of a small file atomically: a reader sees the old text or the new one, also after a crash.
+
+    `mode`: its permissions from the beginning, less the umask.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished_path(path.parent, path.name) as temporary:
-        with temporary.open("w", encoding="utf-8") as file:
+        with open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

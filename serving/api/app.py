@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 from pathlib import Path
 
+import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,50 +16,70 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from undertow.serving import pages
+from undertow.serving.access.roles import ADMINS, ANY_ROLE, READERS, SCORERS, caller_of
+from undertow.serving.api.guard import Access, Guard, Rules, needs
 from undertow.serving.api.limits import no_query, read_body
-from undertow.serving.api.openapi import openapi_json
+from undertow.serving.api.login import login, logout
+from undertow.serving.api.openapi import openapi_json, openapi_tag
 from undertow.serving.api.prefix import root_of
+from undertow.serving.api.prepared import kept_answer, ready_answer, whole_list
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
-from undertow.serving.api.responses import as_download, as_page, ready_json
+from undertow.serving.api.request_id import RequestId
+from undertow.serving.api.responses import PRIVATE, as_page, ready_json, signed_in
 from undertow.serving.api.row_queue import RowQueue
-from undertow.serving.api.which_list import WhichList, notice
+from undertow.serving.api.which_list import ANSWERED_FROM, WhichList, notice
+from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_worker import RowWorker
+from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_query, read_score_request
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.spreadsheet import as_csv
 
+PATIENCE = 300.0  # seconds in which rows must be scored
 PAGES = ("/", "/accounts/{account_id:path}")
+OPEN = Rules()
 
 
-def make_app(store_folder: Path) -> Starlette:
-    """Return the ASGI app that answers from the newest publication in `store_folder`."""
+def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starlette:
+    """Return the ASGI app that answers from the newest publication in `store_folder`; `prefix`: of every link.
+
+    `rules`: how it is guarded; by default everybody may ask, by any host's name, while the store has no keys.
+    """
     routes = [
-        Route("/v1/score", score, methods=["POST"]),
-        Route("/v1/at-risk", at_risk),
-        Route("/v1/accounts/{account_id:path}", account),
-        Route("/v1/drivers", drivers),
-        Route("/openapi.json", description),
-        Route(PAGES[0], list_page),
-        Route(PAGES[1], account_page),
+        Route("/v1/score", needs(SCORERS, score), methods=["POST"]),
+        Route("/v1/at-risk", needs(READERS, at_risk)),
+        Route("/v1/accounts/{account_id:path}", needs(READERS, account)),
+        Route("/v1/drivers", needs(READERS, drivers, all_accounts=True)),
+        Route("/v1/features", needs(ANY_ROLE, features)),
+        Route("/v1/model", needs(ANY_ROLE, model)),
+        Route("/openapi.json", needs(ANY_ROLE, description)),
+        Route(PAGES[0], needs(READERS, list_page)),
+        Route(PAGES[1], needs(READERS, account_page)),
+        Route("/login", login, methods=["GET", "POST"]),
+        Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
         Route("/readyz", ready),
-        Route("/metrics", metrics),
+        Route("/metrics", needs(ADMINS, metrics, all_accounts=True)),
     ]
+    access = Access(store_folder, rules)
     worker = RowWorker()
     reader = ScoresReader(store_folder, worker.prove)
     counted = Metrics(reader)
     middleware = [
         Middleware(RequestMetrics, metrics=counted, routes=frozenset(route.path for route in routes)),
-        Middleware(WhichList, reader=reader),
+        Middleware(RequestId),
         Middleware(LastResort),
+        Middleware(Guard, access=access),
+        Middleware(WhichList, reader=reader),
     ]
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
+    app.state.prefix, app.state.access = prefix, access
     app.state.reading = None  # the task that reads a newer publication
-    app.state.reader, app.state.worker, app.state.queue, app.state.metrics = reader, worker, RowQueue(), counted
+    app.state.reader, app.state.worker, app.state.metrics = reader, worker, counted
+    app.state.queue = RowQueue(counted.rows_waiting.set)
     return app
 
 
@@ -71,50 +94,78 @@ async def score(request: Request) -> Response:
     published = await newest(request)
     if scoring.account_ids is not None:
         return ready_json(published.scored_json(scoring.account_ids, scoring.explain))
-    queue, number = request.app.state.queue, len(scoring.rows or [])
+    queue, number = request.app.state.queue, scoring.number
     with queue.admitted(number):
         asked = await asyncio.to_thread(request.app.state.worker.ask, "score", str(published.folder), body)
-        reply = await asyncio.wrap_future(asked)
+        reply = await answered(asked)
         queue.took(number, reply.seconds)
     return ready_json(reply.body)
 
 
+async def answered(asked: Future[Reply]) -> Reply:
+    """Return the reply of the scoring process, or raise HTTPException 504 after PATIENCE."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.wrap_future(asked)
+    except TimeoutError:
+        raise HTTPException(504, f"The rows were not scored within {PATIENCE:g} s. Send fewer at a time.") from None
+
+
 async def at_risk(request: Request) -> Response:
-    """GET /v1/at-risk: the list, as JSON or CSV."""
+    """GET /v1/at-risk: the list, as JSON in pages, or whole as CSV or JSON lines."""
     query = read_query(request.query_params.multi_items())
-    published = await newest(request)
-    if query.format == "csv":
-        made = published.answers.get(("csv", query), lambda: as_csv(published.select(query).rows).encode())
-        return as_download(made, f"at-risk-{published.manifest['as_of'][:10]}.csv")
-    return ready_json(published.answers.get(("list", query), lambda: published.list_json(query)))
+    published = await of_run(request, query.run)
+    if query.format == "json":
+        answer = await kept_answer(request, published, ("list", query), lambda: published.list_json(query))
+    else:
+        answer = await whole_list(request, published, query)
+    note_export(request)
+    return answer
 
 
 async def account(request: Request) -> Response:
     """GET /v1/accounts/{account_id}: one account as published."""
     no_query(request)
-    return ready_json((await newest(request)).account_json(request.path_params["account_id"]))
+    published = await newest(request)
+    return ready_answer(request, published.tag, published.account_json(request.path_params["account_id"]))
 
 
 async def drivers(request: Request) -> Response:
     """GET /v1/drivers: contributions to the scores per feature family, overall and by segment."""
+    return await said(request, "drivers")
+
+
+async def features(request: Request) -> Response:
+    """GET /v1/features: what each feature of a row is: sentence, type, unit, known texts, and what null means."""
+    return await said(request, "described")
+
+
+async def model(request: Request) -> Response:
+    """GET /v1/model: the version of the model that made the list: dates, results, verdict and model card."""
+    return await said(request, "model")
+
+
+async def said(request: Request, what: str) -> Response:
+    """Answer with what was published beside the list."""
     no_query(request)
-    return ready_json((await newest(request)).drivers_json)
+    published = await newest(request)
+    return await kept_answer(request, published, what, lambda: Prepared(msgspec.json.encode(getattr(published, what))))
 
 
 async def description(request: Request) -> Response:
     """GET /openapi.json: the OpenAPI description of /v1."""
-    return ready_json(openapi_json())
+    return ready_answer(request, openapi_tag(), openapi_json())
 
 
 async def list_page(request: Request) -> Response:
     """GET /: the at-risk list as a page."""
-    query = read_query(request.query_params.multi_items())
+    query = replace(read_query(request.query_params.multi_items()), format="json")
     published, root, notice = await newest(request), root_of(request), notice_of(request)
 
     def page() -> bytes:
         return pages.at_risk(published, query, published.select(query), root, notice).encode()
 
-    return as_page(published.answers.get(("page", query, root, notice), page))
+    return as_page(signed_in(published.kept(("page", query, root, notice), page), request))
 
 
 async def account_page(request: Request) -> Response:
@@ -125,18 +176,18 @@ async def account_page(request: Request) -> Response:
     def page() -> bytes:
         return pages.account(published, published.account(account_id), root, notice).encode()
 
-    return as_page(published.answers.get(("account", account_id, root, notice), page))
+    return as_page(signed_in(published.kept(("account", account_id, root, notice), page), request))
 
 
 async def alive(request: Request) -> Response:
     """GET /healthz: liveness of this process."""
-    return PlainTextResponse("alive\n")
+    return PlainTextResponse("alive\n", headers=PRIVATE)
 
 
 async def ready(request: Request) -> Response:
     """GET /readyz: readiness; 503 until scores are published and read."""
-    await newest(request)
-    return PlainTextResponse("ready\n")
+    await newest_of_all(request)
+    return PlainTextResponse("ready\n", headers=PRIVATE)
 
 
 async def metrics(request: Request) -> Response:
@@ -149,14 +200,45 @@ async def metrics(request: Request) -> Response:
 
 
 async def newest(request: Request) -> PublishedScores:
+    """Return the publication in memory, with the accounts that the caller may see alone."""
+    published, owner = await newest_of_all(request), caller_of(request.scope).owner
+    if owner is None:
+        return published
+    found = published.by_owner.get(owner)
+    return found if found is not None else await asyncio.to_thread(published.of_owner, owner)
+
+
+async def newest_of_all(request: Request) -> PublishedScores:
     """Return the publication in memory, the first time after reading it; a thread begins to read a newer one."""
     state = request.app.state
     reader: ScoresReader = state.reader
-    if reader.held is None:
-        return await asyncio.to_thread(reader.latest)
-    if not reader.is_fresh() and (state.reading is None or state.reading.done()):
+    if reader.held is not None and not reader.is_fresh() and (state.reading is None or state.reading.done()):
         state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
-    return reader.held
+    published = reader.held
+    if published is None:
+        published = await asyncio.to_thread(reader.latest)
+    request.scope[ANSWERED_FROM] = published.folder.name
+    return published
+
+
+async def of_run(request: Request, run: str | None) -> PublishedScores:
+    """Return the publication in memory. Raises ListReplaced where it is not `run`, the list of a page.
+
+    A list that another process of the service has answered from may be newer: one that is being read is awaited.
+    """
+    published, reading = await newest(request), request.app.state.reading
+    if run not in (None, published.manifest["run_id"]) and reading is not None:
+        await asyncio.wait({reading})
+        published = await newest(request)
+    published.check_run(run)
+    return published
+
+
+def note_export(request: Request) -> None:
+    """Write into the audit log that a list was read, where the caller has a key."""
+    caller = caller_of(request.scope)
+    if caller.key_id:
+        request.app.state.access.audit.note("export", caller.key_id, caller.name, request.scope["route"].path)
 
 
 def notice_of(request: Request) -> str:

@@ -2,14 +2,78 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 
+from undertow.features.errors import (
+    ListReplaced,
+    Malformed,
+    NothingPublished,
+    RequestError,
+    TooLarge,
+    UnknownAccount,
+)
+from undertow.serving.api import request_id, which_list
+from undertow.serving.api.limits import MAX_BODY, TOO_LARGE, TOO_SLOW
+from undertow.serving.api.prepared import STREAMED
+from undertow.serving.api.problems import COME_BACK, internal_error, problem_of
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
-from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery, ScoreRequest
+from undertow.serving.published.descriptions import Drivers, Features, Model
+from undertow.serving.published.requests import (
+    EXAMPLE_COLUMNS,
+    EXAMPLE_REQUEST,
+    EXAMPLE_ROWS,
+    FORMS,
+    AtRiskQuery,
+    ScoreRequest,
+)
+
+Json = dict[str, Any]
+ABOUT = f"""\
+Churn probability and lifetime value of accounts, as published, and of feature rows, scored live.
+
+Every error is `application/problem+json` (RFC 9457) and says what was expected, what came and what to do; a method that
+an address does not answer is 405. Numbers that are not known are null. Answers to GET carry an `ETag` and may be kept
+by the caller, who asks again with `If-None-Match`; answers to POST are not to be kept. Lists, drivers, features and the
+model come gzipped to those who accept it. A body may be sent with `Content-Encoding: gzip`, up to
+{MAX_BODY // 1_000_000} MB unpacked. An `X-Request-ID` of up to 64 letters, digits and . _ - is answered with; else a
+new one is."""
+WRONG: dict[int, tuple[str, Exception]] = {
+    400: (
+        "The body is not valid JSON, or not the gzip it claims to be; or not exactly one Host header came.",
+        Malformed("The body is not valid JSON."),
+    ),
+    401: ("A key is needed, and none that counts came.", HTTPException(401, "Expected a key: send Authorization: …")),
+    403: ("The key's role or owner does not allow it.", HTTPException(403, "The key 'mira' is a reader's; …")),
+    404: ("No such account.", UnknownAccount("No account 'A-1' among those scored as of 2025-07-01.")),
+    408: ("The body did not arrive in time.", HTTPException(408, TOO_SLOW)),
+    409: (
+        "The list of `run` is no longer answered from. Start again at the first page.",
+        ListReplaced("The list '2025-06-01-…' is no longer answered from, now '2025-07-01-…' is. Start again …"),
+    ),
+    413: ("The body is too large.", TooLarge(TOO_LARGE)),
+    415: ("Another media type, or another packing than gzip.", HTTPException(415, "Expected …")),
+    421: ("The service does not answer to this name.", HTTPException(421, "The service does not answer to the host …")),
+    422: ("A field or parameter is not as described.", RequestError("limit: expected int >= 1.")),
+    429: ("The key has asked too often.", HTTPException(429, "The key 'mira' may ask 600 times a minute. Try again …")),
+    503: (
+        "Nothing is published, the list or the model cannot be read, or too many rows wait to be scored.",
+        NothingPublished("Nothing is published yet. Run `undertow score` in the project."),
+    ),
+    504: ("The rows were not scored in time.", HTTPException(504, "The rows were not scored within 300 s. Send …")),
+}  # status -> when it is answered, and an example
+GUARDED = (400, 401, 403, 421, 429)  # of every request
+EXAMPLES = {
+    "account_ids": ("Published accounts", EXAMPLE_REQUEST),
+    "rows": ("Rows of features; /v1/features says which", EXAMPLE_ROWS),
+    "columns": ("The same rows, each name once", EXAMPLE_COLUMNS),
+}
 
 
 @cache
@@ -18,62 +82,215 @@ def openapi_json() -> bytes:
     return msgspec.json.encode(openapi())
 
 
-def openapi() -> dict[str, Any]:
+@cache
+def openapi_tag() -> str:
+    """Return what names this description: another one has another tag."""
+    return f"{zlib.crc32(openapi_json()):08x}"
+
+
+def openapi() -> Json:
     """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
-    types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Problem)
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    by_name = {kind.__name__: schema for kind, schema in zip(types, schemas, strict=True)}
-    account_id = {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string"}}
-    asked = {
-        "required": True,
-        "content": {"application/json": {"schema": by_name["ScoreRequest"], "example": EXAMPLE_REQUEST}},
-    }
+    types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Drivers, Features, Model, Problem)
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schemas |= _forms(schemas["ScoreRequest"])
+    _type_choices(schemas)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Undertow",
             "version": version("undertow"),
-            "description": "Churn probability and lifetime value.",
+            "summary": "Churn probability and lifetime value.",
+            "description": ABOUT,
         },
-        "paths": {
-            "/v1/score": {
-                "post": _operation(
-                    "Score known accounts, with unknown ids listed beside them, or feature rows.",
-                    by_name["ScoreAnswer"],
-                    requestBody=asked,
-                )
-            },
-            "/v1/at-risk": {
-                "get": _operation(
-                    "Accounts ranked by value at risk.", by_name["AtRiskAnswer"], parameters=_parameters(), csv=True
-                )
-            },
-            "/v1/accounts/{account_id}": {
-                "get": _operation("One account as published.", by_name["Account"], parameters=[account_id])
-            },
-            "/v1/drivers": {
-                "get": _operation(
-                    "Contributions to the scores by feature family, overall and by segment.", {"type": "object"}
-                )
-            },
-        },
-        "components": {"schemas": components},
+        "servers": [{"url": ".", "description": "Where this description was found."}],
+        "tags": [
+            {"name": "lists", "description": "The published list of accounts at risk."},
+            {"name": "scores", "description": "Scores of accounts and of feature rows."},
+            {"name": "models", "description": "What the scores are made of."},
+        ],
+        "paths": _paths(),
+        "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"key": []}, {}],  # a service on 127.0.0.1 may be open
     }
 
 
-def _operation(summary: str, answer: dict[str, Any], csv: bool = False, **more: Any) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    content: dict[str, Any] = {"application/json": {"schema": answer}}
-    if csv:
-        content["text/csv"] = {"schema": {"type": "string"}}
-    answers = {
-        "200": {"description": "The answer.", "content": content},
-        "default": {"description": "What went wrong, and what to do.", "content": problem},
+def _paths() -> Json:
+    return {
+        "/v1/score": {"post": _score()},
+        "/v1/at-risk": {"get": _at_risk()},
+        "/v1/accounts/{account_id}": {"get": _account()},
+        "/v1/drivers": {
+            "get": _get(
+                "getDrivers",
+                "models",
+                Drivers,
+                "Contributions to the scores by feature family, overall and by segment.",
+            )
+        },
+        "/v1/features": {
+            "get": _get(
+                "getFeatures",
+                "models",
+                Features,
+                "What each feature of a row is: sentence, type, unit, known texts, what null means.",
+            )
+        },
+        "/v1/model": {
+            "get": _get("getModel", "models", Model, "The version of the model: dates, results, verdict, model card.")
+        },
     }
-    return {"summary": summary, **more, "responses": answers}
 
 
-def _parameters() -> list[dict[str, Any]]:
-    _, components = msgspec.json.schema_components((AtRiskQuery,))
-    properties = components["AtRiskQuery"]["properties"]
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+def _score() -> Json:
+    examples = {name: {"summary": summary, "value": value} for name, (summary, value) in EXAMPLES.items()}
+    content = {"schema": _reference(ScoreRequest), "examples": examples}
+    return {
+        **_named("score", "scores", "Score known accounts, with unknown ids listed beside them, or feature rows."),
+        "description": "Unknown ids cost their own answer; 404 only where none is known. Rows are scored live.",
+        "parameters": [_sent(request_id.HEADER, "An id of this request, for logs.")],
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {
+            "200": _answer({"application/json": {"schema": _reference(ScoreAnswer)}}, _headers()),
+            **_refusals(*GUARDED, 404, 408, 413, 415, 422, 500, 503, 504),
+        },
+    }
+
+
+def _at_risk() -> Json:
+    made = _get("listAtRisk", "lists", AtRiskAnswer, "Accounts ranked by value at risk.", _query(), (409,))
+    made["description"] = (
+        "JSON comes in pages: follow `next`, or the Link header, until it is null. It names the list it belongs to; "
+        "once that is replaced by a newer one the answer is 409, and the pages begin again. CSV and JSON lines hold "
+        "the whole list, unless `limit` is given. A parameter that is sent empty counts as not given."
+    )
+    found = made["responses"]["200"]
+    found["content"] |= {kind: {"schema": {"type": "string"}} for kind in STREAMED.values()}
+    found["headers"]["Link"] = _header("Where the next page is, rel=next.")
+    return made
+
+
+def _account() -> Json:
+    schema = {"type": "string", "minLength": 1}
+    what = {"description": "Blanks around it are ignored. A slash may be sent as it is or as %2F."}
+    path = {"name": "account_id", "in": "path", "required": True, "schema": schema, "example": "A-00042", **what}
+    return _get("getAccount", "lists", Account, "One account as published, with its reasons.", [path], (404,))
+
+
+def _get(
+    operation: str, tag: str, kind: type, summary: str, parameters: Sequence[Json] = (), more: Sequence[int] = ()
+) -> Json:
+    """Return a GET operation that answers from the publication; `more`: statuses beside those of every GET."""
+    asked = [
+        _sent("If-None-Match", "The ETag of an answer that the caller has."),
+        _sent(request_id.HEADER, "An id of this request, for logs."),
+    ]
+    etag = {"ETag": _header("Names this answer, for If-None-Match.")}
+    return {
+        **_named(operation, tag, summary),
+        "parameters": [*parameters, *asked],
+        "responses": {
+            "200": _answer({"application/json": {"schema": _reference(kind)}}, _headers() | etag),
+            "304": {"description": "The caller has this answer already.", "headers": _headers() | etag},
+            **_refusals(*GUARDED, *more, 422, 500, 503),
+        },
+    }
+
+
+def _named(operation: str, tag: str, summary: str) -> Json:
+    return {"operationId": operation, "tags": [tag], "summary": summary}
+
+
+def _answer(content: Json, headers: Json) -> Json:
+    return {"description": "The answer.", "headers": headers, "content": content}
+
+
+def _refusals(*statuses: int) -> Json:
+    return {str(status): _refusal(status) for status in sorted(statuses)}
+
+
+def _refusal(status: int) -> Json:
+    if status == 500:
+        when, example = "A fault of ours; the log has it under a number.", internal_error("3f9a01bc")
+    else:
+        when, error = WRONG[status]
+        example = problem_of(error, status, getattr(error, "detail", str(error)))
+    content = {"schema": _reference(Problem), "example": msgspec.to_builtins(example)}
+    headers = _headers()
+    if status in (429, *COME_BACK):
+        headers["Retry-After"] = _header("Seconds to wait.", "integer")
+    if status == 401:
+        headers["WWW-Authenticate"] = _header("Bearer.")
+    return {"description": when, "headers": headers, "content": {"application/problem+json": content}}
+
+
+def _headers() -> Json:
+    unreadable = {"type": "string", "enum": ["unreadable"]}
+    return {
+        which_list.LIST: _header("The run_id of the list that this was answered from, once there is one."),
+        which_list.NEWER: {"description": "There where a newer list cannot be read.", "schema": unreadable},
+        request_id.HEADER: _header("The id of this request, in the log too."),
+    }
+
+
+def _header(description: str, kind: str = "string") -> Json:
+    return {"description": description, "schema": {"type": kind}}
+
+
+def _sent(name: str, description: str) -> Json:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+def _query() -> list[Json]:
+    """Return the query parameters of the list; one that may be absent is not null in a URL."""
+    _, schemas = msgspec.json.schema_components((AtRiskQuery,))
+    parameters = []
+    for name, schema in schemas["AtRiskQuery"]["properties"].items():
+        plain = _not_null(schema)
+        _type_choices(plain)
+        described = {"description": plain.pop("description")}
+        parameters.append({"name": name, "in": "query", **described, "allowEmptyValue": True, "schema": plain})
+    return parameters
+
+
+def _forms(request: Json) -> Json:
+    """Return the schema of a scoring request as one of its forms, and each of these."""
+    properties = request["properties"]
+    forms = {
+        name: {
+            "title": name,
+            "type": "object",
+            "properties": {field: _not_null(properties[field]) for field in needed}
+            | {field: properties[field] for field in options},
+            "required": list(needed),
+            "additionalProperties": False,
+        }
+        for name, (needed, options) in FORMS.items()
+    }
+    one_of = [{"$ref": f"#/components/schemas/{name}"} for name in forms]
+    whole = {"title": request["title"], "description": request["description"], "oneOf": one_of}
+    return forms | {"ScoreRequest": whole}
+
+
+def _type_choices(schema: Any) -> None:
+    """Say of every choice between texts, at any depth, that it is a text: some makers of clients need it."""
+    if isinstance(schema, dict):
+        if "enum" in schema:
+            schema["type"] = "string"
+        for part in schema.values():
+            _type_choices(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _type_choices(part)
+
+
+def _not_null(schema: Mapping[str, Any]) -> Json:
+    """Return the schema of a value that is given, of one that may also be null."""
+    options = schema.get("anyOf", [])
+    if {"type": "null"} not in options:
+        return dict(schema)
+    [given] = [option for option in options if option != {"type": "null"}]
+    return dict(given)
+
+
+def _reference(kind: type) -> Json:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}

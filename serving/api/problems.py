@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
+from types import CodeType
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -12,6 +15,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from undertow.features.errors import (
+    AccessError,
+    ListReplaced,
     Malformed,
     ModelRefusal,
     NothingPublished,
@@ -23,7 +28,8 @@ from undertow.features.errors import (
 )
 from undertow.serving import pages
 from undertow.serving.api.prefix import root_of
-from undertow.serving.api.responses import as_json, as_page, logger
+from undertow.serving.api.request_id import request_id_of
+from undertow.serving.api.responses import as_json, as_page, logger, signed_in
 from undertow.serving.formatting import short
 from undertow.serving.live.row_worker import ScoringEnded
 from undertow.serving.published.answers import Problem
@@ -33,11 +39,14 @@ STATUS: dict[type[Exception], int] = {
     Unreadable: 503,
     ScoringEnded: 503,
     ModelRefusal: 503,
+    AccessError: 503,
     UnknownAccount: 404,
+    ListReplaced: 409,
     TooLarge: 413,
     Malformed: 400,
     RequestError: 422,
 }
+OURS = Path(__file__).parents[2]  # the folder of our packages
 COME_BACK = {503: {"Retry-After": "30"}}  # seconds
 
 
@@ -48,18 +57,33 @@ async def refuse(request: Request, error: Exception) -> Response:
     else:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
         detail, headers = str(error), COME_BACK.get(status, {})
-    title = _title(error, status)
-    problem = Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
+    problem = problem_of(error, status, detail)
+    request.app.state.metrics.refusals.labels(problem.type.rpartition(":")[2]).inc()
     response = problem_answer(problem, request)
     response.headers.update(headers)
     return response
 
 
+def problem_of(error: Exception, status: int, detail: str) -> Problem:
+    """Return an error as a problem: its type and title are those of its kind."""
+    title = _title(error, status)
+    return Problem(_urn(title), title, status, detail, list(getattr(error, "__notes__", [])))
+
+
 def problem_answer(problem: Problem, request: Request) -> Response:
     """Return a problem as a page, where a person is reading, or as problem+json."""
-    if _wants_page(request):
-        return as_page(pages.problem(problem, root_of(request)), problem.status)
+    if wants_page(request):
+        html = pages.problem(problem, root_of(request)).encode()
+        return as_page(signed_in(html, request), problem.status)
     return as_json(problem, problem.status, "application/problem+json")
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a person is reading: a page's own address, or a browser outside /v1."""
+    path = request.scope["path"]
+    if path == "/" or path.startswith("/accounts/"):
+        return True
+    return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
 
 
 class LastResort:
@@ -83,23 +107,34 @@ class LastResort:
             await self._app(scope, receive, note)
         except Exception as error:
             incident = secrets.token_hex(4)
-            logger.error("Incident %s: %s at %s", incident, type(error).__name__, _place(error))
+            kind, request_id = type(error).__name__, request_id_of(scope)
+            logger.error("Incident %s: %s at %s, request %s", incident, kind, _place(error), request_id)
             if not started:
-                answer = problem_answer(_internal_error(incident), Request(scope))
+                answer = problem_answer(internal_error(incident), Request(scope))
                 await answer(scope, receive, send)
 
 
-def _internal_error(incident: str) -> Problem:
+def internal_error(incident: str) -> Problem:
+    """Return the problem of an unexpected exception, which names nothing but its number in the log."""
     detail = f"Something went wrong on our side. The log has it as incident {incident}."
     return Problem("urn:undertow:internal-error", "Internal error", 500, detail)
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line that raised, without any value."""
+    """Return the last line of our code that was running, and where below it the error was raised; without any value."""
+    frames = [(code.co_filename, line) for code, line in _frames(error)]
+    ours = [f"{Path(name).relative_to(OURS)}:{line}" for name, line in frames if Path(name).is_relative_to(OURS)]
+    if not frames or not ours:
+        return "an unknown place" if not frames else f"{frames[-1][0]}:{frames[-1][1]}"
+    name, line = frames[-1]
+    return ours[-1] if Path(name).is_relative_to(OURS) else f"{ours[-1]}, below it {name}:{line}"
+
+
+def _frames(error: Exception) -> Iterator[tuple[CodeType, int]]:
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        yield trace.tb_frame.f_code, trace.tb_lineno
         trace = trace.tb_next
-    return "an unknown place" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
 def _title(error: Exception, status: int) -> str:
@@ -110,11 +145,15 @@ def _title(error: Exception, status: int) -> str:
 
 
 def _urn(title: str) -> str:
-    return "urn:undertow:" + re.sub(r"[^a-z]+", "-", title.lower())
+    return f"urn:undertow:{_slug(title)}"
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z]+", "-", title.lower())
 
 
 def _http_detail(request: Request, error: HTTPException) -> str:
-    path = short(request.url.path)
+    path = short(request.scope["path"])
     if error.status_code == 404:
         templates = [route.path for route in request.app.routes]
         return f"Nothing is found at '{path}'.{did_you_mean(path, templates)}"
@@ -122,11 +161,3 @@ def _http_detail(request: Request, error: HTTPException) -> str:
         allowed = (error.headers or {}).get("Allow", "another method")
         return f"{short(request.method, 10)} is not answered at '{path}'. Use {allowed}."
     return error.detail
-
-
-def _wants_page(request: Request) -> bool:
-    """Whether a person is reading: a page's own address, or a browser outside /v1."""
-    path = request.scope["path"]
-    if path == "/" or path.startswith("/accounts/"):
-        return True
-    return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")

@@ -1,13 +1,17 @@
-"""Responses: JSON, pages and downloads, each with its headers."""
+"""Responses: JSON and pages, each with its headers."""
 
 from __future__ import annotations
 
-import codecs
 import logging
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
+
+from undertow.serving import pages
+from undertow.serving.access.roles import SCOPE
+from undertow.serving.api.prefix import root_of
 
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 PAGE = PRIVATE | {
@@ -33,7 +37,9 @@ def as_page(html: str | bytes, status: int = 200) -> Response:
     return Response(html, status, PAGE, "text/html")
 
 
-def as_download(text: bytes, name: str) -> Response:
-    """Return a CSV download; the byte order mark makes spreadsheets read it as UTF-8."""
-    headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(codecs.BOM_UTF8 + text, 200, headers, "text/csv")
+def signed_in(html: bytes, request: Request) -> bytes:
+    """Return a page with the name of the caller and the button to sign out, where a session asks for it."""
+    caller = request.scope.get(SCOPE)
+    if caller is None or not caller.csrf:
+        return html
+    return pages.with_name(html, caller.name, caller.owner, caller.csrf, root_of(request))

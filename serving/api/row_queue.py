@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from starlette.exceptions import HTTPException
@@ -15,8 +15,9 @@ FIRST_GUESS = 0.01  # seconds a row, until some were scored
 class RowQueue:
     """The rows of the requests that wait for the scoring process."""
 
-    def __init__(self) -> None:
-        self._seconds_a_row = FIRST_GUESS
+    def __init__(self, shown: Callable[[float], None] = lambda rows: None) -> None:
+        """`shown`: called with the number of rows that wait, whenever it changes."""
+        self._seconds_a_row, self._shown = FIRST_GUESS, shown
         self.rows = 0
 
     @contextmanager
@@ -29,11 +30,15 @@ class RowQueue:
                 f"{self.rows:,} rows wait to be scored. Try again in {seconds} s.",
                 {"Retry-After": str(seconds)},
             )
-        self.rows += rows
+        self._change(rows)
         try:
             yield
         finally:
-            self.rows -= rows
+            self._change(-rows)
+
+    def _change(self, rows: int) -> None:
+        self.rows += rows
+        self._shown(self.rows)
 
     def took(self, rows: int, seconds: float) -> None:
         """Learn from rows that were scored how long a row takes."""

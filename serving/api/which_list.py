@@ -5,13 +5,15 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from undertow.serving.access.roles import NOBODY, SCOPE
 from undertow.serving.published.reader import ScoresReader
 
 LIST, NEWER = "Undertow-List", "Undertow-Newer-List"
+ANSWERED_FROM = "undertow.list"  # in the scope of a request: the run that it is answered from
 
 
 class WhichList:
-    """ASGI middleware that adds the header Undertow-List, the run answered from.
+    """ASGI middleware that adds the header Undertow-List, the run answered from, to answers that need a key.
 
     Where a newer publication cannot be read, Undertow-Newer-List says "unreadable".
     """
@@ -24,9 +26,9 @@ class WhichList:
 
         async def with_headers(message: Message) -> None:
             held = self._reader.held
-            if message["type"] == "http.response.start" and held is not None:
+            if message["type"] == "http.response.start" and held is not None and scope.get(SCOPE) is not NOBODY:
                 headers = MutableHeaders(scope=message)
-                headers[LIST] = held.folder.name
+                headers[LIST] = scope.get(ANSWERED_FROM, held.folder.name)
                 if self._reader.failure is not None:
                     headers[NEWER] = "unreadable"
             await send(message)

@@ -6,5 +6,10 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the current time in UTC, without a time zone. The only call of a clock in Undertow."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    """Return the current time in UTC, without a time zone. The only clock of the jobs: the service has its own."""
+    return aware_now().replace(tzinfo=None)
+
+
+def aware_now() -> datetime:
+    """Return the current time in UTC, with its time zone."""
+    return datetime.now(UTC)

@@ -16,9 +16,11 @@ import msgspec
 import typer
 
 from undertow.features.settings import Settings, load_settings
-from undertow.serving.cli import console, models, print_data, print_list, print_metrics
-from undertow.serving.cli.clock import now
-from undertow.serving.cli.local_service import private_folder, refuse_taken_port
+from undertow.serving.api.prefix import checked_prefix
+from undertow.serving.cli import console, print_data, print_list, print_metrics
+from undertow.serving.cli.clock import aware_now, now
+from undertow.serving.cli.groups import keys, models
+from undertow.serving.cli.local_service import Listening, may_be_open, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
@@ -249,6 +251,12 @@ app.add_typer(
     help="List and show the versions of the model, promote one to champion, or roll back to the one before.",
     epilog="Example: undertow models list",
 )
+app.add_typer(
+    keys.app,
+    name="keys",
+    help="Keys of the service: add one for a person or a program, list them, revoke one.",
+    epilog="Example: undertow keys list",
+)
 
 
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
@@ -369,19 +377,30 @@ def serve(
     project: Project = HERE,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 3000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, envvar="UNDERTOW_WORKERS", help="Processes that answer requests.")
+    ] = 2,
+    root_path: Annotated[str, typer.Option(help="Prefix that a proxy serves it under, such as /undertow.")] = "",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name in the Host header that is answered to, beside localhost and --host; may be repeated."),
+    ] = None,
+    audit_log: Annotated[
+        Path | None, typer.Option(help="File that the audit log is appended to, beside standard error.")
+    ] = None,
 ) -> None:
-    """Start the HTTP service: the at-risk list as a page, and the scoring API. No authentication."""
-    settings = load_settings(project)
+    """Start the HTTP service: the at-risk list as a page, and the scoring API. Needs keys beyond 127.0.0.1.
+
+    On 127.0.0.1 it is open until the first `undertow keys add`.
+    """
+    settings, hosts = load_settings(project), tuple(allow_host or ())
+    store = settings.store_path().resolve()
+    is_open = may_be_open(store, host, hosts, aware_now())
     refuse_taken_port(host, port)
-    environment = {
-        **os.environ,
-        "UNDERTOW_STORE": str(settings.store_path()),
-        "BENTOML_HOME": str(private_folder(port)),
-        "BENTOML_DO_NOT_TRACK": "True",
-    }
-    console.err.print(f"Undertow serves {settings.name} at http://{host}:{port}/ (stop with Ctrl-C)", soft_wrap=True)
-    command = [sys.executable, "-m", "bentoml", "serve", "undertow.serving.service:Undertow"]
-    os.execve(sys.executable, [*command, "--host", host, "--port", str(port)], environment)
+    place = Listening(host, port, workers, checked_prefix(root_path), hosts, is_open, audit_log)
+    who = "open to this machine, without keys" if is_open else "with keys"
+    console.err.print(f"Undertow serves {settings.name} at {place.url} {who} (stop with Ctrl-C)", soft_wrap=True)
+    place.serve(store)
 
 
 @app.command(epilog="Example: undertow simulate --world tiny --out tiny --truth tiny/truth")

@@ -1,4 +1,4 @@
-"""What `undertow serve` makes sure of before it starts BentoML: a free port, and a private folder outside the store."""
+"""How `undertow serve` starts BentoML: on a free port, in a private folder, without code of the current folder."""
 
 from __future__ import annotations
 
@@ -6,10 +6,79 @@ import errno
 import os
 import socket
 import stat
+import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
 from undertow.features.errors import SettingsError
+from undertow.serving.access.hosts import is_loopback
+from undertow.serving.access.keys import has_living_key, read_keys
+
+SERVICE = "undertow.serving.service:Undertow"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the service listens, with how many worker processes, and the prefix under which a proxy serves it.
+
+    `hosts`: names that it answers to beside localhost and `host`. `is_open`: whether everybody on this machine may ask.
+    """
+
+    host: str
+    port: int
+    workers: int
+    prefix: str
+    hosts: tuple[str, ...] = ()
+    is_open: bool = False
+    audit_log: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the list without a proxy."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/"
+
+    def serve(self, store: Path) -> NoReturn:
+        """Replace this process with BentoML's.
+
+        It works in a private folder and with Python's safe path, so that a folder or file of the current directory that
+        is named like a package is never imported.
+        """
+        home = private_folder(self.port)
+        environment = {
+            **os.environ,
+            "UNDERTOW_STORE": str(store),
+            "UNDERTOW_WORKERS": str(self.workers),
+            "UNDERTOW_PREFIX": self.prefix,
+            "UNDERTOW_OPEN": "1" if self.is_open else "",
+            "UNDERTOW_HOSTS": ",".join((self.host, *self.hosts)),
+            "UNDERTOW_HOME": str(home),
+            "UNDERTOW_AUDIT_LOG": str(self.audit_log.resolve()) if self.audit_log else "",
+            "BENTOML_HOME": str(home),
+            "BENTOML_DO_NOT_TRACK": "True",
+            "PYTHONSAFEPATH": "1",
+        }
+        where = ["--host", self.host, "--port", str(self.port), "--working-dir", str(home)]
+        os.chdir(home)
+        os.execve(sys.executable, [sys.executable, "-m", "bentoml", "serve", SERVICE, *where], environment)
+
+
+def may_be_open(store: Path, host: str, hosts: Sequence[str], now: datetime) -> bool:
+    """Return whether everybody on this machine may ask: where no key was ever added. `now`: with its time zone.
+
+    Raises SettingsError where others could ask too and no key counts, and AccessError where keys cannot be read.
+    """
+    others = [name for name in (host, *hosts) if not is_loopback(name)]
+    if others and not has_living_key(store, now):
+        raise SettingsError(
+            f"{others[0]} is reached from other machines, and the store has no key that counts. Add one first, with "
+            "`undertow keys add NAME --role admin`, or serve on 127.0.0.1 alone."
+        )
+    return not others and read_keys(store) is None
 
 
 def refuse_taken_port(host: str, port: int) -> None:

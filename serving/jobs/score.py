@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +16,16 @@ from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
+from undertow.serving.jobs.described import describe_features
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
-from undertow.serving.published.run_files import MANIFEST, read_json, write_run
+from undertow.serving.published.run_files import DESCRIBED, DRIVERS, MANIFEST, MODEL, read_json, write_run
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.drivers.associated import drivers
+from undertow.training.registry.tracking import open_registry
+from undertow.training.registry.versions import show_version
 from undertow.training.value.purchases.fitted import with_expected_spend
 
 BATCH = 2_000  # accounts scored at once, so that progress can be shown
@@ -83,10 +86,14 @@ def score(
     table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version)
     notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(ready, rows))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
-    overview = drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}")
+    said: dict[str, Mapping[str, object]] = {
+        DRIVERS: drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}"),
+        DESCRIBED: {"features": describe_features(bundle, ready.features.catalogue)},
+        MODEL: show_version(open_registry(settings), str(ready.champion.number)).as_json(),
+    }
 
     def write(folder: Path) -> None:
-        write_run(folder, table, feature_columns(bundle, rows), overview, manifest, bundle)
+        write_run(folder, table, feature_columns(bundle, rows), said, manifest, bundle)
 
     root, day = settings.store_path("scores"), f"{as_of:%Y-%m-%d}"
     newest = day if replace_newer else max(day, _published_as_of(root))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -124,6 +125,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.nice(NICE)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # sent to all of a group, while requests are still to be answered
+        signal.signal(stop, signal.SIG_IGN)
     answer_all(sys.stdin.buffer, answers)
 
 

@@ -1,4 +1,4 @@
-"""The HTML pages: the at-risk list, one account, and errors. HTML and CSS, no script.
+"""The HTML pages: the at-risk list, one account, the sign-in form, and errors. HTML and CSS, no script.
 
 `root`, in every page: the URL of the list as seen from that page, ending in "/"; all links and forms begin with it.
 """
@@ -12,12 +12,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from msgspec import UNSET
 from msgspec.structs import asdict
 
 from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
 from undertow.serving.pages import charts
 from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
-from undertow.serving.published.requests import EXAMPLE_REQUEST, MAX_ROWS, AtRiskQuery
+from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery
 from undertow.serving.published.scores import PublishedScores, Selection
 
 FAMILY_NAMES = {
@@ -26,6 +28,11 @@ FAMILY_NAMES = {
     "billing": "Billing",
     "usage": "Usage",
 }
+NAME_GOES_HERE = Markup("<!-- name -->")  # in a kept page, which is the same for several keys; data is escaped
+NAME = Markup(
+    '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
+    '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
+)
 CLOCK, CLOCK_OF_BUYERS = "Contract's clock", "Tenure and season"  # the part of a change that is no reason
 
 
@@ -52,10 +59,10 @@ def at_risk(
         filtered=_filters(query) != {},
         segments=published.choices("segment"),
         owners=published.choices("owner"),
-        csv_link=_link(f"{root}v1/at-risk", query, limit=MAX_ROWS, offset=0, format="csv"),
-        csv_limit=MAX_ROWS,
-        before=_link(root, query, offset=max(query.offset - query.limit, 0)) if query.offset else None,
-        after=_link(root, query, offset=query.offset + query.limit) if _more(query, selection) else None,
+        owner=published.owner,
+        csv_link=_link(f"{root}v1/at-risk", query, limit=UNSET, offset=0, format="csv"),
+        before=_link(root, query, offset=max(query.offset - query.page_size, 0)) if query.offset else None,
+        after=_link(root, query, offset=query.offset + query.page_size) if _more(query, selection) else None,
         drivers=published.drivers,
         driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
         example=EXAMPLE_REQUEST,
@@ -103,6 +110,17 @@ def problem(shown: Problem, root: str = "./") -> str:
     return _render("problem.html", problem=shown, root=root)
 
 
+def login(root: str, csrf: str, after: str = "", refused: str = "") -> str:
+    """Return the sign-in form; `after`: the page to go to then, below the list; `refused`: why it came back."""
+    return _render("login.html", root=root, csrf=csrf, after=after, refused=refused)
+
+
+def with_name(html: bytes, name: str, owner: str | None, csrf: str, root: str) -> bytes:
+    """Return a page with the name of the key that is signed in, and the button to sign out."""
+    shown = NAME.format(name=name, of=f" · accounts of {owner}" if owner is not None else "", root=root, csrf=csrf)
+    return html.replace(NAME_GOES_HERE.encode(), shown.encode(), 1)
+
+
 def day(moment: datetime | str | None) -> str:
     """Return a day as text: "31 Jan 2025"."""
     if moment is None:
@@ -127,7 +145,7 @@ def sentence(text: str) -> str:
 
 
 def _more(query: AtRiskQuery, selection: Selection) -> bool:
-    return query.offset + query.limit < selection.total
+    return query.offset + query.page_size < selection.total
 
 
 def _filters(query: AtRiskQuery) -> dict[str, Any]:
@@ -143,7 +161,7 @@ def _link(path: str, query: AtRiskQuery, **changed: Any) -> str:
 
 
 def _render(template: str, **context: Any) -> str:
-    return _environment().get_template(template).render(**context)
+    return _environment().get_template(template).render(name_goes_here=NAME_GOES_HERE, **context)
 
 
 @cache

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
 import pyarrow as pa
+from msgspec import Meta
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.serving.published.requests import Cause
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from undertow.training.bundle.scores import Scores
 
 NONE_STANDS_OUT = "no single reason stands out"
-ByHorizon = dict[str, float | None]  # horizon in days, as text -> probability
+Moment = Annotated[datetime, Meta(tz=True)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Days = Annotated[int, Meta(ge=1)]
+IsoDay = Annotated[str, Meta(extra_json_schema={"format": "date"})]
+ByHorizon = dict[str, Probability | None]  # horizon in days, as text -> probability
 
 
 class Clv(msgspec.Struct):
@@ -31,7 +37,7 @@ class Clv(msgspec.Struct):
     "24" and "36" months and the "whole" relationship, for which the last hazard on record goes on.
     """
 
-    months: int
+    months: Days
     value: float | None
     low: float | None
     high: float | None
@@ -60,7 +66,7 @@ class TopFeature(msgspec.Struct):
 class Contributions(msgspec.Struct):
     """Contributions to the score by feature family; with `like_probability` they add up to the score."""
 
-    horizon: int
+    horizon: Days
     unit: str
     families: dict[str, float | None]
     top_features: list[TopFeature]
@@ -73,7 +79,7 @@ class Changed(msgspec.Struct):
     up to the difference of the two scores.
     """
 
-    days: int
+    days: Days
     families: dict[str, float | None]
     clock: float | None
 
@@ -103,7 +109,7 @@ class Reason(msgspec.Struct):
 
     family: str
     contribution: float | None
-    agreement: float | None
+    agreement: Probability | None
     evidence: list[Evidence]
 
 
@@ -124,7 +130,7 @@ class Account(msgspec.Struct):
 
     account_id: str
     name: str | None
-    as_of: datetime
+    as_of: Moment
     segment: str | None
     country: str | None
     owner: str | None
@@ -132,9 +138,9 @@ class Account(msgspec.Struct):
     spent: float | None
     currency: str
     tenure_days: float | None
-    renews_at: datetime | None
+    renews_at: Moment | None
     announced: str | None
-    cause: str
+    cause: Cause
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]
     clv: Clv
@@ -143,7 +149,7 @@ class Account(msgspec.Struct):
     clv_if_kept: float | None
     value_at_risk: float | None
     value_at_risk_by: ValueAtRiskBy
-    like_probability: float | None
+    like_probability: Probability | None
     contributions: Contributions
     changed: Changed | None
     stands_out: bool
@@ -152,17 +158,22 @@ class Account(msgspec.Struct):
 
 
 class AtRiskAnswer(msgspec.Struct):
-    """One page of the at-risk list. `total`, `value_at_risk`: of all accounts that match, not of this page."""
+    """One page of the at-risk list. `total`, `value_at_risk`: of all accounts that match, not of this page.
+
+    `next`: the URL of the next page, relative to that of this one; null after the last. It names the list (`run`), so
+    that pages of two lists never mix.
+    """
 
     run_id: str
     model_version: str
-    as_of: str
-    headline: int
+    as_of: IsoDay
+    headline: Days
     currency: str
-    total: int
+    total: Count
     value_at_risk: float | None
-    limit: int
-    offset: int
+    limit: Count
+    offset: Count
+    next: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})] | None
     accounts: list[Account]
 
 
@@ -178,25 +189,34 @@ class Scored(msgspec.Struct):
     clv: Clv
     value_at_risk: float | None
     value_at_risk_by: ValueAtRiskBy | None
-    like_probability: float | None
+    like_probability: Probability | None
     contributions: Contributions | None
 
 
 class ScoreAnswer(msgspec.Struct):
-    """Scores, in the order of the request. `unknown`: ids not among the published accounts; absent for `rows`."""
+    """Scores, in the order of the request.
+
+    `unknown`: ids not among the published accounts; absent for rows. `missing`: of each row, how many features that the
+    score is computed from it did not hold; there with `missing: "null"` alone.
+    """
 
     model_version: str
     as_of: date
     results: list[Scored]
     unknown: list[str] | msgspec.UnsetType = msgspec.UNSET
+    missing: list[Count] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """The one shape of every error: RFC 9457, application/problem+json."""
+    """The one shape of every error: RFC 9457, application/problem+json.
 
-    type: str
+    `type`: urn:undertow: and the kind of error. `detail`: what was expected, what came and what to do. `errors`: the
+    first faults of rows, up to ten.
+    """
+
+    type: Annotated[str, Meta(extra_json_schema={"format": "uri"})]
     title: str
-    status: int
+    status: Annotated[int, Meta(ge=400, le=599)]
     detail: str
     errors: list[str] = []
 
@@ -208,8 +228,9 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
     fields |= {
         "as_of": utc(row["as_of"]),
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
-        "probability": {str(h): row[f"p_{h}"] for h in horizons},
-        "by_cause": {cause: {str(h): row[f"p_{cause}_{h}"] for h in horizons} for cause in get_args(Cause)},
+        "like_probability": share(row.get("like_probability")),
+        "probability": {str(h): share(row[f"p_{h}"]) for h in horizons},
+        "by_cause": {cause: {str(h): share(row[f"p_{cause}_{h}"]) for h in horizons} for cause in get_args(Cause)},
         "clv": Clv(
             manifest["value_months"],
             row["clv"],
@@ -245,6 +266,15 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def share(probability: float | None) -> float | None:
+    """Return a probability as answered, 0 to 1: a sum over causes may be above by rounding.
+
+    >>> share(1.0000000000000002), share(None)
+    (1.0, None)
+    """
+    return None if probability is None else min(max(probability, 0.0), 1.0)
+
+
 def finite(value: Any) -> Any:
     """Return `value` with every number that is not finite, at any depth, as None."""
     if isinstance(value, float):
@@ -270,10 +300,10 @@ def scored(
 ) -> Scored:
     """Return row `row` of live scores as an answer; `explain`: with what the score is made of."""
     days = [str(horizon) for horizon in bundle.horizons]
-    by_cause = scores.by_cause[row].T.tolist()
+    by_cause = [[share(each) for each in of_cause] for of_cause in scores.by_cause[row].T.tolist()]
     return Scored(
         account_id=account_id,
-        probability=dict(zip(days, scores.probability[row].tolist(), strict=True)),
+        probability=dict(zip(days, map(share, scores.probability[row].tolist()), strict=True)),
         by_cause={cause: dict(zip(days, by_cause[k], strict=True)) for k, cause in enumerate(get_args(Cause))},
         clv=Clv(
             manifest["value_months"],
@@ -285,7 +315,7 @@ def scored(
         ),
         value_at_risk=finite(float(scores.value_at_risk[row])),
         value_at_risk_by=_value_at_risk_by(scores, row) if explain else None,
-        like_probability=float(scores.like_probability[row]) if explain else None,
+        like_probability=share(float(scores.like_probability[row])) if explain else None,
         contributions=_contributions(scores, row, bundle) if explain else None,
     )
 

@@ -7,45 +7,103 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlencode
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict, replace
 
 from undertow.features.errors import Malformed, RequestError, did_you_mean
 from undertow.serving.formatting import short
 
 MAX_ROWS = 1000  # accounts or rows a request
+A_PAGE = 50  # accounts, where no limit is given
+MAX_OFFSET = 1_000_000_000
 BLANKS = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # Unicode Zs
 )
 MAX_SHOWN = 10  # errors listed in one answer
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
+EXAMPLE_ROWS: dict[str, Any] = {
+    "rows": [{"account_id": "new-1", "mrr": 1200.0, "tenure_days": 400.0, "segment": "business"}],
+    "missing": "null",
+}
+EXAMPLE_COLUMNS: dict[str, Any] = {
+    "columns": ["account_id", "mrr", "tenure_days"],
+    "data": [["new-1", 1200.0, 400.0], ["new-2", 90.0, None]],
+    "missing": "null",
+}
+FORMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "AccountIds": (("account_ids",), ("explain",)),
+    "Rows": (("rows",), ("as_of", "explain", "missing")),
+    "ColumnsAndData": (("columns", "data"), ("as_of", "explain", "missing")),
+}  # of a scoring request: what each must hold, and what it may
 Cause = Literal["voluntary", "involuntary"]
-Format = Literal["json", "csv"]
-CHOICES = {"cause": get_args(Cause), "format": get_args(Format)}
-Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS, description="How many accounts, 1 to 1000.")]
-Offset = Annotated[int, msgspec.Meta(ge=0, description="How many accounts to skip.")]
+Format = Literal["json", "csv", "ndjson"]
+Missing = Literal["refuse", "null"]
+CHOICES = {"cause": get_args(Cause), "format": get_args(Format), "missing": get_args(Missing)}
+Limit = Annotated[
+    int,
+    Meta(ge=1, le=MAX_ROWS, description=f"How many accounts. Not given: {A_PAGE} of JSON, else the whole list."),
+]
+Offset = Annotated[int, Meta(ge=0, le=MAX_OFFSET, description="How many accounts to skip.")]
+Segment = Annotated[str, Meta(description="Only accounts of this segment. One that no account has is refused.")]
+Owner = Annotated[str, Meta(description="Only accounts of this owner. One that no account has is refused.")]
+LikelierCause = Annotated[Cause, Meta(description="Only accounts with this likelier cause of churn.")]
+MinValue = Annotated[float, Meta(description="Only accounts with at least this value at risk, in money.")]
+AsCalled = Annotated[
+    Format, Meta(description="JSON in pages, or the whole list: CSV, or one account in JSON per line (ndjson).")
+]
+Run = Annotated[
+    str,
+    Meta(description="The run_id of the list that this page belongs to, as `next` gives it. Of another: 409."),
+]
+Ids = Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
+Value = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
+Rows = Annotated[list[dict[str, Value]], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
+Data = Annotated[list[list[Value]], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
+Day = Annotated[
+    date,
+    Meta(
+        description=f"A day from {FIRST_DAY} to {LAST_DAY}.",
+        extra_json_schema={"pattern": r"^(19[789]|2[01]\d)\d-\d\d-\d\d$"},
+    ),
+]
 
 
 class ScoreRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A scoring request: exactly one of `account_ids` (published accounts) or `rows` (feature -> value), 1 to 1000.
+    """A scoring request: exactly one of `account_ids`, `rows`, or `columns` with `data`, 1 to 1000 accounts or rows.
+
+    `account_ids`: published accounts. `rows`: feature -> value. `columns` and `data`: the same rows as names, once, and
+    lists of values.
 
     Blanks around the ids of `account_ids` are ignored. A row holds every feature that the score is computed from: a
     number, a text for a text feature, or null where unknown; it may hold those that are evidence alone, and an
     `account_id`, which is echoed. `as_of` goes with rows (default: the day of the published scores). `explain`: false
-    gives probabilities and values alone, and many rows in a fraction of the time.
+    gives probabilities and values alone, and many rows in a fraction of the time. `missing`: "null" reads a feature
+    that a row does not hold as unknown; the answer says how many these were.
     """
 
-    account_ids: list[str] | None = None
-    rows: list[dict[str, Any]] | None = None
-    as_of: date | None = None
+    account_ids: Ids | None = None
+    rows: Rows | None = None
+    columns: list[str] | None = None
+    data: Data | None = None
+    as_of: Day | None = None
     explain: bool = True
+    missing: Missing = "refuse"
+
+    @property
+    def number(self) -> int:
+        """How many accounts or rows are asked for."""
+        return len(self.account_ids or self.rows or self.data or [])
 
 
 class ShallowScoreRequest(ScoreRequest, forbid_unknown_fields=True):
     """A scoring request of which the rows are not read yet, so that they can be counted at little cost."""
 
     rows: list[msgspec.Raw] | None = None  # type: ignore[assignment]
+    data: list[msgspec.Raw] | None = None  # type: ignore[assignment]
 
 
 Request = TypeVar("Request", bound=ScoreRequest)
@@ -54,13 +112,32 @@ Request = TypeVar("Request", bound=ScoreRequest)
 class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Query of the at-risk list: filters and page, ranked by value at risk."""
 
-    limit: Limit = 50
+    limit: Limit | UnsetType = UNSET
     offset: Offset = 0
-    segment: str | None = None
-    owner: str | None = None
-    cause: Cause | None = None
-    min_value: float | None = None
-    format: Format = "json"
+    segment: Segment | None = None
+    owner: Owner | None = None
+    cause: LikelierCause | None = None
+    min_value: MinValue | None = None
+    format: AsCalled = "json"
+    run: Run | None = None
+
+    @property
+    def page_size(self) -> int:
+        """How many accounts a page holds."""
+        return A_PAGE if isinstance(self.limit, UnsetType) else self.limit
+
+    @property
+    def most(self) -> int | None:
+        """How many accounts are answered at most; None: all of them."""
+        return None if self.format != "json" and isinstance(self.limit, UnsetType) else self.page_size
+
+    def following(self, total: int, run: str) -> str | None:
+        """Return the URL of the next page, relative to that of this one, or None after the last of `total` accounts."""
+        if self.offset + self.page_size >= total:
+            return None
+        after = replace(self, limit=self.page_size, offset=self.offset + self.page_size, run=run)
+        default = asdict(AtRiskQuery())
+        return "at-risk?" + urlencode({name: value for name, value in asdict(after).items() if value != default[name]})
 
 
 def read_score_request(body: bytes, kind: type[Request]) -> Request:
@@ -72,12 +149,26 @@ def read_score_request(body: bytes, kind: type[Request]) -> Request:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = str(error) if isinstance(error, msgspec.DecodeError) else "it cannot be decoded"
         raise Malformed(f"The body is not valid JSON: {why}. NaN and Infinity are not JSON; send null.") from error
-    if (request.account_ids is None) == (request.rows is None):
-        raise RequestError("Send exactly one of account_ids or rows.")
-    _check_length("account_ids" if request.rows is None else "rows", request.account_ids or request.rows or [])
+    given = [name for name in ("account_ids", "rows", "data") if getattr(request, name) is not None]
+    if len(given) != 1 or (request.columns is None) != (request.data is None):
+        raise RequestError("Send exactly one of account_ids, rows, or columns with data.")
+    _check_length(given[0], getattr(request, given[0]))
     if request.as_of is not None:
-        _check_as_of(request.as_of, request.rows is not None)
+        _check_as_of(request.as_of, given != ["account_ids"])
     return request
+
+
+def rows_of(request: ScoreRequest) -> list[dict[str, Any]]:
+    """Return the rows of a request, those sent as columns and data too. Raises RequestError where these do not fit."""
+    if request.columns is None:
+        return request.rows or []
+    twice = [name for name in request.columns if request.columns.count(name) > 1]
+    if twice:
+        raise RequestError(f"columns names '{short(twice[0])}' more than once.")
+    for position, values in enumerate(request.data or []):
+        if len(values) != len(request.columns):
+            raise RequestError(f"data[{position}] has {len(values):,} values, columns has {len(request.columns):,}.")
+    return [dict(zip(request.columns, values, strict=True)) for values in request.data or []]
 
 
 def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
@@ -95,8 +186,10 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
         query = msgspec.convert(given, AtRiskQuery, strict=False)
     except msgspec.ValidationError as error:
         raise RequestError(_in_words(str(error), AtRiskQuery)) from error
-    if query.min_value is not None and not math.isfinite(query.min_value):
+    if "min_value" in given and (query.min_value is None or not math.isfinite(query.min_value)):
         raise RequestError("min_value must be a finite amount of money.")
+    if "cause" in given and query.cause is None:  # msgspec reads the text "null" as none
+        raise RequestError(f"cause: expected {' or '.join(CHOICES['cause'])}.")
     return query
 
 

@@ -3,6 +3,8 @@
     scores.parquet           one row per account, ordered by value at risk
     features.parquet         the features that each account was scored from
     drivers.json             what the scores react to
+    described.json           what each feature is, for callers of the API
+    model.json               the version of the model: dates, results, verdict, model card
     bundle/                  the model
     manifest.json            what the run is, and the SHA-256 of every other file
     manifest.json.sha256     the SHA-256 of the manifest, as `sha256sum -c` reads it
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
 FORMAT = 1  # of the files and their columns; a run of another format is not read
-SCORES, FEATURES, DRIVERS, BUNDLE = "scores.parquet", "features.parquet", "drivers.json", "bundle"
+SCORES, FEATURES, BUNDLE = "scores.parquet", "features.parquet", "bundle"
+DRIVERS, DESCRIBED, MODEL = "drivers.json", "described.json", "model.json"
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"
 AGAIN = "Run `undertow score` again."
 
@@ -34,14 +37,15 @@ def write_run(
     folder: Path,
     table: pa.Table,
     features: pa.Table,
-    drivers: Mapping[str, object],
+    said: Mapping[str, Mapping[str, object]],
     manifest: Mapping[str, object],
     bundle: Bundle,
 ) -> None:
-    """Write a run into a folder, the checksums last."""
+    """Write a run into a folder, the checksums last; `said`: the content of DRIVERS, DESCRIBED and MODEL, by name."""
     pq.write_table(table, folder / SCORES, write_page_checksum=True)
     pq.write_table(features, folder / FEATURES, write_page_checksum=True)
-    _write_json(folder / DRIVERS, drivers)
+    for name in (DRIVERS, DESCRIBED, MODEL):
+        _write_json(folder / name, said[name])
     bundle.save(folder / BUNDLE)
     _write_json(folder / MANIFEST, {**manifest, "format": FORMAT, "files": checksums(folder)})
     (folder / SEAL).write_text(f"{_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from undertow.features.errors import ModelRefusal, RequestError, UndertowError, UnknownAccount, Unreadable, did_you_mean
+from undertow.features.errors import (
+    ListReplaced,
+    ModelRefusal,
+    RequestError,
+    UndertowError,
+    UnknownAccount,
+    Unreadable,
+    did_you_mean,
+)
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import (
     Account,
@@ -24,13 +36,15 @@ from undertow.serving.published.answers import (
     finite,
     scored,
 )
-from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers
-from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, trimmed
+from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers, Prepared
+from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, rows_of, trimmed
 from undertow.serving.published.run_files import (
     AGAIN,
     BUNDLE,
+    DESCRIBED,
     DRIVERS,
     FEATURES,
+    MODEL,
     SCORES,
     read_json,
     read_table,
@@ -41,6 +55,7 @@ if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
 MOST_NAMED = 10  # segments or owners named in a refusal
+REFUSED_SOMEWHERE = "Some rows of the data, of these or of other accounts, were refused when they were read."
 SAME = 1e-6  # largest difference between a published probability and the same row scored live
 
 
@@ -55,13 +70,22 @@ class Selection:
 
 @dataclass(frozen=True)
 class PublishedScores:
-    """One published scoring run. `table`: one row per account, ordered by value at risk, highest first."""
+    """One published scoring run. `table`: one row per account, ordered by value at risk, highest first.
+
+    `owner`: whose accounts alone these are; None: all accounts. `answers`: lists and pages that were made of the run.
+    `by_owner`: the parts of it that were asked for.
+    """
 
     folder: Path
     manifest: dict[str, Any]
     drivers: dict[str, Any]
+    described: dict[str, Any]
+    model: dict[str, Any]
     table: pa.Table
     position: dict[str, int]
+    owner: str | None = None
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    by_owner: dict[str, PublishedScores] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path) -> PublishedScores:
@@ -71,11 +95,12 @@ class PublishedScores:
         """
         try:
             manifest = verified_manifest(folder)
-            drivers, table = finite(read_json(folder, DRIVERS)), read_table(folder, SCORES)
-            position = {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
+            drivers, described, model = (finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL))
+            table = read_table(folder, SCORES)
+            position = _position(table)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, drivers, table, position)
+        return cls(folder, manifest, drivers, described, model, table, position)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
@@ -111,15 +136,31 @@ class PublishedScores:
         """The accounts as JSON."""
         return EncodedAccounts(self.table, self.manifest)
 
-    @cached_property
-    def drivers_json(self) -> bytes:
-        """What the scores react to, as JSON."""
-        return msgspec.json.encode(self.drivers)
+    def of_owner(self, owner: str) -> PublishedScores:
+        """Return the accounts of one owner as if no others had been scored, without what is said of all accounts.
+
+        There are none where the owner has none. They are found once; their answers are kept beside those of all.
+        """
+        found = self.by_owner.get(owner)
+        if found is None:
+            table = self.table.filter(pc.equal(self.table["owner"], owner))
+            manifest = self.manifest | {"accounts": table.num_rows}
+            if manifest.get("warnings"):
+                manifest["warnings"] = [REFUSED_SOMEWHERE]
+            found = replace(
+                self, manifest=manifest, drivers={}, table=table, position=_position(table), owner=owner, by_owner={}
+            )
+            self.by_owner[owner] = found
+        return found
+
+    def kept(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """Return the answer that is kept for a key and these accounts, or make it."""
+        return self.answers.get((self.owner, key), make)
 
     @cached_property
-    def answers(self) -> KeptAnswers:
-        """Lists and pages that were made of these scores."""
-        return KeptAnswers()
+    def tag(self) -> str:
+        """A text that names what is answered of this publication: another list, release or owner has another."""
+        return sha256(msgspec.json.encode([self.manifest, self.owner, version("undertow")])).hexdigest()[:16]
 
     @cached_property
     def total_value_at_risk(self) -> float:
@@ -128,16 +169,16 @@ class PublishedScores:
 
     def filter(
         self,
-        limit: int = 50,
+        limit: int | None = 50,
         offset: int = 0,
         segment: str | None = None,
         owner: str | None = None,
         cause: str | None = None,
         min_value: float | None = None,
     ) -> Selection:
-        """Return accounts that match, highest value at risk first; `min_value`: the least value at risk.
+        """Return accounts that match, highest value at risk first, `limit` of them or (None) all.
 
-        Raises RequestError for a segment or an owner that no account has.
+        `min_value`: the least value at risk. Raises RequestError for a segment or an owner that no account has.
         """
         selected = self.table
         for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
@@ -156,12 +197,13 @@ class PublishedScores:
         """Return one account as JSON, or raise UnknownAccount."""
         return bytes(self.encoded.accounts([self._row(account_id)])[0])
 
-    def list_json(self, query: AtRiskQuery) -> bytes:
-        """Return the part of the list that a query selects as JSON (`AtRiskAnswer`)."""
+    def list_json(self, query: AtRiskQuery) -> Prepared:
+        """Return the page of the list that a query selects as JSON (`AtRiskAnswer`), with a link to the next one."""
         selection = self.select(query)
+        following = query.following(selection.total, self.manifest["run_id"])
         ids = selection.rows["account_id"].to_pylist()
         manifest = self.manifest
-        return msgspec.json.encode(
+        body = msgspec.json.encode(
             AtRiskAnswer(
                 run_id=manifest["run_id"],
                 model_version=manifest["model_version"],
@@ -170,15 +212,26 @@ class PublishedScores:
                 currency=manifest["currency"],
                 total=selection.total,
                 value_at_risk=selection.value_at_risk,
-                limit=query.limit,
+                limit=query.page_size,
                 offset=query.offset,
+                next=following,
                 accounts=cast(list[Account], self.encoded.accounts([self.position[each] for each in ids])),
             )
         )
+        return Prepared(body, {} if following is None else {"Link": f'<{following}>; rel="next"'})
+
+    def check_run(self, run: str | None) -> None:
+        """Raise ListReplaced where a page is asked of another run than this one; None: of any."""
+        mine = self.manifest["run_id"]
+        if run is not None and run != mine:
+            raise ListReplaced(
+                f"The list '{short(run)}' is no longer answered from, now '{mine}' is. Start again at the first page, "
+                "without run."
+            )
 
     def select(self, query: AtRiskQuery) -> Selection:
         """Return the part of the list that a query selects."""
-        return self.filter(query.limit, query.offset, query.segment, query.owner, query.cause, query.min_value)
+        return self.filter(query.most, query.offset, query.segment, query.owner, query.cause, query.min_value)
 
     def _row(self, account_id: str) -> int:
         position = self.position.get(trimmed(account_id))
@@ -216,14 +269,16 @@ class PublishedScores:
 
     def feature_rows(self, request: ScoreRequest) -> pa.Table:
         """Return the rows of a request as the table the model reads, with account_id. Raises RequestError."""
-        sent = request.rows or []
+        sent = rows_of(request)
         texts = [column.name for column in self.bundle.columns if column.is_text]
         numbers = [column.name for column in self.bundle.columns if not column.is_text]
-        check_rows(sent, numbers, texts, self.bundle.needed)
-        kinds = [(name, pa.float64()) for name in numbers] + [(name, pa.string()) for name in (*texts, "account_id")]
-        columns = {name: pa.array([_value(row.get(name)) for row in sent], kind) for name, kind in kinds}
+        check_rows(sent, numbers, texts, self.bundle.needed if request.missing == "refuse" else ())
         moment = datetime.combine(request.as_of or self._day(), time())
-        return pa.table({"as_of": pa.array([moment] * len(sent), pa.timestamp("us")), **columns})
+        known = np.array([[row.get(name) for name in numbers] for row in sent], dtype=float, order="F")
+        columns = {"as_of": pa.array([moment] * len(sent), pa.timestamp("us"))}
+        columns |= {name: pa.array(known[:, place]) for place, name in enumerate(numbers)}
+        columns |= {name: pa.array([row.get(name) for row in sent], pa.string()) for name in (*texts, "account_id")}
+        return pa.table(columns)
 
     def score_rows(self, rows: pa.Table, explain: bool = True) -> list[Scored]:
         """Return the live scores of `feature_rows`, or of a part of them; `explain`: with what they are made of."""
@@ -232,7 +287,11 @@ class PublishedScores:
 
     def answer(self, request: ScoreRequest, results: list[Scored]) -> ScoreAnswer:
         """Return the answer to a request with rows."""
-        return ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
+        answer = ScoreAnswer(self.manifest["model_version"], request.as_of or self._day(), results)
+        if request.missing == "null":
+            needed = set(self.bundle.needed)
+            answer.missing = [len(needed - row.keys()) for row in rows_of(request)]
+        return answer
 
     def scored_json(self, account_ids: list[str], explain: bool = True) -> bytes:
         """Return the published scores of accounts as JSON (`ScoreAnswer`), or raise UnknownAccount if none is known."""
@@ -263,9 +322,9 @@ class PublishedScores:
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
 
 
-def _value(sent: object) -> object:
-    """Return a value of a row as Arrow takes it: it refuses integers above 2^53 for a column of numbers."""
-    return float(sent) if isinstance(sent, int) else sent
+def _position(table: pa.Table) -> dict[str, int]:
+    """Return the row of each account."""
+    return {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
 
 
 def _sum(values: pa.ChunkedArray) -> float:

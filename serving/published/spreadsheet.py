@@ -16,12 +16,16 @@ NOT_IN_CSV = ("log_odds", "like_log_odds", "reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
 
 
-def as_csv(rows: pa.Table) -> str:
-    """Return rows of scores as CSV text: flat, rounded, dates as ISO, and safe in a spreadsheet."""
+def as_csv(rows: pa.Table, with_names: bool = True) -> str:
+    """Return rows of scores as CSV text: flat, rounded, dates as ISO, and safe in a spreadsheet.
+
+    `with_names`: whether the names of the columns come first.
+    """
     columns = [name for name in rows.column_names if not name.startswith(NOT_IN_CSV)]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(columns)
+    if with_names:
+        writer.writerow(columns)
     for row in rows.select(columns).to_pylist():
         writer.writerow([_cell(name, value) for name, value in finite(row).items()])
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""All benchmarks of cost, one after the other: scoring, loading, features. `python -m tests.benchmarks [PROJECT]`.
+"""All benchmarks of cost in turn: scoring, service, loading, features. `python -m tests.benchmarks [PROJECT]`.
 
 Each writes its section of tests/benchmarks/README.md; the minutes of all are written to the section `bench`. The first
 that fails ends the run. Nothing else should run meanwhile.
@@ -33,7 +33,8 @@ def main() -> None:
     is_reused = arguments.keep is not None and arguments.keep.is_dir() and any(arguments.keep.iterdir())
     minutes: dict[str, float] = {}
     failed = ""
-    for name, more in {"scoring": [arguments.project], "loading": [], "features": kept}.items():
+    of_demo = [arguments.project]
+    for name, more in {"scoring": of_demo, "service": of_demo, "loading": [], "features": kept}.items():
         print(f"--- {name}", flush=True)
         started = monotonic()
         done = subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}", *more])

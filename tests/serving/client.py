@@ -8,9 +8,14 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from tests.serving.described import check_described
+
 
 class Client:
-    """Calls an app in this process, request by request; `app` may be any ASGI app."""
+    """Calls an app in this process, request by request; `app` may be any ASGI app.
+
+    Every answer of /v1 is compared with the OpenAPI description.
+    """
 
     def __init__(self, app: Starlette) -> None:
         self.app = app
@@ -19,7 +24,9 @@ class Client:
         """Send one request from inside a running loop."""
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-            return await http.request(method, url, **more)
+            answer = await http.request(method, url, **more)
+        check_described(method, answer)
+        return answer
 
     def get(self, url: str, **more: Any) -> httpx.Response:
         """Send a GET."""

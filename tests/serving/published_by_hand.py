@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
+from undertow.features.catalogue.choose import Catalogue
+from undertow.serving.jobs.described import describe_features
 from undertow.serving.jobs.scores_table import value_columns
 from undertow.serving.published.run_files import write_run
 from undertow.training.bundle.bundle import Bundle
@@ -64,7 +66,19 @@ def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> 
         "families": list(REASON_FAMILIES), "change_days": 30,
         "reasons": "The model is a sum of parts by family.",
     }  # fmt: skip
-    write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, _drivers(found), manifest, bundle)
+    said = {
+        "drivers.json": _drivers(found),
+        "described.json": {"features": describe_features(bundle, Catalogue((), {}))},
+        "model.json": {
+            "version": 1, "aliases": ["champion"], "run_id": "0a1b", "bundle": bundle.version,
+            "trained_at": "2025-02-01T03:00:00", "trained_until": "2024-10-03", "verdict": "the first model",
+            "metrics": {"auroc_90": 0.7}, "tags": {"seed": "7"},
+            "history": [{"at": "2025-02-01T03:00:00", "version": 1, "before": None, "how": "training",
+                         "reason": "the first model"}],
+            "model_card": "# Model card",
+        },
+    }
+    write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, said, manifest, bundle)
 
 
 def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
@@ -167,9 +181,11 @@ def _drivers(found: list[Row]) -> Row:
         "mean_like_probability": 0.08, "share_of_accounts_where_one_stands_out": 0.7,
         "note": "Associated, not causes.", "families": families,
         "segments": [
-            {"segment": "startup", "accounts": len(startups), "mean_probability": 0.2, "mean_like_probability": 0.1,
+            {"segment": "startup", "accounts": len(startups), "too_few": False, "mean_probability": 0.2,
+             "mean_like_probability": 0.1,
              "families": [{"family": f, "mean_contribution": mean(f, startups)} for f in REASON_FAMILIES]},
-            {"segment": "business", "accounts": 2, "too_few": True},
+            {"segment": "business", "accounts": 2, "too_few": True, "mean_probability": 0.3,
+             "mean_like_probability": 0.1, "families": []},
         ],
     }  # fmt: skip
 

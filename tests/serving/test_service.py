@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +21,12 @@ from undertow.serving.published.requests import EXAMPLE_REQUEST
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90  # seconds until a busy machine has started the service
+GENERATORS = {
+    "client": ["openapi-python-client", "generate", "--path", "openapi.json", "--output-path", "undertow_client",
+               "--meta", "none"],
+    "models": ["datamodel-codegen", "--input", "openapi.json", "--input-file-type", "openapi",
+               "--output", "undertow_models.py", "--output-model-type", "pydantic_v2.BaseModel"],
+}  # fmt: skip
 BENTOML = [sys.executable, "-m", "bentoml", "serve", "undertow.serving.service:Undertow"]
 
 
@@ -50,7 +58,7 @@ def service(store_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def _environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("UNDERTOW")}
-    return kept | {"BENTOML_HOME": str(home), "PYTHONPATH": str(ROOT), "UNDERTOW_WORKERS": "1"}
+    return kept | {"BENTOML_HOME": str(home), "PYTHONPATH": str(ROOT), "UNDERTOW_WORKERS": "1", "UNDERTOW_OPEN": "1"}
 
 
 def _wait_until_alive(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -112,6 +120,51 @@ def test_errors_keep_their_shape_through_bentoml(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
+
+
+def test_tags_gzip_ids_and_whole_lists_come_through_bentoml(live: httpx.Client) -> None:
+    url = "/v1/at-risk?format=ndjson"
+    answer = live.get(url, headers={"X-Request-ID": "order-7"})
+    assert (answer.headers["x-request-id"], answer.headers["content-encoding"]) == ("order-7", "gzip")
+    assert len(answer.content.splitlines()) == 6
+    assert live.get(url, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    page = live.get("/v1/at-risk?limit=5")
+    assert live.get(page.url.join(page.json()["next"])).json()["next"] is None
+
+
+@pytest.mark.parametrize("made_by", GENERATORS)
+def test_a_generated_client_gets_typed_answers(
+    live: httpx.Client, feature_row: dict[str, Any], generators: Path, tmp_path: Path, made_by: str
+) -> None:
+    (tmp_path / "openapi.json").write_bytes(live.get("/openapi.json").content)
+    tool, *options = GENERATORS[made_by]
+    _run([str(generators / tool), *options], tmp_path)
+    asked = [sys.executable, str(ROOT / "tests/serving/generated_client.py"), made_by, str(live.base_url)]
+    told = json.loads(_run([*asked, json.dumps(feature_row)], tmp_path))
+    probability = live.get("/v1/accounts/A-00042").json()["probability"]["90"]
+    assert told["row"] == pytest.approx(probability)
+    assert told["unknown"] == [404, "Unknown account"] and len(told["listed"]) == 2
+    if made_by == "client":
+        assert told["scored"] == ["A-00042", pytest.approx(probability), ["nobody"]]
+        assert told["as_of"] == "2025-01-31T00:00:00+00:00"
+        assert told["refused"][0].startswith("rows[0]: Unknown feature 'mrrr'. Did you mean 'mrr'?")
+
+
+@pytest.fixture
+def generators() -> Path:
+    """The commands that make clients: in an environment of their own, since one needs an older typer than ours."""
+    folder = Path(os.environ.get("UNDERTOW_CLIENTS", Path(sys.prefix) / "clients")) / "bin"
+    if not all((folder / tool).exists() for tool, *_ in GENERATORS.values()):
+        pytest.skip(f"no openapi-python-client and datamodel-codegen in {folder}; `make test` installs them")
+    return folder
+
+
+def _run(command: list[str], folder: Path) -> str:
+    path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"  # where the generators find their formatter
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_a_body_without_an_announced_end_is_cut_off(live: httpx.Client) -> None:

@@ -9,6 +9,7 @@ g(F) - g(F_like).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def along_path(
     """Return each contribution's share of value(F) - value(F0), shape (n, J).
 
     `baseline`: F0, shape (n, K, C). `contributions`: shape (n, J, K, C), F = F0 + their sum over J.
-    `value`: (n, K, C) -> (n,). `gradient`: its derivative, (n, K, C) -> (n, K, C).
+    `value`: (n, K, C) -> (n,). `gradient`: its derivative at several points of all accounts, of their shape.
     The sum over J is exact to rounding: what Gauss-Legendre with 8 nodes leaves of the integral
     (about 1e-9 of the whole) is spread over the contributions by their size.
 
@@ -38,12 +39,18 @@ def along_path(
     [[0.3, -0.1]]
     """
     moved = contributions.sum(axis=1)
-    points, weights = np.polynomial.legendre.leggauss(NODES)
-    mean_gradient = np.zeros_like(moved)
-    for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
-        mean_gradient += weight * gradient(baseline + point * moved)
+    points, weights = _nodes()
+    along = gradient(baseline + points[:, None, None, None] * moved)
+    mean_gradient = (weights[:, None, None, None] * along).sum(axis=0)
     shares = np.einsum("njkc,nkc->nj", contributions, mean_gradient)
     return _complete(shares, value(baseline + moved) - value(baseline))
+
+
+@cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    """Return the points between 0 and 1, and their weights, of Gauss-Legendre; shape (NODES,) each."""
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    return (points + 1) / 2, weights / 2
 
 
 def _complete(shares: np.ndarray, total: np.ndarray) -> np.ndarray:
@@ -56,10 +63,13 @@ def _complete(shares: np.ndarray, total: np.ndarray) -> np.ndarray:
 
 def by_group(shares: np.ndarray, groups: tuple[str, ...], order: tuple[str, ...]) -> np.ndarray:
     """Return the shares, shape (n, J), summed per group, shape (n, len(order))."""
-    summed = np.zeros((len(shares), len(order)))
-    for position, group in enumerate(groups):
-        summed[:, order.index(group)] += shares[:, position]
-    return summed
+    return np.asarray((shares[:, :, None] * _membership(groups, order)).sum(axis=1))  # for any number of rows alike
+
+
+@cache
+def _membership(groups: tuple[str, ...], order: tuple[str, ...]) -> np.ndarray:
+    """Return 1 where a share is of a group, else 0, shape (len(groups), len(order))."""
+    return np.array([[float(group == each) for each in order] for group in groups]).reshape(len(groups), len(order))
 
 
 def used_columns(causes: Sequence[CauseModel], families: Sequence[Family]) -> tuple[int, ...]:

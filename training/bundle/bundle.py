@@ -149,7 +149,8 @@ class Bundle:
         fraction of the time. Nulls are read as unknown. Values are unknown where the MRR is, if it was trained on a
         file of feature rows; else an unknown MRR is none. Raises RequestError naming what is missing.
         """
-        missing = [name for name in ("as_of", *self.needed) if name not in rows.column_names]
+        held = set(rows.column_names)
+        missing = [name for name in ("as_of", *self.needed) if name not in held]
         if missing:
             raise RequestError(f"Rows lack the columns {', '.join(missing[:5])}; give null where unknown.")
         inputs = self._inputs(rows)

@@ -5,6 +5,8 @@ cause-specific hazard of the period; S_k = prod_{j<=k} (1 - sum_c h_jc) is survi
 c is CIF_c(k) = sum_{j<=k} S_{j-1} h_jc (Kalbfleisch and Prentice 2002, section 8.2, in discrete time). It is monotone
 in k by construction.
 
+Any axes may stand before these three, such as the points of a path between two states of all accounts.
+
 Where nobody cancels, h is the probability of staying away through the period, given absence until then, and an account
 has left within a horizon if it stayed away through all of it: P_k = prod_{j<=k} h_j, which falls with the horizon.
 """
@@ -23,7 +25,7 @@ CERTAIN = 1.0 - 1e-9
 def hazards(log_odds: np.ndarray) -> np.ndarray:
     """Return the hazards, shape (n, K, C), from 0 to 1; where the causes add up to more than 1 they are scaled to 1."""
     each = expit(log_odds)
-    total = each.sum(axis=2, keepdims=True)
+    total = each.sum(axis=-1, keepdims=True)
     return each * np.minimum(1.0, CERTAIN / np.maximum(total, 1e-300))
 
 
@@ -34,7 +36,7 @@ def survival(log_odds: np.ndarray) -> np.ndarray:
     >>> survival(half).tolist()
     [[0.5, 0.25]]
     """
-    return np.cumprod(1.0 - hazards(log_odds).sum(axis=2), axis=1)
+    return np.cumprod(1.0 - hazards(log_odds).sum(axis=-1), axis=-1)
 
 
 def incidence(log_odds: np.ndarray) -> np.ndarray:
@@ -45,18 +47,18 @@ def incidence(log_odds: np.ndarray) -> np.ndarray:
     [[[0.25, 0.25], [0.375, 0.375]]]
     """
     each = hazards(log_odds)
-    stays = np.cumprod(1.0 - each.sum(axis=2), axis=1)
-    at_start = np.concatenate([np.ones((len(stays), 1)), stays[:, :-1]], axis=1)
-    return np.cumsum(at_start[:, :, None] * each, axis=1)
+    stays = np.cumprod(1.0 - each.sum(axis=-1), axis=-1)
+    at_start = np.concatenate([np.ones_like(stays[..., :1]), stays[..., :-1]], axis=-1)
+    return np.cumsum(at_start[..., None] * each, axis=-2)
 
 
 def probability_gradient(log_odds: np.ndarray) -> np.ndarray:
     """Return the derivative of P(left by the end of the last period) with respect to each log-odds, shape (n, K, C)."""
     each = hazards(log_odds)
-    stays = 1.0 - each.sum(axis=2)
-    last = np.prod(stays, axis=1)
+    stays = 1.0 - each.sum(axis=-1)
+    last = np.prod(stays, axis=-1)
     moves = stays > 2 * (1.0 - CERTAIN)  # where hazards are scaled, their sum no longer moves
-    return (last[:, None] / stays * moves)[:, :, None] * each * (1.0 - each)
+    return (last[..., None] / stays * moves)[..., None] * each * (1.0 - each)
 
 
 def logit(share: np.ndarray) -> np.ndarray:
@@ -72,14 +74,14 @@ def absence(log_odds: np.ndarray) -> np.ndarray:
     [[[0.5], [0.25]]]
     """
     by_cause = np.zeros(log_odds.shape)
-    by_cause[:, :, 0] = np.cumprod(expit(log_odds[:, :, 0]), axis=1)
+    by_cause[..., 0] = np.cumprod(expit(log_odds[..., 0]), axis=-1)
     return by_cause
 
 
 def absence_gradient(log_odds: np.ndarray) -> np.ndarray:
     """Return the derivative of `absence` at the last end with respect to each log-odds, shape (n, K, C)."""
     gradient = np.zeros(log_odds.shape)
-    gradient[:, :, 0] = absence(log_odds)[:, -1, [0]] * expit(-log_odds[:, :, 0])
+    gradient[..., 0] = absence(log_odds)[..., -1, [0]] * expit(-log_odds[..., 0])
     return gradient
 
 
@@ -95,11 +97,11 @@ class Curve:
 
     def by_horizon(self, log_odds: np.ndarray) -> np.ndarray:
         """Return P(left within each horizon), shape (n, K)."""
-        return np.asarray(self.by_cause(log_odds).sum(axis=2))
+        return np.asarray(self.by_cause(log_odds).sum(axis=-1))
 
     def probability(self, log_odds: np.ndarray) -> np.ndarray:
         """Return P(left within the last horizon), shape (n,)."""
-        return self.by_horizon(log_odds)[:, -1]
+        return self.by_horizon(log_odds)[..., -1]
 
     def log_odds(self, log_odds: np.ndarray) -> np.ndarray:
         """Return the log-odds of `probability`, shape (n,)."""
@@ -108,7 +110,7 @@ class Curve:
     def log_odds_gradient(self, log_odds: np.ndarray) -> np.ndarray:
         """Return the derivative of `log_odds` with respect to each log-odds given, shape (n, K, C)."""
         share = np.clip(self.probability(log_odds), 1e-12, 1 - 1e-12)
-        return self.gradient(log_odds) / (share * (1.0 - share))[:, None, None]
+        return self.gradient(log_odds) / (share * (1.0 - share))[..., None, None]
 
 
 LEAVING = Curve(incidence, probability_gradient)

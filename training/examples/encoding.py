@@ -88,13 +88,23 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
 
 def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
     """Return the matrix, float64, shape (n, len(columns)), in the order of `columns`; unknown where rows lack one."""
-    matrix = np.full((rows.num_rows, len(columns)), np.nan)
-    for position, column in enumerate(columns):
+    matrix, held = np.full((rows.num_rows, len(columns)), np.nan), set(rows.column_names)
+    places = [place for place, column in enumerate(columns) if not column.is_text and column.name in held]
+    matrix[:, places] = numeric(rows, [columns[place].name for place in places])
+    for place, column in enumerate(columns):
         if column.is_text:
-            matrix[:, position] = UNKNOWN
-        if column.name in rows.column_names:
-            matrix[:, position] = column.encode(rows[column.name])
+            matrix[:, place] = column.encode(rows[column.name]) if column.name in held else UNKNOWN
     return matrix
+
+
+def numeric(rows: pa.Table, names: list[str]) -> np.ndarray:
+    """Return columns of numbers as a matrix, float64, shape (n, len(names)); NaN where null."""
+    chosen = rows.select(names)
+    if any(kind != pa.float64() for kind in chosen.schema.types):
+        chosen = chosen.cast(pa.schema([(name, pa.float64()) for name in names]))
+    batches = chosen.to_batches() if names else []
+    parts = [batch.to_tensor(null_to_nan=True).to_numpy() for batch in batches]
+    return np.concatenate(parts) if parts else np.empty((rows.num_rows, len(names)))
 
 
 def with_unknown(matrix: np.ndarray, columns: tuple[ModelColumn, ...], accounts: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ class KnownAhead:
 def known_ahead(rows: pa.Table) -> KnownAhead:
     """Return the facts about the future that feature rows hold, as far as they have their columns."""
     of_billing = {name: numbers(rows, name) for name in KNOWN_OF_BILLING}
-    if "list_price_step_ahead" in rows.column_names:  # null: no change is announced
+    if has_column(rows, "list_price_step_ahead"):  # null: no change is announced
         of_billing["list_price_step_ahead"] = np.nan_to_num(of_billing["list_price_step_ahead"])
     return KnownAhead(
         tenure_days=numbers(rows, "tenure_days"),
@@ -76,9 +76,14 @@ def known_ahead(rows: pa.Table) -> KnownAhead:
 
 def numbers(rows: pa.Table, name: str) -> np.ndarray:
     """Return a numeric column as float, shape (n,); NaN where it is null, or where rows lack the column."""
-    if name not in rows.column_names:
+    if not has_column(rows, name):
         return np.full(rows.num_rows, np.nan)
     return np.asarray(rows[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def has_column(rows: pa.Table, name: str) -> bool:
+    """Return whether a table has a column; a list of all names would cost more than reading it, for few rows."""
+    return rows.schema.get_field_index(name) >= 0
 
 
 def starts(ends: tuple[int, ...]) -> tuple[int, ...]:

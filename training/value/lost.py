@@ -33,14 +33,14 @@ class LostValue:
         return np.asarray(lost + self.after * (1.0 - stays[:, -1]))
 
     def gradient(self, log_odds: np.ndarray) -> np.ndarray:
-        """Return the derivative of `value` with respect to each log-odds, shape (n, K, C)."""
+        """Return the derivative of `value` with respect to each log-odds, shape (..., n, K, C), as they have."""
         each = hazards(log_odds)
-        staying = np.maximum(1.0 - each.sum(axis=2), 1e-12)
-        stays = np.cumprod(staying, axis=1)
+        staying = np.maximum(1.0 - each.sum(axis=-1), 1e-12)
+        stays = np.cumprod(staying, axis=-1)
         at_days = self.within.worth * survival_at(stays, self.ends, self.within.days)
         elapsed = self._elapsed()
-        money = np.einsum("nm,nmk->nk", at_days, elapsed) + (self.after * stays[:, -1])[:, None]
-        return np.asarray((money / staying)[:, :, None] * each * (1.0 - each))
+        money = np.einsum("...nm,nmk->...nk", at_days, elapsed) + (self.after * stays[..., -1])[..., None]
+        return np.asarray((money / staying)[..., None] * each * (1.0 - each))
 
     def _elapsed(self) -> np.ndarray:
         """Return the share of each period that has passed on each day, shape (n, M, K), 0 to 1."""

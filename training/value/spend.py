@@ -86,5 +86,5 @@ class LostSpend:
         return self.lost * ABSENCE.probability(log_odds)
 
     def gradient(self, log_odds: np.ndarray) -> np.ndarray:
-        """Return the derivative of `value` with respect to each log-odds, shape (n, K, C)."""
+        """Return the derivative of `value` with respect to each log-odds, shape (..., n, K, C), as they have."""
         return self.lost[:, None, None] * ABSENCE.gradient(log_odds)

@@ -52,16 +52,18 @@ def months_ahead(mrr: np.ndarray, settings: Value, leaves_on: np.ndarray | None 
 
 
 def survival_at(survival: np.ndarray, ends: tuple[int, ...], days: np.ndarray) -> np.ndarray:
-    """Return P(still a customer after so many days), shape (n, D), for `days` of that shape.
+    """Return P(still a customer after so many days), shape (..., n, D), for `days` of shape (n, D).
 
-    `survival`: shape (n, K), at `ends` days. Inside a period, and beyond the last, the hazard is constant.
+    `survival`: shape (..., n, K), at `ends` days. Inside a period, and beyond the last, the hazard is constant.
     """
     grid = np.array((0, *ends), dtype=float)
-    logs = np.concatenate([np.zeros((len(survival), 1)), np.log(np.maximum(survival, 1e-12))], axis=1)
+    logs = np.log(np.maximum(survival, 1e-12))
+    logs = np.concatenate([np.zeros_like(logs[..., :1]), logs], axis=-1)
     right = np.clip(np.searchsorted(grid, days), 1, len(ends))
     left = right - 1
     share = (days - grid[left]) / (grid[right] - grid[left])
-    before, after = (np.take_along_axis(logs, position, axis=1) for position in (left, right))
+    wide = (*logs.shape[:-1], days.shape[-1])
+    before, after = (np.take_along_axis(logs, np.broadcast_to(at, wide), axis=-1) for at in (left, right))
     return np.asarray(np.exp(before + share * (after - before)))
 
 

@@ -7,7 +7,7 @@ snapshots at most it learns (0: as many as the project's settings say).
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
 import time
 from dataclasses import replace
@@ -43,24 +43,26 @@ def main() -> None:
     if most:
         training = data.settings.training.model_copy(update={"max_snapshots": most})
         data = replace(data, settings=data.settings.model_copy(update={"training": training}))
-    minutes, given, bundle = _train(data)
+    minutes, peaks, given, bundle = _train(data)
     total = _total(given, bundle)
     print(json.dumps({
         "accounts": copies * data.tables.report("accounts").kept,
         "snapshots": sum(data.features.snapshots([as_of]).num_rows for as_of in data.features.as_ofs),
         "learned": len(given.learn),
         "minutes": minutes,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
+        "peaks": peaks,
         "total": total if copies == 1 else None,  # copies of an account in each fold: no judgement of a model
     }))  # fmt: skip
 
 
-def _train(data: TrainingData) -> tuple[dict[str, float], TrainingSet, Bundle]:
-    clock, minutes = time.monotonic(), {}
+def _train(data: TrainingData) -> tuple[dict[str, float], dict[str, float], TrainingSet, Bundle]:
+    """Return the minutes and the peak of resident memory in GB of each step, what it learned from, and the model."""
+    clock, minutes, peaks = time.monotonic(), dict[str, float](), dict[str, float]()
 
     def took(step: str) -> None:
         nonlocal clock
         minutes[step], clock = (time.monotonic() - clock) / 60, time.monotonic()
+        peaks[step] = peak_since_last()
 
     settings, tables, features = data.settings, data.tables, data.features
     given = training_set(settings, tables, features, data.dates)
@@ -72,7 +74,15 @@ def _train(data: TrainingData) -> tuple[dict[str, float], TrainingSet, Bundle]:
     recipes = {model.cause: model.recipe for model in bundle.causes if model.recipe is not None}
     fit_bundle(settings, tables.currency, whole, "", lambda what, share: None, recipes=recipes)
     took("fit 2")
-    return minutes, given, bundle
+    return minutes, peaks, given, bundle
+
+
+def peak_since_last() -> float:
+    """Return the peak of resident memory since this was last asked, or since the start, GB (Linux, proc(5))."""
+    status = Path("/proc/self/status").read_text()
+    [kilobytes] = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(kilobytes) * 1024 / 1e9
 
 
 def _total(given: TrainingSet, bundle: Bundle) -> float:

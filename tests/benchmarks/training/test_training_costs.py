@@ -12,14 +12,17 @@ from undertow.features.settings import Settings
 from undertow.features.sources.load import load_tables
 
 
-def cost(accounts: int, minutes: float, peak: float) -> Cost:
-    return Cost(accounts, 24 * accounts, 50_000, {"labels": minutes / 4, "fit": 3 * minutes / 4}, peak, 1.02)
+def cost(accounts: int, minutes: float, labels: float, fit: float) -> Cost:
+    steps = {"labels": minutes / 4, "fit": 3 * minutes / 4}
+    return Cost(accounts, 24 * accounts, 50_000, steps, {"labels": labels, "fit": fit}, 1.02)
 
 
 def test_the_goal_is_extrapolated_from_the_two_largest_sizes() -> None:
-    text = churn_text([cost(2_000, 9.0, 9.0), cost(100_000, 4.0, 2.0), cost(200_000, 5.0, 2.5)])
-    assert "not measured: 10 minutes (goal 30), 6.5 GB (goal 8):" in text
-    assert "200,000   4,800,000       50,000       1.25       3.75    5.0     2.50        1.020" in text
+    costs = [cost(2_000, 9.0, 0.5, 7.0), cost(100_000, 4.0, 2.0, 2.1), cost(200_000, 5.0, 2.5, 2.5)]
+    text = churn_text(costs)
+    assert "not measured: 10 minutes (goal 30), 7.0 GB (goal 8):" in text
+    assert "200,000   4,800,000       50,000       1.25       3.75    5.0             2.50 2.50        1.020" in text
+    assert "6.5 GB (goal 8)" in churn_text(costs[1:])
 
 
 @pytest.mark.parametrize("copies", [1, 3])

@@ -129,6 +129,61 @@ def test_many_at_once_are_each_answered_with_their_own(client: Client) -> None:
     assert ids == ["zero", "A-00042", "A-00007"] * 4
 
 
+def test_a_row_made_of_what_the_features_route_says_is_scored(client: Client) -> None:
+    """What an integrator does who knows nothing else: a row of nulls, or of values of the stated types."""
+    features = client.get("/v1/features").json()["features"]
+    required = [each for each in features if each["required"]]
+    values = {"number": 1, "text": None}
+    for row in (
+        dict.fromkeys(each["name"] for each in required),
+        {each["name"]: (each["known_texts"] or [values[each["type"]]])[0] for each in features},
+    ):
+        assert client.post("/v1/score", json={"rows": [row]}).status_code == 200
+    assert features[: len(required)] == required
+    assert all(each["sentence"] and each["unit_means"] and each["null_means"] for each in features)
+    [text] = [each for each in features if each["type"] == "text"]
+    assert set(text["known_texts"]) == {"business", "startup"}
+
+
+def test_the_model_route_says_which_model_made_the_list(client: Client) -> None:
+    told = client.get("/v1/model").json()
+    assert told["bundle"] == client.get("/v1/at-risk").json()["model_version"] and told["model_card"]
+
+
+def test_columns_and_data_are_the_same_rows(client: Client, feature_row: dict[str, Any]) -> None:
+    rows = [feature_row, {**feature_row, "account_id": "other", "mrr": 5}]
+    by_rows = client.post("/v1/score", json={"rows": rows})
+    data = [list(row.values()) for row in rows]
+    by_columns = client.post("/v1/score", json={"columns": list(feature_row), "data": data})
+    assert by_columns.status_code == 200 and by_columns.json() == by_rows.json()
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"columns": ["mrr"]}, "Send exactly one of account_ids, rows, or columns with data."),
+        ({"data": [[1]]}, "Send exactly one of account_ids, rows, or columns with data."),
+        ({"columns": ["mrr"], "data": [[1]], "rows": [{}]}, "Send exactly one of"),
+        ({"columns": ["mrr"], "data": []}, "data is empty. Send 1 to 1,000."),
+        ({"columns": ["mrr", "plan"], "data": [[1, "a"], [1]]}, "data[1] has 1 values, columns has 2."),
+        ({"columns": ["mrr", "mrr"], "data": [[1, 2]]}, "columns names 'mrr' more than once."),
+        ({"columns": ["mrr"], "data": [[1]]}, "Missing features: "),
+        ({"rows": [{}], "missing": "zero"}, "missing: expected refuse or null."),
+    ],
+)
+def test_rows_that_are_sent_in_no_form_are_refused(client: Client, sent: dict[str, Any], said: str) -> None:
+    assert said in problem(client.post("/v1/score", json=sent), 422)["detail"]
+
+
+def test_missing_features_are_unknown_by_choice_and_counted(client: Client, feature_row: dict[str, Any]) -> None:
+    required = [each["name"] for each in client.get("/v1/features").json()["features"] if each["required"]]
+    short_row = {name: value for name, value in feature_row.items() if name not in required[:3]}
+    told = client.post("/v1/score", json={"rows": [short_row, feature_row, {}], "missing": "null"}).json()
+    assert told["missing"] == [3, 0, len(required)]
+    nulls = client.post("/v1/score", json={"rows": [{**feature_row, **dict.fromkeys(required[:3])}]}).json()
+    assert told["results"][0] == nulls["results"][0] and "missing" not in nulls
+
+
 def test_without_explanation_probabilities_and_values_are_the_same(
     client: Client, feature_row: dict[str, Any]
 ) -> None:

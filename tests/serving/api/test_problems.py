@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,19 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
         answer = make_client(app).post("/v1/score", json={"rows": [{"account_id": "A-00042"}]})
     told = problem(answer, 500)
     incident = told["detail"].split()[-1].rstrip(".")
-    assert f"Incident {incident}" in caplog.text
+    assert f"Incident {incident}: AttributeError at serving/api/app.py:" in caplog.text
     assert "Traceback" not in caplog.text and "A-00042" not in caplog.text and "NoneType" not in answer.text
+
+
+def test_an_incident_below_our_code_names_our_line_first(
+    tmp_path: Path, publish_scores: Callable[..., Path], make_client: Callable[..., Client],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    publish_scores(tmp_path)
+    app = make_app(tmp_path)
+    app.state.reader.latest().drivers["segments"] = {object(): 1}  # a fault of ours that msgspec meets
+    make_client(app).get("/v1/drivers")
+    assert re.search(r"TypeError at serving/api/app.py:\d+", caplog.text)
 
 
 def test_a_list_that_cannot_be_read_is_said_and_no_path_is_named(
@@ -66,7 +78,7 @@ def test_a_list_that_cannot_be_read_is_said_and_no_path_is_named(
     assert client.get("/v1/at-risk").status_code == 200
     written.write_text(written.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
     told = problem(client.post("/v1/score", json={"rows": [feature_row]}), 503)
-    assert told["detail"] == "bundle/bundle.json is not as it was written (1 of 8 files). Run `undertow score` again."
+    assert told["detail"] == "bundle/bundle.json is not as it was written (1 of 10 files). Run `undertow score` again."
     again = problem(make_client(make_app(tmp_path)).get("/v1/at-risk"), 503)
     assert "bundle/bundle.json is not as it was written" in again["detail"]
     assert str(tmp_path) not in json.dumps([told, again])

@@ -13,6 +13,6 @@ def test_the_list_comes_as_csv(client: Client) -> None:
     assert lines[0].startswith("account_id,name,") and len(lines) == 3
 
 
-def test_an_answer_is_private_and_not_kept(client: Client) -> None:
+def test_an_answer_is_private_and_asked_for_again(client: Client) -> None:
     headers = client.get("/v1/at-risk").headers
-    assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "private, no-cache" and headers["x-content-type-options"] == "nosniff"

@@ -109,6 +109,17 @@ def test_a_published_list_without_a_manifest_is_replaced(copied: Settings, repor
     assert score(copied, NOW, datetime(2024, 2, 1)).published
 
 
+def test_the_run_says_what_each_feature_is_and_which_model_made_it(report: ScoreReport) -> None:
+    published = PublishedScores.open(report.folder)
+    described = {each["name"]: each for each in published.described["features"]}
+    assert described["nps_latest"]["null_means"] != "unknown" and described["nps_latest"]["unit"] == "score"
+    assert described["mrr"]["required"] and described["mrr"]["unit_means"].startswith("money a month")
+    assert described["plan"]["type"] == "text" and described["plan"]["known_texts"]
+    assert {name for name, each in described.items() if each["required"]} == set(published.bundle.needed)
+    assert (published.model["version"], published.model["aliases"]) == (1, ["champion"])
+    assert published.model["model_card"].startswith("# Model card")
+
+
 def test_a_day_the_model_has_learned_from_is_said_to_be_no_forecast(copied: Settings) -> None:
     found = score(copied, NOW, datetime(2023, 8, 1))
     assert [note for note in found.notes if note.endswith("so this list is no forecast.")]

@@ -25,6 +25,14 @@ def test_causes_add_up_to_the_probability_at_every_horizon(published: PublishedS
         assert sum(parts) == pytest.approx(probability)
 
 
+def test_a_probability_above_1_by_rounding_is_answered_as_1(published: PublishedScores) -> None:
+    rows = published.filter(limit=1).rows
+    for name in ("p_90", "p_voluntary_90", "like_probability"):
+        rows = rows.set_column(rows.column_names.index(name), name, pa.array([1.0 + 4e-16]))
+    account = as_accounts(rows, published.manifest)[0]
+    assert account.probability["90"] == account.by_cause["voluntary"]["90"] == account.like_probability == 1.0
+
+
 def test_numbers_that_are_not_finite_leave_as_null(published: PublishedScores) -> None:
     rows = published.filter(limit=1).rows
     position = rows.column_names.index("clv")

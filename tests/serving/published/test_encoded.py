@@ -47,7 +47,7 @@ def test_answers_in_json_are_the_answers(published: PublishedScores) -> None:
     ids = ["zero", "A-00042", "nobody"]
     assert published.scored_json(ids) == msgspec.json.encode(published.score(ScoreRequest(account_ids=ids)))
     assert published.account_json("zero") == msgspec.json.encode(published.account("zero"))
-    listed = msgspec.json.decode(published.list_json(AtRiskQuery(limit=2, offset=1)))
+    listed = msgspec.json.decode(published.list_json(AtRiskQuery(limit=2, offset=1)).body)
     wanted = as_accounts(published.filter(limit=2, offset=1).rows, published.manifest)
     assert listed["accounts"] == msgspec.to_builtins(wanted)
     assert (listed["total"], listed["limit"], listed["offset"]) == (6, 2, 1)
@@ -65,6 +65,14 @@ def test_answers_are_made_once_and_the_oldest_are_dropped() -> None:
     asked("a")
     asked("b")
     assert made == ["a", "b", "c", "b"]
+
+
+def test_an_answer_that_two_threads_made_is_kept_and_counted_once() -> None:
+    kept = KeptAnswers(10)
+    for _ in range(3):
+        kept.keep("a", b"1234")
+    kept.keep("b", b"5678")
+    assert "a" in kept and kept.find("b") == b"5678"
 
 
 def test_an_answer_larger_than_all_that_is_kept_is_given_all_the_same() -> None:

@@ -24,7 +24,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, in a few words; reco
 @refusing
 def list_models(project: Project = HERE, json: Json = False) -> None:
     """Print every version of the model, newest first: aliases, dates, held-out results and the verdict of the gate."""
-    from undertow.serving.cli.print_models import print_versions
+    from undertow.serving.cli.groups.print_models import print_versions
     from undertow.training.registry.tracking import open_registry
     from undertow.training.registry.versions import list_versions
 
@@ -44,7 +44,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Print a version with its verdict, the history of champions with reasons, and its model card."""
-    from undertow.serving.cli.print_models import print_shown
+    from undertow.serving.cli.groups.print_models import print_shown
     from undertow.training.registry.tracking import open_registry
     from undertow.training.registry.versions import show_version
 
@@ -64,7 +64,7 @@ def promote(
     project: Project = HERE,
 ) -> None:
     """Make a version the champion, with which `undertow score` scores, whatever the gate decided."""
-    from undertow.serving.cli.print_models import print_move
+    from undertow.serving.cli.groups.print_models import print_move
     from undertow.training.registry.tracking import open_registry
     from undertow.training.registry.versions import promote as promote_version
 
@@ -76,7 +76,7 @@ def promote(
 @refusing
 def rollback(reason: Reason, project: Project = HERE) -> None:
     """Make the champion before the present one champion again."""
-    from undertow.serving.cli.print_models import print_move
+    from undertow.serving.cli.groups.print_models import print_move
     from undertow.training.registry.tracking import open_registry
     from undertow.training.registry.versions import roll_back
 

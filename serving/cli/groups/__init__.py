@@ -1,0 +1,1 @@
+"""Commands of two words: `undertow models list`, `undertow keys add`, and what they print."""

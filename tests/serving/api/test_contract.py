@@ -1,0 +1,104 @@
+"""Schemathesis finds no answer that breaks the OpenAPI description, in hundreds of requests, good and bad."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.core.transport import Response
+
+from tests.serving.client import Client
+
+OPERATIONS = ("POST /v1/score", "GET /v1/at-risk", "GET /v1/accounts/{account_id}", "GET /v1/drivers",
+              "GET /v1/features", "GET /v1/model")  # fmt: skip
+WITH_LIMITS = OPERATIONS[:2]  # others take what no request can break
+EXAMPLES = 50
+PATIENCE = 90  # seconds until a busy machine has started the process that scores rows
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def described(client: Client) -> Json:
+    """The description as a caller reads it."""
+    read: Json = client.get("/openapi.json").json()
+    return read
+
+
+@pytest.fixture(scope="module")
+def known(client: Client, described: Json) -> Json:
+    """The description with what a caller learns from the service: ids, segments, owners, and the features of a row."""
+    narrow = copy.deepcopy(described)
+    listed = client.get("/v1/at-risk").json()
+    values = {name: sorted({each[name] for each in listed["accounts"] if each[name]}) for name in ("segment", "owner")}
+    values |= {"run": [listed["run_id"]], "account_id": [each["account_id"] for each in listed["accounts"]]}
+    for path in ("/v1/at-risk", "/v1/accounts/{account_id}"):
+        for parameter in narrow["paths"][path]["get"]["parameters"]:
+            if parameter["name"] in values:
+                parameter["schema"] = {"type": "string", "enum": values[parameter["name"]]}
+    _narrow_rows(narrow["components"]["schemas"], client.get("/v1/features").json()["features"])
+    return narrow
+
+
+def _narrow_rows(schemas: Json, features: list[Json]) -> None:
+    kinds = {each["name"]: {"anyOf": [{"type": _kind(each)}, {"type": "null"}]} for each in features}
+    required = [each["name"] for each in features if each["required"]]
+    row = {"type": "object", "properties": kinds, "required": required, "additionalProperties": False}
+    schemas["Rows"]["properties"]["rows"] |= {"items": row, "maxItems": 3}
+    table = schemas["ColumnsAndData"]["properties"]
+    table["columns"] = {"type": "array", "const": list(kinds)}
+    null = {"type": "array", "items": {"type": "null"}, "minItems": len(kinds), "maxItems": len(kinds)}
+    table["data"] |= {"items": null, "maxItems": 3}
+
+
+def _kind(feature: Json) -> str:
+    return "string" if feature["type"] == "text" else "number"
+
+
+def _run(client: Client, description: Json, operation: str, mode: GenerationMode, *excluded: Any) -> int:
+    """Send requests of an operation; return how many were answered with 200. Raises what schemathesis finds."""
+    schema = schemathesis.openapi.from_dict(description)
+    schema.app = client.app
+    answered = 0
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(case=schema.find_operation_by_label(operation).as_strategy(generation_mode=mode))
+    def holds(case: schemathesis.Case) -> None:
+        nonlocal answered
+        answer = case.call(timeout=PATIENCE)
+        case.validate_response(answer, excluded_checks=[*excluded, *_of_no_meaning(answer)])
+        answered += answer.status_code == 200
+
+    holds()
+    return answered
+
+
+def _of_no_meaning(answer: Response) -> list[Any]:
+    """A parameter that is sent empty counts as not given (allowEmptyValue), which schemathesis takes for invalid."""
+    sent = parse_qsl(urlsplit(answer.request.url).query, keep_blank_values=True)
+    return [negative_data_rejection] if "" in dict(sent).values() else []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_is_valid_and_known_is_accepted_and_answered_as_described(
+    client: Client, known: Json, operation: str
+) -> None:
+    assert _run(client, known, operation, GenerationMode.POSITIVE) > 0
+
+
+@pytest.mark.parametrize("operation", OPERATIONS[:3])
+def test_what_is_valid_and_unknown_is_answered_as_described(client: Client, described: Json, operation: str) -> None:
+    """Names of features, segments and owners are not in the description: these may be refused."""
+    _run(client, described, operation, GenerationMode.POSITIVE, positive_data_acceptance)
+
+
+@pytest.mark.parametrize("operation", WITH_LIMITS)
+def test_what_is_invalid_is_refused_as_described(client: Client, described: Json, operation: str) -> None:
+    _run(client, described, operation, GenerationMode.NEGATIVE)
