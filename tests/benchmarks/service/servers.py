@@ -82,7 +82,8 @@ def mlflow_serving(bundle: Bundle, rows: pa.Table) -> Iterator[Running]:
         model = _logged(bundle, rows, Path(folder))
         run = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model), "--env-manager", "local",
                "--host", HOST, "--port", str(port), "--workers", "2"]  # fmt: skip
-        with _running(run, port, "/ping") as running:
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it looks for uvicorn
+        with _running(run, port, "/ping", PATH=programs) as running:
             yield running
 
 
@@ -96,7 +97,10 @@ def _logged(bundle: Bundle, rows: pa.Table, folder: Path) -> Path:
     sent, used = numbers_of(bundle, rows), fit(bundle, rows)
     label = np.arange(len(sent)) % 2
     booster = lgb.train(used.params, lgb.Dataset(sent, label=label), num_boost_round=used.num_trees())
-    mlflow.lightgbm.save_model(booster, folder / "model", pip_requirements=["mlflow", "lightgbm"])
+    signature = mlflow.models.infer_signature(sent)  # by which it reads null as an unknown number
+    mlflow.lightgbm.save_model(
+        booster, folder / "model", signature=signature, pip_requirements=["mlflow", "lightgbm"]
+    )
     return folder / "model"
 
 
@@ -127,4 +131,4 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str) ->
         except OSError:
             pass
         time.sleep(0.2)
-    raise TimeoutError(f"{path} of port {port} did not answer within {PATIENCE} s")
+    raise TimeoutError(f"{path} of port {port} did not answer within {PATIENCE} s, or the service ended")
