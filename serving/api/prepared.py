@@ -11,7 +11,7 @@ import asyncio
 import gzip
 import re
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from undertow.serving.published.scores import PublishedScores
 
 WORTH_PACKING = 1_000  # bytes
 LEVEL = 6  # of gzip
+KEPT_ACCOUNTS = 5_000  # of a publication; whole lists of a larger one are streamed: 3 MB of CSV, 20 MB of JSON lines
 WHO = "Authorization, Cookie"  # another key may be answered otherwise
 REVALIDATED = PRIVATE | {"Cache-Control": "private, no-cache", "Vary": WHO}  # may be kept; is asked for before its use
 STREAMED = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -38,9 +39,13 @@ def ready_answer(request: Request, tag: str, body: bytes) -> Response:
 
 
 async def kept_answer(
-    request: Request, published: PublishedScores, key: Hashable, make: Callable[[], Prepared]
+    request: Request,
+    published: PublishedScores,
+    key: Hashable,
+    make: Callable[[], Prepared],
+    kind: str = "application/json",
 ) -> Response:
-    """Return JSON that is made once for a key and kept, or 304; it is made and compressed in a thread."""
+    """Return what is made once for a key and kept, or 304; it is made and compressed in a thread."""
     answers, key = published.answers, (published.owner, key)  # never what another owner may see
     found = await _kept(answers, key, make)
     headers = REVALIDATED | VARIES | dict(found.headers)
@@ -48,21 +53,35 @@ async def kept_answer(
     if len(body) >= WORTH_PACKING and takes_gzip(request):
         packed = await _kept(answers, ("gzip", key), lambda: Prepared(gzip.compress(found.body, LEVEL, mtime=0)))
         body, headers = packed.body, headers | GZIP
-    return _conditional(request, _tag(published, key), Response(body, 200, headers, "application/json"))
+    return _conditional(request, _tag(published, key), Response(body, 200, headers, kind))
 
 
 async def whole_list(request: Request, published: PublishedScores, query: AtRiskQuery) -> Response:
-    """Return the accounts that a query selects as CSV or JSON lines, made and compressed piece by piece, or 304."""
-    rows = (await asyncio.to_thread(published.select, query)).rows
-    pieces: Iterable[bytes] = in_pieces(rows, published.manifest, query.format)
+    """Return the accounts that a query selects as CSV or JSON lines, or 304.
+
+    They are made and compressed piece by piece, except of a publication of few accounts, of which they are kept.
+    """
     name = f"at-risk-{published.manifest['as_of'][:10]}.{query.format}"
-    headers = REVALIDATED | VARIES | {"Content-Disposition": f'attachment; filename="{name}"'}
+    saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if published.table.num_rows <= KEPT_ACCOUNTS:
+        kind = STREAMED[query.format]
+        return await kept_answer(request, published, query, lambda: _joined(published, query, saved), kind)
+    pieces: Iterable[bytes] = await asyncio.to_thread(_pieces, published, query)
+    headers = REVALIDATED | VARIES | saved
     if takes_gzip(request):
         pieces, headers = gzipped(pieces), headers | GZIP
     if request.method == "HEAD":
         pieces = ()
     response = StreamingResponse(pieces, 200, headers, STREAMED[query.format])
     return _conditional(request, _tag(published, query), response)
+
+
+def _joined(published: PublishedScores, query: AtRiskQuery, headers: Mapping[str, str]) -> Prepared:
+    return Prepared(b"".join(_pieces(published, query)), headers)
+
+
+def _pieces(published: PublishedScores, query: AtRiskQuery) -> Iterator[bytes]:
+    return in_pieces(published.select(query).rows, published.manifest, query.format)
 
 
 def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ from undertow.serving.published.answers import Scored
 from undertow.serving.published.requests import ScoreRequest, read_score_request
 from undertow.serving.published.scores import PublishedScores
 
-ROWS_A_TURN, PLAIN_ROWS_A_TURN = 25, 250  # with what scores are made of, and without
+ROWS_A_TURN, PLAIN_ROWS_A_TURN = 100, 500  # with what scores are made of, and without
 KEPT = 2  # publications in memory: the newest, and the one before it while requests for it are answered
 NICE = 5  # look-ups go first where there are too few cores
 Work = Iterator[bytes | None]  # None after each turn, and at last the answer

@@ -81,6 +81,16 @@ class Bundle:
         )
 
     @cached_property
+    def names_of_numbers(self) -> tuple[str, ...]:
+        """Return the names of the columns that hold numbers."""
+        return tuple(column.name for column in self.columns if not column.is_text)
+
+    @cached_property
+    def names_of_texts(self) -> tuple[str, ...]:
+        """Return the names of the columns that hold texts."""
+        return tuple(column.name for column in self.columns if column.is_text)
+
+    @cached_property
     def used(self) -> tuple[int, ...]:
         """Return the numbers of the U columns and covariates that can be part of a reason."""
         families = [*(column.family for column in self.columns), *(family for _, family, _ in COVARIATES)]

@@ -99,9 +99,9 @@ def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
 
 def numeric(rows: pa.Table, names: list[str]) -> np.ndarray:
     """Return columns of numbers as a matrix, float64, shape (n, len(names)); NaN where null."""
-    chosen = rows.select(names)
-    if any(kind != pa.float64() for kind in chosen.schema.types):
-        chosen = chosen.cast(pa.schema([(name, pa.float64()) for name in names]))
+    chosen, kind = rows.select(names), pa.float64()
+    if any(each != kind for each in chosen.schema.types):
+        chosen = chosen.cast(pa.schema([(name, kind) for name in names]))
     batches = chosen.to_batches() if names else []
     parts = [batch.to_tensor(null_to_nan=True).to_numpy() for batch in batches]
     return np.concatenate(parts) if parts else np.empty((rows.num_rows, len(names)))

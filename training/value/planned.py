@@ -33,8 +33,10 @@ def planned_mrr(known: Announced, notice_probability: float, months: int) -> np.
     for day, (_, change) in zip(days, changes, strict=True):
         level += np.where(starts >= day[:, None], change[:, None], 0.0)
     paid = np.maximum(level, 0.0) * lasts / DAYS_A_MONTH
-    month = np.searchsorted(edges, starts, side="right") - 1
-    return np.stack([np.where(month == m, paid, 0.0).sum(axis=1) for m in range(months)], axis=1)
+    month = np.minimum(np.searchsorted(edges, starts, side="right") - 1, months - 1)  # at the last edge nothing is paid
+    total = np.zeros((len(paid), months))
+    np.add.at(total, (np.arange(len(paid))[:, None], month), paid)
+    return total
 
 
 def leaves_on(known: Announced) -> np.ndarray:
