@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 
 from tests.benchmarks.report import Claim, claims_table, finish, plain_text
 from tests.benchmarks.service.servers import Running, undertow
-from tests.serving.attack import damaged, killed, lasting, mutated
+from tests.serving.attack import contract, damaged, killed, lasting, mutated
 from undertow.features.settings import load_settings
 from undertow.serving.published.reader import ScoresReader
 
 REQUESTS, MINUTES, MOMENTS, DAMAGES = 100_000, 10.0, 200, 400
+CASES = 5_000  # of schemathesis, beside so many mutated requests
 EVERY = 30.0  # seconds between publications under load
 WRITERS, WORKERS = 3, 6  # times that two jobs score at once, and that a worker or scoring process is killed
 
@@ -59,6 +60,10 @@ def attacks(project: Path, asked: Namespace) -> Iterator[Claim]:
     rows = pq.read_table(run / "features.parquet").drop_columns(["as_of"]).slice(0, 200).to_pylist()
     ids = [str(row["account_id"]) for row in rows]
     with undertow(project) as service:
+        cases = asked.requests * CASES // REQUESTS
+        yield Claim(
+            f"schemathesis finds no break in {cases:,} cases", *contract.attack(service.port, cases, asked.seed)
+        )
         yield of_requests(service, ids, rows[0], asked)
         yield of_time(service, ids, rows[0], asked, project)
         yield of_killing(service, project, store, asked)
