@@ -61,9 +61,8 @@ def attacks(project: Path, asked: Namespace) -> Iterator[Claim]:
     ids = [str(row["account_id"]) for row in rows]
     with undertow(project) as service:
         cases = asked.requests * CASES // REQUESTS
-        yield Claim(
-            f"schemathesis finds no break in {cases:,} cases", *contract.attack(service.port, cases, asked.seed)
-        )
+        text = f"schemathesis finds no break in {cases:,} cases"
+        yield Claim(text, *contract.attack(service.port, cases, asked.seed))
         yield of_requests(service, ids, rows[0], asked)
         yield of_time(service, ids, rows[0], asked, project)
         yield of_killing(service, project, store, asked)

@@ -19,9 +19,10 @@ CHECKS = (
 def attack(port: int, cases: int, seed: int) -> tuple[str, bool]:
     """Send about so many requests; return what schemathesis counted, and whether it found nothing."""
     program = Path(sys.executable).with_name("schemathesis")
-    command = [program, "run", f"http://{HOST}:{port}/openapi.json", "--phases", "fuzzing", "--checks", CHECKS,
-               "--max-examples", str(max(1, cases // OPERATIONS)), "--seed", str(seed), "--continue-on-failure"]  # fmt: skip
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True)
+    of_each = max(1, cases // OPERATIONS)
+    options = f"--phases fuzzing --continue-on-failure --checks {CHECKS} --max-examples {of_each} --seed {seed}"
+    command = [str(program), "run", f"http://{HOST}:{port}/openapi.json", *options.split()]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         print(done.stdout[-6_000:], done.stderr[-2_000:], flush=True)
     counted = re.findall(r"(\d[\d,]*) generated.*", done.stdout)
