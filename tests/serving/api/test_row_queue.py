@@ -54,7 +54,7 @@ def test_ids_are_answered_while_rows_are_scored(client: Client, feature_row: dic
 
 
 def test_a_request_of_several_turns_is_answered_in_its_order(client: Client, feature_row: dict[str, Any]) -> None:
-    rows = [{**feature_row, "account_id": f"row {number}"} for number in range(60)]
+    rows = [{**feature_row, "account_id": f"row {number}"} for number in range(250)]  # three turns
     found = client.post("/v1/score", json={"rows": rows}).json()["results"]
     assert [each["account_id"] for each in found] == [row["account_id"] for row in rows]
     assert client.app.state.queue.rows == 0
@@ -72,7 +72,9 @@ def test_rows_whose_process_ended_are_refused_and_the_next_ones_are_scored(
 
     async def killed() -> Any:
         rows = asyncio.create_task(client.send("POST", "/v1/score", json={"rows": [feature_row] * 1000}))
-        await asyncio.sleep(0.3)
+        while not client.app.state.queue.rows:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.03)  # they are sent, and take several times as long
         await asyncio.to_thread(worker.close)
         return await rows
 
