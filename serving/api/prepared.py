@@ -93,7 +93,7 @@ def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def takes_gzip(request: Request) -> bool:
-    """Whether the caller says that it unpacks gzip."""
+    """Return whether the Accept-Encoding header of a request allows gzip."""
     return _accepts_gzip(request.headers.get("accept-encoding", ""))
 
 

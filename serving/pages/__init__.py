@@ -39,7 +39,7 @@ CLOCK, CLOCK_OF_BUYERS = "Contract's clock", "Tenure and season"  # the part of 
 def at_risk(
     published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./", notice: str = ""
 ) -> str:
-    """Return the at-risk list as a page; `notice`: said above it."""
+    """Return the at-risk list as an HTML page; `notice`: text shown above it, empty for none."""
     accounts = as_accounts(selection.rows, published.manifest)
     headline = str(published.manifest["headline"])
     families = published.drivers.get("families", [])

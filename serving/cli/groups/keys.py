@@ -52,7 +52,7 @@ def add(
     per_minute: Annotated[int, typer.Option(min=1, max=60_000, help="Requests a minute.")] = PER_MINUTE,
     project: Project = HERE,
 ) -> None:
-    """Add a key and print its token, this once: it is stored as a hash. A running service knows it within a second."""
+    """Add a key and print its token, this once: only a hash is stored. A running service accepts it within a second."""
     store, now, end = load_settings(project).store_path(), aware_now().replace(microsecond=0), _end(expires)
     key, token = add_key(store, name, role, now, owner, end, per_minute)
     append(store / FOLDER / FILE, Line(now, "key added", key.id, key.name))

@@ -113,7 +113,7 @@ def _running(command: list[str], port: int, ready: str, **environment: str) -> I
         try:
             _wait_until_ready(process, port, ready)
             yield Running(port, process.pid, Path(log.name))
-        except BaseException:
+        except Exception:
             log.seek(0)
             print(log.read()[-3_000:], file=sys.stderr)
             raise
