@@ -22,7 +22,7 @@ class Question(msgspec.Struct, array_like=True):
 
 
 class Reply(msgspec.Struct, array_like=True):
-    """The answer to the question of that number: its `body`, or the class name of its `error` with the message `detail`.
+    """The answer to the question of a number: its `body`, or the class name of an `error` with its message, `detail`.
 
     `seconds`: how long the scoring process worked on it.
     """
