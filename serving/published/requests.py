@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ MAX_OFFSET = 1_000_000_000
 BLANKS = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # Unicode Zs
 )
+PLAIN = 1e290  # below it, a sum of numbers has only finite ones in it
 MAX_SHOWN = 10  # errors listed in one answer
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 EXAMPLE_REQUEST: dict[str, Any] = {"account_ids": ["A-00042"]}
@@ -211,7 +213,10 @@ def check_rows(
     ten faults are listed.
     """
     faults: list[str] = []
+    known, asked = {*numbers, *texts, "account_id"}, frozenset(needed)
     for position, row in enumerate(rows):
+        if asked <= row.keys() <= known and _are_plain(row, numbers, (*texts, "account_id")):
+            continue
         faults += [f"rows[{position}]: {fault}" for fault in _faults(row, numbers, texts, needed)]
         if len(faults) >= MAX_SHOWN:
             break
@@ -220,6 +225,17 @@ def check_rows(
         for fault in faults[:MAX_SHOWN]:
             refusal.add_note(fault)
         raise refusal
+
+
+def _are_plain(row: Mapping[str, Any], numbers: Sequence[str], texts: Sequence[str]) -> bool:
+    """Return whether all values are surely of the right type; they may be where this is false."""
+    values = [value for value in map(row.get, numbers) if value is not None]
+    if not {int, float}.issuperset(map(type, values)) or not {str, NoneType}.issuperset(map(type, map(row.get, texts))):
+        return False
+    try:
+        return abs(math.fsum(values)) < PLAIN
+    except OverflowError:
+        return False
 
 
 def _faults(row: Mapping[str, Any], numbers: Sequence[str], texts: Sequence[str], needed: Sequence[str]) -> list[str]:

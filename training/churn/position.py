@@ -13,7 +13,7 @@ import lightgbm as lgb
 import numpy as np
 
 from undertow.training.churn.training_rows import TrainingRows
-from undertow.training.churn.trees import FIXED, TreeFactors
+from undertow.training.churn.trees import FIXED, TreeFactors, mean_log_odds
 from undertow.training.examples.person_periods import PeriodInputs
 
 FOLDS = 5
@@ -37,17 +37,13 @@ class PositionModel:
 
     def log_odds(self, inputs: PeriodInputs) -> np.ndarray:
         """Return the log-odds of the contract position, shape (n, K)."""
-        matrix = inputs.matrix(self.columns)
-        raw = [np.asarray(booster.predict(matrix, raw_score=True)) for booster in self.boosters]
-        return np.asarray(np.mean(raw, axis=0)).reshape(inputs.covariates.shape[:2])
+        return mean_log_odds(self.boosters, inputs, self.columns)
 
     def cross_fitted(self, rows: TrainingRows) -> np.ndarray:
         """Return the log-odds of its training rows, each from trees fitted without the account, shape (n, K)."""
         fold, found = rows.folds(FOLDS), np.zeros(rows.entered.shape)
         for number, booster in enumerate(self.boosters):
-            inputs = rows.inputs.take(fold == number)
-            raw = np.asarray(booster.predict(inputs.matrix(self.columns), raw_score=True))
-            found[fold == number] = raw.reshape(inputs.covariates.shape[:2])
+            found[fold == number] = mean_log_odds((booster,), rows.inputs.take(fold == number), self.columns)
         return found
 
 

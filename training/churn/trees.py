@@ -18,6 +18,7 @@ FEW_EVENTS = 500  # below it, smaller trees
 FEW_ROWS = 5_000  # below it, smaller leaves
 COLUMNS_PER_TREE = 70  # that each tree may choose from; many columns are near copies of each other
 MANY_ROWS = 100  # from which the tables of `tree_shap` take less time than LightGBM
+THREADED_ROWS = 5_000  # from which LightGBM takes all cores: with fewer, its threads wait for each other on busy ones
 FIXED: dict[str, object] = {  # LightGBM's parameters of every hazard
     "objective": "binary",
     "subsample": 0.8,
@@ -76,9 +77,7 @@ class TreeModel:
 
     def log_odds(self, inputs: PeriodInputs) -> np.ndarray:
         """Return what the trees add to their offset, shape (n, K)."""
-        matrix = inputs.matrix(self.columns)
-        raw = [np.asarray(booster.predict(matrix, raw_score=True)) for booster in self.boosters]
-        return np.asarray(np.mean(raw, axis=0)).reshape(inputs.covariates.shape[:2])
+        return mean_log_odds(self.boosters, inputs, self.columns)
 
     def add_contributions(self, inputs: PeriodInputs, total: np.ndarray) -> None:
         """Add the TreeSHAP values, mean over the bag, to `total`, shape (n, all columns, K).
@@ -97,9 +96,21 @@ class TreeModel:
         return [tree_tables(booster) for booster in self.boosters]
 
 
+def mean_log_odds(boosters: tuple[lgb.Booster, ...], inputs: PeriodInputs, columns: tuple[int, ...]) -> np.ndarray:
+    """Return the mean of what boosters on the columns with these numbers add up to, shape (n, K)."""
+    matrix = inputs.matrix(columns)
+    raw = [_predicted(booster, matrix, raw_score=True) for booster in boosters]
+    return np.asarray(np.mean(raw, axis=0)).reshape(inputs.covariates.shape[:2])
+
+
 def _by_lightgbm(booster: lgb.Booster, matrix: np.ndarray) -> np.ndarray:
     """Return the TreeSHAP values as LightGBM computes them, shape (columns, n); `matrix`: (n, columns)."""
-    return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=0))[:, :-1].T
+    return _predicted(booster, matrix, pred_contrib=True)[:, :-1].T
+
+
+def _predicted(booster: lgb.Booster, matrix: np.ndarray, **what: bool) -> np.ndarray:
+    """Return what a booster predicts, on one thread where rows are few."""
+    return np.asarray(booster.predict(matrix, num_threads=1 if len(matrix) < THREADED_ROWS else 0, **what))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from undertow.features.catalogue.cards import Column, Family, Level, Unit, definition_id
 from undertow.features.catalogue.given import given_definition
 from undertow.training.examples.announced import ANNOUNCED
-from undertow.training.examples.person_periods import KNOWN_OF_BILLING
+from undertow.training.examples.person_periods import KNOWN_OF_BILLING, has_column
 
 # periods, value and notices are computed from them, as far as the project's catalogue has them
 ALWAYS = ("mrr", "tenure_days", "days_to_renewal", "term_months", *KNOWN_OF_BILLING, *ANNOUNCED)
@@ -88,12 +88,12 @@ def fit_columns(columns: tuple[Column, ...], rows: pa.Table) -> tuple[ModelColum
 
 def encode(columns: tuple[ModelColumn, ...], rows: pa.Table) -> np.ndarray:
     """Return the matrix, float64, shape (n, len(columns)), in the order of `columns`; unknown where rows lack one."""
-    matrix, held = np.full((rows.num_rows, len(columns)), np.nan), set(rows.column_names)
-    places = [place for place, column in enumerate(columns) if not column.is_text and column.name in held]
+    matrix = np.full((rows.num_rows, len(columns)), np.nan)
+    places = [place for place, column in enumerate(columns) if not column.is_text and has_column(rows, column.name)]
     matrix[:, places] = numeric(rows, [columns[place].name for place in places])
     for place, column in enumerate(columns):
         if column.is_text:
-            matrix[:, place] = column.encode(rows[column.name]) if column.name in held else UNKNOWN
+            matrix[:, place] = column.encode(rows[column.name]) if has_column(rows, column.name) else UNKNOWN
     return matrix
 
 
