@@ -7,7 +7,6 @@ snapshots at most it learns (0: as many as the project's settings say).
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.memory import peak_since_last
 from tests.benchmarks.training.copies import copy_accounts
 from undertow.features.settings import load_settings
 from undertow.serving.cli.clock import now
@@ -75,14 +75,6 @@ def _train(data: TrainingData) -> tuple[dict[str, float], dict[str, float], Trai
     fit_bundle(settings, tables.currency, whole, "", lambda what, share: None, recipes=recipes)
     took("fit 2")
     return minutes, peaks, given, bundle
-
-
-def peak_since_last() -> float:
-    """Return the peak of resident memory since this was last asked, or since the start, GB (Linux, proc(5))."""
-    status = Path("/proc/self/status").read_text()
-    [kilobytes] = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    Path("/proc/self/clear_refs").write_text("5")
-    return int(kilobytes) * 1024 / 1e9
 
 
 def _total(given: TrainingSet, bundle: Bundle) -> float:

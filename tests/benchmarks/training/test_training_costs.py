@@ -20,7 +20,7 @@ def cost(accounts: int, minutes: float, labels: float, fit: float) -> Cost:
 def test_the_goal_is_extrapolated_from_the_two_largest_sizes() -> None:
     costs = [cost(2_000, 9.0, 0.5, 7.0), cost(100_000, 4.0, 2.0, 2.1), cost(200_000, 5.0, 2.5, 2.5)]
     text = churn_text(costs)
-    assert "not measured: 10 minutes (goal 30), 7.0 GB (goal 8):" in text
+    assert "not measured: 10 minutes (goal 30), 7.0 GB (goal 8); 6.5 GB of labels" in text
     assert "200,000   4,800,000       50,000       1.25       3.75    5.0             2.50 2.50        1.020" in text
     assert "6.5 GB (goal 8)" in churn_text(costs[1:])
 
