@@ -12,7 +12,7 @@ from undertow.serving.published.answers import finite
 
 MONEY = ("mrr", "spent", "clv", "value_at_risk", "like_value_at_risk")  # how names of amounts begin
 IN_TIME = ("tenure_days", "months_expected", "months_in_a_year")
-NOT_IN_CSV = ("log_odds", "like_log_odds", "reasons", "top_features")
+NOT_IN_CSV = ("reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
 
 

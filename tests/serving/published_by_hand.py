@@ -94,9 +94,8 @@ def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
             **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
             **{f"p_involuntary_{h}": scores.by_cause[i, k, 1] for k, h in enumerate(ENDS)},
             **{name: values[i].as_py() for name, values in value_columns(scores).items()},
-            "like_probability": scores.like_probability[i], "like_log_odds": scores.like_log_odds[i],
+            "like_probability": scores.like_probability[i],
             **{f"probability_{f}": scores.probability_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
-            **{f"log_odds_{f}": scores.log_odds_by_family[i, k] for k, f in enumerate(REASON_FAMILIES)},
             **changed[i],
             "top_features": [
                 dict(zip(("feature", "family", "contribution"), each, strict=True))
@@ -207,9 +206,8 @@ def _schema() -> pa.Schema:
         *((f"p_voluntary_{h}", number) for h in ENDS),
         *((f"p_involuntary_{h}", number) for h in ENDS),
         *((name, number) for name in value_columns(no_value(1))),
-        ("like_probability", number), ("like_log_odds", number),
+        ("like_probability", number),
         *((f"probability_{f}", number) for f in REASON_FAMILIES),
-        *((f"log_odds_{f}", number) for f in REASON_FAMILIES),
         *((f"changed_{f}", number) for f in REASON_FAMILIES), ("changed_clock", number),
         ("top_features", pa.list_(pa.struct([("feature", text), ("family", text), ("contribution", number)]))),
         ("stands_out", pa.bool_()), ("reasons", pa.list_(reason)), ("reason_1", text), ("reason_2", text),

@@ -31,7 +31,7 @@ from undertow.training.churn import curves
 from undertow.training.churn.cause_model import CauseModel
 from undertow.training.examples.announced import announced
 from undertow.training.examples.encoding import ALWAYS, ModelColumn, encode, unseen
-from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, numbers, period_inputs
+from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, has_column, numbers, period_inputs
 from undertow.training.value.forecast import Outlook, outlook
 from undertow.training.value.growth import Growth
 from undertow.training.value.intervals import ValueIntervals
@@ -159,8 +159,7 @@ class Bundle:
         fraction of the time. Nulls are read as unknown. Values are unknown where the MRR is, if it was trained on a
         file of feature rows; else an unknown MRR is none. Raises RequestError naming what is missing.
         """
-        held = set(rows.column_names)
-        missing = [name for name in ("as_of", *self.needed) if name not in held]
+        missing = [name for name in ("as_of", *self.needed) if not has_column(rows, name)]
         if missing:
             raise RequestError(f"Rows lack the columns {', '.join(missing[:5])}; give null where unknown.")
         inputs = self._inputs(rows)
@@ -255,11 +254,8 @@ class Bundle:
         curve = self.curve
         moved = self._contributions(inputs) - self.like.means[self.like.groups_of(inputs)]
         like = log_odds - moved.sum(axis=1)
-        forecast = curve.probability(log_odds)
         probability = along_path(like, moved, curve.probability, curve.gradient)
-        probability = np.column_stack([probability, served - forecast])
-        in_log_odds = along_path(like, moved, curve.log_odds, curve.log_odds_gradient)
-        in_log_odds = np.column_stack([in_log_odds, curves.logit(served) - curves.logit(forecast)])
+        probability = np.column_stack([probability, served - curve.probability(log_odds)])
         in_money = along_path(like, moved, lost.value, lost.gradient)
         in_money = np.column_stack([in_money, at_risk - lost.value(log_odds)])
         families = self.contribution_families
@@ -267,10 +263,8 @@ class Bundle:
             "like_value_at_risk": lost.value(like),
             "value_at_risk_by_family": by_group(in_money, families, REASON_FAMILIES),
             "like_probability": curve.probability(like),
-            "like_log_odds": curve.log_odds(like),
             "probability_by_feature": probability,
             "probability_by_family": by_group(probability, families, REASON_FAMILIES),
-            "log_odds_by_family": by_group(in_log_odds, families, REASON_FAMILIES),
         }
 
     # --- keeping ---

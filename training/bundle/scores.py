@@ -30,7 +30,7 @@ class Scores:
     customer from now on; `months_in_a_year`: (n,), of the next 12. `like_probability`: (n,), P(churn within
     the headline horizon) of accounts in the same contract position. `probability_by_feature`: (n, U), probability
     points over that; they add up to the score, and so does `probability_by_family`, (n, 4), in the order of
-    REASON_FAMILIES. `like_log_odds` and `log_odds_by_family` likewise in log-odds.
+    REASON_FAMILIES.
     """
 
     probability: np.ndarray
@@ -46,10 +46,8 @@ class Scores:
     months_expected: np.ndarray
     months_in_a_year: np.ndarray
     like_probability: np.ndarray
-    like_log_odds: np.ndarray
     probability_by_feature: np.ndarray
     probability_by_family: np.ndarray
-    log_odds_by_family: np.ndarray
 
     @classmethod
     def join(cls, parts: Sequence[Scores]) -> Scores:
@@ -72,10 +70,8 @@ def unexplained(accounts: int, features: int) -> dict[str, np.ndarray]:
         "like_value_at_risk": (),
         "value_at_risk_by_family": (len(REASON_FAMILIES),),
         "like_probability": (),
-        "like_log_odds": (),
         "probability_by_feature": (features,),
         "probability_by_family": (len(REASON_FAMILIES),),
-        "log_odds_by_family": (len(REASON_FAMILIES),),
     }
     return {name: np.full((accounts, *shape), np.nan) for name, shape in shapes.items()}
 

@@ -61,12 +61,6 @@ def probability_gradient(log_odds: np.ndarray) -> np.ndarray:
     return (last[..., None] / stays * moves)[..., None] * each * (1.0 - each)
 
 
-def logit(share: np.ndarray) -> np.ndarray:
-    """Return log(p / (1 - p)); p is kept 1e-12 away from 0 and 1."""
-    kept = np.clip(share, 1e-12, 1 - 1e-12)
-    return np.log(kept) - np.log1p(-kept)
-
-
 def absence(log_odds: np.ndarray) -> np.ndarray:
     """Return P(away through all periods up to each end, for this cause), shape (n, K, C); all of it is of one cause.
 
@@ -102,15 +96,6 @@ class Curve:
     def probability(self, log_odds: np.ndarray) -> np.ndarray:
         """Return P(left within the last horizon), shape (n,)."""
         return self.by_horizon(log_odds)[..., -1]
-
-    def log_odds(self, log_odds: np.ndarray) -> np.ndarray:
-        """Return the log-odds of `probability`, shape (n,)."""
-        return logit(self.probability(log_odds))
-
-    def log_odds_gradient(self, log_odds: np.ndarray) -> np.ndarray:
-        """Return the derivative of `log_odds` with respect to each log-odds given, shape (n, K, C)."""
-        share = np.clip(self.probability(log_odds), 1e-12, 1 - 1e-12)
-        return self.gradient(log_odds) / (share * (1.0 - share))[..., None, None]
 
 
 LEAVING = Curve(incidence, probability_gradient)

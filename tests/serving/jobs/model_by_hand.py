@@ -68,8 +68,7 @@ def scores_by_hand(contributions: Mapping[str, float], bundle: Bundle = BUNDLE, 
     by_family = by_group(shares, bundle.contribution_families, REASON_FAMILIES)
     return replace(
         no_value(1), probability=np.full((1, 2), probability), by_cause=np.zeros((1, 2, 2)),
-        like_probability=np.full(1, 0.1), like_log_odds=np.full(1, -2.2), probability_by_feature=shares,
-        probability_by_family=by_family, log_odds_by_family=by_family,
+        like_probability=np.full(1, 0.1), probability_by_feature=shares, probability_by_family=by_family,
     )  # fmt: skip
 
 

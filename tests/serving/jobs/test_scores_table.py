@@ -58,11 +58,6 @@ def test_families_and_the_like_make_the_headline_probability(table: pa.Table) ->
     assert np.abs(column(table, "like_probability") + parts - column(table, "p_90")).max() < 1e-9
 
 
-def test_families_and_the_like_make_the_headline_log_odds(table: pa.Table) -> None:
-    parts, p = sum(column(table, f"log_odds_{family}") for family in REASON_FAMILIES), column(table, "p_90")
-    assert np.abs(column(table, "like_log_odds") + parts - np.log(p / (1 - p))).max() < 1e-9
-
-
 def test_causes_add_up_at_every_horizon_and_more_time_is_more_risk(report: ScoreReport, table: pa.Table) -> None:
     before = np.zeros(table.num_rows)
     for horizon in json.loads((report.folder / "manifest.json").read_text(encoding="utf-8"))["horizons"]:  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
     assert acme["mrr"] == "4200.00"
     assert acme["p_90"] == f"{published.account('A-00042').probability['90']:.4f}"
     assert acme["reason_1"].startswith("billing: payments that failed in the last 30 days: 2")
-    assert not {"reasons", "like_log_odds", "log_odds_ux"} & acme.keys()
+    assert not {"reasons", "top_features"} & acme.keys()
 
 
 def test_csv_holds_like_accounts_families_changes_and_whether_one_reason_stands_out(published: PublishedScores) -> None:

@@ -19,8 +19,8 @@ baselines = arrays(float, (2, 3, 2), elements=st.floats(-8, -1.5))
 contributions = arrays(float, (2, 5, 3, 2), elements=st.floats(-2, 0.3))
 quick = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 SERVED = [
-    pytest.param(curves.LEAVING.probability, curves.probability_gradient, id="probability"),
-    pytest.param(curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient, id="log-odds"),
+    pytest.param(curves.LEAVING.probability, curves.LEAVING.gradient, id="leaving"),
+    pytest.param(curves.ABSENCE.probability, curves.ABSENCE.gradient, id="absence"),
 ]
 
 
@@ -58,21 +58,12 @@ def test_of_a_linear_function_the_shares_are_the_shap_values(baseline: np.ndarra
     assert shares == pytest.approx(parts.sum(axis=(2, 3)), abs=1e-9)
 
 
-def test_of_one_period_the_log_odds_are_the_shap_values() -> None:
-    """With one period and one cause that matters, the served log-odds is F itself."""
-    parts = np.zeros((1, 2, 1, 2))
-    parts[0, :, 0, 0] = [0.7, -0.2]
-    baseline = np.array([[[-2.0, -30.0]]])
-    shares = along_path(baseline, parts, curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient)
-    assert shares[0] == pytest.approx([0.7, -0.2], abs=1e-9)
-
-
 def test_shares_stay_small_where_the_hazards_add_up_beyond_one() -> None:
-    """Log-odds are kept within 27.6 of 0, so no share of a difference has a reason to be far beyond that."""
+    """No share of a probability has a reason to be far beyond 1."""
     random = np.random.default_rng(0)
     baseline, parts = random.uniform(-8, 0, (200, 3, 2)), random.uniform(-0.5, 1.5, (200, 5, 3, 2))
-    shares = along_path(baseline, parts, curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient)
-    assert np.abs(shares).max() < 100
+    shares = along_path(baseline, parts, curves.LEAVING.probability, curves.LEAVING.gradient)
+    assert np.abs(shares).max() < 2
 
 
 def test_equal_contributions_get_equal_shares() -> None:

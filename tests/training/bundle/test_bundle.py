@@ -17,7 +17,6 @@ from undertow.training.bundle.attribution import contributions_of
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import Scores
 from undertow.training.churn.cause_model import CauseModel
-from undertow.training.churn.curves import logit
 from undertow.training.examples.encoding import encode
 from undertow.training.examples.outcomes import CAUSES
 from undertow.training.examples.person_periods import period_inputs
@@ -143,12 +142,6 @@ def test_like_accounts_and_contributions_make_the_headline_probability(bundle: B
     for parts in (scores.probability_by_feature, scores.probability_by_family):
         assert np.abs(scores.like_probability + parts.sum(axis=1) - served).max() < 1e-9
     assert (np.abs(scores.probability_by_family).max(axis=0) > 0.01).all()
-
-
-def test_log_odds_of_families_make_the_log_odds_of_the_headline(bundle: Bundle, scores: Scores) -> None:
-    served = logit(scores.probability[:, bundle.ends.index(bundle.headline)])
-    assert np.abs(scores.like_log_odds + scores.log_odds_by_family.sum(axis=1) - served).max() < 1e-9
-    assert scores.like_log_odds == pytest.approx(logit(scores.like_probability))
 
 
 def test_the_contract_and_the_profile_are_in_no_contribution(bundle: Bundle) -> None:

@@ -17,7 +17,6 @@ from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.notice import causes_with_notice, raised_by_notice
 from undertow.training.bundle.scores import Scores
 from undertow.training.churn import curves
-from undertow.training.churn.curves import logit
 from undertow.training.examples.announced import Announced
 from undertow.training.examples.person_periods import DAYS_A_MONTH
 
@@ -124,7 +123,6 @@ def test_with_the_notice_contributions_still_make_the_served_probability(bundle:
     served = after.probability[:, bundle.ends.index(bundle.headline)]
     assert np.abs(after.like_probability + after.probability_by_feature.sum(axis=1) - served).max() < 1e-9
     assert np.abs(after.like_probability + after.probability_by_family.sum(axis=1) - served).max() < 1e-9
-    assert np.abs(after.like_log_odds + after.log_odds_by_family.sum(axis=1) - logit(served)).max() < 1e-9
 
 
 def test_the_notice_is_the_contribution_that_moves_its_score_most(bundle: Bundle, after: Scores) -> None:

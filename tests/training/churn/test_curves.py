@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,29 +60,14 @@ def test_hazards_that_add_up_beyond_one_keep_their_proportion() -> None:
     assert found == pytest.approx([0.6, 0.4], abs=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("value", "gradient"),
-    [
-        (curves.LEAVING.probability, curves.probability_gradient),
-        (curves.LEAVING.log_odds, curves.LEAVING.log_odds_gradient),
-    ],
-)
+@pytest.mark.parametrize("curve", [curves.LEAVING, curves.ABSENCE])
 @quick
 @given(log_odds=likely_log_odds)
-def test_gradients_agree_with_central_differences(
-    value: Callable[[np.ndarray], np.ndarray], gradient: Callable[[np.ndarray], np.ndarray], log_odds: np.ndarray
-) -> None:
-    found, step = gradient(log_odds), 1e-5
+def test_gradients_agree_with_central_differences(curve: curves.Curve, log_odds: np.ndarray) -> None:
+    found, step, value = curve.gradient(log_odds), 1e-5, curve.probability
     for k in range(4):
         for c in range(2):
             moved = np.zeros_like(log_odds)
             moved[:, k, c] = step
             expected = (value(log_odds + moved) - value(log_odds - moved)) / (2 * step)
             assert found[:, k, c] == pytest.approx(expected, rel=1e-4, abs=1e-8)
-
-
-def test_logit_stays_finite_at_the_ends() -> None:
-    found = curves.logit(np.array([0.0, 0.5, 1.0]))
-    assert np.isfinite(found).all()
-    assert found[1] == 0
-    assert found[0] == pytest.approx(-found[2], rel=1e-5)

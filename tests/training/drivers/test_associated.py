@@ -41,8 +41,7 @@ def scores_of(bundle: Bundle, shares: np.ndarray) -> Scores:
     n = len(shares)
     return replace(
         no_value(n), probability=np.full((n, len(bundle.ends)), 0.2), by_cause=np.zeros((n, len(bundle.ends), 2)),
-        like_probability=np.linspace(0.1, 0.2, n), like_log_odds=np.full(n, -2.2),
-        probability_by_feature=shares, probability_by_family=families, log_odds_by_family=families,
+        like_probability=np.linspace(0.1, 0.2, n), probability_by_feature=shares, probability_by_family=families,
     )  # fmt: skip
 
 
