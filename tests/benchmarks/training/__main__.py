@@ -83,8 +83,8 @@ def churn_text(costs: list[Cost]) -> str:
     of_fits = max(cost.peaks[step] for cost in costs for step in steps if step not in grows)
     lines.append(
         f"{GOAL_ACCOUNTS:,} accounts, not measured: {minutes:.0f} minutes (goal {GOAL_MINUTES:.0f}), "
-        f"{max(of_labels, of_fits):.1f} GB (goal {GOAL_GB:.0f}); {of_labels:.1f} GB of labels by a line through the two "
-        f"largest sizes, {of_fits:.1f} GB of fits as the largest of all sizes."
+        f"{max(of_labels, of_fits):.1f} GB (goal {GOAL_GB:.0f}); {of_labels:.1f} GB of labels by a line through the "
+        f"two largest sizes, {of_fits:.1f} GB of fits as the largest of all sizes."
     )
     lines.append(
         f"The first line is the demo itself, the second the same with {PART:,} snapshots drawn, the others copies of "
