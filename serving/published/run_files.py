@@ -48,7 +48,7 @@ def write_run(
         _write_json(folder / name, said[name])
     bundle.save(folder / BUNDLE)
     _write_json(folder / MANIFEST, {**manifest, "format": FORMAT, "files": checksums(folder)})
-    (folder / SEAL).write_text(f"{_digest(folder / MANIFEST)}  {MANIFEST}\n", encoding="utf-8")
+    (folder / SEAL).write_bytes(_seal(folder))
 
 
 def verified_manifest(folder: Path) -> dict[str, Any]:
@@ -59,8 +59,7 @@ def verified_manifest(folder: Path) -> dict[str, Any]:
     written = read_json(folder, MANIFEST)
     if written.get("format") != FORMAT:
         raise Unreadable(f"It is of format {written.get('format', 0)}, this release reads {FORMAT}. {AGAIN}")
-    sealed = (folder / SEAL).read_text(encoding="utf-8").split() if (folder / SEAL).exists() else [""]
-    if sealed[:1] != [_digest(folder / MANIFEST)]:
+    if not (folder / SEAL).exists() or (folder / SEAL).read_bytes() != _seal(folder):
         raise Unreadable(f"{MANIFEST} is not as it was written. {AGAIN}")
     files, found = written["files"], checksums(folder)
     damaged = sorted(name for name in files if files[name] != found.get(name))
@@ -94,6 +93,11 @@ def read_table(folder: Path, name: str) -> pa.Table:
     """Return a Parquet file of a run as one table in memory."""
     file = pq.ParquetFile(folder / name, page_checksum_verification=True)  # pq.read_table would import pandas
     return file.read().combine_chunks()
+
+
+def _seal(folder: Path) -> bytes:
+    """Return the checksum of the manifest, as `sha256sum` writes it."""
+    return f"{_digest(folder / MANIFEST)}  {MANIFEST}\n".encode()
 
 
 def _digest(path: Path) -> str:

@@ -102,7 +102,10 @@ def kill_workers(port: int, parent: int, times: int) -> list[str]:
 
 
 def _works(process: psutil.Process) -> bool:
-    command = " ".join(process.cmdline())
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.Error:  # it has ended
+        return False
     return "_bentoml_impl.worker" in command or "scoring_process" in command
 
 

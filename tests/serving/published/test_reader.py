@@ -72,6 +72,11 @@ def _changed_manifest(run: Path) -> None:
     (run / "manifest.json").write_text(text.replace('"as_of": "2025-01-31"', '"as_of": "2025-01-30"'))
 
 
+def _shorten_the_seal(run: Path) -> None:
+    seal = run / "manifest.json.sha256"
+    seal.write_bytes(seal.read_bytes()[:-1])
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "pointer missing": (lambda run: (run.parent / "CURRENT").unlink(), "Nothing is published yet"),
     "pointer empty": (lambda run: (run.parent / "CURRENT").write_text(""), "CURRENT names no list"),
@@ -88,6 +93,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "manifest changed": (_changed_manifest, "manifest.json is not as it was written"),
     "manifest missing": (lambda run: (run / "manifest.json").unlink(), "manifest.json is missing"),
     "seal missing": (lambda run: (run / "manifest.json.sha256").unlink(), "manifest.json is not as it was written"),
+    "seal shortened": (_shorten_the_seal, "manifest.json is not as it was written"),
     "another release": (_older_release, "format 0, this release reads 1. Run `undertow score` again"),
     "model missing": (lambda run: shutil.rmtree(run / "bundle"), "is missing"),
     "model damaged": (lambda run: (run / "bundle" / "bundle.json").write_text("{}"), "bundle.json is not as it was"),
