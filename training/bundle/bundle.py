@@ -197,8 +197,8 @@ class Bundle:
             return spend.values(headline, place, len(CLV_HORIZONS)), LostSpend(spend.lost)
         stays, ahead = curves.survival(log_odds), self.outlook(inputs.features, rows)
         lost = lost_value(stays, self.ends, ahead.kept.first(self.value.months), self.headline)
-        low, high = ahead.interval(stays, self.ends, self.value, self.intervals)
         values = ahead.values(stays, self.ends, self.value, self.headline)
+        low, high = ahead.interval(values["clv"], self.value, self.intervals)
         return values | {"clv_low": low, "clv_high": high}, lost
 
     def outlook(self, features: np.ndarray, rows: pa.Table) -> Outlook:

@@ -85,7 +85,9 @@ def held_out_values(bundle: Bundle, held_out: Examples) -> tuple[ValueForecast |
     judged = _followed(bundle, held_out, features, survival)
     if found is None:
         return None, judged
-    ends = bundle.outlook(features, held_out.rows).interval(survival, bundle.ends, bundle.value, bundle.intervals)
+    ahead, months = bundle.outlook(features, held_out.rows), bundle.value.months
+    clv = lifetime_value(survival, bundle.ends, ahead.planned.first(months))
+    ends = ahead.interval(clv, bundle.value, bundle.intervals)
     low, high = (end[judged] for end in ends)
     return replace(found, low=low, high=high), judged
 

@@ -19,9 +19,9 @@ from undertow.training.value.subscription import (
     HORIZONS,
     LONGEST,
     Months,
-    lifetime_value,
     months_ahead,
     value_beyond,
+    value_by_months,
     value_if_staying,
 )
 
@@ -44,26 +44,25 @@ class Outlook:
     ) -> dict[str, np.ndarray]:
         """Return the values that Scores holds, by name, without intervals; `survival`: (n, K) at `ends` days."""
         stays, undiscounted = (survival, ends), settings.model_copy(update={"discount_rate": 0.0})
-        of_each = [lifetime_value(*stays, self.planned.first(months)) for months in HORIZONS]
-        whole = of_each[-1] + value_beyond(*stays, self.planned, settings)
-        clv = of_each[HORIZONS.index(settings.months)]
+        paid, present = (value_by_months(*stays, plan) for plan in (self.planned, self.present))
+        whole = paid[:, -1] + value_beyond(*stays, self.planned, settings)
+        clv = paid[:, settings.months - 1]
         kept = value_if_staying(*stays, self.kept.first(settings.months), headline)
-        every = lifetime_value(*stays, self.present) + value_beyond(*stays, self.present, undiscounted)
+        every = present[:, -1] + value_beyond(*stays, self.present, undiscounted)
         return {
             "clv": clv,
-            "clv_by_horizon": np.stack([*of_each, whole], axis=1),
+            "clv_by_horizon": np.column_stack([*(paid[:, months - 1] for months in HORIZONS), whole]),
             "clv_if_kept": kept,
             "value_at_risk": kept - clv,
             "months_expected": every,
-            "months_in_a_year": lifetime_value(*stays, self.present.first(12)),
+            "months_in_a_year": present[:, 11],
         }
 
     def interval(
-        self, survival: np.ndarray, ends: tuple[int, ...], settings: Value, learned: ValueIntervals
+        self, clv: np.ndarray, settings: Value, learned: ValueIntervals
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the 80 % interval of the realised value, (low, high), shape (n,) each, money."""
+        """Return the 80 % interval of the realised value, (low, high), shape (n,) each, money; `clv`: (n,)."""
         certain = self.flat.first(settings.months).worth.sum(axis=1)
-        clv = lifetime_value(survival, ends, self.planned.first(settings.months))
         share = np.divide(clv, certain, out=np.zeros(len(clv)), where=certain > 0)
         low, high = learned.around(share)
         return low * certain, high * certain

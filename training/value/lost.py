@@ -7,11 +7,12 @@ function of the log-odds of those days it has a gradient, so that it is attribut
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from undertow.training.churn.curves import hazards
-from undertow.training.value.subscription import Months, survival_at
+from undertow.training.value.subscription import Months, elapsed, survival_after, survival_at
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LostValue:
     def value(self, log_odds: np.ndarray) -> np.ndarray:
         """Return the value lost, shape (n,), money; `log_odds`: (n, K, C)."""
         stays = np.cumprod(1.0 - hazards(log_odds).sum(axis=2), axis=1)
-        lost = (self.within.worth * (1.0 - survival_at(stays, self.ends, self.within.days))).sum(axis=1)
+        lost = (self.within.worth * (1.0 - survival_after(stays, self._passed))).sum(axis=1)
         return np.asarray(lost + self.after * (1.0 - stays[:, -1]))
 
     def gradient(self, log_odds: np.ndarray) -> np.ndarray:
@@ -37,16 +38,14 @@ class LostValue:
         each = hazards(log_odds)
         staying = np.maximum(1.0 - each.sum(axis=-1), 1e-12)
         stays = np.cumprod(staying, axis=-1)
-        at_days = self.within.worth * survival_at(stays, self.ends, self.within.days)
-        elapsed = self._elapsed()
-        money = np.einsum("...nm,nmk->...nk", at_days, elapsed) + (self.after * stays[..., -1])[..., None]
+        at_days = self.within.worth * survival_after(stays, self._passed)
+        money = np.einsum("...nm,nmk->...nk", at_days, self._passed) + (self.after * stays[..., -1])[..., None]
         return np.asarray((money / staying)[..., None] * each * (1.0 - each))
 
-    def _elapsed(self) -> np.ndarray:
-        """Return the share of each period that has passed on each day, shape (n, M, K), 0 to 1."""
-        starts = np.array((0, *self.ends[:-1]), dtype=float)
-        lengths = np.array(self.ends) - starts
-        return np.asarray(np.clip((self.within.days[:, :, None] - starts) / lengths, 0.0, 1.0))
+    @cached_property
+    def _passed(self) -> np.ndarray:
+        """Return the share of each period that has passed on each day, shape (n, M, K)."""
+        return elapsed(self.ends, self.within.days)
 
 
 def lost_value(survival: np.ndarray, ends: tuple[int, ...], months: Months, headline: int) -> LostValue:

@@ -56,15 +56,32 @@ def survival_at(survival: np.ndarray, ends: tuple[int, ...], days: np.ndarray) -
 
     `survival`: shape (..., n, K), at `ends` days. Inside a period, and beyond the last, the hazard is constant.
     """
-    grid = np.array((0, *ends), dtype=float)
-    logs = np.log(np.maximum(survival, 1e-12))
-    logs = np.concatenate([np.zeros_like(logs[..., :1]), logs], axis=-1)
-    right = np.clip(np.searchsorted(grid, days), 1, len(ends))
-    left = right - 1
-    share = (days - grid[left]) / (grid[right] - grid[left])
-    wide = (*logs.shape[:-1], days.shape[-1])
-    before, after = (np.take_along_axis(logs, np.broadcast_to(at, wide), axis=-1) for at in (left, right))
-    return np.asarray(np.exp(before + share * (after - before)))
+    return survival_after(survival, elapsed(ends, days))
+
+
+def survival_after(survival: np.ndarray, passed: np.ndarray) -> np.ndarray:
+    """Return `survival_at` where these shares of each period have passed; `passed`: (n, D, K), as of `elapsed`."""
+    falls = np.log(np.maximum(survival, 1e-12))
+    falls[..., 1:] -= falls[..., :-1].copy()
+    return np.exp((falls[..., None, :] * passed).sum(axis=-1))
+
+
+def elapsed(ends: tuple[int, ...], days: np.ndarray) -> np.ndarray:
+    """Return the share of each period that has passed on days of shape (n, D), shape (n, D, K).
+
+    It is 0 to 1, but above 1 in the last period for days beyond it.
+
+    >>> elapsed((30, 60), np.array([[45.0, 90.0]])).tolist()
+    [[[1.0, 0.5], [1.0, 2.0]]]
+    """
+    first, most = np.array((0, *ends[:-1]), dtype=float), np.ones(len(ends))
+    most[-1] = np.inf
+    return np.asarray(np.clip((days[..., None] - first) / (np.array(ends) - first), 0.0, most))
+
+
+def value_by_months(survival: np.ndarray, ends: tuple[int, ...], months: Months) -> np.ndarray:
+    """Return CLV over 1, 2, ... M months, shape (n, M), in money. `survival`: (n, K) at `ends` days."""
+    return np.asarray(np.cumsum(months.worth * survival_at(survival, ends, months.days), axis=1))
 
 
 def lifetime_value(survival: np.ndarray, ends: tuple[int, ...], months: Months) -> np.ndarray:
@@ -74,7 +91,7 @@ def lifetime_value(survival: np.ndarray, ends: tuple[int, ...], months: Months) 
     >>> lifetime_value(np.array([[1.0]]), (360,), year).round(6).tolist()  # 12 x 100 x 0.8
     [960.0]
     """
-    return np.asarray((months.worth * survival_at(survival, ends, months.days)).sum(axis=1))
+    return value_by_months(survival, ends, months)[:, -1]
 
 
 def value_if_staying(survival: np.ndarray, ends: tuple[int, ...], months: Months, until: int) -> np.ndarray:
