@@ -23,6 +23,7 @@ MAX_OFFSET = 1_000_000_000
 BLANKS = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # Unicode Zs
 )
+NUMBERS, TEXTS = frozenset({int, float, NoneType}), frozenset({str, NoneType})
 PLAIN = 1e290  # below it, a sum of numbers has only finite ones in it
 MAX_SHOWN = 10  # errors listed in one answer
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
@@ -229,11 +230,11 @@ def check_rows(
 
 def _are_plain(row: Mapping[str, Any], numbers: Sequence[str], texts: Sequence[str]) -> bool:
     """Return whether all values are surely of the right type; they may be where this is false."""
-    values = [value for value in map(row.get, numbers) if value is not None]
-    if not {int, float}.issuperset(map(type, values)) or not {str, NoneType}.issuperset(map(type, map(row.get, texts))):
+    values = [*map(row.get, numbers)]
+    if not NUMBERS.issuperset(map(type, values)) or not TEXTS.issuperset(map(type, map(row.get, texts))):
         return False
     try:
-        return abs(math.fsum(values)) < PLAIN
+        return abs(math.fsum(filter(None, values))) < PLAIN
     except OverflowError:
         return False
 

@@ -273,7 +273,7 @@ class PublishedScores:
         numbers, texts = self.bundle.names_of_numbers, self.bundle.names_of_texts
         check_rows(sent, numbers, texts, self.bundle.needed if request.missing == "refuse" else ())
         moment = datetime.combine(request.as_of or self._day(), time())
-        known, n = np.array([[row.get(name) for name in numbers] for row in sent], dtype=float), len(sent)
+        known, n = np.array([[*map(row.get, numbers)] for row in sent], dtype=float), len(sent)
         one_after_the_other = pa.array(known.ravel(order="F"))  # an array per column would take most of a row's time
         columns = {"as_of": pa.array([moment] * n, pa.timestamp("us"))}
         columns |= {name: one_after_the_other.slice(n * place, n) for place, name in enumerate(numbers)}
