@@ -69,6 +69,7 @@ def test_a_gzipped_body_is_limited_unpacked_and_costs_no_more_memory_than_the_li
         (gzip.compress(b"{}") + b"more", "ends too early"),
         (b"", "ends too early"),
     ],
+    ids=["not packed", "cut", "followed by more", "empty"],  # a packed body holds the time of day
 )
 def test_a_body_that_is_not_the_gzip_it_claims_is_refused(client: Client, body: bytes, said: str) -> None:
     answer = client.post("/v1/score", content=body, headers={**JSON, "Content-Encoding": "gzip"})
