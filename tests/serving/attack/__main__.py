@@ -83,9 +83,9 @@ def of_requests(service: Running, ids: list[str], row: dict[str, Any], asked: Na
         for sent in requests:
             print(f"  {fault}: {sent.raw[:300]!r}", flush=True)
     per_request = (service.log_size - before) / max(asked.requests, 1)
-    statuses = ", ".join(f"{status} {count:,}" for status, count in sorted(found.statuses.items()))
+    statuses = ", ".join(f"{status or 'closed'} {count:,}" for status, count in sorted(found.statuses.items()))
     measured = (
-        f"{sum(found.faults.values()):,} faults {dict(found.faults) or ''}; {statuses}; "
+        f"{sum(found.faults.values()):,} faults{f' {dict(found.faults)}' if found.faults else ''}; {statuses}; "
         f"longest {found.longest:.1f} s; {per_request:.0f} bytes of log per request"
     )
     text = f"{asked.requests:,} mutated requests: no 5xx, no hang, one shape of errors, bounded logs"
@@ -104,8 +104,8 @@ def of_killing(service: Running, project: Path, store: Path, asked: Namespace) -
     """Attack by killing the scoring job."""
     kills = killed.kill_scoring(project, store, service.port, asked.moments)
     measured = (
-        f"{kills.killed} killed, {kills.ended} had ended, {kills.new_lists} new lists seen, {len(kills.faults)} faults "
-        f"{kills.faults[:3] or ''}; {kills.left} unfinished folders left after a whole run"
+        f"{kills.killed} killed, {kills.ended} had ended, {kills.new_lists} new lists seen, {len(kills.faults)} faults"
+        f"{f' {kills.faults[:3]}' if kills.faults else ''}; {kills.left} unfinished folders left after a whole run"
     )
     return Claim(f"kill -9 of score at {asked.moments} moments: whole lists alone", measured,
                  not kills.faults and not kills.left)  # fmt: skip

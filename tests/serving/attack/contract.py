@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.benchmarks.service.http import HOST
 
@@ -18,11 +19,12 @@ CHECKS = (
 
 def attack(port: int, cases: int, seed: int) -> tuple[str, bool]:
     """Send about so many requests; return what schemathesis counted, and whether it found nothing."""
-    program = Path(sys.executable).with_name("schemathesis")
+    program = Path(sys.executable).absolute().with_name("schemathesis")
     of_each = max(1, cases // OPERATIONS)
     options = f"--phases fuzzing --continue-on-failure --checks {CHECKS} --max-examples {of_each} --seed {seed}"
     command = [str(program), "run", f"http://{HOST}:{port}/openapi.json", *options.split()]
-    done = subprocess.run(command, capture_output=True, text=True)
+    with TemporaryDirectory() as folder:  # it writes what it sent into the current one
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         print(done.stdout[-6_000:], done.stderr[-2_000:], flush=True)
     counted = re.findall(r"(\d[\d,]*) generated.*", done.stdout)
