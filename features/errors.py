@@ -23,6 +23,7 @@ A message says what was expected, what was given ("got"), and what to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -110,3 +111,20 @@ def first_lines(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     kept = [line for line in lines if not line.startswith("LINE ") and set(line.strip()) != {"^"}]
     return " ".join(kept[:3])
+
+
+def with_place(error: Exception, lines_before: int = 0) -> str:
+    """Return the first three lines of a database error, and below them the line of the query with a caret.
+
+    `lines_before`: the lines of the query in front of the user's own; a place among them is left out.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    place = next((number for number, line in enumerate(lines) if line.startswith("LINE ")), len(lines))
+    said = " ".join(lines[: min(place, 3)])
+    found = re.match(r"LINE (\d+): ", lines[place]) if place + 1 < len(lines) else None
+    number = int(found[1]) - lines_before if found else 0
+    if found is None or number < 1:
+        return said
+    label = f"line {number}: "
+    caret = lines[place + 1].rstrip()[found.end() :]
+    return f"{said}\n  {label}{lines[place][found.end() :]}\n  {' ' * len(label)}{caret}"

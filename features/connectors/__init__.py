@@ -12,7 +12,7 @@ from pathlib import Path
 
 from undertow.features.errors import SettingsError, SourceError, did_you_mean
 from undertow.features.settings import FILE_NAME, load_settings
-from undertow.features.sources.files import source_files
+from undertow.features.sources.files.read import source_files
 
 FOLDER = Path(__file__).parent
 EMPTY = "empty"

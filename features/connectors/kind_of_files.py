@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from undertow.features.sources.files import CSV, JSON, PARQUET
+from undertow.features.sources.files.read import CSV, JSON, PARQUET
 
 SUBSCRIPTION = (
     "mrr", "arr", "subscription", "subscriptionid", "renewsat", "renewaldate", "currentperiodend", "cancelledat",

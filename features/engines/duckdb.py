@@ -15,7 +15,7 @@ from threading import Event, Thread
 import duckdb
 import pyarrow as pa
 
-from undertow.features.errors import DataError, SettingsError, SourceError, first_lines
+from undertow.features.errors import DataError, SettingsError, SourceError, first_lines, with_place
 from undertow.features.settings import Engine
 
 Connection = duckdb.DuckDBPyConnection
@@ -95,15 +95,18 @@ def _set_limits(connection: Connection, limits: Engine, spill: Path) -> None:
         ) from error
 
 
-def run(connection: Connection, sql: str, context: str) -> Connection:
+def run(connection: Connection, sql: str, context: str, lines_before: int = 0) -> Connection:
     """Execute SQL and return the connection, which holds the result.
 
-    Raises SourceError where a file cannot be read, DataError for any other failure; the message begins with `context`.
+    Raises SourceError where a file cannot be read, DataError for any other failure; the message begins with `context`
+    and shows the place in the query. `lines_before`: the lines of `sql` in front of the user's own, which do not count.
     """
     try:
         return connection.execute(sql)
     except duckdb.IOException as error:
         raise SourceError(f"{context}: {first_lines(error)}") from error
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        raise DataError(f"{context}: {with_place(error, lines_before)}") from error
     except duckdb.OutOfMemoryException as error:
         raise DataError(
             f"{context}: DuckDB ran out of memory or temporary disk space. Raise [engine] memory_limit or temp_limit, "
@@ -113,7 +116,9 @@ def run(connection: Connection, sql: str, context: str) -> Connection:
         raise DataError(f"{context}: {first_lines(error)}") from error
 
 
-def run_watched(connection: Connection, sql: str, context: str, progress: Callable[[float], None]) -> None:
+def run_watched(
+    connection: Connection, sql: str, context: str, progress: Callable[[float], None], lines_before: int = 0
+) -> None:
     """Execute SQL as `run` does, and report the share of its rows that were read, 0 to 1, while it runs."""
     done = Event()
 
@@ -127,7 +132,7 @@ def run_watched(connection: Connection, sql: str, context: str, progress: Callab
     _set_progress(connection, "enable_progress_bar = true")
     watcher.start()
     try:
-        run(connection, sql, context)
+        run(connection, sql, context, lines_before)
     finally:
         done.set()
         watcher.join()

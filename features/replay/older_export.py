@@ -30,6 +30,7 @@ from undertow.features.replay.replay import (
     rows_recorded_by,
 )
 from undertow.features.settings import Settings
+from undertow.features.settings.source_files import SourceFiles
 from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import SUMMARY, Progress, Tables, read_version
@@ -103,12 +104,15 @@ def exported_record(
     return OlderRecord(f"the export in {folder}, complete before {until:%Y-%m-%d}", older, until)
 
 
-def moved_files(settings: Settings, folder: Path) -> dict[str, str]:
+def moved_files(settings: Settings, folder: Path) -> dict[str, SourceFiles]:
     """Return [files] with the common folder of all paths replaced by `folder`."""
-    paths = {name: Path(os.path.normpath(settings.folder / pattern)) for name, pattern in settings.files.items()}
+    paths = {name: Path(os.path.normpath(settings.folder / entry.path)) for name, entry in settings.files.items()}
     common = Path(os.path.commonpath([path.parent for path in paths.values()]))
     target = Path(escape(str(folder.resolve())))
-    return {name: str(target / path.relative_to(common)) for name, path in paths.items()}
+    return {
+        name: settings.files[name].model_copy(update={"path": str(target / path.relative_to(common))})
+        for name, path in paths.items()
+    }
 
 
 def against(

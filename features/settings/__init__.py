@@ -16,7 +16,8 @@ from undertow.features.errors import SettingsError, did_you_mean
 from undertow.features.settings.examples import ExampleColumns
 from undertow.features.settings.frozen import Frozen
 from undertow.features.settings.own_features import Denominator, OwnFeature
-from undertow.features.tables import EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
+from undertow.features.settings.source_files import SourceFiles
+from undertow.features.tables import ACCOUNTS, EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
 
 FILE_NAME = "undertow.toml"
 HORIZONS = (30, 60, 90, 180, 360)
@@ -42,6 +43,14 @@ class Data(Frozen):
     future_hours: float = Field(24.0, ge=0)  # how far a row's time may lie in the future (clock skew), hours
     missing: tuple[str, ...] = MISSING  # texts that stand for a missing value, compared without case
     inclusive_ends: tuple[Literal["subscriptions", "users"], ...] = ()  # whose date of an end names the last day
+    present_only: tuple[str, ...] = ()  # tables that hold today's state alone, without what was before: no training
+
+    @field_validator("present_only")
+    @classmethod
+    def _tables(cls, tables: tuple[str, ...]) -> tuple[str, ...]:
+        for table in tables:
+            _refuse_unknown_table(table)
+        return tables
 
     @field_validator("missing")
     @classmethod
@@ -214,9 +223,28 @@ class Mlflow(Frozen):
         return uri
 
 
+class Accounts(Frozen):
+    """[accounts]: columns of accounts that are carried along and are never a feature, such as ids in other systems."""
+
+    carry: tuple[str, ...] = ()  # to the CSV, the API and what is pushed
+
+    @field_validator("carry")
+    @classmethod
+    def _columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        names = _words(names)
+        for name in names:
+            if ACCOUNTS.column(name) is not None or not name.isidentifier() or names.count(name) > 1:
+                raise ValueError(
+                    f"expected distinct columns of one's own, in letters, digits and _, got '{name}'; a column of the "
+                    "contract is in the list already"
+                )
+        return names
+
+
 class Events(Frozen):
     """[events]: kinds of events of the company's own, beside those of `undertow.features.tables.EVENT_KINDS`."""
 
+    session_gap_minutes: float = Field(0.0, ge=0)  # a longer pause of a user without session_id ends a session; 0: none
     kinds: tuple[str, ...] = ()  # such as "delivery"; lower case
     not_activity: tuple[str, ...] = ()  # those of `kinds` that the customer did not do itself; no visit, no active day
 
@@ -277,10 +305,13 @@ class Spark(Frozen):
 
 def _refuse_unknown_tables(tables: dict[str, str]) -> dict[str, str]:
     for name in tables:
-        if name not in TABLES:
-            known = ", ".join(TABLES)
-            raise ValueError(f"unknown table '{name}'; known: {known}")
+        _refuse_unknown_table(name)
     return tables
+
+
+def _refuse_unknown_table(name: str) -> None:
+    if name not in TABLES:
+        raise ValueError(f"unknown table '{name}'; known: {', '.join(TABLES)}")
 
 
 class Settings(Frozen):
@@ -289,7 +320,8 @@ class Settings(Frozen):
     folder: Path  # the folder of undertow.toml
     name: str = "undertow"
     store: Path = Path("store")  # folder of everything that is written, relative to `folder`
-    files: dict[str, str] = {}  # source name -> path or glob, relative to `folder`
+    files: dict[str, SourceFiles] = {}  # source name -> its files
+    views: dict[str, str] = {}  # name -> SELECT over files and the views before it, computed once per reading
     tables: dict[str, str] = {}  # table -> SELECT, or a path ending in .sql
     checks: dict[str, str] = {}  # name of a data check -> SELECT of the suspect rows
     data: Data = Data()
@@ -301,6 +333,7 @@ class Settings(Frozen):
     scores: HealthScores = HealthScores()
     currency: Currency = Currency()
     audit: Audit = Audit()
+    accounts: Accounts = Accounts()
     events: Events = Events()
     features: tuple[OwnFeature, ...] = ()  # one's own, [[features]]
     examples: ExampleColumns = ExampleColumns()
@@ -333,6 +366,14 @@ class Settings(Frozen):
     def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
         return _refuse_unknown_tables(tables)
 
+    @field_validator("views")
+    @classmethod
+    def _own_names(cls, views: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        for name in views:
+            if name in info.data.get("files", {}) or not name.isidentifier():
+                raise ValueError(f"'{name}' must be a name in letters, digits and _, and no entry of [files]")
+        return views
+
     @field_validator("scores")
     @classmethod
     def _one_source(cls, scores: HealthScores, info: ValidationInfo) -> HealthScores:
@@ -361,6 +402,18 @@ class Settings(Frozen):
             return f"SELECT * FROM {table}" if table in self.files else None
         return self.read_sql(sql_or_path, f"[tables] {table}")
 
+    def selects(self) -> dict[str, str]:
+        """Return the SELECT of every view, table and check, by the setting that states it, in that order."""
+        found = {name: self.read_sql(sql, name) for name, sql in _stated("views", self.views)}
+        for table in TABLES:
+            if (select := self.select(table)) is not None:
+                found[f"[tables] {table}"] = select
+        return found | {name: self.read_sql(sql, name) for name, sql in _stated("checks", self.checks)}
+
+    def place_of(self, table: str) -> str:
+        """Return how messages name the SELECT of a table, with its file if it has one."""
+        return with_file(f"table {table}", self.tables.get(table, ""))
+
     def read_sql(self, sql_or_path: str, where: str) -> str:
         """Return SQL given as text, or read from a file whose path ends in .sql.
 
@@ -376,6 +429,20 @@ class Settings(Frozen):
     def public(self) -> dict[str, object]:
         """Return the settings as plain JSON values for the run record, without the local folder and [mlflow]."""
         return self.model_dump(mode="json", exclude={"folder", "mlflow"})
+
+
+def _stated(section: str, entries: dict[str, str]) -> list[tuple[str, str]]:
+    return [(f"[{section}] {name}", sql) for name, sql in entries.items()]
+
+
+def with_file(name: str, sql_or_path: str) -> str:
+    """Return the name of a SELECT for messages, with the file that holds it.
+
+    >>> with_file("[views] people", "sql/people.sql")
+    '[views] people (sql/people.sql)'
+    """
+    path = sql_or_path.strip()
+    return f"{name} ({path})" if path.endswith(".sql") else name
 
 
 def load_settings(folder: Path) -> Settings:

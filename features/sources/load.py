@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from undertow.features.engines.account_key import refuse_equal_keys
-from undertow.features.engines.duckdb import Connection, literal, open_duckdb, quoted, rows, run
-from undertow.features.errors import ContractError, DataError, SettingsError
+from undertow.features.engines.duckdb import Connection, literal, open_duckdb, rows, run
+from undertow.features.errors import ContractError, DataError
 from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.currency import choose_currency, convert, stated_currencies
@@ -26,7 +26,7 @@ from undertow.features.sources.events.appended import NotAppended
 from undertow.features.sources.events.growth import RECORD, Growth, find_growth
 from undertow.features.sources.events.load_events import load_events
 from undertow.features.sources.events.months import Fingerprint, of_all
-from undertow.features.sources.files import Source, read_source, source_files
+from undertow.features.sources.files.read import source_files
 from undertow.features.sources.loaded import (
     FORMAT,
     NOT_REFUSED,
@@ -41,6 +41,7 @@ from undertow.features.sources.loaded import (
 )
 from undertow.features.sources.merges import create_heirs, create_known_accounts, follow_merges
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows, write_rows
+from undertow.features.sources.files.opened import compute_views, open_files, refuse_no_accounts
 from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused, with_own_kinds
@@ -167,10 +168,12 @@ def _read_all(
     `growth`: what was added to the events, where the earlier ones are not read again. `in_batches`: the files of the
     events are read in batches where memory asks for it. `note`: printed with the others.
     """
+    refuse_no_accounts(settings)
     (folder / "quarantine").mkdir()
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
-        sources = _open_sources(connection, settings, Path(copies), is_parallel, growth)
+        sources = open_files(connection, settings, Path(copies), is_parallel, growth)
+        compute_views(connection, settings)
         latest = now + timedelta(hours=settings.data.future_hours)
         loading = Loading(connection, settings, sources, latest, [note] if note else [])
         given = [table for table in _in_order() if loading.gives(table.name)]
@@ -213,32 +216,6 @@ def _step(progress: Progress | None, done: float, share: float) -> Callable[[flo
             progress("reading", min(1.0, done + share * part))
 
     return step
-
-
-def _open_sources(
-    connection: Connection, settings: Settings, copies: Path, is_parallel: bool, growth: Growth | None
-) -> dict[str, Source]:
-    """Create a view per entry of [files] in the schema `source`, and one with the number of the file in `numbered`.
-
-    `growth`: the entry of the events holds what was added alone.
-    """
-    if settings.select("accounts") is None:
-        raise SettingsError(
-            "The accounts table has no source: add a file named accounts under [files], or a "
-            "SELECT named accounts under [tables]. Run `undertow init` for an example."
-        )
-    connection.execute("CREATE SCHEMA source; CREATE SCHEMA numbered")
-    sources = {}
-    for name in settings.files:
-        if growth and name == growth.entry:
-            source = growth.source(connection, copies, is_parallel)
-        else:
-            source = read_source(connection, name, source_files(settings, name), copies, is_parallel)
-        sources[name] = source
-        for schema in ("source", "numbered"):
-            select = source.select(is_numbered=schema == "numbered")
-            run(connection, f"CREATE VIEW {schema}.{quoted(name)} AS {select}", f"[files] {name}")
-    return sources
 
 
 def _load_table(
@@ -422,12 +399,14 @@ def _source_version(settings: Settings) -> str:
         for path in source_files(settings, name):
             status = path.stat()
             parts.append((name, os.path.relpath(path, settings.folder), status.st_size, status.st_mtime_ns))
-    parts += [(table, settings.select(table)) for table in TABLES]
+    parts += [(name, repr(entry)) for name, entry in settings.files.items() if entry.columns or entry.optional]
+    parts += list(settings.selects().items())
     parts += [(settings.scores.are_words, settings.scores.words)]
-    parts += [(name, settings.read_sql(sql, name)) for name, sql in settings.checks.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def selects_id(settings: Settings) -> str:
     """Return a hash, 16 hex digits, of every table's SELECT; stored tables with another hash are not comparable."""
-    return hashlib.sha256(repr([settings.select(name) for name in TABLES]).encode()).hexdigest()[:16]
+    selects = [settings.select(name) for name in TABLES]
+    views = [settings.read_sql(sql, name) for name, sql in settings.views.items()]
+    return hashlib.sha256(repr([*selects, *views]).encode()).hexdigest()[:16]

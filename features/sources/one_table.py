@@ -21,7 +21,7 @@ from undertow.features.engines.duckdb import (
 )
 from undertow.features.errors import ContractError, DataError
 from undertow.features.settings import Settings
-from undertow.features.sources.files import FILE_NUMBER, Source, with_file_number
+from undertow.features.sources.files.read import FILE_NUMBER, Source, with_file_number
 from undertow.features.sources.loaded import NOT_REFUSED, Earlier, QuarantineReason, TableReport, counted
 from undertow.features.sources.merges import create_known_accounts
 from undertow.features.sources.rows.casting import RATINGS, Reading
@@ -55,6 +55,7 @@ class Loading:
 
     `latest`: the latest valid time of a row. `notes`, `cautions`, `refusals`: see `Tables`. `months`: the fingerprint
     of the events of each month. `record`: what the next run needs to read only the events that will be added.
+    `has_named_sessions`: events without session_id were put into sessions by their pauses.
     """
 
     connection: Connection
@@ -66,6 +67,7 @@ class Loading:
     refusals: list[str] = field(default_factory=list)
     months: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     record: dict[str, Any] | None = None
+    has_named_sessions: bool = False
 
     def gives(self, table: str) -> bool:
         """Return whether the project has a source for a table."""
@@ -108,7 +110,7 @@ def _stage(loading: Loading, table: Table, progress: Callable[[float], None]) ->
     connection = loading.connection
     connection.execute("USE memory.source")
     sql = f"CREATE TABLE main.staged AS SELECT *, row_number() OVER () AS {ROW} FROM (\n{loading.select(table)}\n)"
-    run_watched(connection, sql, f"table {table.name}", progress)
+    run_watched(connection, sql, loading.settings.place_of(table.name), progress, lines_before=1)
     connection.execute("USE memory.main")
     described = rows(connection, "SELECT lower(column_name) AS name, column_type FROM (DESCRIBE staged)", table.name)
     given = {str(row["name"]): str(row["column_type"]) for row in described if row["name"] != ROW}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from undertow.features.engines.duckdb import Connection, literal, one_select, rows, run
-from undertow.features.settings import Settings
+from undertow.features.settings import Settings, with_file
 from undertow.features.sources.loaded import CheckResult, Tables
-from undertow.features.tables import EVENT_KINDS, PRIORITIES, SURVEY_KINDS, TABLES, VITALS
+from undertow.features.tables import EVENT_KINDS, PRIORITIES, SURVEY_KINDS, VITALS
 
 KNOWN_WORDS = {  # (table, column, rows it holds for) -> words that features know
     ("events", "kind", "true"): EVENT_KINDS,
@@ -53,9 +53,7 @@ def with_own_kinds(tables: Tables, kinds: Sequence[str]) -> Tables:
 
 def unused(settings: Settings) -> list[str]:
     """Return the names in [files] that occur in no SELECT: often a misspelt name."""
-    selects = [settings.select(table) or "" for table in TABLES]
-    selects += [settings.read_sql(sql, name) for name, sql in settings.checks.items()]
-    all_sql = "\n".join(selects).lower()
+    all_sql = "\n".join(settings.selects().values()).lower()
     return [name for name in settings.files if name.lower() not in all_sql]
 
 
@@ -67,12 +65,9 @@ def run_checks(connection: Connection, settings: Settings) -> list[CheckResult]:
     results = []
     connection.execute("USE memory.source")
     for name, sql in settings.checks.items():
-        where = f"[checks] {name}"
-        run(
-            connection,
-            f"CREATE OR REPLACE TEMP TABLE doubt AS {one_select(settings.read_sql(sql, where), where)}",
-            where,
-        )
+        where = with_file(f"[checks] {name}", sql)
+        select = one_select(settings.read_sql(sql, where), where)
+        run(connection, f"CREATE OR REPLACE TEMP TABLE doubt AS\n{select}", where, lines_before=1)
         columns = [row[0] for row in connection.execute("DESCRIBE doubt").fetchall()]
         of_rows = "max(of_rows)" if "of_rows" in columns else "count(*)"
         shown = "* EXCLUDE (of_rows)" if "of_rows" in columns else "*"

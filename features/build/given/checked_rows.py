@@ -10,7 +10,7 @@ from pathlib import Path
 from undertow.features.catalogue.given import IDS, OUTCOMES
 from undertow.features.engines.duckdb import Connection, literal, quoted, rows, run
 from undertow.features.errors import ContractError, SourceError, did_you_mean
-from undertow.features.sources.files import CSV, JSON, PARQUET, read_source
+from undertow.features.sources.files.read import CSV, JSON, PARQUET, read_source
 from undertow.features.sources.loaded import NOT_REFUSED, BrokenLines, QuarantineReason, TableReport
 from undertow.features.sources.rows.casting import NUMERIC, Reading, plain_cast, readable
 from undertow.features.sources.rows.contract import EARLIEST, PROBLEM, REASON, ROW

@@ -17,10 +17,11 @@ from typing import Any
 
 from undertow.features.engines.duckdb import Connection, literal, one_select, path_literal, quoted, rows, run
 from undertow.features.settings import Settings
+from undertow.features.settings.source_files import SourceFiles
 from undertow.features.sources.events.appended import WITHOUT_KEY, NotAppended, append_events, show_stored
 from undertow.features.sources.events.file_states import FileState, Rest, added_since, as_json, read_states, states_of
 from undertow.features.sources.events.months import Fingerprint, event_files
-from undertow.features.sources.files import Source, is_plain_selection, read_source, source_files
+from undertow.features.sources.files.read import Source, is_plain_selection, read_source, source_files
 from undertow.features.sources.loaded import FORMAT, SUMMARY, Earlier, QuarantineReason, TableReport
 from undertow.features.sources.one_table import plain_id
 from undertow.features.sources.rows.contract import VISITOR
@@ -52,10 +53,10 @@ class Growth:
         """Return what was quarantined before, and the report of it."""
         return Earlier(self.folder / "quarantine" / "events.parquet", self.report)
 
-    def source(self, connection: Connection, copies: Path, is_parallel: bool) -> Source:
+    def source(self, connection: Connection, copies: Path, entry: SourceFiles, is_parallel: bool) -> Source:
         """Return how to read what was added, with the columns that the whole entry has."""
         files = self.rest.files(copies)
-        found = read_source(connection, self.entry, files, copies, is_parallel) if files else None
+        found = read_source(connection, self.entry, files, copies, is_parallel, entry) if files else None
         if found and found.broken:
             raise NotAppended("a line that was added cannot be read")
         return Source(self.entry, tuple(files), (no_row(self.record["columns"]), *(found.selects if found else ())))
@@ -209,8 +210,7 @@ def _entry(settings: Settings) -> str | None:
     """Return the only entry of [files] that the events' SELECT names, where nothing else reads it."""
     select = settings.select("events")
     named = [name for name in settings.files if select and _names(select, name)]
-    others = [settings.select(table) or "" for table in TABLES if table != "events"]
-    others += [settings.read_sql(sql, name) for name, sql in settings.checks.items()]
+    others = [sql for name, sql in settings.selects().items() if name != "[tables] events"]
     return named[0] if len(named) == 1 and not any(_names(sql, named[0]) for sql in others) else None
 
 
@@ -222,7 +222,9 @@ def _rules(settings: Settings) -> str:
     """Return a hash of what decides about an event beside the rows: its SELECT, the rules, and the tables given."""
     data = settings.data.model_dump(mode="json", exclude={"until", "max_quarantine_share"})
     given = [table for table in TABLES if settings.select(table) is not None]
-    parts = [FORMAT, data, settings.select("events"), settings.currency.report, given]
+    entries = {name: repr(entry) for name, entry in settings.files.items() if entry.columns or entry.optional}
+    gap = settings.events.session_gap_minutes
+    parts = [FORMAT, data, settings.select("events"), settings.currency.report, given, entries, gap]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

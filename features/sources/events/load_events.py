@@ -12,13 +12,15 @@ from undertow.features.engines.duckdb import Connection, memory_limit, path_lite
 from undertow.features.sources.events.appended import NotAppended, append_events, settle_with_stored, show_stored
 from undertow.features.sources.events.growth import Growth, columns_of, no_row, plain_entry, record_of, states_before
 from undertow.features.sources.events.months import event_files, read_events, write_months
+from undertow.features.sources.events.sessions import count_without_session, name_sessions
 from undertow.features.sources.events.visits import mark_visits
-from undertow.features.sources.files import source_files
+from undertow.features.sources.files.read import source_files
 from undertow.features.sources.loaded import Earlier, TableReport, counted
 from undertow.features.sources.merges import follow_merges
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows
 from undertow.features.tables import EVENTS
 
+PAUSES = "sessions end with pauses, which are found over all rows"
 ROWS_PER_GB = 10_000_000  # rows that are read at once, per GB of the memory limit; they take 4 GB of temporary disk
 
 
@@ -45,13 +47,15 @@ def load_events(
     if growth:
         said = {name: growth.record[name] for name in said}  # what is said of a column is said of all of its rows
         loading.notes[notes:], loading.cautions[cautions:] = [*said["notes"], _how(growth, report)], said["cautions"]
-    loading.record = record_of(connection, loading.settings, files, loading.months, said)
+    if not loading.has_named_sessions:
+        loading.record = record_of(connection, loading.settings, files, loading.months, said)
     return report
 
 
 def _load_whole(loading: Loading, folder: Path, progress: Callable[[float], None]) -> TableReport:
     in_order = judge_table(loading, EVENTS, progress)
     report = _keep(loading, folder, in_order, None)
+    _name_sessions(loading)
     mark_visits(loading.connection)
     loading.months = write_months(loading.connection, folder / "events")
     return report
@@ -65,6 +69,7 @@ def _load_added(
     growth.refuse_changes(connection, loading.sources[growth.entry])
     settle_with_stored(connection)
     report = _keep(loading, folder, in_order, growth.earlier)
+    _refuse_pauses(loading)
     loading.months = growth.append(connection, folder)
     return report
 
@@ -85,12 +90,15 @@ def _load_in_batches(
             report = _load_whole(loading, folder, step)
             if not report.kept:
                 raise NotAppended("no row of its first files was kept")
+            if loading.has_named_sessions:
+                raise NotAppended(PAUSES)
             continue
         run(connection, f"DROP {'TABLE' if number == 1 else 'VIEW'} events", "events")
         show_stored(connection, months)
         in_order = judge_table(loading, EVENTS, step)
         settle_with_stored(connection)
         report = _keep(loading, folder, in_order, Earlier(folder / "quarantine" / "events.parquet", report))
+        _refuse_pauses(loading)
         written = folder / "events-more"
         loading.months = append_events(connection, months, written, loading.months)
         shutil.rmtree(months)
@@ -123,6 +131,25 @@ def _keep(loading: Loading, folder: Path, in_order: bool, earlier: Earlier | Non
     if loading.gives("merges"):
         follow_merges(loading.connection, EVENTS)
     return report
+
+
+def _name_sessions(loading: Loading) -> None:
+    """Name the sessions of rows without session_id, where the settings give a gap."""
+    gap = loading.settings.events.session_gap_minutes
+    without = count_without_session(loading.connection) if gap else 0
+    if without:
+        name_sessions(loading.connection, gap)
+        loading.has_named_sessions = True
+        loading.notes.append(
+            f"events: {counted(without, 'row')} with a user and without session_id, put into sessions that end with a "
+            f"pause of over {gap:g} minutes ([events] session_gap_minutes)."
+        )
+
+
+def _refuse_pauses(loading: Loading) -> None:
+    """Raise NotAppended where rows that are added need sessions of their own."""
+    if loading.settings.events.session_gap_minutes and count_without_session(loading.connection):
+        raise NotAppended(PAUSES)
 
 
 def _show(connection: Connection, entry: str, select: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from undertow.features.engines.duckdb import Connection, literal, quoted, rows, run
-from undertow.features.sources.files import FILE_NUMBER
+from undertow.features.sources.files.read import FILE_NUMBER
 from undertow.features.sources.rows.contract import REASON, ROW
 from undertow.features.tables import SUPERSEDED, Table, TableColumn
 

@@ -20,7 +20,7 @@ from tests.features.sources.events.test_growth import (
 from undertow.features.engines.duckdb import open_duckdb
 from undertow.features.settings import Engine
 from undertow.features.sources.events import load_events
-from undertow.features.sources.files import source_files
+from undertow.features.sources.files.read import source_files
 
 AT_ONCE = "all rows were read at once"
 

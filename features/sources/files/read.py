@@ -12,15 +12,16 @@ import gzip
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import Any
 
-from undertow.features.engines.duckdb import Connection, literal, path_literal, rows
+from undertow.features.engines.duckdb import Connection, literal, path_literal, quoted, rows
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
-from undertow.features.sources.json_files import look_at, select_json
+from undertow.features.settings.source_files import SourceFiles
+from undertow.features.sources.files.json_files import declared, look_at, select_json
 
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 PARQUET = (".parquet",)
@@ -32,7 +33,7 @@ MOST_NUMBERED = 200  # Parquet files; of more, the order is not looked at
 
 def source_files(settings: Settings, name: str) -> list[Path]:
     """Return the files that match an entry of [files], sorted. Raises SourceError if none exists or one is empty."""
-    pattern = settings.files[name]
+    pattern = settings.files[name].path
     files = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
     if not files:
         raise SourceError(f"[files] {name}: no file at {settings.folder / pattern}. Correct the path in undertow.toml.")
@@ -47,12 +48,14 @@ class Source:
     """One entry of [files]: its files, a SELECT of each, whose columns are matched by name, and unreadable lines.
 
     `broken`: (file, number of lines, reason) of lines that are known to be unreadable before they are read.
+    `optional`: columns that are null where no file has them.
     """
 
     name: str
     files: tuple[Path, ...]
     selects: tuple[str, ...]
     broken: tuple[tuple[str, int, str], ...] = ()
+    optional: tuple[str, ...] = ()
 
     def select(self, is_numbered: bool = False) -> str:
         """Return the SELECT of all files; `is_numbered`: with the column FILE_NUMBER, from 0, in order of names."""
@@ -60,16 +63,35 @@ class Source:
             selects = [f"SELECT *, {number} AS {FILE_NUMBER} FROM ({each})" for number, each in enumerate(self.selects)]
         else:
             selects = list(self.selects)
+        if self.optional:
+            nulls = ", ".join(f"CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in self.optional)
+            selects.append(f"SELECT {nulls} WHERE false")
         return " UNION ALL BY NAME ".join(selects)
 
 
-def read_source(connection: Connection, name: str, files: list[Path], spill: Path, is_parallel: bool = True) -> Source:
+def read_source(
+    connection: Connection, name: str, files: list[Path], spill: Path, is_parallel: bool = True,
+    entry: SourceFiles | None = None,
+) -> Source:  # fmt: skip
     """Return how to read the files of one entry of [files]; all columns of CSV and JSON files are read as text.
 
     `spill`: a folder for copies that are needed while reading. `is_parallel`: read a CSV with several threads, which
-    DuckDB cannot where a quoted value holds a line break. Raises SourceError for an unknown file ending, a CSV
-    without a usable header, or JSON that is not made of objects.
+    DuckDB cannot where a quoted value holds a line break. `entry`: what undertow.toml says of its columns. Raises
+    SourceError for an unknown file ending, a CSV without a usable header, or JSON that is not made of objects.
     """
+    columns = entry.columns if entry else {}
+    source = _of_format(connection, name, files, spill, is_parallel, columns)
+    if columns and not str(files[0]).lower().endswith(JSON):
+        raise SourceError(
+            f"[files] {name}: columns are for JSON files, and {files[0]} is none. Leave them out, and name columns "
+            "that may be absent under optional."
+        )
+    return replace(source, optional=entry.optional) if entry else source
+
+
+def _of_format(
+    connection: Connection, name: str, files: list[Path], spill: Path, is_parallel: bool, columns: dict[str, str]
+) -> Source:
     ending = str(files[0]).lower()
     if ending.endswith(CSV):
         return Source(name, tuple(files), tuple(_select_csv(name, file, is_parallel) for file in files))
@@ -81,13 +103,18 @@ def read_source(connection: Connection, name: str, files: list[Path], spill: Pat
         listed = ", ".join(path_literal(file) for file in files)
         return Source(name, (files[0],), (f"SELECT * FROM read_parquet([{listed}], union_by_name = true)",))
     if ending.endswith(JSON):
-        return _json_source(connection, name, files, spill)
+        return _json_source(connection, name, files, spill, columns)
     known = ", ".join((*CSV, *PARQUET, *JSON))
     raise SourceError(f"[files] {name}: unknown file format: {files[0]}. Known endings: {known}.")
 
 
-def _json_source(connection: Connection, name: str, files: list[Path], spill: Path) -> Source:
-    looked = [look_at(connection, name, file, spill) for file in files]
+def _json_source(
+    connection: Connection, name: str, files: list[Path], spill: Path, columns: dict[str, str]
+) -> Source:
+    if columns:
+        looked = [declared(connection, name, file, spill, columns) for file in files]
+    else:
+        looked = [look_at(connection, name, file, spill) for file in files]
     keys: dict[str, bool] = {}
     for _, of_file, _ in looked:
         for key, is_nested in of_file.items():

@@ -49,6 +49,19 @@ def look_at(connection: Connection, name: str, file: Path, spill: Path) -> tuple
     return found, {key: isinstance(kind, (dict, list)) for key, kind in keys.items()}, int(str(row["broken"]))
 
 
+def declared(
+    connection: Connection, name: str, file: Path, spill: Path, columns: dict[str, str]
+) -> tuple[JsonFile, dict[str, bool], int]:
+    """Return what `look_at` does for a file whose keys are declared (key -> VARCHAR or JSON): only its lines are read.
+
+    Objects that have none of these keys yield no row.
+    """
+    found = JsonFile(name, *_plain(name, file, spill))
+    sql = f"SELECT count(*) - count(json) AS broken FROM ({found.objects()})"
+    [row] = rows(connection, sql, f"[files] {name}: {file}")
+    return found, {key: kind == "JSON" for key, kind in columns.items()}, int(str(row["broken"]))
+
+
 def select_json(file: JsonFile, keys: dict[str, bool]) -> str:
     """Return the SELECT that reads these keys (key -> is its value nested) from a JSON file, one column per key.
 
