@@ -50,7 +50,9 @@ class Table:
 
     `one_row_is`: what one row stands for, in words. `key`: the columns that identify a row.
     `happened_at`: the time column of the event itself. `invents_key`: a missing key is replaced by the row
-    number instead of quarantined (logs rarely have a key). `ordered`: pairs (earlier, later) of time columns.
+    number instead of quarantined (logs rarely have a key). `ordered`: pairs (earlier, later) of time columns; a later
+    one that is up to a second too early is set to the earlier one, as two systems keep two clocks. `spared`: of those,
+    later columns that count as missing where they are earlier still, and do not cost the row.
     `filled`: pairs (column, other): where the column is not null, the other must not be. `of_account`: the
     column that must name a known account; None where rows belong to no account. `has_versions`: rows are states that
     a source may write again; `superseded_at` then holds when a newer state of the row was recorded. `is_long`: it has
@@ -66,6 +68,7 @@ class Table:
     columns: tuple[TableColumn, ...]
     invents_key: bool = False
     ordered: tuple[tuple[str, str], ...] = ()
+    spared: tuple[str, ...] = ()
     filled: tuple[tuple[str, str], ...] = ()
     of_account: str | None = "account_id"
     has_versions: bool = False
@@ -220,6 +223,7 @@ TICKETS = Table(
         _number("csat_scale"),
     ),
     ordered=(("opened_at", "first_response_at"), ("opened_at", "resolved_at")),
+    spared=("first_response_at",),
     filled=(("csat", "csat_at"),),
     has_versions=True,
 )
@@ -290,6 +294,7 @@ INVOICES = Table(
         _word("currency"),
     ),
     ordered=(("issued_at", "due_at"),),
+    spared=("due_at",),
     filled=(("closed_reason", "closed_at"),),
     has_versions=True,
 )

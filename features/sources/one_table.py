@@ -33,6 +33,7 @@ from undertow.features.sources.rows.contract import (
     contract_select,
     has_pieces,
     refuse_reserved,
+    spared_times,
 )
 from undertow.features.sources.rows.health_scores import words_of_scores
 from undertow.features.sources.rows.repeats import (
@@ -102,6 +103,7 @@ def judge_table(loading: Loading, table: Table, progress: Callable[[float], None
     run_watched(loading.connection, f"CREATE TABLE judged AS {select}", f"table {table.name}",
                 lambda share: progress(0.4 + 0.4 * share))  # fmt: skip
     _name_twins(loading.connection, table)
+    _note_times(loading, table, given, reading)
     return _settle(loading, table, keyed)
 
 
@@ -203,6 +205,25 @@ def _name_ambiguous_numbers(loading: Loading, table: Table, given: dict[str, str
                     f"CAST(replace({column.name}, '.', '') AS DOUBLE) or CAST({column.name} AS DOUBLE)."
                 )
                 (loading.refusals if column.is_money else loading.notes).append(text)
+
+
+def _note_times(loading: Loading, table: Table, given: dict[str, str], reading: Reading) -> None:
+    """Note times that count as missing because they are too early, and rows from before their account was created."""
+    for name, sql in spared_times(table, given, reading).items():
+        if early := _count(loading.connection, sql):
+            loading.notes.append(f"{table.name}: {name} is too early in {counted(early, 'row')}: it counts as missing.")
+    if table.of_account is None or table.name == "accounts":
+        return
+    before = _count(
+        loading.connection,
+        f"SELECT count(*) AS n FROM judged AS j JOIN known_accounts AS a ON a.account_id = j.{table.of_account} "
+        f"WHERE j.{REASON} IS NULL AND j.{table.happened_at} < date_trunc('day', a.created_at)",
+    )
+    if before:
+        loading.notes.append(
+            f"{table.name}: {counted(before, 'row')} from before the account was created; they are kept. If accounts "
+            "are entered late, give the earliest of their days as created_at."
+        )
 
 
 # --- ids that another table spells in another way ------------------------------------------------

@@ -16,6 +16,7 @@ ROW, REASON = "undertow_row", "undertow_reason"  # columns of our own beside the
 ACCOUNTS, PROBLEM = "undertow_accounts", "undertow_problem"
 RESERVED = "undertow_"  # no column of a source may begin with it
 EARLIEST = "1980-01-01"  # a time before it is a missing one written as zero
+CLOCKS = "INTERVAL 1 SECOND"  # by which the clocks of two systems may differ
 KINDS = {"time": "a time", "number": "a number", "flag": "true or false", "text": "a text"}
 UNKNOWN_ACCOUNT = "unknown account"
 VISITOR = "a visitor without an account (kept apart, for conversion)"
@@ -40,6 +41,7 @@ def contract_select(table: Table, given: dict[str, str], reading: Reading, in_pi
         ),
         {_filled_pieces(table, given) if in_pieces else "filled_rows AS (FROM cast_rows)"},
         {_with_defaults(table)},
+        ordered_rows AS (SELECT * {_replace(_in_order(table))} FROM whole_rows),
         {_normal_rows(table, given, reading)},
         {placed}
         SELECT c.* EXCLUDE ({PROBLEM}, {ACCOUNTS}),
@@ -90,7 +92,19 @@ def _normal_rows(table: Table, given: dict[str, str], reading: Reading) -> str:
     if impossible:
         whens = " ".join(f"WHEN {condition} THEN {literal(reason)}" for condition, reason in impossible)
         values[PROBLEM] = f"coalesce({PROBLEM}, CASE {whens} END)"
-    return f"normal_rows AS (SELECT * {_replace(values)} FROM whole_rows)"
+    return f"normal_rows AS (SELECT * {_replace(values)} FROM ordered_rows)"
+
+
+def _in_order(table: Table) -> dict[str, str]:
+    """Return column -> SQL of a later time, moved by a second at most to the earlier one it must not precede."""
+    values = {}
+    for earlier, later in table.ordered:
+        too_early = "NULL" if later in table.spared else later
+        values[later] = (
+            f"CASE WHEN {later} >= {earlier} OR {earlier} IS NULL THEN {later} "
+            f"WHEN {later} >= {earlier} - {CLOCKS} THEN {earlier} ELSE {too_early} END"
+        )
+    return values
 
 
 def _replace(values: dict[str, str]) -> str:
@@ -144,6 +158,16 @@ def has_pieces(table: Table, given: dict[str, str], reading: Reading) -> str:
     missing = " OR ".join(f"{_own(table, name, given, reading)} IS NULL" for name in required)
     keyed = " AND ".join(f"{_own(table, name, given, reading)} IS NOT NULL" for name in table.key)
     return f"SELECT count(*) AS n FROM staged WHERE ({missing}) AND {keyed}"
+
+
+def spared_times(table: Table, given: dict[str, str], reading: Reading) -> dict[str, str]:
+    """Return column -> the SELECT that counts the rows of `staged` in which this time counts as missing (column n)."""
+    found = {}
+    for earlier, later in table.ordered:
+        if later in table.spared and later in given:
+            times = (_own(table, name, given, reading) for name in (later, earlier))
+            found[later] = "SELECT count(*) AS n FROM staged WHERE {} < {} - {}".format(*times, CLOCKS)
+    return found
 
 
 def _own(table: Table, name: str, given: dict[str, str], reading: Reading) -> str:
@@ -253,11 +277,4 @@ def _time_reasons(table: Table, latest: datetime) -> list[tuple[str, str]]:
         reasons = [(f"c.started_at > {limit} AND c.recorded_at >= c.started_at", "started_at is in the future")]
     if table.column("recorded_at"):
         reasons.append((f"c.recorded_at > {limit}", "recorded_at is in the future"))
-    if _has_account(table):
-        reasons.append(
-            (
-                f"c.{table.happened_at} < date_trunc('day', a.created_at)",
-                f"{table.happened_at} is before the account was created",
-            )
-        )
     return reasons

@@ -26,11 +26,12 @@ Project = Callable[..., Settings]
 
 @dataclass(frozen=True)
 class Judged:
-    """A table after its contract: the kept rows, and (reason, row as given) of the others."""
+    """A table after its contract: the kept rows, (reason, row as given) of the others, and the notes."""
 
     report: TableReport
     kept: list[dict[str, object]]
     refused: list[tuple[str, dict[str, object]]]
+    notes: tuple[str, ...]
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def judge(project: Project) -> Callable[[str, Sequence[Row]], Judged]:
         tables = read_tables(project({"accounts.csv": ACCOUNTS, f"{table}.csv": rows}), NOW)
         quarantine = pq.read_table(tables.folder / "quarantine" / f"{table}.parquet").to_pylist()
         refused = [(row["reason"], json.loads(row["row_as_given"])) for row in quarantine]
-        return Judged(tables.report(table), pq.read_table(tables.path(table)).to_pylist(), refused)
+        return Judged(tables.report(table), pq.read_table(tables.path(table)).to_pylist(), refused, tables.notes)
 
     return read
 
@@ -76,15 +77,12 @@ def test_a_table_with_one_good_row_keeps_it(judge: Judge, table: str) -> None:
         ("events", {"occurred_at": "01/03/2024"}, "occurred_at is not a time"),
         ("events", {"occurred_at": "2024-02-30"}, "occurred_at is not a time"),
         ("events", {"occurred_at": "1970-01-01"}, f"occurred_at {ZERO}"),
-        ("events", {"occurred_at": "2024-01-04 23:59:59"}, "occurred_at is before the account was created"),
         ("events", {"recorded_at": "2024-06-16 12:00:01"}, "recorded_at is in the future"),
-        ("tickets", {"resolved_at": "2024-03-01 09:59:59"}, "resolved_at is before opened_at"),
-        ("tickets", {"first_response_at": "2024-02-01"}, "first_response_at is before opened_at"),
+        ("tickets", {"resolved_at": "2024-03-01 09:59:58"}, "resolved_at is before opened_at"),
         ("tickets", {"resolved_at": "1970-01-01"}, f"resolved_at {ZERO}"),
         ("tickets", {"csat": "fine"}, "csat is not a number"),
         ("users", {"left_at": "2024-01-31"}, "left_at is before joined_at"),
         ("surveys", {"score": ""}, "score is missing"),
-        ("invoices", {"due_at": "2024-02-01"}, "due_at is before issued_at"),
         ("payments", {"succeeded": "perhaps"}, "succeeded is not true or false"),
         ("cards", {"removed_at": "2024-02-29"}, "removed_at is before added_at"),
         ("cards", {"expires_at": "05/27"}, "expires_at is not a time"),
@@ -114,9 +112,38 @@ def _other_key(table: str) -> Row:
     return {named[table]: "another"} if table in named else {}
 
 
-def test_an_event_of_the_day_the_account_was_created_is_kept(judge: Judge) -> None:
-    judged = judge("events", [{**GOOD["events"], "occurred_at": "2024-01-05 00:00:00"}])
-    assert judged.report.kept == 1
+def test_rows_from_before_the_account_was_created_are_kept_and_noted(judge: Judge) -> None:
+    """A prospect asks, tries and pays before a CRM knows the account."""
+    times = ["2024-01-05 00:00:00", "2024-01-04 23:59:59", "2023-06-01"]
+    judged = judge("events", [{**GOOD["events"], "occurred_at": time} for time in times])
+    assert judged.report.kept == 3
+    assert [note for note in judged.notes if "created" in note] == [
+        "events: 2 rows from before the account was created; they are kept. If accounts are entered late, give the "
+        "earliest of their days as created_at."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "earlier", "later"),
+    [("tickets", "opened_at", "resolved_at"), ("tickets", "opened_at", "first_response_at"),
+     ("invoices", "issued_at", "due_at"), ("subscriptions", "started_at", "ended_at"),
+     ("users", "joined_at", "left_at"), ("surveys", "asked_at", "responded_at")],
+)  # fmt: skip
+def test_a_second_between_the_clocks_of_two_systems_costs_nothing(
+    judge: Judge, table: str, earlier: str, later: str
+) -> None:
+    judged = judge(table, [{**GOOD[table], earlier: "2024-03-01 10:00:00.335", later: "2024-03-01 10:00:00"}])
+    [row] = judged.kept
+    assert row[later] == row[earlier] == datetime(2024, 3, 1, 10, 0, 0, 335_000)
+    assert not [note for note in judged.notes if "early" in note]
+
+
+@pytest.mark.parametrize(("table", "later"), [("tickets", "first_response_at"), ("invoices", "due_at")])
+def test_a_time_that_is_too_early_counts_as_missing_and_is_noted(judge: Judge, table: str, later: str) -> None:
+    judged = judge(table, [{**GOOD[table], later: "2024-02-01"}])
+    [row] = judged.kept
+    assert row[later] is None
+    assert f"{table}: {later} is too early in 1 row: it counts as missing." in judged.notes
 
 
 @pytest.mark.parametrize(("ahead", "kept"), [(timedelta(hours=23), 1), (timedelta(hours=24, seconds=1), 0)])
