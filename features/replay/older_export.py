@@ -106,13 +106,14 @@ def exported_record(
 
 def moved_files(settings: Settings, folder: Path) -> dict[str, SourceFiles]:
     """Return [files] with the common folder of all paths replaced by `folder`."""
-    paths = {name: Path(os.path.normpath(settings.folder / entry.path)) for name, entry in settings.files.items()}
-    common = Path(os.path.commonpath([path.parent for path in paths.values()]))
-    target = Path(escape(str(folder.resolve())))
-    return {
-        name: settings.files[name].model_copy(update={"path": str(target / path.relative_to(common))})
-        for name, path in paths.items()
+    paths = {
+        name: [Path(os.path.normpath(settings.folder / path)) for path in entry.path]
+        for name, entry in settings.files.items()
     }
+    common = Path(os.path.commonpath([path.parent for found in paths.values() for path in found]))
+    target = Path(escape(str(folder.resolve())))
+    moved = {name: tuple(str(target / path.relative_to(common)) for path in found) for name, found in paths.items()}
+    return {name: settings.files[name].model_copy(update={"path": path}) for name, path in moved.items()}
 
 
 def against(

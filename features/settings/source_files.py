@@ -7,25 +7,25 @@ from typing import Any
 
 from pydantic import field_validator, model_serializer, model_validator
 
-from undertow.features.settings.frozen import Frozen
+from undertow.features.settings.frozen import Frozen, Names
 
 
 class SourceFiles(Frozen):
     """[files] name: a path or a glob, relative to undertow.toml; or a table of `path`, `columns` and `optional`.
 
-    `columns`: of JSON files, key -> VARCHAR for a text, JSON for an object or an array; they are read without a look at
-    all keys first, keys that are not named are left out, and one that no object has is null. `optional`: columns of
-    files of any kind that are null where no file has them.
+    `path`: several paths are read as one, in this order. `columns`: of JSON files, key -> VARCHAR for a text, JSON for
+    an object or an array; they are read without a look at all keys first, keys that are not named are left out, and one
+    that no object has is null. `optional`: columns of files of any kind that are null where no file has them.
     """
 
-    path: str
+    path: Names
     columns: dict[str, str] = {}
     optional: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _from_path(cls, given: object) -> object:
-        return {"path": given} if isinstance(given, str) else given
+        return {"path": given} if isinstance(given, str | list | tuple) else given
 
     @field_validator("columns")
     @classmethod
@@ -37,6 +37,7 @@ class SourceFiles(Frozen):
 
     @model_serializer
     def _as_written(self) -> str | Mapping[str, Any]:
+        path = self.path[0] if len(self.path) == 1 else list(self.path)
         stated = {"columns": self.columns, "optional": list(self.optional)}
         stated = {name: value for name, value in stated.items() if value}
-        return {"path": self.path, **stated} if stated else self.path
+        return {"path": path, **stated} if stated or len(self.path) > 1 else self.path[0]

@@ -26,6 +26,7 @@ from undertow.features.sources.events.appended import NotAppended
 from undertow.features.sources.events.growth import RECORD, Growth, find_growth
 from undertow.features.sources.events.load_events import load_events
 from undertow.features.sources.events.months import Fingerprint, of_all
+from undertow.features.sources.files.opened import compute_views, open_files, refuse_no_accounts
 from undertow.features.sources.files.read import source_files
 from undertow.features.sources.loaded import (
     FORMAT,
@@ -41,7 +42,6 @@ from undertow.features.sources.loaded import (
 )
 from undertow.features.sources.merges import create_heirs, create_known_accounts, follow_merges
 from undertow.features.sources.one_table import Loading, judge_table, keep_rows, write_rows
-from undertow.features.sources.files.opened import compute_views, open_files, refuse_no_accounts
 from undertow.features.sources.periods import close_gaps, list_planned_changes, open_histories, refuse_late_renewals
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused, with_own_kinds

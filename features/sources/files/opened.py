@@ -21,7 +21,7 @@ def opened_sources(settings: Settings) -> Iterator[Connection]:
     """Yield a DuckDB connection in which every entry of [files] and [views] can be queried by its name."""
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
-        open_files(connection, settings, Path(copies))
+        open_files(connection, settings, Path(copies), is_parallel=False)  # quoted values may hold line breaks
         compute_views(connection, settings)
         connection.execute("USE memory.source")
         yield connection

@@ -32,11 +32,17 @@ MOST_NUMBERED = 200  # Parquet files; of more, the order is not looked at
 
 
 def source_files(settings: Settings, name: str) -> list[Path]:
-    """Return the files that match an entry of [files], sorted. Raises SourceError if none exists or one is empty."""
-    pattern = settings.files[name].path
-    files = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
-    if not files:
-        raise SourceError(f"[files] {name}: no file at {settings.folder / pattern}. Correct the path in undertow.toml.")
+    """Return the files that match an entry of [files], of each path in the order of their names.
+
+    Raises SourceError if there is none at a path, or one is empty.
+    """
+    files = []
+    for pattern in settings.files[name].path:
+        found = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
+        if not found:
+            where = settings.folder / pattern
+            raise SourceError(f"[files] {name}: no file at {where}. Correct the path in undertow.toml.")
+        files += found
     for path in files:
         if path.stat().st_size == 0:
             raise SourceError(f"[files] {name}: {path} is empty (0 bytes). Export it again, or remove it.")

@@ -139,15 +139,15 @@ def test_an_export_without_a_file_is_refused(project: Project, files: dict[str, 
 
 def test_files_are_looked_for_below_what_they_have_in_common(project: Project, tmp_path: Path) -> None:
     settings = project({"a.csv": ""})
-    days = SourceFiles(path="data/days/*.csv", optional=("note",))
-    there = settings.model_copy(update={"files": {"a": SourceFiles(path="data/a.csv"), "b": days}})
+    days = SourceFiles(path=("data/days/*.csv",), optional=("note",))
+    there = settings.model_copy(update={"files": {"a": SourceFiles(path=("data/a.csv",)), "b": days}})
     moved = moved_files(there, tmp_path / "[march]")
     assert {name: entry.path for name, entry in moved.items()} == {
-        "a": f"{tmp_path}/[[]march]/a.csv", "b": f"{tmp_path}/[[]march]/days/*.csv"
+        "a": (f"{tmp_path}/[[]march]/a.csv",), "b": (f"{tmp_path}/[[]march]/days/*.csv",)
     }  # fmt: skip
     assert moved["b"].optional == ("note",)
-    alone = settings.model_copy(update={"files": {"a": SourceFiles(path="data/a.csv")}})
-    assert moved_files(alone, tmp_path / "march") == {"a": SourceFiles(path=f"{tmp_path}/march/a.csv")}
+    alone = settings.model_copy(update={"files": {"a": SourceFiles(path=("data/a.csv",))}})
+    assert moved_files(alone, tmp_path / "march") == {"a": SourceFiles(path=(f"{tmp_path}/march/a.csv",))}
 
 
 def test_what_is_still_kept_from_an_earlier_reading_is_an_older_record(

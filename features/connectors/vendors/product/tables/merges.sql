@@ -1,0 +1,1 @@
+SELECT account_id, merged_into, merged_at FROM product_merges

@@ -1,0 +1,1 @@
+SELECT user_id, account_id FROM product_users

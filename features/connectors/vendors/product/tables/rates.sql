@@ -1,0 +1,1 @@
+SELECT currency, valid_from, rate FROM product_rates
