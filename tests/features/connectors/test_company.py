@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import stripe, stripe_billing, stripe_expected
+from tests.features.connectors.company import stripe, stripe_billing, stripe_expected, zendesk
 from tests.features.connectors.company.company import Company, simulate_company
 
 Written = Callable[..., Path]
@@ -178,8 +178,162 @@ def test_discounts_may_be_ids_whose_coupon_is_in_another_event(written: Written)
     assert ids and ids <= created
 
 
+# --- Zendesk ---------------------------------------------------------------------------------
+
+
+def seconds(text: str | None) -> pd.Timestamp:
+    return pd.NaT if text is None else pd.Timestamp(text).tz_localize(None)
+
+
+def newest(tickets: list[Any]) -> dict[int, Any]:
+    return {each["id"]: each for each in sorted(tickets, key=lambda ticket: ticket["generated_timestamp"])}
+
+
+def is_of_a_customer(ticket: Any, users: dict[int, Any]) -> bool:
+    requester = users[ticket["requester_id"]]
+    is_noise = ticket["status"] == "deleted" or "closed_by_merge" in ticket["tags"] or requester["suspended"]
+    return not is_noise and requester["role"] == "end-user" and requester["external_id"] is not None
+
+
+@pytest.fixture(scope="module")
+def customers_tickets(written: Written) -> dict[int, Any]:
+    """Return the tickets that are left without the noise, each with its audits in order of time."""
+    folder = written(zendesk)
+    users = {user["id"]: user for user in lines(folder / "zendesk_users.jsonl")}
+    found = newest(lines(folder / "zendesk_tickets.jsonl"))
+    found = {name: ticket for name, ticket in found.items() if is_of_a_customer(ticket, users)}
+    for ticket in found.values():
+        ticket |= {"audits": [], "user": users[ticket["requester_id"]], "agents": users}
+    for audit in sorted(lines(folder / "zendesk_ticket_audits.jsonl"), key=lambda audit: audit["created_at"]):
+        if audit["ticket_id"] in found:
+            found[audit["ticket_id"]]["audits"].append(audit)
+    return found
+
+
+def changes(ticket: Any, field: str) -> list[tuple[Any, str]]:
+    return [
+        (event["value"], audit["created_at"])
+        for audit in ticket["audits"]
+        for event in audit["events"]
+        if event.get("field_name") == field
+    ]
+
+
+def first(times: list[str]) -> pd.Timestamp:
+    return seconds(times[0] if times else None)
+
+
+def answers(ticket: Any) -> list[str]:
+    return [
+        audit["created_at"]
+        for audit in ticket["audits"]
+        for event in audit["events"]
+        if event["type"] == "Comment" and event["public"] and ticket["agents"][event["author_id"]]["role"] != "end-user"
+    ]
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame, key: str) -> None:
+    """Assert that two tables hold the same rows in the columns of the first."""
+    expected = expected[list(found)].sort_values(key).reset_index(drop=True)
+    found = found.sort_values(key).reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_the_audits_hold_every_ticket_to_the_second(company: Company, customers_tickets: dict[int, Any]) -> None:
+    rows = []
+    for name, ticket in customers_tickets.items():
+        status = changes(ticket, "status")
+        solved = [at for value, at in status if value == "solved"]
+        rows.append(
+            {
+                "ticket_id": str(name),
+                "user_id": ticket["user"]["external_id"],
+                "opened_at": seconds(ticket["created_at"]),
+                "priority": changes(ticket, "priority")[0][0],
+                "topic": ticket["custom_fields"][0]["value"],
+                "first_response_at": first(answers(ticket)),
+                "resolved_at": first(solved),
+                "reopened_at": first([at for value, at in status if value == "open" and solved and at > solved[0]]),
+                "escalated_at": first([at for tags, at in changes(ticket, "tags") if "escalated" in tags]),
+            }
+        )
+    same(pd.DataFrame(rows), zendesk.expected_tickets(company), "ticket_id")
+
+
+def test_the_metric_sets_hold_minutes_and_the_last_resolution(
+    company: Company, customers_tickets: dict[int, Any]
+) -> None:
+    rows = []
+    for name, ticket in customers_tickets.items():
+        metrics, opened = ticket["metric_set"], seconds(ticket["created_at"])
+        reply, solved = (metrics[f"{each}_time_in_minutes"]["calendar"] for each in ("reply", "first_resolution"))
+        rows.append(
+            {
+                "ticket_id": str(name),
+                "priority": ticket["priority"],
+                "first_response_at": opened + pd.Timedelta(minutes=reply) if reply is not None else pd.NaT,
+                "resolved_at": opened + pd.Timedelta(minutes=solved) if solved is not None else pd.NaT,
+            }
+        )
+    same(pd.DataFrame(rows), zendesk.expected_tickets(company, history=False), "ticket_id")
+    again = [t for t in customers_tickets.values() if t["metric_set"]["reopens"] and t["status"] != "open"]
+    first_solved = {t["id"]: min(at for value, at in changes(t, "status") if value == "solved") for t in again}
+    assert again and all(t["metric_set"]["solved_at"] > first_solved[t["id"]] for t in again)
+
+
+def test_the_answers_to_surveys_and_the_legacy_ratings_hold_csat(company: Company, written: Written) -> None:
+    responses = lines(written(zendesk) / "zendesk_survey_responses.jsonl")
+    rated = zendesk.expected_tickets(company).dropna(subset="csat")
+    found = {
+        r["subjects"][0]["id"]: (r["answers"][0]["rating"], seconds(r["answers"][0]["updated_at"])) for r in responses
+    }
+    assert found == dict(zip(rated["ticket_id"], zip(rated["csat"], rated["csat_at"], strict=True), strict=True))
+    legacy = lines(written(zendesk, legacy_ratings=True) / "zendesk_satisfaction_ratings.jsonl")
+    offered = {str(r["ticket_id"]): seconds(r["created_at"]) for r in legacy if r["score"] == "offered"}
+    expected = zendesk.expected_offered_surveys(company)
+    assert offered == dict(zip(expected["ticket_id"], expected["asked_at"], strict=True))
+    assert {r["score"] for r in legacy} == {"offered", "good", "bad"} and len(expected) > len(rated)
+
+
+def test_organizations_name_their_account_in_other_case_or_by_domain(company: Company, written: Written) -> None:
+    found = lines(written(zendesk) / "zendesk_organizations.jsonl")
+    named = [each["external_id"] for each in found if each["external_id"]]
+    assert {each.upper() for each in named} < company.account_ids and not set(named) <= company.account_ids
+    bare = [each["domain_names"][0] for each in found if not each["external_id"]]
+    owners = company.accounts.groupby("domain")["account_id"].count()
+    assert bare and (owners[bare] == 1).all()
+
+
+def test_the_export_holds_the_noise_of_zendesk(company: Company, written: Written) -> None:
+    folder = written(zendesk)
+    users = {user["id"]: user for user in lines(folder / "zendesk_users.jsonl")}
+    tickets = lines(folder / "zendesk_tickets.jsonl")
+    left_out = [ticket for ticket in newest(tickets).values() if not is_of_a_customer(ticket, users)]
+    assert {t["status"] for t in left_out} >= {"deleted", "closed"}
+    assert {users[t["requester_id"]]["role"] for t in left_out} == {"agent", "admin", "end-user"}
+    assert any(users[t["requester_id"]]["suspended"] for t in left_out)
+    assert len(tickets) > len({t["id"] for t in tickets})
+    assert len({(t["id"], t["updated_at"]) for t in tickets}) > len({t["id"] for t in tickets})
+    assert any(t["organization_id"] is None and users[t["requester_id"]]["organization_id"] for t in tickets)
+    audits = lines(folder / "zendesk_ticket_audits.jsonl")
+    assert any(event["type"] == "Comment" and not event["public"] for audit in audits for event in audit["events"])
+
+
+def test_tickets_may_come_as_the_pages_of_the_api(written: Written) -> None:
+    pages = [
+        json.loads(path.read_text()) for path in sorted(written(zendesk, pages=True).glob("zendesk_tickets-*.json"))
+    ]
+    assert [page["end_of_stream"] for page in pages] == [False] * (len(pages) - 1) + [True]
+    tickets = [ticket for page in pages for ticket in page["tickets"]]
+    assert tickets == lines(written(zendesk) / "zendesk_tickets.jsonl")
+
+
+# --- all -------------------------------------------------------------------------------------
+
+
 def test_the_same_seed_writes_the_same_bytes(company: Company, written: Written, tmp_path: Path) -> None:
-    for vendor in (stripe,):
-        vendor.write(company, tmp_path / "again")
+    for vendor in (stripe, zendesk):
+        again = tmp_path / vendor.__name__
+        vendor.write(simulate_company(company.folder, accounts=60), again)
         for path in sorted(written(vendor).iterdir()):
-            assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+            assert path.read_bytes() == (again / path.name).read_bytes(), path.name

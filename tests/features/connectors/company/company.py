@@ -30,7 +30,7 @@ LAST_NAMES = ("arnold", "berg", "costa", "duval", "eriks", "fabre", "gomez", "ha
 UNKNOWN_ACCOUNT = "A-99999"  # a few events of the simulator name it; it is in no list of accounts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # equal to itself alone, so that what is computed from it can be cached
 class Company:
     """A simulated company.
 

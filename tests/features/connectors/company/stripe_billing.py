@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -157,6 +158,7 @@ class Card:
 # --- customers -------------------------------------------------------------------------------
 
 
+@cache
 def stints(company: Company) -> pd.DataFrame:
     """Return one row per subscription id: its account, customer, whole seconds of begin and end, and the end's row."""
     rows = company.tables["subscriptions"].sort_values(["subscription_id", "started_at"])
@@ -168,6 +170,7 @@ def stints(company: Company) -> pd.DataFrame:
     return table
 
 
+@cache
 def customers(company: Company) -> list[Customer]:
     """Return a customer per subscription of an account, three strangers, and one of test mode."""
     table, draw = stints(company), company.draw("stripe", "customers")
@@ -191,6 +194,7 @@ def customers(company: Company) -> list[Customer]:
 # --- subscriptions ---------------------------------------------------------------------------
 
 
+@cache
 def subscription_changes(company: Company) -> list[list[Change]]:
     """Return the history of every real subscription, each in order of time, no two changes in the same second."""
     rows = company.tables["subscriptions"].sort_values(["subscription_id", "started_at"])
@@ -408,6 +412,7 @@ def _with_subscription(company: Company, rows: pd.DataFrame, time: str) -> pd.Da
     return pd.merge_asof(rows, begun, left_on=time, right_on="started_at", by="account_id").drop(columns="started_at")
 
 
+@cache
 def _invoices_with_attempts(company: Company) -> pd.DataFrame:
     """Return the invoices with `has_failed`: their first attempt to pay failed."""
     rows = _with_subscription(company, company.tables["invoices"], "issued_at")
@@ -418,12 +423,14 @@ def _invoices_with_attempts(company: Company) -> pd.DataFrame:
     return rows.assign(has_failed=[each in failed_at for each in zip(rows["account_id"], first, strict=True)])
 
 
+@cache
 def _bills(company: Company) -> dict[str, list[Any]]:
     """Return the invoices of each subscription id, in order of time."""
     rows = sorted(_invoices_with_attempts(company).itertuples(), key=lambda row: (row.subscription_id, row.issued_at))
     return {name: list(group) for name, group in groupby(rows, key=lambda row: row.subscription_id)}
 
 
+@cache
 def taxed_accounts(company: Company) -> frozenset[str]:
     """Return the accounts whose invoices and charges hold tax."""
     chances = np.array(company.chances(len(company.accounts), "stripe", "tax"))
