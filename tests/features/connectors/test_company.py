@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import stripe, stripe_billing, stripe_expected, zendesk
+from tests.features.connectors.company import posthog, product_events, stripe, stripe_billing, stripe_expected, zendesk
 from tests.features.connectors.company.company import Company, simulate_company
 
 Written = Callable[..., Path]
@@ -328,11 +329,86 @@ def test_tickets_may_come_as_the_pages_of_the_api(written: Written) -> None:
     assert tickets == lines(written(zendesk) / "zendesk_tickets.jsonl")
 
 
+# --- events ----------------------------------------------------------------------------------
+
+
+def account_by_membership(company: Company, user: str, at: pd.Timestamp) -> str:
+    users = company.users[company.users["user_id"] == user]
+    is_member = (users["joined_at"] <= at) & ~(users["left_at"] <= at)
+    return str(users.loc[is_member, "account_id"].item())
+
+
+def naive(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text).tz_localize(None)
+
+
+def posthog_kind(row: Any) -> str | None:
+    own = {
+        "$pageview": "page_view", "$screen": "page_view", "$autocapture": "click", "$rageclick": "rage_click",
+        "$dead_click": "dead_click", "$web_vitals": "web_vital",
+    }  # fmt: skip
+    if row["event"] == "$exception":
+        return "crash" if row["properties"]["$exception_level"] == "fatal" else "error"
+    kinds = product_events.event_kinds().set_index("event")["kind"]
+    return own.get(row["event"]) or kinds.get(row["event"])
+
+
+@pytest.fixture(scope="module")
+def captured(written: Written) -> list[Any]:
+    paths = sorted(written(posthog).glob("posthog_events-*.jsonl.gz"))
+    return [json.loads(line) for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def test_the_batch_export_holds_every_event_that_loading_keeps(company: Company, captured: list[Any]) -> None:
+    """Anonymous page views get their person from $identify, and their account from the membership of that day."""
+    calls = {r["properties"]["$anon_distinct_id"]: r for r in captured if r["event"] == "$identify"}
+    found = {}
+    for row in captured:
+        properties, kind = row["properties"], posthog_kind(row)
+        vitals = [name for name in ("LCP", "INP", "CLS", "FCP") if f"$web_vitals_{name}_value" in properties]
+        is_known = "$groups" in properties or row["distinct_id"] in calls
+        if kind is None or not is_known or (kind == "web_vital" and not vitals):
+            continue
+        user, occurred, recorded = row["distinct_id"], naive(row["timestamp"]), naive(row["created_at"])
+        if user in calls:
+            recorded = max(recorded, naive(calls[user]["created_at"]))
+            user = calls[user]["distinct_id"]
+            account = account_by_membership(company, user, occurred)
+        else:
+            account = properties["$groups"]["company"]
+        is_valid = occurred >= company.first_day and not properties.get("duration_ms", 0) < 0
+        if not is_valid or account not in company.account_ids:
+            continue
+        for vital in vitals or [""]:
+            value = properties.get(f"$web_vitals_{vital}_value")
+            duration = properties.get("duration_ms")
+            found[row["uuid"] + (f":{vital}" if vital else "")] = (
+                account, user, occurred, recorded, kind, row["event"], duration, value
+            )  # fmt: skip
+    expected = pd.concat([posthog.expected_events(company), posthog.expected_vitals_beside(company)])
+    columns = ["account_id", "user_id", "occurred_at", "recorded_at", "kind", "event", "duration_ms", "value"]
+    found_rows = pd.DataFrame.from_dict(found, "index", columns=columns).reset_index(names="event_id")
+    found_rows = found_rows.astype({"duration_ms": float, "value": float})
+    same(found_rows, expected, "event_id")
+    assert expected["event_id"].is_unique and len(posthog.expected_vitals_beside(company)) > 50
+
+
+def test_the_batch_export_holds_the_noise_of_posthog(captured: list[Any]) -> None:
+    counts = Counter(row["event"] for row in captured)
+    assert all(counts[name] for name in ("$identify", "$groupidentify", "$set", "$feature_flag_called"))
+    anonymous = [row for row in captured if row["event"] == "$pageview" and "$groups" not in row["properties"]]
+    assert 0.05 < len(anonymous) / counts["$pageview"] < 0.2
+    known = {row["properties"]["$anon_distinct_id"] for row in captured if row["event"] == "$identify"}
+    assert {row["distinct_id"] in known for row in anonymous} == {True, False}
+    assert max(Counter(row["uuid"] for row in captured).values()) == 2
+    assert any(row["event"] == "$web_vitals" and "LCP" not in str(row) for row in captured)
+
+
 # --- all -------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_writes_the_same_bytes(company: Company, written: Written, tmp_path: Path) -> None:
-    for vendor in (stripe, zendesk):
+    for vendor in (stripe, zendesk, posthog):
         again = tmp_path / vendor.__name__
         vendor.write(simulate_company(company.folder, accounts=60), again)
         for path in sorted(written(vendor).iterdir()):

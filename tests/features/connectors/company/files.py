@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one per line
 
 
 def write_lines(path: Path, objects: Iterable[Json | str]) -> None:
@@ -32,7 +33,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 def dumped(value: object) -> str:
     """Return a value as JSON on one line."""
-    return json.dumps(value, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def vendor_id(prefix: str, text: str, length: int = 14) -> str:
