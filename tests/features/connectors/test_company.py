@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections import Counter
@@ -12,7 +13,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import posthog, product_events, stripe, stripe_billing, stripe_expected, zendesk
+from tests.features.connectors.company import (
+    hubspot,
+    posthog,
+    product_database,
+    product_events,
+    qualtrics,
+    stripe,
+    stripe_billing,
+    stripe_expected,
+    zendesk,
+)
 from tests.features.connectors.company.company import Company, simulate_company
 
 Written = Callable[..., Path]
@@ -233,7 +244,7 @@ def answers(ticket: Any) -> list[str]:
     ]
 
 
-def same(found: pd.DataFrame, expected: pd.DataFrame, key: str) -> None:
+def same(found: pd.DataFrame, expected: pd.DataFrame, key: str | list[str]) -> None:
     """Assert that two tables hold the same rows in the columns of the first."""
     expected = expected[list(found)].sort_values(key).reset_index(drop=True)
     found = found.sort_values(key).reset_index(drop=True)
@@ -404,11 +415,104 @@ def test_the_batch_export_holds_the_noise_of_posthog(captured: list[Any]) -> Non
     assert any(row["event"] == "$web_vitals" and "LCP" not in str(row) for row in captured)
 
 
+# --- Qualtrics, HubSpot, product database ----------------------------------------------------
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def utc(text: str, zone: str) -> pd.Timestamp:
+    return pd.Timestamp(text).tz_localize(zone).tz_convert("UTC").tz_localize(None)
+
+
+def test_answers_and_invitations_together_are_the_surveys(company: Company, written: Written) -> None:
+    folder = written(qualtrics)
+    answered: dict[str, tuple[pd.Timestamp, float]] = {}
+    for kind in qualtrics.SURVEYS:
+        _, imports, *rows = table(folder / f"qualtrics_{kind}.csv")
+        zone = json.loads(imports["EndDate"])["timeZone"]
+        for row in rows:
+            if row["Finished"] in ("True", "1") and row["Status"] in ("IP Address", "0"):
+                answered[row["ResponseId"]] = utc(row["EndDate"], zone), float(row["Q1"])
+    surveys = {each["id"]: each["surveyLink"]["surveyId"] for each in lines(folder / "qualtrics_distributions.jsonl")}
+    kinds = {survey: kind for kind, survey in qualtrics.SURVEYS.items()}
+    contacts = {each["contactId"]: each for each in lines(folder / "qualtrics_contacts.jsonl")}
+    users = {email.lower(): user for user, email in company.email_of.items()}
+    rows = []
+    for each in lines(folder / "qualtrics_distribution_history.jsonl"):
+        contact, answer = contacts[each["contactId"]], answered.get(each["responseId"], (pd.NaT, float("nan")))
+        rows.append(
+            {
+                "distribution": each["distributionId"],
+                "contact": each["contactId"],
+                "user_id": contact["extRef"] or users[contact["email"].lower()],
+                "kind": kinds[surveys[each["distributionId"]]],
+                "asked_at": naive(each["sentAt"]),
+                "responded_at": answer[0],
+                "score": answer[1],
+            }
+        )
+    found, key = pd.DataFrame(rows), ["distribution", "contact"]
+    assert not found.duplicated(key).any()
+    is_too_quick = found["responded_at"] < found["asked_at"]
+    same(found[~is_too_quick], qualtrics.expected_surveys(company), key)
+    assert len(found) == len(company.tables["surveys"]) and 0 < found["responded_at"].notna().mean() < 1
+    assert any(contact["extRef"] is None for contact in contacts.values())
+
+
+def test_the_answers_hold_the_noise_of_qualtrics(written: Written) -> None:
+    statuses, finished = set(), set()
+    for kind in qualtrics.SURVEYS:
+        path = written(qualtrics) / f"qualtrics_{kind}.csv"
+        labels, imports, *rows = table(path)
+        assert labels["EndDate"] == "End Date" and json.loads(imports["Q1"])["ImportId"] == "QID1"
+        assert len(path.read_text(encoding="utf-8").splitlines()) > len(rows) + 3, "answers with line breaks"
+        statuses |= {row["Status"] for row in rows}
+        finished |= {row["Finished"] for row in rows}
+    assert statuses >= {"IP Address", "Survey Preview", "Spam", "0", "1", "8"}
+    assert finished == {"True", "False", "1", "0"}
+
+
+def test_the_companies_are_the_accounts_to_the_minute(company: Company, written: Written) -> None:
+    companies = table(written(hubspot) / hubspot.FILE)
+    rows = [
+        {
+            "account_id": each["account_id"],
+            "created_at": utc(each["Create Date"], hubspot.VIEWERS_ZONE),
+            "name": each["Company name"],
+            "segment": each["Segment"],
+            "country": each["Country/Region"],
+            "owner": each["Company owner"],
+            "acquisition": each["Original Traffic Source"],
+            "domain": each["Company Domain Name"],
+            "hubspot_id": each["Record ID"],
+        }
+        for each in companies
+        if each["account_id"]
+    ]
+    same(pd.DataFrame(rows), hubspot.expected_accounts(company), "account_id")
+    assert len(rows) == 60 < len(companies)
+    assert (hubspot.expected_accounts(company)["created_at"] < company.accounts["created_at"]).any()
+    merged = {number for each in companies for number in each["Merged record IDs"].split(";") if number}
+    assert merged and not merged & {each["Record ID"] for each in companies}
+
+
+def test_the_product_database_holds_the_users_to_the_microsecond(company: Company, written: Written) -> None:
+    found = pd.read_csv(written(product_database) / "users.csv", parse_dates=["joined_at", "left_at"])
+    same(found, company.users, ["user_id", "joined_at"])
+    domain = found["email"].str.split("@").str[1]
+    free = domain.isin(("gmail.com", "outlook.com", "gmx.net"))
+    assert 0.01 < free.mean() < 0.08 and found["email"].is_unique
+    assert (domain == found["account_id"].map(company.domain_of))[~free].all()
+
+
 # --- all -------------------------------------------------------------------------------------
 
 
 def test_the_same_seed_writes_the_same_bytes(company: Company, written: Written, tmp_path: Path) -> None:
-    for vendor in (stripe, zendesk, posthog):
+    for vendor in (stripe, zendesk, posthog, qualtrics, hubspot, product_database):
         again = tmp_path / vendor.__name__
         vendor.write(simulate_company(company.folder, accounts=60), again)
         for path in sorted(written(vendor).iterdir()):
