@@ -1,0 +1,519 @@
+"""The generated files have the vendors' forms, hold the company to the cent, and really hold the noise."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.features.connectors.company import (
+    hubspot,
+    posthog,
+    product_database,
+    product_events,
+    qualtrics,
+    stripe,
+    stripe_billing,
+    stripe_expected,
+    zendesk,
+)
+from tests.features.connectors.company.company import Company, simulate_company
+
+Written = Callable[..., Path]
+MONTHS = {"month": 1, "year": 12}
+PER_EURO = {"eur": 100, "usd": 125, "jpy": 160}  # minor units
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return simulate_company(tmp_path_factory.mktemp("canonical"), accounts=60)
+
+
+@pytest.fixture(scope="module")
+def written(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Return a function that writes a vendor's files, once."""
+    folders: dict[object, Path] = {}
+
+    def write(vendor: Any, **options: object) -> Path:
+        key = (vendor.__name__, *sorted(options.items()))
+        if key not in folders:
+            folders[key] = tmp_path_factory.mktemp(vendor.__name__.rsplit(".", 1)[-1])
+            vendor.write(company, folders[key], **options)
+        return folders[key]
+
+    return write
+
+
+def lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+# --- Stripe ----------------------------------------------------------------------------------
+
+
+def in_order(events: list[Any], prefix: str) -> dict[str, list[Any]]:
+    """Return each event of a kind once, by the id of its object, in order of time."""
+    once = {event["id"]: event for event in events if event["type"].startswith(prefix) and event["livemode"]}
+    by_object: dict[str, list[Any]] = {}
+    for event in sorted(once.values(), key=lambda event: event["created"]):
+        by_object.setdefault(event["data"]["object"]["id"], []).append(event)
+    return by_object
+
+
+def mrr(subscription: Any) -> float:
+    """Return the MRR in EUR of a subscription object, computed from its items and its coupon for ever alone."""
+    total, months = 0.0, 1
+    for item in subscription["items"]["data"]:
+        price = item["price"]
+        if price["recurring"]["usage_type"] == "licensed":
+            packs = price["transform_quantity"]
+            count = -(-item["quantity"] // packs["divide_by"]) if packs else item["quantity"]
+            months = MONTHS[price["recurring"]["interval"]] * price["recurring"]["interval_count"]
+            total += float(price["unit_amount_decimal"]) * count
+    for discount in subscription.get("discounts") or [subscription.get("discount")]:
+        if discount and discount["coupon"]["duration"] == "forever":
+            percent, amount = discount["coupon"]["percent_off"], discount["coupon"]["amount_off"]
+            total -= total * percent / 100 if percent else amount
+    return round(total / months / PER_EURO[subscription["currency"]], 2)
+
+
+def seats(subscription: Any) -> int:
+    return sum(item.get("quantity", 0) for item in subscription["items"]["data"])
+
+
+def period_end(subscription: Any) -> int:
+    items = subscription["items"]["data"]
+    return subscription.get("current_period_end") or items[0]["current_period_end"]
+
+
+def tax(invoice: Any) -> int:
+    return sum(each["amount"] for each in invoice.get("total_taxes", [])) or invoice.get("tax") or 0
+
+
+@pytest.fixture(scope="module")
+def webhooks(written: Written) -> list[Any]:
+    return lines(written(stripe) / stripe.EVENTS_FILE)
+
+
+def test_the_archive_holds_every_subscription_row_to_the_cent_and_the_second(
+    company: Company, webhooks: list[Any]
+) -> None:
+    """A row begins where an active subscription's MRR or seats change; renewals and past_due begin none."""
+    customers = {customer.id: customer.account for customer in stripe_billing.customers(company)}
+    found = []
+    for name, events in in_order(webhooks, "customer.subscription.").items():
+        row: tuple[object, ...] = ()
+        for event in events:
+            object_ = event["data"]["object"]
+            if object_["status"] in ("active", "past_due") and (mrr(object_), seats(object_)) != row:
+                row = (mrr(object_), seats(object_))
+                account, began = customers[object_["customer"]], pd.Timestamp(event["created"], unit="s")
+                found.append((account, name, began, *row, pd.Timestamp(period_end(object_), unit="s")))
+    found = [row for row in found if row[0] is not None]
+    expected = stripe_expected.expected_subscriptions(company)
+    columns = ["account_id", "subscription_id", "started_at", "mrr", "seats", "renews_at"]
+    assert sorted(found) == sorted(expected[columns].itertuples(index=False, name=None))
+
+
+def test_the_archive_tells_when_and_why_a_subscription_ended(company: Company, webhooks: list[Any]) -> None:
+    expected = stripe_expected.expected_subscriptions(company)
+    expected = expected[expected["end_reason"].notna() & (expected["end_reason"] != "changed")]
+    found = {}
+    for name, [event] in in_order(webhooks, "customer.subscription.deleted").items():
+        object_ = event["data"]["object"]
+        if object_["trial_end"] != period_end(object_):  # a trial that was cancelled
+            reason = object_["cancellation_details"]["reason"].replace("cancellation_requested", "cancelled")
+            found[name] = (*(pd.Timestamp(at, unit="s") for at in (object_["ended_at"], event["created"])), reason)
+    rows = expected[["subscription_id", "ended_at", "end_recorded_at", "end_reason"]]
+    assert found == {row[0]: row[1:] for row in rows.itertuples(index=False, name=None)}
+    assert (expected["end_recorded_at"] > expected["ended_at"]).any()
+
+
+def test_no_two_states_of_a_subscription_have_one_second(webhooks: list[Any]) -> None:
+    for events in in_order(webhooks, "customer.subscription.").values():
+        times = [event["created"] for event in events]
+        assert len(times) == len(set(times)) and events[0]["type"] == "customer.subscription.created"
+
+
+def test_the_archive_holds_invoices_and_charges_in_minor_units(company: Company, webhooks: list[Any]) -> None:
+    invoices = [events[-1]["data"]["object"] for events in in_order(webhooks, "invoice.").values()]
+    found = {
+        each["id"]: round((each["total"] - tax(each)) / PER_EURO[each["currency"]], 2)
+        for each in invoices
+        if each["total"] and each["status"] in ("open", "paid")
+    }
+    expected = stripe_expected.expected_invoices(company)
+    assert found == dict(zip(expected["invoice_id"], expected["amount"], strict=True))
+    charges = [events[-1]["data"]["object"] for events in in_order(webhooks, "charge.").values()]
+    paid = {c["id"]: round(c["amount"] / PER_EURO[c["currency"]], 2) for c in charges if c["status"] != "pending"}
+    expected = stripe_expected.expected_payments(company)
+    assert paid == dict(zip(expected["payment_id"], expected["amount"], strict=True))
+    assert {each["currency"] for each in charges} == {"eur", "usd", "jpy"}
+
+
+def test_the_archive_holds_the_noise_of_stripe(webhooks: list[Any]) -> None:
+    ids = Counter(event["id"] for event in webhooks)
+    assert 0.01 < sum(count > 1 for count in ids.values()) / len(ids) < 0.06
+    created = [event["created"] for event in webhooks]
+    assert created != sorted(created)
+    assert {event["livemode"] for event in webhooks} == {True, False}
+    statuses = {event["data"]["object"].get("status") for event in webhooks}
+    assert statuses >= {"trialing", "incomplete_expired", "past_due", "void", "draft", "pending", "canceled"}
+    objects = [event["data"]["object"] for event in webhooks]
+    assert any(o["object"] == "customer" and not o["metadata"] for o in objects)
+    subscriptions = [o for o in objects if o["object"] == "subscription"]
+    assert any(s["cancel_at"] and not s["ended_at"] for s in subscriptions)
+    assert any(s["pause_collection"] for s in subscriptions)
+    prices = [item["price"] for s in subscriptions for item in s["items"]["data"]]
+    assert {p["recurring"]["usage_type"] for p in prices} == {"licensed", "metered"}
+    assert any(p["transform_quantity"] for p in prices) and any(p["unit_amount"] is None for p in prices)
+    assert {event["api_version"] for event in webhooks} == {stripe.BEFORE_BASIL, stripe.BASIL}
+
+
+def test_an_account_that_returned_has_a_second_customer(company: Company) -> None:
+    accounts = Counter(c.account for c in stripe_billing.customers(company) if c.livemode and c.account)
+    returned = company.tables["subscriptions"].query("subscription_id.str.endswith('-2')")["account_id"]
+    assert {account for account, count in accounts.items() if count > 1} == set(returned) != set()
+
+
+def test_discounts_may_be_ids_whose_coupon_is_in_another_event(written: Written) -> None:
+    events = lines(written(stripe, expanded=False) / stripe.EVENTS_FILE)
+    ids = {d for e in events for d in e["data"]["object"].get("discounts", []) if isinstance(d, str)}
+    created = {e["data"]["object"]["id"] for e in events if e["type"] == "customer.discount.created"}
+    assert ids and ids <= created
+
+
+# --- Zendesk ---------------------------------------------------------------------------------
+
+
+def seconds(text: str | None) -> pd.Timestamp:
+    return pd.NaT if text is None else pd.Timestamp(text).tz_localize(None)
+
+
+def newest(tickets: list[Any]) -> dict[int, Any]:
+    return {each["id"]: each for each in sorted(tickets, key=lambda ticket: ticket["generated_timestamp"])}
+
+
+def is_of_a_customer(ticket: Any, users: dict[int, Any]) -> bool:
+    requester = users[ticket["requester_id"]]
+    is_noise = ticket["status"] == "deleted" or "closed_by_merge" in ticket["tags"] or requester["suspended"]
+    return not is_noise and requester["role"] == "end-user" and requester["external_id"] is not None
+
+
+@pytest.fixture(scope="module")
+def customers_tickets(written: Written) -> dict[int, Any]:
+    """Return the tickets that are left without the noise, each with its audits in order of time."""
+    folder = written(zendesk)
+    users = {user["id"]: user for user in lines(folder / "zendesk_users.jsonl")}
+    found = newest(lines(folder / "zendesk_tickets.jsonl"))
+    found = {name: ticket for name, ticket in found.items() if is_of_a_customer(ticket, users)}
+    for ticket in found.values():
+        ticket |= {"audits": [], "user": users[ticket["requester_id"]], "agents": users}
+    for audit in sorted(lines(folder / "zendesk_ticket_audits.jsonl"), key=lambda audit: audit["created_at"]):
+        if audit["ticket_id"] in found:
+            found[audit["ticket_id"]]["audits"].append(audit)
+    return found
+
+
+def changes(ticket: Any, field: str) -> list[tuple[Any, str]]:
+    return [
+        (event["value"], audit["created_at"])
+        for audit in ticket["audits"]
+        for event in audit["events"]
+        if event.get("field_name") == field
+    ]
+
+
+def first(times: list[str]) -> pd.Timestamp:
+    return seconds(times[0] if times else None)
+
+
+def answers(ticket: Any) -> list[str]:
+    return [
+        audit["created_at"]
+        for audit in ticket["audits"]
+        for event in audit["events"]
+        if event["type"] == "Comment" and event["public"] and ticket["agents"][event["author_id"]]["role"] != "end-user"
+    ]
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame, key: str | list[str]) -> None:
+    """Assert that two tables hold the same rows in the columns of the first."""
+    expected = expected[list(found)].sort_values(key).reset_index(drop=True)
+    found = found.sort_values(key).reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
+def test_the_audits_hold_every_ticket_to_the_second(company: Company, customers_tickets: dict[int, Any]) -> None:
+    rows = []
+    for name, ticket in customers_tickets.items():
+        status = changes(ticket, "status")
+        solved = [at for value, at in status if value == "solved"]
+        rows.append(
+            {
+                "ticket_id": str(name),
+                "user_id": ticket["user"]["external_id"],
+                "opened_at": seconds(ticket["created_at"]),
+                "priority": changes(ticket, "priority")[0][0],
+                "topic": ticket["custom_fields"][0]["value"],
+                "first_response_at": first(answers(ticket)),
+                "resolved_at": first(solved),
+                "reopened_at": first([at for value, at in status if value == "open" and solved and at > solved[0]]),
+                "escalated_at": first([at for tags, at in changes(ticket, "tags") if "escalated" in tags]),
+            }
+        )
+    same(pd.DataFrame(rows), zendesk.expected_tickets(company), "ticket_id")
+
+
+def test_the_metric_sets_hold_minutes_and_the_last_resolution(
+    company: Company, customers_tickets: dict[int, Any]
+) -> None:
+    rows = []
+    for name, ticket in customers_tickets.items():
+        metrics, opened = ticket["metric_set"], seconds(ticket["created_at"])
+        reply, solved = (metrics[f"{each}_time_in_minutes"]["calendar"] for each in ("reply", "first_resolution"))
+        rows.append(
+            {
+                "ticket_id": str(name),
+                "priority": ticket["priority"],
+                "first_response_at": opened + pd.Timedelta(minutes=reply) if reply is not None else pd.NaT,
+                "resolved_at": opened + pd.Timedelta(minutes=solved) if solved is not None else pd.NaT,
+            }
+        )
+    same(pd.DataFrame(rows), zendesk.expected_tickets(company, history=False), "ticket_id")
+    again = [t for t in customers_tickets.values() if t["metric_set"]["reopens"] and t["status"] != "open"]
+    first_solved = {t["id"]: min(at for value, at in changes(t, "status") if value == "solved") for t in again}
+    assert again and all(t["metric_set"]["solved_at"] > first_solved[t["id"]] for t in again)
+
+
+def test_the_answers_to_surveys_and_the_legacy_ratings_hold_csat(company: Company, written: Written) -> None:
+    responses = lines(written(zendesk) / "zendesk_survey_responses.jsonl")
+    rated = zendesk.expected_tickets(company).dropna(subset="csat")
+    found = {
+        r["subjects"][0]["id"]: (r["answers"][0]["rating"], seconds(r["answers"][0]["updated_at"])) for r in responses
+    }
+    assert found == dict(zip(rated["ticket_id"], zip(rated["csat"], rated["csat_at"], strict=True), strict=True))
+    legacy = lines(written(zendesk, legacy_ratings=True) / "zendesk_satisfaction_ratings.jsonl")
+    offered = {str(r["ticket_id"]): seconds(r["created_at"]) for r in legacy if r["score"] == "offered"}
+    expected = zendesk.expected_offered_surveys(company)
+    assert offered == dict(zip(expected["ticket_id"], expected["asked_at"], strict=True))
+    assert {r["score"] for r in legacy} == {"offered", "good", "bad"} and len(expected) > len(rated)
+
+
+def test_organizations_name_their_account_in_other_case_or_by_domain(company: Company, written: Written) -> None:
+    found = lines(written(zendesk) / "zendesk_organizations.jsonl")
+    named = [each["external_id"] for each in found if each["external_id"]]
+    assert {each.upper() for each in named} < company.account_ids and not set(named) <= company.account_ids
+    bare = [each["domain_names"][0] for each in found if not each["external_id"]]
+    owners = company.accounts.groupby("domain")["account_id"].count()
+    assert bare and (owners[bare] == 1).all()
+
+
+def test_the_export_holds_the_noise_of_zendesk(company: Company, written: Written) -> None:
+    folder = written(zendesk)
+    users = {user["id"]: user for user in lines(folder / "zendesk_users.jsonl")}
+    tickets = lines(folder / "zendesk_tickets.jsonl")
+    left_out = [ticket for ticket in newest(tickets).values() if not is_of_a_customer(ticket, users)]
+    assert {t["status"] for t in left_out} >= {"deleted", "closed"}
+    assert {users[t["requester_id"]]["role"] for t in left_out} == {"agent", "admin", "end-user"}
+    assert any(users[t["requester_id"]]["suspended"] for t in left_out)
+    assert len(tickets) > len({t["id"] for t in tickets})
+    assert len({(t["id"], t["updated_at"]) for t in tickets}) > len({t["id"] for t in tickets})
+    assert any(t["organization_id"] is None and users[t["requester_id"]]["organization_id"] for t in tickets)
+    audits = lines(folder / "zendesk_ticket_audits.jsonl")
+    assert any(event["type"] == "Comment" and not event["public"] for audit in audits for event in audit["events"])
+
+
+def test_tickets_may_come_as_the_pages_of_the_api(written: Written) -> None:
+    pages = [
+        json.loads(path.read_text()) for path in sorted(written(zendesk, pages=True).glob("zendesk_tickets-*.json"))
+    ]
+    assert [page["end_of_stream"] for page in pages] == [False] * (len(pages) - 1) + [True]
+    tickets = [ticket for page in pages for ticket in page["tickets"]]
+    assert tickets == lines(written(zendesk) / "zendesk_tickets.jsonl")
+
+
+# --- events ----------------------------------------------------------------------------------
+
+
+def account_by_membership(company: Company, user: str, at: pd.Timestamp) -> str:
+    users = company.users[company.users["user_id"] == user]
+    is_member = (users["joined_at"] <= at) & ~(users["left_at"] <= at)
+    return str(users.loc[is_member, "account_id"].item())
+
+
+def naive(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text).tz_localize(None)
+
+
+def posthog_kind(row: Any) -> str | None:
+    own = {
+        "$pageview": "page_view", "$screen": "page_view", "$autocapture": "click", "$rageclick": "rage_click",
+        "$dead_click": "dead_click", "$web_vitals": "web_vital",
+    }  # fmt: skip
+    if row["event"] == "$exception":
+        return "crash" if row["properties"]["$exception_level"] == "fatal" else "error"
+    kinds = product_events.event_kinds().set_index("event")["kind"]
+    return own.get(row["event"]) or kinds.get(row["event"])
+
+
+@pytest.fixture(scope="module")
+def captured(written: Written) -> list[Any]:
+    paths = sorted(written(posthog).glob("posthog_events-*.jsonl.gz"))
+    return [json.loads(line) for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def test_the_batch_export_holds_every_event_that_loading_keeps(company: Company, captured: list[Any]) -> None:
+    """Anonymous page views get their person from $identify, and their account from the membership of that day."""
+    calls = {r["properties"]["$anon_distinct_id"]: r for r in captured if r["event"] == "$identify"}
+    found = {}
+    for row in captured:
+        properties, kind = row["properties"], posthog_kind(row)
+        vitals = [name for name in ("LCP", "INP", "CLS", "FCP") if f"$web_vitals_{name}_value" in properties]
+        is_known = "$groups" in properties or row["distinct_id"] in calls
+        if kind is None or not is_known or (kind == "web_vital" and not vitals):
+            continue
+        user, occurred, recorded = row["distinct_id"], naive(row["timestamp"]), naive(row["created_at"])
+        if user in calls:
+            recorded = max(recorded, naive(calls[user]["created_at"]))
+            user = calls[user]["distinct_id"]
+            account = account_by_membership(company, user, occurred)
+        else:
+            account = properties["$groups"]["company"]
+        is_valid = occurred >= company.first_day and not properties.get("duration_ms", 0) < 0
+        if not is_valid or account not in company.account_ids:
+            continue
+        for vital in vitals or [""]:
+            value = properties.get(f"$web_vitals_{vital}_value")
+            duration = properties.get("duration_ms")
+            found[row["uuid"] + (f":{vital}" if vital else "")] = (
+                account, user, occurred, recorded, kind, row["event"], duration, value
+            )  # fmt: skip
+    expected = pd.concat([posthog.expected_events(company), posthog.expected_vitals_beside(company)])
+    columns = ["account_id", "user_id", "occurred_at", "recorded_at", "kind", "event", "duration_ms", "value"]
+    found_rows = pd.DataFrame.from_dict(found, "index", columns=columns).reset_index(names="event_id")
+    found_rows = found_rows.astype({"duration_ms": float, "value": float})
+    same(found_rows, expected, "event_id")
+    assert expected["event_id"].is_unique and len(posthog.expected_vitals_beside(company)) > 50
+
+
+def test_the_batch_export_holds_the_noise_of_posthog(captured: list[Any]) -> None:
+    counts = Counter(row["event"] for row in captured)
+    assert all(counts[name] for name in ("$identify", "$groupidentify", "$set", "$feature_flag_called"))
+    anonymous = [row for row in captured if row["event"] == "$pageview" and "$groups" not in row["properties"]]
+    assert 0.05 < len(anonymous) / counts["$pageview"] < 0.2
+    known = {row["properties"]["$anon_distinct_id"] for row in captured if row["event"] == "$identify"}
+    assert {row["distinct_id"] in known for row in anonymous} == {True, False}
+    assert max(Counter(row["uuid"] for row in captured).values()) == 2
+    assert any(row["event"] == "$web_vitals" and "LCP" not in str(row) for row in captured)
+
+
+# --- Qualtrics, HubSpot, product database ----------------------------------------------------
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def utc(text: str, zone: str) -> pd.Timestamp:
+    return pd.Timestamp(text).tz_localize(zone).tz_convert("UTC").tz_localize(None)
+
+
+def test_answers_and_invitations_together_are_the_surveys(company: Company, written: Written) -> None:
+    folder = written(qualtrics)
+    answered: dict[str, tuple[pd.Timestamp, float]] = {}
+    for kind in qualtrics.SURVEYS:
+        _, imports, *rows = table(folder / f"qualtrics_{kind}.csv")
+        zone = json.loads(imports["EndDate"])["timeZone"]
+        for row in rows:
+            if row["Finished"] in ("True", "1") and row["Status"] in ("IP Address", "0"):
+                answered[row["ResponseId"]] = utc(row["EndDate"], zone), float(row["Q1"])
+    surveys = {each["id"]: each["surveyLink"]["surveyId"] for each in lines(folder / "qualtrics_distributions.jsonl")}
+    kinds = {survey: kind for kind, survey in qualtrics.SURVEYS.items()}
+    contacts = {each["contactId"]: each for each in lines(folder / "qualtrics_contacts.jsonl")}
+    users = {email.lower(): user for user, email in company.email_of.items()}
+    rows = []
+    for each in lines(folder / "qualtrics_distribution_history.jsonl"):
+        contact, answer = contacts[each["contactId"]], answered.get(each["responseId"], (pd.NaT, float("nan")))
+        rows.append(
+            {
+                "distribution": each["distributionId"],
+                "contact": each["contactId"],
+                "user_id": contact["extRef"] or users[contact["email"].lower()],
+                "kind": kinds[surveys[each["distributionId"]]],
+                "asked_at": naive(each["sentAt"]),
+                "responded_at": answer[0],
+                "score": answer[1],
+            }
+        )
+    found, key = pd.DataFrame(rows), ["distribution", "contact"]
+    assert not found.duplicated(key).any()
+    is_too_quick = found["responded_at"] < found["asked_at"]
+    same(found[~is_too_quick], qualtrics.expected_surveys(company), key)
+    assert len(found) == len(company.tables["surveys"]) and 0 < found["responded_at"].notna().mean() < 1
+    assert any(contact["extRef"] is None for contact in contacts.values())
+
+
+def test_the_answers_hold_the_noise_of_qualtrics(written: Written) -> None:
+    statuses, finished = set(), set()
+    for kind in qualtrics.SURVEYS:
+        path = written(qualtrics) / f"qualtrics_{kind}.csv"
+        labels, imports, *rows = table(path)
+        assert labels["EndDate"] == "End Date" and json.loads(imports["Q1"])["ImportId"] == "QID1"
+        assert len(path.read_text(encoding="utf-8").splitlines()) > len(rows) + 3, "answers with line breaks"
+        statuses |= {row["Status"] for row in rows}
+        finished |= {row["Finished"] for row in rows}
+    assert statuses >= {"IP Address", "Survey Preview", "Spam", "0", "1", "8"}
+    assert finished == {"True", "False", "1", "0"}
+
+
+def test_the_companies_are_the_accounts_to_the_minute(company: Company, written: Written) -> None:
+    companies = table(written(hubspot) / hubspot.FILE)
+    rows = [
+        {
+            "account_id": each["account_id"],
+            "created_at": utc(each["Create Date"], hubspot.VIEWERS_ZONE),
+            "name": each["Company name"],
+            "segment": each["Segment"],
+            "country": each["Country/Region"],
+            "owner": each["Company owner"],
+            "acquisition": each["Original Traffic Source"],
+            "domain": each["Company Domain Name"],
+            "hubspot_id": each["Record ID"],
+        }
+        for each in companies
+        if each["account_id"]
+    ]
+    same(pd.DataFrame(rows), hubspot.expected_accounts(company), "account_id")
+    assert len(rows) == 60 < len(companies)
+    assert (hubspot.expected_accounts(company)["created_at"] < company.accounts["created_at"]).any()
+    merged = {number for each in companies for number in each["Merged record IDs"].split(";") if number}
+    assert merged and not merged & {each["Record ID"] for each in companies}
+
+
+def test_the_product_database_holds_the_users_to_the_microsecond(company: Company, written: Written) -> None:
+    found = pd.read_csv(written(product_database) / "users.csv", parse_dates=["joined_at", "left_at"])
+    same(found, company.users, ["user_id", "joined_at"])
+    domain = found["email"].str.split("@").str[1]
+    free = domain.isin(("gmail.com", "outlook.com", "gmx.net"))
+    assert 0.01 < free.mean() < 0.08 and found["email"].is_unique
+    assert (domain == found["account_id"].map(company.domain_of))[~free].all()
+
+
+# --- all -------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_writes_the_same_bytes(company: Company, written: Written, tmp_path: Path) -> None:
+    for vendor in (stripe, zendesk, posthog, qualtrics, hubspot, product_database):
+        again = tmp_path / vendor.__name__
+        vendor.write(simulate_company(company.folder, accounts=60), again)
+        for path in sorted(written(vendor).iterdir()):
+            assert path.read_bytes() == (again / path.name).read_bytes(), path.name
