@@ -136,7 +136,8 @@ def build_features(
 
 def _catalogue(settings: Settings, tables: Tables) -> Catalogue:
     """Return the features of a project: those of the catalogue, and its own."""
-    return make_catalogue(tables.present, own_profile(tables), project_features(settings), settings.events.kinds)
+    profile = own_profile(tables, settings.accounts.carry)
+    return make_catalogue(tables.present, profile, project_features(settings), settings.events.kinds)
 
 
 def _definition_hash(

@@ -34,13 +34,13 @@ def open_tables(
         database.open_table(name, tables.files(name, (since or {}).get(name), until), where)
 
 
-def own_profile(tables: Tables) -> list[tuple[str, bool]]:
-    """Return (column, is it a number) for each column of accounts that is not in the data contract."""
+def own_profile(tables: Tables, carried: Sequence[str] = ()) -> list[tuple[str, bool]]:
+    """Return (column, is it a number) for each column of accounts that is neither in the data contract nor carried."""
     schema = pq.read_schema(tables.path("accounts"))
     return [
         (column.name, pa.types.is_floating(column.type))
         for column in schema
-        if ACCOUNTS.column(column.name) is None
+        if ACCOUNTS.column(column.name) is None and column.name.lower() not in carried
     ]
 
 

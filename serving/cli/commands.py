@@ -73,22 +73,38 @@ def undertow(
     """Churn probability and customer lifetime value from UX, support and billing data, with reasons."""
 
 
-@app.command(epilog="Example: undertow init --connector ravenstack --data exports")
+@app.command(epilog="Example: undertow init --data exports")
 @refusing
 def init(
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Folder of exported files; may be repeated. Without it: a template.")
+    ] = None,
     connector: Annotated[
-        str, typer.Option(help="Connector for a known export: demo, oulad or ravenstack; default: an empty template.")
-    ] = "empty",
-    data: Annotated[Path, typer.Option(help="Folder of the exported files.")] = HERE,
+        list[str] | None,
+        typer.Option(help="Recognise the files of this connector alone; may be repeated. Or demo, oulad, ravenstack."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Take every proposed answer instead of asking.")] = False,
     project: Project = HERE,
 ) -> None:
-    """Create a project: write undertow.toml (and SELECTs) for a connector, or a commented template."""
+    """Create a project: recognise exported files and write the SELECTs for them, or explain the tables and a template."""
     from undertow.features import connectors
     from undertow.features.connectors.kind_of_files import kind_of_files
+    from undertow.serving.cli.setup.from_files import project_from_files
+    from undertow.serving.cli.setup.print_init import print_tables
 
-    written = connectors.write_project(connector, data, project)
-    _print_kind(*kind_of_files(data), load_settings(project).churn.kind)
-    console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
+    template = next((name for name in connector or () if name in connectors.connectors()), None)
+    if template or not (data or connector):
+        folder = data[0] if data else HERE
+        if not template:
+            print_tables()
+        written = connectors.write_project(template or connectors.EMPTY, folder, project)
+        _print_kind(*kind_of_files(folder), load_settings(project).churn.kind)
+        console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
+        return
+    written = project_from_files(data or [HERE], connector or [], project, yes)
+    console.out.print(f"Wrote {written}. It is checked now:\n", soft_wrap=True)
+    check(project=project, json=False)
+    console.out.print(f"Next: undertow train{_option(project)}", soft_wrap=True)
 
 
 def _checked_settings(project: Path) -> Settings:

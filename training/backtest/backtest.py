@@ -31,6 +31,7 @@ from undertow.training.evaluation.value import (
 )
 from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.split import Dates, Examples
+from undertow.training.examples.training_data import refuse_present_only
 from undertow.training.fit.fit import TrainingSet, fit_bundle, training_set
 from undertow.training.health_score.bounds import Bounds
 from undertow.training.health_score.judge import judge_health
@@ -141,6 +142,7 @@ def backtest(settings: Settings, now: datetime, moments: int, progress: Progress
     Raises ModelRefusal where the record is too short, or where no model could be trained at two of them.
     """
     report_progress = progress or (lambda what, share: None)
+    refuse_present_only(settings)
     tables = load_tables(settings, now, progress)
     chosen = choose_moments(settings, tables, moments)
     features = build_features(settings, tables, sorted({day for dates in chosen for day in dates.every}), progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.build.given.given_examples import load_examples
+from undertow.features.errors import ModelRefusal
 from undertow.features.settings import Settings
 from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.load import load_tables
@@ -34,11 +35,31 @@ class TrainingData:
     notes: tuple[str, ...] = ()
 
 
+PRESENT_ONLY = (
+    "{tables} shows only the present ([data] present_only): today's price, term and renewal would stand over the past, "
+    "and a model would learn from what was not known then"
+)
+CURE = (
+    "Give its history: an archive of webhook events, a history table, invoice lines, or an export a day kept from now "
+    "on; then take it out of present_only"
+)
+
+
+def refuse_present_only(settings: Settings) -> None:
+    """Raise ModelRefusal where a table holds today's state alone: nothing can be learned of what was known before."""
+    if settings.data.present_only:
+        raise ModelRefusal(f"{PRESENT_ONLY.format(tables=', '.join(settings.data.present_only))}. {CURE}.")
+
+
 def training_data(
     settings: Settings, now: datetime, examples: Path | None = None, progress: Progress | None = None
 ) -> TrainingData:
-    """Return what to train on: the project's tables, or `examples`, a file of feature rows with their outcomes."""
+    """Return what to train on: the project's tables, or `examples`, a file of feature rows with their outcomes.
+
+    Raises ModelRefusal where a table shows only the present.
+    """
     if examples is None:
+        refuse_present_only(settings)
         tables = load_tables(settings, now, progress)
         dates = choose_dates(settings, tables)
         whole = whole_as_ofs(settings, calendar(settings.snapshots, tables), tables.until)

@@ -29,6 +29,7 @@ from undertow.features.sources.load import load_tables, selects_id
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.examples.notices import split_notices
 from undertow.training.examples.split import Examples, make_examples
+from undertow.training.examples.training_data import CURE, PRESENT_ONLY
 from undertow.training.leakage.columns import ColumnSignal, column_signals, signal_findings
 from undertow.training.leakage.end_states import end_states, standing_columns, standing_findings
 from undertow.training.leakage.model_gain import ModelAlarm, fit_small, model_findings, with_champion
@@ -102,7 +103,7 @@ def audit(
     examples, _ = split_notices(every)  # that an account leaves after its notice is known, and no leak
     signals, model, alarms = _statistics(open_registry(settings), settings.training, features, examples)
     alarms = accept(alarms, settings.audit.accepted, features.catalogue.columns)
-    findings = [*replay_findings(replayed), *changed, *early, *alarms]
+    findings = [*_present_only(settings), *replay_findings(replayed), *changed, *early, *alarms]
     return AuditReport(
         headline=settings.training.headline,
         comparisons=(replayed, *compared),
@@ -112,6 +113,14 @@ def audit(
         model=model,
         warnings=tables.warnings,
     )
+
+
+def _present_only(settings: Settings) -> list[Finding]:
+    """Return a failure per table that holds today's state alone."""
+    return [
+        Finding("failure", "present only", table, f"{PRESENT_ONLY.format(tables=table)}. {CURE}.")
+        for table in settings.data.present_only
+    ]
 
 
 def quick_audit(settings: Settings, features: FeatureTable, examples: Examples) -> list[Finding]:

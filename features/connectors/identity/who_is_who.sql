@@ -24,7 +24,10 @@ found AS (
     UNION ALL
     SELECT c.source, c.entity, i.account_id, 4, 'person' FROM claims AS c JOIN people AS i ON i.user_id = c.user_id
     UNION ALL
-    SELECT c.source, c.entity, i.account_id, 5, 'domain of the e-mail address'
+    SELECT c.source, c.entity, i.account_id, 5, 'e-mail address of a person'
+    FROM claims AS c JOIN people AS i ON i.email = lower(trim(c.email))
+    UNION ALL
+    SELECT c.source, c.entity, i.account_id, 6, 'domain of the e-mail address'
     FROM claims AS c JOIN domains AS i ON i.key = lower(split_part(c.email, '@', 2))
 ),
 first_rule AS (SELECT source, entity, min(place) AS place FROM found GROUP BY ALL)

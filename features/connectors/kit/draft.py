@@ -20,7 +20,7 @@ FIRST_FOR_ACCOUNTS = ("hubspot", "salesforce", "product")  # a CRM knows the acc
 GRADES = ("exact", "partial", "present_only")
 NO_ROWS = {  # of the shared views, where no connector has a part
     "keys": "SELECT NULL AS account_id, NULL AS kind, NULL AS key WHERE false",
-    "people": "SELECT NULL AS user_id, NULL AS account_id WHERE false",
+    "people": "SELECT NULL AS user_id, NULL AS account_id, NULL AS email WHERE false",
     "claims": "SELECT NULL AS source, NULL AS entity, NULL AS key, NULL AS user_id, NULL AS email WHERE false",
 }
 SHARED_VIEWS = {"account_keys": "keys", "people": "people", "who_is_who": "claims"}  # view -> its parts
@@ -187,7 +187,7 @@ def _after_identity(views: Sequence[tuple[Recognised, Part]]) -> set[str]:
     """Return the names of the views that use who_is_who, or a view before them that does."""
     later: set[str] = set()
     for each, part in views:
-        words = set(re.findall(r"\w+", each.connector.sql(part.form, part.sql)))
+        words = set(re.findall(r"\w+", each.connector.sql(part.sql)))
         if words & {"who_is_who", *later}:
             later.add(part.name)
     return later
@@ -195,7 +195,7 @@ def _after_identity(views: Sequence[tuple[Recognised, Part]]) -> set[str]:
 
 def _add_view(made: Draft, each: Recognised, part: Part, answers: Mapping[str, str]) -> None:
     path = f"sql/{each.connector.name}/{part.name}.sql"
-    made.sql[path] = _text(each, part.form, part.sql, part.repeat, answers) + "\n"
+    made.sql[path] = _text(each, part.sql, part.repeat, answers) + "\n"
     made.views[part.name] = path
 
 
@@ -203,13 +203,13 @@ def _united(own: Sequence[tuple[Recognised, Part]], kind: str, answers: Mapping[
     found = [(each, part) for each, part in own if part.kind == kind]
     if kind == "keys" and not found:
         found = [(each, part) for each, part in own if part.kind == "last keys"]
-    texts = [_text(each, part.form, part.sql, part.repeat, answers) for each, part in found]
+    texts = [_text(each, part.sql, part.repeat, answers) for each, part in found]
     return "\nUNION ALL\n".join(texts) or NO_ROWS[kind]
 
 
-def _text(each: Recognised, form: str, sql: str, repeat: str, answers: Mapping[str, str]) -> str:
+def _text(each: Recognised, sql: str, repeat: str, answers: Mapping[str, str]) -> str:
     """Return a SELECT with the answers in it; one that is repeated is united over the entries."""
-    text = each.connector.sql(form, sql)
+    text = each.connector.sql(sql)
     texts = [_filled(text.replace("{file}", entry.name), answers, f"/{entry.name}") for entry in
              each.entries.get(repeat, ())] if repeat else [_filled(text, answers, "")]  # fmt: skip
     return "\nUNION ALL\n".join(texts)
@@ -223,7 +223,7 @@ def _filled(text: str, answers: Mapping[str, str], of: str) -> str:
 
 
 def _table_sql(of_table: list[Source], chosen: list[Source], answers: Mapping[str, str]) -> str:
-    texts = [_text(each.of, each.how.form, each.how.sql, "", answers) for each in of_table]
+    texts = [_text(each.of, each.how.sql, "", answers) for each in of_table]
     if len(texts) > 1:
         listed = "\nUNION ALL BY NAME\n".join(f"SELECT * FROM (\n{text}\n)" for text in texts)
         return f"-- {' and '.join(each.of.connector.title for each in of_table)}.\n{listed}\n"
@@ -238,7 +238,7 @@ def _accounts_sql(accounts: str, chosen: list[Source], answers: Mapping[str, str
     for source in chosen:
         if source.table in ("subscriptions", "users"):
             time = TABLES[source.table].happened_at
-            text = _text(source.of, source.how.form, source.how.sql, "", answers)
+            text = _text(source.of, source.how.sql, "", answers)
             firsts.append(f"    SELECT account_id, CAST({time} AS TIMESTAMPTZ) AS moment FROM (\n{text}\n    )")
     if not firsts:
         return accounts

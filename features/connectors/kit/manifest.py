@@ -54,7 +54,7 @@ class Part(Frozen):
 
     `kind`: an entry `name` of [views], after those that it uses, or a part of the shared views: "keys" (account_id,
     kind, key: ids and web domains of accounts; "last keys" where no connector has keys), "people" (user_id,
-    account_id), "claims" (source, entity, key, user_id, email: who wants an account). `repeat`: a kind of file; the
+    account_id, email), "claims" (source, entity, key, user_id, email: who wants an account). `repeat`: a kind of file; the
     SELECT is repeated for each of its entries, {file}, and the results are united.
     """
 
@@ -123,9 +123,9 @@ class Connector(Frozen):
         """Return the kinds of files of a form."""
         return [kind for kind in self.file if kind.form == form]
 
-    def sql(self, form: str, name: str) -> str:
-        """Return the text of a SELECT."""
-        return (VENDORS / self.name / form / name).read_text(encoding="utf-8").strip()
+    def sql(self, path: str) -> str:
+        """Return the text of a SELECT, by its path below the vendor's folder."""
+        return (VENDORS / self.name / path).read_text(encoding="utf-8").strip()
 
 
 @cache

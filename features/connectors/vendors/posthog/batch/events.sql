@@ -33,7 +33,7 @@ rows AS (
     WHERE event <> '$web_vitals' AND (event NOT LIKE '$%' OR event IN (
         '$pageview', '$screen', '$rageclick', '$dead_click', '$autocapture', '$exception'))
 )
-SELECT r.event_id, w.account_id, coalesce(d.user_id, r.distinct_id) AS user_id, p[2] AS session_id,
+SELECT r.event_id, coalesce(w.account_id, p[1]) AS account_id, coalesce(d.user_id, r.distinct_id) AS user_id, p[2] AS session_id,
        r.timestamp AS occurred_at, greatest(CAST(r.created_at AS TIMESTAMPTZ), d.known_at) AS recorded_at,
        r.kind, r.name, CASE WHEN p[3] LIKE '%ios%' THEN 'ios' WHEN p[3] LIKE '%android%' THEN 'android' ELSE p[3] END
        AS platform,

@@ -1,1 +1,1 @@
-SELECT user_id, account_id FROM product_users
+SELECT user_id, account_id, email FROM product_users
