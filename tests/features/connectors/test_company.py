@@ -20,8 +20,10 @@ from tests.features.connectors.company import (
     product_events,
     qualtrics,
     stripe,
+    stripe_api,
     stripe_billing,
     stripe_expected,
+    stripe_fivetran,
     zendesk,
 )
 from tests.features.connectors.company.company import Company, simulate_company
@@ -188,6 +190,63 @@ def test_discounts_may_be_ids_whose_coupon_is_in_another_event(written: Written)
     ids = {d for e in events for d in e["data"]["object"].get("discounts", []) if isinstance(d, str)}
     created = {e["data"]["object"]["id"] for e in events if e["type"] == "customer.discount.created"}
     assert ids and ids <= created
+
+
+def test_the_pages_of_the_api_hold_todays_subscriptions_alone(company: Company, written: Written) -> None:
+    paths = sorted(written(stripe_api).glob("stripe_subscriptions-*.json"))
+    pages = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    assert {page["object"] for page in pages} == {"list"} and not pages[-1]["has_more"]
+    known = {customer.id for customer in stripe_billing.customers(company) if customer.account}
+    found = {
+        each["id"]: (mrr(each), seats(each), each["ended_at"] is None)
+        for page in pages
+        for each in page["data"]
+        if each["customer"] in known and each["status"] in ("active", "past_due", "canceled")
+    }
+    expected = stripe_api.expected_subscriptions(company).set_index("subscription_id")
+    trials = set(found) - set(expected.index)
+    assert trials and {found[name][2] for name in trials} == {False}, "only trials that were cancelled are more"
+    rows = zip(expected["mrr"], expected["seats"], expected["ended_at"].isna(), strict=True)
+    assert {name: row for name, row in found.items() if name not in trials} == dict(
+        zip(expected.index, rows, strict=True)
+    )
+
+
+def test_fivetrans_history_has_one_active_row_per_subscription(written: Written) -> None:
+    history = pd.read_csv(written(stripe_fivetran) / "stripe_subscription_history.csv")
+    assert (history[history["_fivetran_active"]]["id"].value_counts() == 1).all()
+    assert history["id"].nunique() == history["_fivetran_active"].sum() < len(history)
+    history = history.sort_values(["id", "_fivetran_start"])
+    follows = history["id"] == history["id"].shift()
+    assert (history["_fivetran_start"] == history["_fivetran_end"].shift())[follows].all()
+    assert set(history["status"]) >= {"trialing", "active", "past_due", "canceled", "incomplete_expired"}
+
+
+def test_the_lines_of_an_invoice_less_its_coupon_are_its_total(company: Company, written: Written) -> None:
+    folder = written(stripe_fivetran)
+    invoices, items = (pd.read_csv(folder / f"stripe_{name}.csv") for name in ("invoice", "invoice_line_item"))
+    subtotal = invoices["id"].map(items.groupby("invoice_id")["amount"].sum())
+    assert (subtotal == invoices["subtotal"])[subtotal.notna()].all()
+    discount = invoices["subtotal"] - (invoices["total"] - invoices["tax"].fillna(0))
+    is_real = invoices["id"].isin(stripe_expected.expected_invoices(company)["invoice_id"])
+    discounted = company.tables["subscriptions"].query("discount > 0")["account_id"].nunique()
+    assert discount[is_real].min() >= -1 and (discount[is_real] > 1).sum() > 0 and discounted
+    prices, products = (pd.read_csv(folder / f"stripe_{name}.csv") for name in ("price", "product"))
+    assert set(items["price_id"]) <= set(prices["id"]) and set(prices["product_id"]) <= set(products["id"])
+
+
+def test_the_last_charge_before_an_involuntary_end_failed(company: Company, written: Written) -> None:
+    """Fivetran has no reason of a cancellation; this is how it can be told."""
+    folder = written(stripe_fivetran)
+    charges = pd.read_csv(folder / "stripe_charge.csv").query("status != 'pending'").sort_values("created")
+    expected = stripe_expected.expected_subscriptions(company).query("end_reason == 'payment_failed'")
+    customers = {each.account: each.id for each in stripe_billing.customers(company) if each.livemode}
+    for row in expected.itertuples():
+        before = charges[
+            (charges["customer_id"] == customers[row.account_id]) & (charges["created"] < str(row.ended_at))
+        ]
+        assert before["status"].iloc[-1] == "failed"
+    assert len(expected)
 
 
 # --- Zendesk ---------------------------------------------------------------------------------
@@ -512,7 +571,7 @@ def test_the_product_database_holds_the_users_to_the_microsecond(company: Compan
 
 
 def test_the_same_seed_writes_the_same_bytes(company: Company, written: Written, tmp_path: Path) -> None:
-    for vendor in (stripe, zendesk, posthog, qualtrics, hubspot, product_database):
+    for vendor in (stripe, stripe_api, stripe_fivetran, zendesk, posthog, qualtrics, hubspot, product_database):
         again = tmp_path / vendor.__name__
         vendor.write(simulate_company(company.folder, accounts=60), again)
         for path in sorted(written(vendor).iterdir()):

@@ -36,6 +36,7 @@ from tests.features.connectors.company.stripe_billing import (
     Customer,
     Invoice,
     Item,
+    Line,
     State,
     cards,
     charges,
@@ -263,6 +264,7 @@ def _reason(state: State) -> str | None:
 def invoice_object(invoice: Invoice, status: str, at: int, *, basil: bool) -> Json:
     """Return an invoice as it stood at a time, in the form before basil or since."""
     is_paid, total = status == "paid", invoice.net + invoice.tax
+    lines = [line_object(invoice, line, basil=basil) for line in invoice.lines]
     transitions = {
         "finalized_at": None if status == "draft" else invoice.finalized, "marked_uncollectible_at": None,
         "paid_at": (invoice.paid or at) if is_paid else None, "voided_at": invoice.voided if status == "void" else None,
@@ -279,8 +281,27 @@ def invoice_object(invoice: Invoice, status: str, at: int, *, basil: bool) -> Js
         "collection_method": "charge_automatically" if invoice.due is None else "send_invoice",
         "created": invoice.created, "currency": invoice.currency.lower(), "customer": invoice.customer,
         "due_date": None if status == "draft" else invoice.due, "livemode": True, "metadata": {}, "status": status,
-        "status_transitions": transitions, "subtotal": invoice.net, "total": total,
+        "lines": {"object": "list", "data": lines, "has_more": False},
+        "status_transitions": transitions, "subtotal": invoice.subtotal, "total": total,
         "total_excluding_tax": invoice.net, **by_version,
+    }  # fmt: skip
+
+
+def line_object(invoice: Invoice, line: Line, *, basil: bool) -> Json:
+    """Return a line of an invoice, in the form before basil or since."""
+    item = {"subscription": invoice.subscription, "subscription_item": line.item.id, "proration": False}
+    if basil:
+        price = {"price": line.item.price, "product": line.item.product}
+        by_version: Json = {
+            "parent": {"type": "subscription_item_details", "subscription_item_details": item},
+            "pricing": {"type": "price_details", "price_details": price},
+        }
+    else:
+        by_version = {"type": "subscription", "price": price_object(line.item), **item}
+    return {
+        "id": line.id, "object": "line_item", "amount": line.amount, "currency": invoice.currency.lower(),
+        "invoice": invoice.id, "period": {"start": line.start, "end": line.end}, "quantity": line.item.quantity,
+        **by_version,
     }  # fmt: skip
 
 

@@ -74,6 +74,12 @@ class Item:
     quantity: int | None
     divide_by: int | None = None
 
+    @property
+    def amount(self) -> int:
+        """Return what the item costs per billing period, in whole minor units."""
+        count = self.quantity or 0
+        return round(Decimal(self.unit_amount) * (-(-count // self.divide_by) if self.divide_by else count))
+
 
 @dataclass(frozen=True)
 class State:
@@ -109,8 +115,22 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A line of an invoice: an item for a billing period; `amount` in minor units, before any coupon."""
+
+    id: str
+    item: Item
+    amount: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Invoice:
-    """An invoice; `net` and `tax` in minor units. `status`: draft, open, paid or void."""
+    """An invoice; `net` (what the lines cost, less the coupon) and `tax` in minor units.
+
+    `status`: draft, open, paid or void.
+    """
 
     id: str
     customer: str
@@ -125,6 +145,12 @@ class Invoice:
     paid: int | None = None
     voided: int | None = None
     first_failed: int | None = None
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def subtotal(self) -> int:
+        """Return the sum of the lines, in minor units."""
+        return sum(line.amount for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -442,10 +468,12 @@ def tax_of(net: int, account: str, taxed: frozenset[str]) -> int:
     return round(net * TAX) if account in taxed else 0
 
 
+@cache
 def invoices(company: Company, *, due_dates: bool = True) -> list[Invoice]:
     """Return the invoices of the canonical table; without `due_dates`, those that a card pays at once have none."""
     taxed = taxed_accounts(company)
     by_card = frozenset() if due_dates else frozenset(company.tables["cards"]["account_id"])
+    histories = {history[0].state.id: history for history in subscription_changes(company)}
     found = []
     for row in _invoices_with_attempts(company).itertuples():
         currency, issued = company.currency_of[row.account_id], unix(row.issued_at)
@@ -457,9 +485,20 @@ def invoices(company: Company, *, due_dates: bool = True) -> list[Invoice]:
                 due=None if row.account_id in by_card else unix(row.due_at),
                 paid=unix(row.paid_at) if is_paid else None,
                 first_failed=issued + 60 if row.has_failed else None,
+                lines=_lines(row.invoice_id, issued, histories[vendor_id("sub_", row.subscription_id)]),
             )
         )  # fmt: skip
     return found
+
+
+def _lines(name: str, issued: int, history: list[Change]) -> tuple[Line, ...]:
+    """Return a line per licensed item of the subscription as it stood when the invoice was sent."""
+    state = next(change.state for change in reversed(history) if change.at <= issued)
+    return tuple(
+        Line(vendor_id("il_", f"{name} {item.id}"), item, item.amount, state.period_start, state.period_end)
+        for item in state.items
+        if item.quantity is not None
+    )
 
 
 def noise_invoices(company: Company) -> list[Invoice]:
