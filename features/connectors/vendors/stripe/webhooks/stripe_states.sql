@@ -59,7 +59,7 @@ lasting AS (
     FROM discounts WHERE coupon ->> '$.duration' = 'forever' GROUP BY id
 ),
 products AS (
-    SELECT data ->> '$.object.id' AS product, arg_max(data ->> '$.object.name', CAST(created AS BIGINT)) AS name
+    SELECT data ->> '$.object.id' AS product, arg_max(data ->> '$.object.name', coalesce(CAST(created AS BIGINT), 0)) AS name
     FROM stripe_events WHERE type LIKE 'product.%' GROUP BY ALL
 )
 SELECT e.o ->> '$.id' AS subscription_id, e.o ->> '$.customer' AS customer, e.moment, e.type,
