@@ -86,13 +86,14 @@ def init(
     yes: Annotated[bool, typer.Option("--yes", help="Take every proposed answer instead of asking.")] = False,
     project: Project = HERE,
 ) -> None:
-    """Create a project: recognise exported files and write the SELECTs for them, or explain the tables and a template."""
+    """Create a project: recognise exported files and write their SELECTs; without --data, explain the tables."""
     from undertow.features import connectors
     from undertow.features.connectors.kind_of_files import kind_of_files
     from undertow.serving.cli.setup.from_files import project_from_files
     from undertow.serving.cli.setup.print_init import print_tables
 
-    template = next((name for name in connector or () if name in connectors.connectors()), None)
+    names = connectors.connectors()
+    template = next((name for name in connector or () if name in names), None)
     if template or not (data or connector):
         folder = data[0] if data else HERE
         if not template:
@@ -101,10 +102,31 @@ def init(
         _print_kind(*kind_of_files(folder), load_settings(project).churn.kind)
         console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
         return
-    written = project_from_files(data or [HERE], connector or [], project, yes)
+    written = project_from_files(data or [HERE], connector or [], names, project, yes)
     console.out.print(f"Wrote {written}. It is checked now:\n", soft_wrap=True)
     check(project=project, json=False)
     console.out.print(f"Next: undertow train{_option(project)}", soft_wrap=True)
+
+
+@app.command(epilog="Example: undertow files stripe_events")
+@refusing
+def files(
+    name: Annotated[
+        str | None, typer.Argument(help="Name of a source file or view in undertow.toml; default: list all.")
+    ] = None,
+    project: Project = HERE,
+    json: Json = False,
+) -> None:
+    """List the source files and views of a project, or show the columns, types and first rows of one."""
+    from undertow.serving.cli.setup.sources import describe, list_sources, print_described, print_sources
+
+    settings = load_settings(project)
+    if name is None:
+        listed = list_sources(settings)
+        console.print_json(listed) if json else print_sources(listed)
+        return
+    described = describe(settings, name)
+    console.print_json(described.as_json()) if json else print_described(described)
 
 
 def _checked_settings(project: Path) -> Settings:

@@ -11,10 +11,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 
+from tests.features.connectors.company import hubspot, product_database, qualtrics, stripe, zendesk
+from tests.features.connectors.company.company import simulate_company
 from undertow.features.publishing.versions import replace_text
 from undertow.features.settings import load_settings
 from undertow.serving.published.reader import ScoresReader
@@ -51,7 +54,20 @@ def score(project: Path) -> str:
     return f"{command}\n{_as_lines(answer)}\n"
 
 
-BLOCKS: dict[str, Callable[[Path], str]] = {"at-risk": at_risk, "help": help_of_all, "score": score}
+def init(_: Path) -> str:
+    """Return what `undertow init` prints of the exports of a simulated company: who is who, and the tables."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        company = simulate_company(root / "canonical", accounts=90, months=12)
+        for vendor in (hubspot, product_database, qualtrics, stripe, zendesk):
+            (root / "exports" / vendor.__name__).mkdir(parents=True)
+            vendor.write(company, root / "exports" / vendor.__name__)
+        printed = _printed("init", "--data", str(root / "exports"), "--project", str(root / "project"), "--yes")
+    shown = printed[printed.index("Whose account") : printed.index("Wrote ")].strip()
+    return f"$ undertow init --data exports\n…\n{shown}\n…\n"
+
+
+BLOCKS: dict[str, Callable[[Path], str]] = {"at-risk": at_risk, "init": init, "help": help_of_all, "score": score}
 
 
 def pasted(text: str) -> dict[str, str]:

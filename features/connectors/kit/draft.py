@@ -119,8 +119,8 @@ def _patterns(paths: list[Path], project: Path) -> list[str]:
     found = []
     for folder in dict.fromkeys(path.parent for path in paths):
         names = sorted(path.name for path in paths if path.parent == folder)
-        start = re.sub(r"\d+$", "", _common_start(names))
-        end = re.sub(r"^\d+", "", _common_start([name[len(start) :][::-1] for name in names])[::-1])
+        start = re.sub(r"\d[\d_.-]*$", "", _common_start(names))  # files of other days will follow
+        end = re.sub(r"^[\d_.-]*\d", "", _common_start([name[len(start) :][::-1] for name in names])[::-1])
         pattern = names if len(names) == 1 else [f"{start}*{end}"]
         if len(names) > 1 and sorted(path.name for path in folder.glob(pattern[0])) != names:
             pattern = names
@@ -257,8 +257,8 @@ def _settings(recognised: Sequence[Recognised], chosen: Sequence[Source]) -> dic
     for each in recognised:
         for section, values in each.connector.defaults.items():
             for name, value in values.items():
-                known = settings.setdefault(section, {}).get(name, [] if isinstance(value, list) else None)
-                settings[section][name] = [*known, *value] if isinstance(value, list) else value
+                known = settings.setdefault(section, {})
+                known[name] = [*known.get(name, []), *value] if isinstance(value, list) else value
     present_only = [source.table for source in chosen if source.how.grade == "present_only"]
     if present_only:
         settings.setdefault("data", {})["present_only"] = present_only

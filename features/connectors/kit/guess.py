@@ -36,7 +36,7 @@ MOST_NAMES = 500
 
 @dataclass(frozen=True)
 class EventName:
-    """A name that a product gives to events of its own, the rows that have it, and the kind and name that are guessed."""
+    """A name that a product gives to events of its own, how many rows have it, and the kind and name guessed of it."""
 
     event: str
     rows: int

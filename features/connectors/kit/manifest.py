@@ -9,6 +9,7 @@ A vendor's data come in several forms (archives, objects of the API, a warehouse
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -54,8 +55,8 @@ class Part(Frozen):
 
     `kind`: an entry `name` of [views], after those that it uses, or a part of the shared views: "keys" (account_id,
     kind, key: ids and web domains of accounts; "last keys" where no connector has keys), "people" (user_id,
-    account_id, email), "claims" (source, entity, key, user_id, email: who wants an account). `repeat`: a kind of file; the
-    SELECT is repeated for each of its entries, {file}, and the results are united.
+    account_id, email), "claims" (source, entity, key, user_id, email: who wants an account). `repeat`: a kind of file;
+    the SELECT is repeated for each of its entries, {file}, and the results are united.
     """
 
     form: str
@@ -139,12 +140,14 @@ def _load(path: Path) -> Connector:
     return Connector.model_validate({"name": path.parent.name, **tomllib.loads(path.read_text(encoding="utf-8"))})
 
 
-def chosen_connectors(names: tuple[str, ...]) -> list[Connector]:
-    """Return the connectors of these names, or all where none is named. Raises SettingsError for an unknown one."""
+def chosen_connectors(names: Sequence[str] = (), others: Sequence[str] = ()) -> list[Connector]:
+    """Return the connectors of these names, or all where none is named.
+
+    Raises SettingsError for an unknown one; `others`: what it may be named too.
+    """
     known = load_connectors()
     for name in names:
         if name not in known:
-            raise SettingsError(
-                f"Unknown connector '{name}'; known: {', '.join(known)}.{did_you_mean(name, known)}"
-            )
+            every = sorted([*known, *others])
+            raise SettingsError(f"Unknown connector '{name}'; known: {', '.join(every)}.{did_you_mean(name, every)}")
     return [known[name] for name in names] or list(known.values())

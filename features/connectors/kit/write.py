@@ -24,7 +24,7 @@ BARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 @dataclass(frozen=True)
 class ToWrite:
-    """What a project is written from. `rates`: currency -> units of it per unit of `report`, unless files give rates."""
+    """What a project is written from. `rates`: currency -> units of it per unit of `report`, if no file gives rates."""
 
     recognised: Sequence[Recognised]
     chosen: Sequence[Source]
@@ -52,9 +52,9 @@ def write_project(what: ToWrite, project: Path) -> Path:
     project.mkdir(parents=True, exist_ok=True)
     staged = Path(mkdtemp(prefix=".undertow-init-", dir=project))
     try:
-        for path, text in _texts(what, project.resolve().name).items():
-            (staged / path).parent.mkdir(parents=True, exist_ok=True)
-            (staged / path).write_text(text, encoding="utf-8")
+        for name, text in _texts(what, project.resolve().name).items():
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            (staged / name).write_text(text, encoding="utf-8")
         for path in sorted(staged.iterdir(), key=lambda each: each.name == FILE_NAME):  # the settings last
             path.rename(project / path.name)
     finally:

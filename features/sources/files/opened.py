@@ -17,8 +17,13 @@ SCHEMAS = ("source", "numbered")  # the second with the number of the file that 
 
 
 @contextmanager
-def opened_sources(settings: Settings) -> Iterator[Connection]:
-    """Yield a DuckDB connection in which every entry of [files] and [views] can be queried by its name."""
+def opened_sources(settings: Settings, only: str | None = None) -> Iterator[Connection]:
+    """Yield a DuckDB connection in which every entry of [files] and [views] can be queried by its name.
+
+    `only`: an entry of [files]; no other is opened.
+    """
+    if only is not None:
+        settings = settings.model_copy(update={"files": {only: settings.files[only]}, "views": {}})
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
         open_files(connection, settings, Path(copies), is_parallel=False)  # quoted values may hold line breaks

@@ -16,7 +16,7 @@ from undertow.features.connectors.kit.identity import currencies, matches
 from undertow.features.connectors.kit.look import look
 from undertow.features.connectors.kit.manifest import chosen_connectors
 from undertow.features.connectors.kit.missing import missing_tables
-from undertow.features.connectors.kit.recognise import recognise
+from undertow.features.connectors.kit.recognise import Recognised, recognise
 from undertow.features.connectors.kit.write import ToWrite, refuse_existing, write_project
 from undertow.features.errors import SourceError
 from undertow.features.sources.files.opened import opened_sources
@@ -26,14 +26,17 @@ from undertow.serving.cli.setup import print_init
 WITH_MONEY = ("subscriptions", "invoices", "payments")
 
 
-def project_from_files(folders: Sequence[Path], connectors: Sequence[str], project: Path, yes: bool) -> Path:
+def project_from_files(
+    folders: Sequence[Path], connectors: Sequence[str], templates: Sequence[str], project: Path, yes: bool
+) -> Path:
     """Write a project for the files in `folders`; return the path of its undertow.toml.
 
-    `connectors`: the only ones to recognise; none: all. `yes`: take every proposed answer. Raises SettingsError where a
-    file of the project is there already or a connector is unknown, SourceError where no file is recognised.
+    `connectors`: the only ones to recognise; none: all. `templates`: names of other connectors, for messages. `yes`:
+    take every proposed answer. Raises SettingsError where a file of the project is there already or a connector is
+    unknown, SourceError where no file is recognised.
     """
     refuse_existing(project)
-    seen = recognise(look(folders), chosen_connectors(tuple(connectors)))
+    seen = recognise(look(folders), chosen_connectors(connectors, templates))
     print_init.print_seen(seen)
     if not seen.recognised:
         raise SourceError("None of these files is one that a connector knows whole. `undertow init` without --data "
@@ -49,7 +52,7 @@ def project_from_files(folders: Sequence[Path], connectors: Sequence[str], proje
                 project.rmdir()
 
 
-def _write(recognised: Sequence, project: Path, store: Path, yes: bool) -> Path:  # type: ignore[type-arg]
+def _write(recognised: Sequence[Recognised], project: Path, store: Path, yes: bool) -> Path:
     asked = questions(recognised)
     proposed, events = guesses(recognised, asked, store)
     answers = _ask(asked, proposed, yes)

@@ -9,12 +9,18 @@ from undertow.features.connectors.kit.guess import EventName
 from undertow.features.connectors.kit.identity import Match
 from undertow.features.connectors.kit.missing import MissingTable
 from undertow.features.connectors.kit.recognise import Seen
-from undertow.features.tables import TABLES, TableColumn
+from undertow.features.tables import EVENT_KINDS, PAYMENT_KINDS, PRIORITIES, SURVEY_KINDS, TABLES, Table, TableColumn
 from undertow.serving.cli.console import new_table, out, show
 
 NINE = ("accounts", "users", "events", "tickets", "surveys", "subscriptions", "invoices", "payments", "contacts")
 SHOWN_EVENTS = 12
-UNITS = {"mrr": "per month", "duration_ms": "milliseconds", "term_months": "months", "probability": "0 to 1"}
+UNITS = {"duration_ms": "milliseconds", "term_months": "months"}
+WORDS = {
+    ("events", "kind"): EVENT_KINDS,
+    ("surveys", "kind"): SURVEY_KINDS,
+    ("tickets", "priority"): PRIORITIES,
+    ("payments", "kind"): PAYMENT_KINDS,
+}
 
 
 def print_seen(seen: Seen) -> None:
@@ -54,7 +60,8 @@ def print_sources(chosen: Sequence[Source], left: Sequence[Source]) -> None:
     """Print what each table is made of, how exact it is, and what could be used and is not."""
     table = new_table("Table", "From", "Grade", "But")
     for source in chosen:
-        table.add_row(source.table, source.of.connector.title, source.how.grade.replace("_", " "), source.how.but or "-")
+        grade = source.how.grade.replace("_", " ")
+        table.add_row(source.table, source.of.connector.title, grade, source.how.but or "-")
     show(table)
     for source in left:
         _say(f"- {source.table}: {source.of.connector.title} has it too; it is not used, so that no row counts twice.")
@@ -85,8 +92,8 @@ def print_events(events: Sequence[EventName]) -> None:
     for each in events[:SHOWN_EVENTS]:
         table.add_row(each.event, f"{each.rows:,}", each.kind, each.name)
     show(table)
-    _say(f"All {len(events)} are in event_kinds.csv: correct a kind there where the guess is wrong; an empty one leaves "
-         "the event out.")  # fmt: skip
+    _say(f"All {len(events)} are in event_kinds.csv: correct a kind there where the guess is wrong; an empty one "
+         "leaves the event out.")  # fmt: skip
     out.print()
 
 
@@ -94,8 +101,8 @@ def print_rates(report: str, rates: Mapping[str, float], unknown: Sequence[str])
     """Print the fixed rates that are proposed, and the currencies that have none."""
     listed = ", ".join(f"{rate:g} {currency}" for currency, rate in rates.items())
     if listed:
-        _say(f"fx.csv holds a fixed rate for each currency, rounded averages of 2024: 1 {report} = {listed}. Correct it "
-             "where you report at other rates.")  # fmt: skip
+        _say(f"fx.csv holds a fixed rate for each currency, rounded averages of 2024: 1 {report} = {listed}. Correct "
+             "it where you report at other rates.")  # fmt: skip
     for currency in unknown:
         _say(f"! fx.csv has no rate for {currency}: add one, or its rows are quarantined.")
     out.print()
@@ -103,29 +110,34 @@ def print_rates(report: str, rates: Mapping[str, float], unknown: Sequence[str])
 
 def print_tables() -> None:
     """Print the input tables, column by column, from the contract itself."""
+    _say("Times are UTC, amounts whole units of a currency. A row counts from when it was recorded.\n")
     for name in NINE:
         table = TABLES[name]
         key = ", ".join(table.key)
         needed = "" if name in ("accounts", "subscriptions") else "; may be absent"
         out.print(f"[bold]{name}[/]: {table.one_row_is}. Key: {key}{needed}.", soft_wrap=True)
-        columns = new_table("Column", "Type", "What it says of itself")
+        columns = new_table("Column", "Type", "Rules")
         for column in table.given_columns:
-            columns.add_row(f"  {column.name}", _type(column), _rules(column))
+            columns.add_row(f"  {column.name}", _type(column), _rules(table, column))
         show(columns)
 
 
 def _type(column: TableColumn) -> str:
     kinds = {"time": "time, UTC", "number": "number", "flag": "true or false", "text": "text"}
     if column.is_money:
-        return "amount, whole currency units"
+        return "amount per month" if column.name in ("mrr", "discount") else "amount"
     unit = UNITS.get(column.name)
     return f"{kinds[column.type]}, {unit}" if unit else kinds[column.type]
 
 
-def _rules(column: TableColumn) -> str:
+def _rules(table: Table, column: TableColumn) -> str:
     """Return what the contract says of a column, in words."""
     said = []
-    if column.required:
+    if column.name in table.key and table.invents_key:
+        said.append("the row's number where it is missing")
+    elif column.name == "account_id" and table.column("user_id") and table.name != "users":
+        said.append("that of the user where it is missing")
+    elif column.required and not column.default:
         said.append("must be there")
     if column.default:
         said.append(f"{column.default} where it is missing")
@@ -138,7 +150,9 @@ def _rules(column: TableColumn) -> str:
     elif column.known_from:
         said.append(f"known from {column.known_from}")
     if column.name == "mrr":
-        said.append("per month, without tax")
+        said.append("without tax")
+    if words := WORDS.get((table.name, column.name)):
+        said.append(f"one of {', '.join(words)}")
     return ", ".join(said)
 
 

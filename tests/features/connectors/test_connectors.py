@@ -122,7 +122,7 @@ def _touch_files(name: str, data: Path, folder: Path) -> None:
     """Make the files that a connector's settings name, with one line each."""
     written = (FOLDER / name / "undertow.toml").read_text()
     (folder / "undertow.toml").write_text(written.replace("{data}", str(data)))
-    for path in load_settings(folder).files.values():
+    for path in (path for entry in load_settings(folder).files.values() for path in entry.path):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text("line\n")
     (folder / "undertow.toml").unlink()

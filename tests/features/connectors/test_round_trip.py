@@ -1,4 +1,4 @@
-"""A simulated company in each vendor's own form comes back row by row: what the vendor's files can tell, and no more."""
+"""A simulated company in each vendor's own form comes back row by row, as far as the vendor's files can tell."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def make_project(data: Path, answers: dict[str, str]) -> Path:
     """Make a project of exported files with the guessed answers and these; return its folder."""
     project = data.parent / f"{data.name}-project"
     project.mkdir()
-    recognised = recognise(look([data]), chosen_connectors(())).recognised
+    recognised = recognise(look([data]), chosen_connectors()).recognised
     asked = questions(recognised)
     proposed, events = guesses(recognised, asked, project)
     given = proposed | answers
@@ -106,7 +106,9 @@ def mrr_of_month_ends(rows: pd.DataFrame, company: Company) -> list[float]:
     ]
 
 
-def test_subscriptions_of_stripes_webhooks_come_back_with_their_mrr_to_the_cent(loaded: Loaded, company: Company) -> None:
+def test_subscriptions_of_stripes_webhooks_come_back_with_their_mrr_to_the_cent(
+    loaded: Loaded, company: Company
+) -> None:
     got, expected = rows_of(loaded(hubspot, stripe), "subscriptions"), stripe_expected.expected_subscriptions(company)
     columns = ("account_id", "recorded_at", "ended_at", "end_reason", "end_recorded_at", "plan", "mrr", "discount",
                "seats", "term_months", "renews_at")  # fmt: skip
@@ -168,7 +170,8 @@ def test_tickets_of_zendesk_without_audits_have_whole_minutes_and_no_reopening(
 ) -> None:
     got = rows_of(loaded(hubspot, product_database, zendesk, without=["zendesk_ticket_audits.jsonl"]), "tickets")
     expected = zendesk.expected_tickets(company, history=False)
-    assert_same(got, expected, ["ticket_id"], ("account_id", "user_id", "opened_at", "first_response_at", "resolved_at"))
+    columns = ("account_id", "user_id", "opened_at", "first_response_at", "resolved_at")
+    assert_same(got, expected, ["ticket_id"], columns)
     assert got["reopened_at"].isna().all()
 
 
@@ -185,12 +188,14 @@ def test_events_of_posthog_come_back_with_those_from_before_the_login(loaded: Lo
     pairs = joined[["session_id", "session_id_given"]].drop_duplicates()
     assert pairs["session_id"].is_unique
     assert pairs["session_id_given"].is_unique
-    views = got[got["kind"] == "page_view"].merge(expected[["event_id", "name"]], on="event_id", suffixes=("", "_given"))
+    given = expected[["event_id", "name"]]
+    views = got[got["kind"] == "page_view"].merge(given, on="event_id", suffixes=("", "_given"))
     assert (views["name"].str.lstrip("/") == views["name_given"].str.lstrip("/")).all()
 
 
 def test_surveys_of_qualtrics_come_back_with_those_that_were_not_answered(loaded: Loaded, company: Company) -> None:
-    got, expected = rows_of(loaded(hubspot, product_database, qualtrics), "surveys"), qualtrics.expected_surveys(company)
+    got = rows_of(loaded(hubspot, product_database, qualtrics), "surveys")
+    expected = qualtrics.expected_surveys(company)
     expected["survey_id"] = expected["distribution"] + " " + expected["contact"]
     columns = ("account_id", "user_id", "responded_at", "kind", "score", "scale_max")
     assert_same(got, expected, ["survey_id", "asked_at"], columns)

@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 from undertow.serving.cli.commands import app
 
 
-def undertow(*words: str) -> Result:
-    """Type a command; what was not expected to be raised is raised here too."""
-    result = CliRunner().invoke(app, list(words))
+def undertow(*words: str, answers: str | None = None) -> Result:
+    """Type a command, and `answers` where it asks; what was not expected to be raised is raised here too."""
+    result = CliRunner().invoke(app, list(words), input=answers)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
