@@ -221,8 +221,11 @@ def test_the_card_in_contributing_compiles() -> None:
 
 def test_the_connector_in_contributing_yields_tickets(project: Callable[..., Settings]) -> None:
     [select] = re.findall(r"```sql\n(.*?)```", CONTRIBUTING, flags=re.S)
-    exported = [{"id": "t1", "account": "a", "created": "2024-03-01", "solved": "2024-03-02", "score": 5}]
-    files = {"accounts.csv": [{"account_id": "a", "created_at": "2024-01-01"}], "zendesk_tickets.csv": exported}
+    exported = [{"id": "t1", "company": "7", "created": "2024-03-01", "solved": "2024-03-02", "score": 5}]
+    files = {
+        "accounts.csv": [{"account_id": "a", "created_at": "2024-01-01"}], "helpdesk_tickets.csv": exported,
+        "who_is_who.csv": [{"source": "helpdesk", "entity": "7", "account_id": "a"}],
+    }  # fmt: skip
     settings = project(files, f"[tables]\ntickets = '''{select}'''\n")
     tables = load_tables(settings, datetime(2024, 6, 1))
     path = tables.path("tickets")
