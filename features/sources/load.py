@@ -21,7 +21,6 @@ from undertow.features.engines.duckdb import Connection, literal, open_duckdb, q
 from undertow.features.errors import ContractError, DataError, SettingsError
 from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
-from undertow.features.sources.currency import choose_currency, convert, stated_currencies
 from undertow.features.sources.events.appended import NotAppended
 from undertow.features.sources.events.growth import RECORD, Growth, find_growth
 from undertow.features.sources.events.load_events import load_events
@@ -45,6 +44,7 @@ from undertow.features.sources.periods import close_gaps, list_planned_changes, 
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused, with_own_kinds
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
+from undertow.features.sources.rows.currency import choose_currency, convert, stated_currencies
 from undertow.features.tables import TABLES, Table
 
 LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
