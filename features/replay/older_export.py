@@ -104,11 +104,16 @@ def exported_record(
 
 
 def moved_files(settings: Settings, folder: Path) -> dict[str, str]:
-    """Return [files] with the common folder of all paths replaced by `folder`."""
-    paths = {name: Path(os.path.normpath(settings.folder / pattern)) for name, pattern in settings.files.items()}
-    common = Path(os.path.commonpath([path.parent for path in paths.values()]))
+    """Return [files] with the common folder of all paths replaced by `folder`; rows of a database as NAME.parquet."""
     target = Path(escape(str(folder.resolve())))
-    return {name: str(target / path.relative_to(common)) for name, path in paths.items()}
+    paths, moved = {}, {}
+    for name, pattern in settings.files.items():
+        if isinstance(pattern, str):
+            paths[name] = Path(os.path.normpath(settings.folder / pattern))
+        else:
+            moved[name] = str(target / f"{escape(name)}.parquet")
+    common = Path(os.path.commonpath([path.parent for path in paths.values()])) if paths else target
+    return {name: moved.get(name) or str(target / paths[name].relative_to(common)) for name in settings.files}
 
 
 def against(

@@ -20,6 +20,7 @@ from typing import Any
 from undertow.features.engines.duckdb import Connection, literal, path_literal, rows
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
+from undertow.features.settings.databases import FileOfDatabase, SnapshotOf
 from undertow.features.sources.json_files import look_at, select_json
 
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
@@ -33,6 +34,8 @@ MOST_NUMBERED = 200  # Parquet files; of more, the order is not looked at
 def source_files(settings: Settings, name: str) -> list[Path]:
     """Return the files that match an entry of [files], sorted. Raises SourceError if none exists or one is empty."""
     pattern = settings.files[name]
+    if isinstance(pattern, FileOfDatabase):
+        return list(snapshot_files(pattern, name))
     files = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
     if not files:
         raise SourceError(f"[files] {name}: no file at {settings.folder / pattern}. Correct the path in undertow.toml.")
@@ -40,6 +43,13 @@ def source_files(settings: Settings, name: str) -> list[Path]:
         if path.stat().st_size == 0:
             raise SourceError(f"[files] {name}: {path} is empty (0 bytes). Export it again, or remove it.")
     return files
+
+
+def snapshot_files(entry: FileOfDatabase, name: str) -> tuple[Path, ...]:
+    """Return the files of an entry of a database, which must have been read before."""
+    if not isinstance(entry, SnapshotOf):
+        raise SourceError(f"[files] {name}: its rows are in a database and were not read. Run `undertow check`.")
+    return entry.paths
 
 
 @dataclass(frozen=True)

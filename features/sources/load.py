@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from undertow.features.engines.duckdb import Connection, literal, open_duckdb, q
 from undertow.features.errors import ContractError, DataError, SettingsError
 from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
+from undertow.features.sources.databases.refresh import Databases, refresh
 from undertow.features.sources.events.appended import NotAppended
 from undertow.features.sources.events.growth import RECORD, Growth, find_growth
 from undertow.features.sources.events.load_events import load_events
@@ -53,8 +54,9 @@ EARLIEST = datetime(1980, 1, 1)
 
 
 def load_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's input tables; the sources are read again only if a file, a SELECT or a rule has changed.
+    """Return the project's input tables; files are read again only if one of them, a SELECT or a rule has changed.
 
+    Databases are read first: what changed in them is what changed in the files of their snapshots.
     Raises SourceError for a missing, empty or unreadable file, ContractError where more than `max_quarantine_share` of
     a table's rows, or of the MRR, break their contract, or where the tables cannot be used together.
     """
@@ -63,8 +65,16 @@ def load_tables(settings: Settings, now: datetime, progress: Progress | None = N
     return tables
 
 
-def read_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's input tables, however many rows were quarantined."""
+def read_tables(
+    settings: Settings, now: datetime, progress: Progress | None = None, databases: Databases = "read"
+) -> Tables:
+    """Return the project's input tables, however many rows were quarantined; `databases`: how they are read."""
+    found = refresh(settings, now, databases, progress)
+    tables = _read_files(found.settings, now, progress)
+    return replace(tables, notes=(*found.notes, *tables.notes), cautions=(*found.cautions, *tables.cautions))
+
+
+def _read_files(settings: Settings, now: datetime, progress: Progress | None) -> Tables:
     root = settings.store_path("tables")
     name = _source_version(settings)
     published = current(root)
