@@ -115,7 +115,7 @@ class InPostgres:
 
         try:
             yield
-        except (Error, OSError) as error:
+        except (Error, OSError, pa.ArrowException) as error:
             if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of the database
                 raise
             state = str(getattr(error, "sqlstate", None) or "")
@@ -128,7 +128,7 @@ class InPostgres:
         """Return whether the connection still answers; what failed ends its transaction."""
         from adbc_driver_manager import Error
 
-        with suppress(Error, OSError):
+        with suppress(Error, OSError, pa.ArrowException):
             self._connection.rollback()
             self._table("SELECT 1 AS one")
             return True
@@ -196,7 +196,7 @@ def _login(address: str) -> dict[str, str | None]:
 
 def _message(error: Exception) -> str:
     """Return PostgreSQL's own words: without the query, its place in it, and the driver's prefixes."""
-    text = str(error).partition("\n\nQuery was:")[0]
+    text = re.split(r"\n\nQuery was:|\nCONTEXT: ", str(error))[0]
     text = re.sub(r"(?m)^LINE \d+: .*\n\s*\^\s*$", "", text)
     _, found, after = text.partition("ERROR:")
     lines = [line.strip() for line in (after if found else text).splitlines() if line.strip()]

@@ -159,7 +159,7 @@ def _ago(age: timedelta) -> str:
 
 def _notes(settings: Settings, manifest: Manifest, kind: str) -> list[str]:
     read = ", ".join(_rows_of(name, each) for name, each in manifest.snapshots.items())
-    notes = [f"{manifest.source}: read in one transaction of {kind} {manifest.version}: {read}."]
+    notes = [f"{manifest.source}: read in one transaction of {kind} {manifest.version.split()[0]}: {read}."]
     growing = [name for name, each in _entries(settings).items() if each.since and each.source == manifest.source]
     if growing:
         notes.append(

@@ -33,8 +33,6 @@ class InSqlite:
         """Return the columns of an entry. Raises SourceError where its SELECT cannot be run."""
         with _explained(entry), closing(self._connection.execute(f"SELECT * FROM (\n{entry.sql}\n) LIMIT 0")) as found:
             names = [str(each[0]) for each in found.description]
-        if len({name.lower() for name in names}) < len(names):
-            raise SourceError(f"{entry.where}: its SELECT gives a column twice ({', '.join(names)}). Use AS.")
         if entry.since and entry.since not in names:
             raise SourceError(
                 f"{entry.where}: since = '{entry.since}' is no column of its rows ({', '.join(names)})."
