@@ -10,19 +10,22 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from undertow.features.engines.duckdb import one_select, open_duckdb, quoted
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
-from undertow.features.settings.databases import DatabaseSource, FileOfDatabase, SnapshotOf
+from undertow.features.settings.databases import DatabaseSource, FileOfDatabase, SnapshotOf, shown_address
 from undertow.features.sources.databases.entry import Entry, OpenDatabase, OutOfReach
 from undertow.features.sources.databases.postgres import open_postgres
 from undertow.features.sources.databases.reading import read_entries, reading_lock
-from undertow.features.sources.databases.snapshots import Manifest, Snapshot, asked, read_manifest
+from undertow.features.sources.databases.remote import copy_files, is_address, load_httpfs, refuse_scheme
+from undertow.features.sources.databases.snapshots import Manifest, Snapshot, asked, publish_manifest, read_manifest
 from undertow.features.sources.databases.sqlite import open_sqlite
 
 Databases = Literal["read", "whole", "offline"]  # rows of databases: read what is new, read everything, read nothing
+COPIES = "@files"  # of files at an address; no source has such a name
 KINDS = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
@@ -60,11 +63,13 @@ def refresh(
                 reason = f"is out of reach ({error})"
         manifests[name] = _last(settings, name, source, reason)
         cautions.append(_caution(name, manifests[name], reason, now))
-    return Refreshed(_with_snapshots(settings, manifests), tuple(notes), tuple(cautions))
+    found, said = _with_copies(settings, now, how)
+    return Refreshed(_with_snapshots(found, manifests), tuple(notes), (*cautions, *said))
 
 
 def _entries(settings: Settings) -> dict[str, FileOfDatabase]:
-    return {name: entry for name, entry in settings.files.items() if isinstance(entry, FileOfDatabase)}
+    entries = {name: entry for name, entry in settings.files.items() if isinstance(entry, FileOfDatabase)}
+    return {name: entry for name, entry in entries.items() if not isinstance(entry, SnapshotOf)}
 
 
 def _asked_of(settings: Settings, source: str) -> list[Entry]:
@@ -134,13 +139,58 @@ def _with_snapshots(settings: Settings, manifests: dict[str, Manifest]) -> Setti
     return settings.model_copy(update={"files": files})
 
 
+# --- files at an address -----------------------------------------------------------------------------
+
+
+def _with_copies(settings: Settings, now: datetime, how: Databases) -> tuple[Settings, list[str]]:
+    """Return the settings with copies in the place of files at an address, and cautions about those not read anew."""
+    addresses = {name: each for name, each in settings.files.items() if isinstance(each, str) and is_address(each)}
+    if not addresses:
+        return settings, []
+    for name, address in addresses.items():
+        refuse_scheme(name, address)
+    root = settings.store_path("sources", COPIES)
+    reason = "were not read (--offline)"
+    if how != "offline":
+        try:
+            return _with_paths(settings, root, _copy_all(settings, root, addresses, now)), []
+        except OutOfReach as error:
+            reason = f"are out of reach ({error})"
+    manifest = read_manifest(root)
+    for name, address in addresses.items():
+        held = manifest.snapshots.get(name) if manifest else None
+        if manifest is None or held is None or held.asked != asked(Entry(name, address)):
+            raise SourceError(f"[files] {name}: files at an address {reason}, and {name} was not copied before.")
+    assert manifest is not None
+    return _with_paths(settings, root, manifest), [_caution("files at an address", manifest, reason, now, "their")]
+
+
+def _copy_all(settings: Settings, root: Path, addresses: dict[str, str], now: datetime) -> Manifest:
+    with reading_lock(root), open_duckdb(settings.engine, settings.store_path("spill")) as connection:
+        load_httpfs(connection)
+        snapshots = {}
+        for name, address in addresses.items():
+            key = asked(Entry(name, address))
+            files = copy_files(connection, root, key, name, address)
+            snapshots[name] = Snapshot(key, key, shown_address(address), files, 0, 0, "")
+        manifest = Manifest(COPIES, now, "", "", snapshots)
+        publish_manifest(root, manifest, read_manifest(root))
+    return manifest
+
+
+def _with_paths(settings: Settings, root: Path, manifest: Manifest) -> Settings:
+    copies = {name: SnapshotOf(source=COPIES, table=name, paths=tuple(root / file for file in each.files))
+              for name, each in manifest.snapshots.items()}  # fmt: skip
+    return settings.model_copy(update={"files": settings.files | copies})
+
+
 # --- what is said ------------------------------------------------------------------------------------
 
 
-def _caution(name: str, manifest: Manifest, reason: str, now: datetime) -> str:
+def _caution(name: str, manifest: Manifest, reason: str, now: datetime, whose: str = "its") -> str:
     age = now - manifest.read_at
     return (
-        f"{name} {reason}: its rows are those of {manifest.read_at:%Y-%m-%d %H:%M} UTC, {_ago(age)}. What happened "
+        f"{name} {reason}: {whose} rows are those of {manifest.read_at:%Y-%m-%d %H:%M} UTC, {_ago(age)}. What happened "
         "since is missing."
     )
 
