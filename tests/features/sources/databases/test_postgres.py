@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -151,10 +152,11 @@ def test_a_source_cannot_be_written_to(company: Company, asking: Asking) -> None
 
 
 def test_the_connection_says_who_it_is_and_how_long_it_may_take(company: Company, asking: Asking) -> None:
-    sql = "SELECT current_setting('application_name') AS name, current_setting('statement_timeout') AS most, " \
-          "current_setting('transaction_isolation') AS isolation"  # fmt: skip
-    [row] = read(asking({"a": {"sql": sql}}, timeout_seconds=90), "a")
-    assert row == {"name": "undertow", "most": "90s", "isolation": "repeatable read"}
+    company.run(f"ALTER DATABASE {company.address.rpartition('/')[2]} SET TimeZone = 'Asia/Tokyo'")
+    names = ("application_name", "statement_timeout", "transaction_isolation", "TimeZone")
+    listed = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
+    [row] = read(asking({"a": {"sql": f"SELECT {listed}"}}, timeout_seconds=90), "a")
+    assert list(row.values()) == ["undertow", "90s", "repeatable read", "UTC"]
 
 
 def test_a_select_that_takes_too_long_is_ended(company: Company, asking: Asking) -> None:
@@ -404,6 +406,13 @@ def test_a_result_that_cannot_be_kept_is_refused(
         refresh(asking({"wrong": entry}), NOW)
 
 
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that a traceback would show above it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 # --- the password ------------------------------------------------------------------------------
 
 
@@ -420,13 +429,11 @@ def test_an_address_that_does_not_work_is_never_quoted(
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, address.format(port=free_port()))
     settings = asking({"a": {"table": "accounts"}})
-    with pytest.raises(SourceError) as refused:
+    with pytest.raises(SourceError) as stopped:
         refresh(settings, NOW)
-    error: BaseException | None = refused.value
-    said = ""
-    while error is not None:
-        said += str(error)
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    with pytest.raises((OutOfReach, SourceError)) as refused, open_postgres("app", settings.sources["app"]):
+        pass
+    said = "".join(str(error) for first in (stopped.value, refused.value) for error in chain_of(first))
     for secret in ("pass%2", "pass word", "p#ss", "hidden", "ss?word"):
         assert secret not in said
 
@@ -445,9 +452,12 @@ def test_a_password_is_in_nothing_that_is_written(
     assert "hidden" not in json.dumps(settings.public()) + json.dumps(tables.as_json(), default=str)
 
 
-def test_connecting_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch, asking: Asking, postgres: str) -> None:
-    monkeypatch.setenv(ENVIRONMENT, "postgresql://me@10.255.255.1/app?connect_timeout=2")  # an address without a host
+def test_connecting_does_not_wait_for_ever(
+    postgres: str, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undertow.features.sources.databases.postgres.CONNECT_SECONDS", "2")
     source = asking({"a": {"table": "a"}}).sources["app"]
-    with pytest.raises(OutOfReach), open_postgres("app", source):
-        pass
-
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        monkeypatch.setenv(ENVIRONMENT, f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/app")
+        with pytest.raises(OutOfReach, match="timeout expired"), open_postgres("app", source):
+            pass
