@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.database_server import running_postgres
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.simulator import simulate
 
@@ -61,6 +63,17 @@ def shared_data() -> Callable[[str], Path]:
         return root / name
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of an empty PostgreSQL database on a server of its own."""
+    if find_spec("psycopg") is None or find_spec("adbc_driver_postgresql") is None:
+        pytest.skip("the drivers are not installed: pip install 'undertow[postgres]'")
+    if shutil.which("pg_ctl") is None:
+        pytest.skip("no PostgreSQL server on this machine: pg_ctl is not found")
+    with running_postgres() as address:
+        yield address
 
 
 @pytest.fixture

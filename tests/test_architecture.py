@@ -32,6 +32,7 @@ TRAINING_SHOWN_TO = {
 }
 DOORS = {
     "duckdb": "features.engines",
+    "adbc_driver_postgresql": "features.sources",
     "pyspark": "features.engines",
     "sqlglot": "features.compiler",
     "mlflow": "training.registry",

@@ -39,11 +39,11 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3,
     with unfinished_path(root, name) as unfinished:
         unfinished.mkdir()
         write(unfinished)
-        _sync(unfinished)
+        sync(unfinished)
         if final.exists():
             shutil.rmtree(final)
         unfinished.rename(final)
-        _sync_entries(root)
+        sync_entries(root)
     if make_current:
         replace_text(root / POINTER, name)
     _remove_old_versions(root, final, keep)
@@ -62,19 +62,19 @@ def replace_text(path: Path, text: str, mode: int = 0o666) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    _sync_entries(path.parent)
+    sync_entries(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Have every file of a folder, and the folders themselves, written to the disk."""
     for place, _, files in os.walk(folder):
         for name in files:
             with open(os.path.join(place, name), "rb") as file:
                 os.fsync(file.fileno())
-        _sync_entries(Path(place))
+        sync_entries(Path(place))
 
 
-def _sync_entries(folder: Path) -> None:
+def sync_entries(folder: Path) -> None:
     """Have the names in a folder written to the disk."""
     opened = os.open(folder, os.O_RDONLY)
     try:

@@ -30,6 +30,7 @@ from undertow.features.replay.replay import (
     rows_recorded_by,
 )
 from undertow.features.settings import Settings
+from undertow.features.settings.databases import FileEntry
 from undertow.features.settings.source_files import SourceFiles
 from undertow.features.snapshots.population import open_tables
 from undertow.features.sources.load import load_tables
@@ -104,16 +105,22 @@ def exported_record(
     return OlderRecord(f"the export in {folder}, complete before {until:%Y-%m-%d}", older, until)
 
 
-def moved_files(settings: Settings, folder: Path) -> dict[str, SourceFiles]:
-    """Return [files] with the common folder of all paths replaced by `folder`."""
-    paths = {
-        name: [Path(os.path.normpath(settings.folder / path)) for path in entry.path]
-        for name, entry in settings.files.items()
-    }
-    common = Path(os.path.commonpath([path.parent for found in paths.values() for path in found]))
+def moved_files(settings: Settings, folder: Path) -> dict[str, FileEntry]:
+    """Return [files] with the common folder of all paths replaced by `folder`; rows of a database as NAME.parquet."""
     target = Path(escape(str(folder.resolve())))
-    moved = {name: tuple(str(target / path.relative_to(common)) for path in found) for name, found in paths.items()}
-    return {name: settings.files[name].model_copy(update={"path": path}) for name, path in moved.items()}
+    listed = {name: entry for name, entry in settings.files.items() if isinstance(entry, SourceFiles)}
+    paths = {
+        name: [Path(os.path.normpath(settings.folder / path)) for path in entry.path] for name, entry in listed.items()
+    }
+    common = Path(os.path.commonpath([path.parent for found in paths.values() for path in found])) if paths else target
+    moved: dict[str, FileEntry] = {}
+    for name in settings.files:
+        if name in listed:
+            path = tuple(str(target / each.relative_to(common)) for each in paths[name])
+            moved[name] = listed[name].model_copy(update={"path": path})
+        else:
+            moved[name] = SourceFiles(path=(str(target / f"{escape(name)}.parquet"),))
+    return moved
 
 
 def against(

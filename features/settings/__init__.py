@@ -13,10 +13,16 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from undertow.features.errors import SettingsError, did_you_mean
+from undertow.features.settings.databases import (
+    DatabaseSource,
+    FileEntry,
+    refuse_folder_names,
+    refuse_unknown_sources,
+    shown_address,
+)
 from undertow.features.settings.examples import ExampleColumns
 from undertow.features.settings.frozen import Frozen
 from undertow.features.settings.own_features import Denominator, OwnFeature
-from undertow.features.settings.source_files import SourceFiles
 from undertow.features.tables import ACCOUNTS, EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
 
 FILE_NAME = "undertow.toml"
@@ -320,7 +326,8 @@ class Settings(Frozen):
     folder: Path  # the folder of undertow.toml
     name: str = "undertow"
     store: Path = Path("store")  # folder of everything that is written, relative to `folder`
-    files: dict[str, SourceFiles] = {}  # source name -> its files
+    sources: dict[str, DatabaseSource] = {}  # name -> database, [sources.NAME]
+    files: dict[str, FileEntry] = {}  # name -> files, or rows of a database
     views: dict[str, str] = {}  # name -> SELECT over files and the views before it, computed once per reading
     tables: dict[str, str] = {}  # table -> SELECT, or a path ending in .sql
     checks: dict[str, str] = {}  # name of a data check -> SELECT of the suspect rows
@@ -353,6 +360,19 @@ class Settings(Frozen):
         if not name.strip() or set("/:") & set(name):
             raise ValueError("name must not be empty or contain '/' or ':': it also names the model in MLflow")
         return name
+
+    @field_validator("sources")
+    @classmethod
+    def _named_as_folders(cls, sources: dict[str, DatabaseSource]) -> dict[str, DatabaseSource]:
+        refuse_folder_names(sources)
+        return sources
+
+    @field_validator("files")
+    @classmethod
+    def _known_sources(cls, files: dict[str, FileEntry], info: ValidationInfo) -> dict[str, FileEntry]:
+        if "sources" in info.data:  # otherwise they are refused themselves
+            refuse_unknown_sources(files, info.data["sources"])
+        return files
 
     @field_validator("features", mode="before")
     @classmethod
@@ -427,8 +447,21 @@ class Settings(Frozen):
         return path.read_text(encoding="utf-8").strip()
 
     def public(self) -> dict[str, object]:
-        """Return the settings as plain JSON values for the run record, without the local folder and [mlflow]."""
-        return self.model_dump(mode="json", exclude={"folder", "mlflow"})
+        """Return the settings as plain JSON values for the run record, without the local folder and [mlflow].
+
+        Of the addresses in [files], neither user and password nor the query are shown.
+        """
+        shown = self.model_dump(mode="json", exclude={"folder", "mlflow"})
+        return shown | {"files": {name: _without_secrets(each) for name, each in shown["files"].items()}}
+
+
+def _without_secrets(entry: object) -> object:
+    """Return an entry of [files] as JSON, its addresses without what may be secret in them."""
+    if isinstance(entry, dict) and "path" in entry:
+        return entry | {"path": _without_secrets(entry["path"])}
+    if isinstance(entry, list):
+        return [_without_secrets(each) for each in entry]
+    return shown_address(entry) if isinstance(entry, str) else entry
 
 
 def _stated(section: str, entries: dict[str, str]) -> list[tuple[str, str]]:

@@ -22,6 +22,11 @@ class SourceFiles(Frozen):
     columns: dict[str, str] = {}
     optional: tuple[str, ...] = ()
 
+    @property
+    def states_columns(self) -> bool:
+        """Whether columns are stated, declared or optional ones."""
+        return bool(self.columns or self.optional)
+
     @model_validator(mode="before")
     @classmethod
     def _from_path(cls, given: object) -> object:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +21,13 @@ from undertow.features.engines.duckdb import Connection, literal, open_duckdb, r
 from undertow.features.errors import ContractError, DataError
 from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
-from undertow.features.sources.currency import choose_currency, convert, stated_currencies
+from undertow.features.sources.databases.refresh import Databases, refresh
 from undertow.features.sources.events.appended import NotAppended
 from undertow.features.sources.events.growth import RECORD, Growth, find_growth
 from undertow.features.sources.events.load_events import load_events
 from undertow.features.sources.events.months import Fingerprint, of_all
 from undertow.features.sources.files.opened import compute_views, open_files, refuse_no_accounts
-from undertow.features.sources.files.read import source_files
+from undertow.features.sources.files.read import source_files, stated_of
 from undertow.features.sources.loaded import (
     FORMAT,
     NOT_REFUSED,
@@ -46,6 +46,7 @@ from undertow.features.sources.periods import close_gaps, list_planned_changes, 
 from undertow.features.sources.price_steps import list_price_steps, plans_without_subscription
 from undertow.features.sources.project_checks import run_checks, unknown_words, unused, with_own_kinds
 from undertow.features.sources.record_span import Span, first_day, last_day, spans_of, written_since
+from undertow.features.sources.rows.currency import choose_currency, convert, stated_currencies
 from undertow.features.tables import TABLES, Table
 
 LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
@@ -54,8 +55,9 @@ EARLIEST = datetime(1980, 1, 1)
 
 
 def load_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's input tables; the sources are read again only if a file, a SELECT or a rule has changed.
+    """Return the project's input tables; files are read again only if one of them, a SELECT or a rule has changed.
 
+    Databases are read first: what changed in them is what changed in the files of their snapshots.
     Raises SourceError for a missing, empty or unreadable file, ContractError where more than `max_quarantine_share` of
     a table's rows, or of the MRR, break their contract, or where the tables cannot be used together.
     """
@@ -64,8 +66,16 @@ def load_tables(settings: Settings, now: datetime, progress: Progress | None = N
     return tables
 
 
-def read_tables(settings: Settings, now: datetime, progress: Progress | None = None) -> Tables:
-    """Return the project's input tables, however many rows were quarantined."""
+def read_tables(
+    settings: Settings, now: datetime, progress: Progress | None = None, databases: Databases = "read"
+) -> Tables:
+    """Return the project's input tables, however many rows were quarantined; `databases`: how they are read."""
+    found = refresh(settings, now, databases, progress)
+    tables = _read_files(found.settings, now, progress)
+    return replace(tables, notes=(*found.notes, *tables.notes), cautions=(*found.cautions, *tables.cautions))
+
+
+def _read_files(settings: Settings, now: datetime, progress: Progress | None) -> Tables:
     root = settings.store_path("tables")
     name = _source_version(settings)
     published = current(root)
@@ -399,7 +409,7 @@ def _source_version(settings: Settings) -> str:
         for path in source_files(settings, name):
             status = path.stat()
             parts.append((name, os.path.relpath(path, settings.folder), status.st_size, status.st_mtime_ns))
-    parts += [(name, repr(entry)) for name, entry in settings.files.items() if entry.columns or entry.optional]
+    parts += stated_of(settings)
     parts += list(settings.selects().items())
     parts += [(settings.scores.are_words, settings.scores.words)]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

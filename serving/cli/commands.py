@@ -148,14 +148,27 @@ def _print_kind(kind: str, why: str, set_kind: str) -> None:
 
 @app.command(epilog="Example: undertow check --json")
 @refusing
-def check(project: Project = HERE, json: Json = False) -> None:
+def check(
+    project: Project = HERE,
+    json: Json = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Read entries of databases with `since` whole, not only what was added.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no database: check the rows that were read from it last.")
+    ] = False,
+) -> None:
     """Read and validate every source: rows kept, rows quarantined with their reasons, and your own checks."""
     from undertow.features.snapshots.kind_of_churn import suggest_kind
+    from undertow.features.sources.databases.refresh import Databases
     from undertow.features.sources.load import read_tables, refuse_dirt
 
+    if refresh and offline:
+        raise typer.BadParameter("--refresh reads the databases and --offline does not; give one of them")
     settings = _checked_settings(project)
     with console.progress() as report_progress:
-        tables = read_tables(settings, now(), report_progress)
+        databases: Databases = "whole" if refresh else "offline" if offline else "read"
+        tables = read_tables(settings, now(), report_progress, databases)
         suggested = suggest_kind(settings, tables)
     if json:
         console.print_json(tables.as_json() | {"suggested_churn": suggested and suggested.as_json()})

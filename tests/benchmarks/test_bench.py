@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.benchmarks import databases
 from tests.benchmarks.__main__ import time_claim
 from tests.benchmarks.loading import AFTER, OTHER, THIS, Reading, results_text
 
@@ -38,3 +39,10 @@ def test_loading_states_its_median_time_and_largest_memory() -> None:
     assert results_text(readings, 1000).endswith("9.0%; at most 10%: holds")
     beside = readings | {OTHER: Reading([20.0], [1.0])}
     assert results_text(beside, 1000).splitlines()[-1] == "this release / the other: 0.50"
+
+
+def test_reading_a_database_states_its_ratio_to_a_bare_read() -> None:
+    readings = {databases.OURS: Reading([6.0, 8.0], [0.4]), databases.BARE: Reading([5.0], [0.3])}
+    first, _, ratio = databases.results_text(readings, 1000).splitlines()
+    assert first == "1,000 rows of 15 columns, into a snapshot: 7.0 s, median of 2; peak memory 0.40 GB"
+    assert ratio == "into a snapshot / bare ADBC to Parquet: 1.40; at most 1.5: holds"

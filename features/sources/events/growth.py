@@ -21,7 +21,7 @@ from undertow.features.settings.source_files import SourceFiles
 from undertow.features.sources.events.appended import WITHOUT_KEY, NotAppended, append_events, show_stored
 from undertow.features.sources.events.file_states import FileState, Rest, added_since, as_json, read_states, states_of
 from undertow.features.sources.events.months import Fingerprint, event_files
-from undertow.features.sources.files.read import Source, is_plain_selection, read_source, source_files
+from undertow.features.sources.files.read import Source, is_plain_selection, read_source, source_files, stated_of
 from undertow.features.sources.loaded import FORMAT, SUMMARY, Earlier, QuarantineReason, TableReport
 from undertow.features.sources.one_table import plain_id
 from undertow.features.sources.rows.contract import VISITOR
@@ -53,7 +53,7 @@ class Growth:
         """Return what was quarantined before, and the report of it."""
         return Earlier(self.folder / "quarantine" / "events.parquet", self.report)
 
-    def source(self, connection: Connection, copies: Path, entry: SourceFiles, is_parallel: bool) -> Source:
+    def source(self, connection: Connection, copies: Path, entry: SourceFiles | None, is_parallel: bool) -> Source:
         """Return how to read what was added, with the columns that the whole entry has."""
         files = self.rest.files(copies)
         found = read_source(connection, self.entry, files, copies, is_parallel, entry) if files else None
@@ -222,9 +222,8 @@ def _rules(settings: Settings) -> str:
     """Return a hash of what decides about an event beside the rows: its SELECT, the rules, and the tables given."""
     data = settings.data.model_dump(mode="json", exclude={"until", "max_quarantine_share"})
     given = [table for table in TABLES if settings.select(table) is not None]
-    entries = {name: repr(entry) for name, entry in settings.files.items() if entry.columns or entry.optional}
     gap = settings.events.session_gap_minutes
-    parts = [FORMAT, data, settings.select("events"), settings.currency.report, given, entries, gap]
+    parts = [FORMAT, data, settings.select("events"), settings.currency.report, given, stated_of(settings), gap]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from undertow.features.engines.duckdb import Connection, one_select, open_duckdb, quoted, run
 from undertow.features.errors import SettingsError
 from undertow.features.settings import Settings, with_file
+from undertow.features.settings.databases import stated_columns
 from undertow.features.sources.events.growth import Growth
 from undertow.features.sources.files.read import Source, read_source, source_files
 
@@ -42,7 +43,8 @@ def open_files(
     """
     connection.execute("; ".join(f"CREATE SCHEMA {schema}" for schema in SCHEMAS))
     sources = {}
-    for name, entry in settings.files.items():
+    for name in settings.files:
+        entry = stated_columns(settings.files[name])
         if growth and name == growth.entry:
             source = growth.source(connection, copies, entry, is_parallel)
         else:

@@ -20,6 +20,7 @@ from typing import Any
 from undertow.features.engines.duckdb import Connection, literal, path_literal, quoted, rows
 from undertow.features.errors import SourceError
 from undertow.features.settings import Settings
+from undertow.features.settings.databases import FileOfDatabase, SnapshotOf, stated_columns
 from undertow.features.settings.source_files import SourceFiles
 from undertow.features.sources.files.json_files import declared, look_at, select_json
 
@@ -36,8 +37,11 @@ def source_files(settings: Settings, name: str) -> list[Path]:
 
     Raises SourceError if there is none at a path, or one is empty.
     """
+    entry = settings.files[name]
+    if isinstance(entry, FileOfDatabase):
+        return list(snapshot_files(entry, name))
     files = []
-    for pattern in settings.files[name].path:
+    for pattern in entry.path:
         found = sorted(settings.folder / path for path in glob(pattern, root_dir=settings.folder, recursive=True))
         if not found:
             where = settings.folder / pattern
@@ -47,6 +51,19 @@ def source_files(settings: Settings, name: str) -> list[Path]:
         if path.stat().st_size == 0:
             raise SourceError(f"[files] {name}: {path} is empty (0 bytes). Export it again, or remove it.")
     return files
+
+
+def stated_of(settings: Settings) -> list[tuple[str, str]]:
+    """Return (entry of [files], its columns and optional ones as text) of those that state some."""
+    stated = [(name, stated_columns(entry)) for name, entry in settings.files.items()]
+    return [(name, repr((each.columns, each.optional))) for name, each in stated if each and each.states_columns]
+
+
+def snapshot_files(entry: FileOfDatabase, name: str) -> tuple[Path, ...]:
+    """Return the files of an entry of a database, which must have been read before."""
+    if not isinstance(entry, SnapshotOf):
+        raise SourceError(f"[files] {name}: its rows are in a database and were not read. Run `undertow check`.")
+    return entry.paths
 
 
 @dataclass(frozen=True)

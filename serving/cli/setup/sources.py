@@ -9,8 +9,10 @@ from rich.markup import escape
 from undertow.features.engines.duckdb import quoted, rows
 from undertow.features.errors import SourceError, did_you_mean
 from undertow.features.settings import Settings
+from undertow.features.sources.databases.refresh import refresh
 from undertow.features.sources.files.opened import opened_sources
 from undertow.features.sources.files.read import source_files
+from undertow.serving.cli.clock import now
 from undertow.serving.cli.console import new_table, out, show
 from undertow.serving.formatting import short
 
@@ -42,6 +44,7 @@ class DescribedSource:
 
 def list_sources(settings: Settings) -> list[dict[str, object]]:
     """Return the entries of [files] with their number of files and bytes, and the names in [views]."""
+    settings = _brought_up(settings)
     found: list[dict[str, object]] = []
     for name in settings.files:
         files = source_files(settings, name)
@@ -56,6 +59,7 @@ def describe(settings: Settings, name: str) -> DescribedSource:
     if name not in known:
         raise SourceError(f"'{name}' is in neither [files] nor [views]; known: {', '.join(known) or 'none'}."
                           f"{did_you_mean(name, known)}")  # fmt: skip
+    settings = _brought_up(settings)
     with opened_sources(settings, only=name if name in settings.files else None) as connection:
         source = quoted(name)
         types = rows(connection, f"DESCRIBE SELECT * FROM {source}", name)
@@ -68,6 +72,11 @@ def describe(settings: Settings, name: str) -> DescribedSource:
         for each, row in zip(names, types, strict=True)
     ]
     return DescribedSource(name, int(str(counted["undertow_rows"])), tuple(columns))
+
+
+def _brought_up(settings: Settings) -> Settings:
+    """Return the settings with the rows of databases read, or those of the last reading where one is out of reach."""
+    return refresh(settings, now()).settings
 
 
 def print_sources(listed: list[dict[str, object]]) -> None:

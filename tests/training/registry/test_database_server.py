@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.database_server import free_port
 from tests.trained_world import NOW
 from tests.training.registry.processes import REGISTER, last_lines, start
 from undertow.features.errors import ModelRefusal, SettingsError
@@ -27,39 +27,7 @@ from undertow.training.registry.versions import list_versions, promote, register
 STAYS = Verdict(False, "The champion stays.")
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 # --- the servers -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an empty PostgreSQL database on a server of its own."""
-    if find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed: pip install 'undertow[postgres]'")
-    control = shutil.which("pg_ctl")
-    if control is None:
-        pytest.skip("no PostgreSQL server on this machine: pg_ctl is not found")
-    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
-    as_user: dict[str, object] = {}
-    if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        for parent in (folder, *folder.parents[:3]):
-            parent.chmod(0o755)
-        shutil.chown(folder, "nobody")
-        as_user = {"user": "nobody"}
-
-    def run(*words: str) -> None:
-        subprocess.run([control, *words], check=True, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
-
-    run("initdb", "-D", "data", "-o", "--auth=trust --username=undertow --encoding=UTF8")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run("start", "-w", "-D", "data", "-l", "log", "-o", options)
-    yield f"postgresql://undertow@127.0.0.1:{port}/postgres"
-    run("stop", "-m", "immediate", "-D", "data")
 
 
 @pytest.fixture(scope="module")
