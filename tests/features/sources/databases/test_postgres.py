@@ -19,6 +19,7 @@ from undertow.features.engines.duckdb import open_duckdb, rows
 from undertow.features.errors import SourceError
 from undertow.features.replay.older_export import moved_files
 from undertow.features.settings import Settings
+from undertow.features.settings.source_files import SourceFiles
 from undertow.features.sources.databases.entry import OutOfReach
 from undertow.features.sources.databases.postgres import open_postgres
 from undertow.features.sources.databases.refresh import Databases, refresh
@@ -362,7 +363,8 @@ def test_a_connection_that_is_lost_counts_as_out_of_reach(company: Company, aski
 def test_entries_are_files_again_in_an_earlier_export(company: Company, asking: Asking, tmp_path: Path) -> None:
     settings = asking({"accounts": {"table": "accounts"}, "clicks": "exports/clicks.csv"})
     moved = moved_files(settings, tmp_path)
-    assert moved == {"accounts": str(tmp_path / "accounts.parquet"), "clicks": str(tmp_path / "clicks.csv")}
+    paths = {"accounts": tmp_path / "accounts.parquet", "clicks": tmp_path / "clicks.csv"}
+    assert moved == {name: SourceFiles(path=(str(path),)) for name, path in paths.items()}
     alone = moved_files(asking({"accounts": {"table": "accounts"}}), tmp_path)
     assert alone == {"accounts": str(tmp_path / "accounts.parquet")}
 
