@@ -13,9 +13,12 @@ import pandas as pd
 import pytest
 
 from tests.features.connectors.company import (
+    delighted,
     hubspot,
+    intercom,
     product_database,
     qualtrics,
+    salesforce,
     stripe,
     stripe_api,
     stripe_billing,
@@ -491,10 +494,117 @@ def test_the_product_database_holds_the_users_to_the_microsecond(company: Compan
     assert (domain == found["account_id"].map(company.domain_of))[~free].all()
 
 
+# --- Intercom, Delighted, Salesforce ---------------------------------------------------------
+
+
+def since_1970(seconds: int | None) -> pd.Timestamp:
+    return pd.NaT if seconds is None else pd.Timestamp(seconds, unit="s")
+
+
+def test_conversations_that_customers_began_are_the_tickets(company: Company, written: Written) -> None:
+    folder = written(intercom)
+    contacts = {each["id"]: each for each in lines(folder / "intercom_contacts.jsonl")}
+    accounts = {each["id"]: each["company_id"] for each in lines(folder / "intercom_companies.jsonl")}
+    users = {email: user for user, email in company.email_of.items()}
+    rows, left_out = [], Counter[str]()
+    for each in lines(folder / "intercom_conversations.jsonl"):
+        contact, parts = (
+            contacts[each["contacts"]["contacts"][0]["id"]],
+            each["conversation_parts"]["conversation_parts"],
+        )
+        if each["source"]["delivered_as"] != "customer_initiated" or contact["role"] == "lead":
+            left_out[each["source"]["delivered_as"]] += 1
+            continue
+        of_kind = {part["part_type"]: part["created_at"] for part in reversed(parts)}
+        closed, rating = each["statistics"]["first_close_at"], each["conversation_rating"] or {}
+        rows.append(
+            {
+                "ticket_id": each["id"],
+                "account_id": accounts[contact["companies"]["data"][0]["id"]],
+                "user_id": contact["external_id"] or users[contact["email"]],
+                "opened_at": since_1970(each["created_at"]),
+                "first_response_at": since_1970(each["statistics"]["first_admin_reply_at"]),
+                "resolved_at": since_1970(closed),
+                "reopened_at": since_1970(of_kind.get("open")),
+                "escalated_at": since_1970(of_kind.get("assignment")),
+                "csat": rating.get("rating", float("nan")),
+                "csat_at": since_1970(rating.get("created_at")),
+                "topic": each["custom_attributes"]["Topic"],
+                "is_priority": each["priority"] == "priority",
+            }
+        )
+    assert_same(pd.DataFrame(rows), intercom.expected_conversations(company), "ticket_id")
+    assert set(left_out) == {"admin_initiated", "operator_initiated", "customer_initiated"}
+    assert any(contact["external_id"] is None and contact["role"] == "user" for contact in contacts.values())
+
+
+def test_delighteds_responses_are_the_answers_alone(company: Company, written: Written) -> None:
+    users = {email: user for user, email in company.email_of.items()}
+    responses = lines(written(delighted) / "delighted_survey_responses.jsonl")
+    rows = [
+        {
+            "survey_id": each["id"],
+            "user_id": users[each["person"]["email"]],
+            "responded_at": since_1970(each["created_at"]),
+            "kind": each["survey_type"],
+            "score": float(each["score"]),
+        }
+        for each in responses
+        if each["person"]["email"] in users
+    ]
+    assert_same(pd.DataFrame(rows), delighted.expected_surveys(company), "survey_id")
+    assert 0 < len(rows) < len(responses) and any(each["updated_at"] > each["created_at"] for each in responses)
+    exported = table(written(delighted) / "delighted_responses.csv")
+    assert [(each["ID"], utc(each["Created At (UTC)"], "UTC")) for each in exported] == [
+        (each["id"], since_1970(each["created_at"])) for each in responses
+    ]
+
+
+def test_salesforces_accounts_are_those_with_an_account_id(company: Company, tmp_path: Path) -> None:
+    """An account that was merged is a deleted row that names the other one."""
+    merge = {"account_id": ["A-00005"], "merged_into": ["A-00006"], "merged_at": [pd.Timestamp("2024-02-03 12:00")]}
+    merged = replace(company, tables=company.tables | {"merges": pd.DataFrame(merge)})
+    salesforce.write(merged, tmp_path)
+    rows = table(tmp_path / "salesforce_account.csv")
+    owners = {each["Id"]: each["Name"] for each in table(tmp_path / "salesforce_user.csv")}
+    of_record = {row["Id"]: row["Account_Id__c"] for row in rows}
+    found = [
+        {
+            "account_id": row["Account_Id__c"],
+            "created_at": naive(row["CreatedDate"]),
+            "name": row["Name"],
+            "segment": row["Segment__c"],
+            "country": row["BillingCountry"],
+            "owner": owners[row["OwnerId"]],
+            "acquisition": row["AccountSource"],
+            "salesforce_id": row["Id"],
+        }
+        for row in rows
+        if row["Account_Id__c"]
+    ]
+    assert_same(pd.DataFrame(found), salesforce.expected_accounts(merged), "account_id")
+    merges = [
+        {
+            "account_id": row["Account_Id__c"],
+            "merged_into": of_record[row["MasterRecordId"]],
+            "merged_at": naive(row["SystemModstamp"]),
+        }
+        for row in rows
+        if row["MasterRecordId"] and row["Account_Id__c"]
+    ]
+    assert_same(pd.DataFrame(merges), salesforce.expected_merges(merged), "account_id")
+    assert len({row["Id"] for row in rows}) == len(rows) > len(found) and {len(row["Id"]) for row in rows} == {18}
+    history = table(tmp_path / "salesforce_account_history.csv")
+    assert history and {each["AccountId"] for each in history} <= {row["Id"][:15] for row in rows}
+
+
 # --- all -------------------------------------------------------------------------------------
 
 
-VENDORS = (stripe, stripe_api, stripe_fivetran, zendesk, qualtrics, hubspot, product_database)
+VENDORS = (
+    stripe, stripe_api, stripe_fivetran, zendesk, zendesk_fivetran, intercom, qualtrics, delighted, hubspot, salesforce,
+    product_database,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
