@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +24,14 @@ import pandas as pd
 from tests.features.connectors.company import product_events
 from tests.features.connectors.company.company import Company
 from tests.features.connectors.company.files import Json, dumped, uuid_of, write_lines
-from tests.features.connectors.company.product_events import LIBRARY_VERSIONS, Sent, identifies, sent, session_begins
+from tests.features.connectors.company.product_events import (
+    LIBRARY_VERSIONS,
+    Sent,
+    identifies,
+    sent,
+    session_begins,
+    text_of,
+)
 
 NAMES = {
     "page_view": "[Amplitude] Page Viewed",
@@ -42,10 +48,11 @@ def write(company: Company, folder: Path) -> None:
     begins, begun = session_begins(company), set[str]()
     by_month: dict[str, list[str]] = defaultdict(list)
     for row in sent(company):
+        month = text_of(row.recorded)[:7]
         if row.session not in begun:
             begun.add(row.session)
-            by_month[text_of(row.recorded)[:7]].append(_line(row, begins, "session_start", uuid_of(f"start {row.id}")))
-        by_month[text_of(row.recorded)[:7]].append(_line(row, begins, event_name(row), uuid_of(row.id)))
+            by_month[month].append(_line(row, begins, "session_start", uuid_of(f"start {row.id}")))
+        by_month[month].append(_line(row, begins, event_name(row), uuid_of(row.id)))
     for received, line in _identify_lines(company):
         by_month[received[:7]].append(line)
     for month, lines in by_month.items():
@@ -90,22 +97,17 @@ def _event(
     name: str, key: str, device: str, user: str | None, occurred: int, recorded: int, session: int,
     groups: Json, properties: Json, platform: str,
 ) -> str:  # fmt: skip
-    at, received = text_of(occurred), text_of(recorded)
+    at, received = (text_of(time, between=" ") for time in (occurred, recorded))
     return dumped(
         {
             "$insert_id": key, "uuid": uuid_of(f"uuid {key}"), "app": 123456, "amplitude_id": int(key[:8], 16),
-            "device_id": device, "user_id": user, "event_time": at, "client_event_time": text_of(occurred + 93_000_000),
+            "device_id": device, "user_id": user, "event_time": at, "client_event_time": f"{at[:11]}04:05:06.789000",
             "client_upload_time": received, "server_received_time": received, "server_upload_time": received,
             "processed_time": received, "session_id": session, "event_type": name, "event_properties": properties,
             "user_properties": {}, "groups": groups, "group_properties": {}, "platform": PLATFORMS[platform],
             "library": f"amplitude-{platform}/{LIBRARY_VERSIONS[platform]}", "country": "Germany", "data": {},
         }
     )  # fmt: skip
-
-
-def text_of(micros: int) -> str:
-    """Return microseconds since 1970 as Amplitude writes them, such as 2023-01-01 08:00:00.123456."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{micros % 1_000_000:06}"
 
 
 def _identify_lines(company: Company) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,8 @@ twice comes in two batches and counts twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ import pandas as pd
 from tests.features.connectors.company import product_events
 from tests.features.connectors.company.company import Company
 from tests.features.connectors.company.files import Json, dumped, uuid_of, write_lines
-from tests.features.connectors.company.product_events import Sent, sent, session_begins
+from tests.features.connectors.company.product_events import Sent, sent, session_begins, text_of
 
 PROPERTY_ZONE = "America/Los_Angeles"
 NAMES = {"page_view": "page_view", "error": "exception", "crash": "app_exception"}
@@ -38,7 +39,7 @@ def write(company: Company, folder: Path) -> None:
     begins, begun = session_begins(company), set[str]()
     by_month: dict[str, list[str]] = defaultdict(list)
     for number, row in enumerate(sent(company)):
-        month = datetime.fromtimestamp(row.occurred // 1_000_000, UTC).strftime("%Y-%m")
+        month = text_of(row.occurred)[:7]
         if row.session not in begun:
             begun.add(row.session)
             by_month[month].append(_line(row, number, begins, OTHERS[number % len(OTHERS)], {}))
@@ -78,12 +79,12 @@ def _params(row: Sent) -> Json:
 
 
 def _line(row: Sent, number: int, begins: dict[str, int], name: str, params: Json) -> str:
-    seconds, device = row.occurred // 1_000_000, row.user or row.anonymous
+    device = row.user or row.anonymous
     own = params | {"ga_session_id": begins[row.session] // 1_000_000, "ga_session_number": 1}
     company = [] if row.anonymous else [{"key": "company_id", "value": {"string_value": row.account}}]
     return dumped(
         {
-            "event_date": datetime.fromtimestamp(seconds, ZoneInfo(PROPERTY_ZONE)).strftime("%Y%m%d"),
+            "event_date": _day_in_zone(row.occurred // 3_600_000_000),
             "event_timestamp": str(row.occurred), "event_name": name,
             "event_params": [{"key": key, "value": _typed(value)} for key, value in own.items()],
             "user_id": None if row.anonymous else row.user, "user_properties": company,
@@ -92,6 +93,12 @@ def _line(row: Sent, number: int, begins: dict[str, int], name: str, params: Jso
             "batch_ordering_id": str(number), "batch_event_index": "1", "is_active_user": True,
         }
     )  # fmt: skip
+
+
+@cache
+def _day_in_zone(hours: int) -> str:
+    """Return the day in the property's zone of an hour since 1970."""
+    return datetime.fromtimestamp(hours * 3600, ZoneInfo(PROPERTY_ZONE)).strftime("%Y%m%d")
 
 
 def _typed(value: object) -> Json:

@@ -9,6 +9,7 @@ logged in.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ ANONYMOUS_SESSIONS, VISITORS = 0.25, 0.02
 LIBRARY_VERSIONS = {"web": "1.96.1", "ios": "3.2.0", "android": "3.1.9"}
 TASKS = ("create_report", "import_data", "invite_teammate", "export_file")
 FEATURES = ("filters", "exports", "api", "alerts", "comments", "templates", "sharing", "calendar")
+EPOCH = datetime(1970, 1, 1)
 ON_A_PAGE = ("page_view", "click", "error", "crash", "rage_click", "dead_click")
 TIMES = ("occurred_at", "recorded_at")
 OWN_NAMES = {  # (kind, name) -> the name under which the product sends it; None: whatever the name is
@@ -176,6 +178,11 @@ def expected_events(company: Company) -> pd.DataFrame:
     events["definition"] = events["platform"].map(LIBRARY_VERSIONS)
     events["event"] = _own_names(events)
     return events
+
+
+def text_of(micros: int, unit: str = "microseconds", between: str = "T") -> str:
+    """Return microseconds since 1970 as a text, such as 2023-01-01T08:00:00.123456, cut to a unit."""
+    return (EPOCH + timedelta(microseconds=micros)).isoformat(between, unit)
 
 
 def iso(times: pd.Series, unit: str = "us") -> list[str]:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +25,7 @@ import pandas as pd
 from tests.features.connectors.company import product_events
 from tests.features.connectors.company.company import Company
 from tests.features.connectors.company.files import Json, uuid_of, write_csv, write_lines
-from tests.features.connectors.company.product_events import LIBRARY_VERSIONS, Sent, identifies, iso, sent
+from tests.features.connectors.company.product_events import LIBRARY_VERSIONS, Sent, identifies, iso, sent, text_of
 
 LIBRARIES = {"web": "analytics.js", "ios": "analytics-swift", "android": "analytics-kotlin"}
 COMMON = (
@@ -76,8 +75,8 @@ def _rows(company: Company) -> Iterator[tuple[str, Json]]:
     events = list(sent(company))
     device_clocks = company.draw("segment", "clocks").integers(-7_200_000, 7_200_000, len(events)).tolist()
     for number, (row, wrong) in enumerate(zip(events, device_clocks, strict=True)):
-        at, received = text_of(row.occurred), text_of(row.recorded)
-        on_device = received if number % 5 else text_of(row.recorded + wrong * 1000)
+        at, received = text_of(row.occurred, "milliseconds"), text_of(row.recorded, "milliseconds")
+        on_device = received if number % 5 else text_of(row.recorded + wrong * 1000, "milliseconds")
         common = {
             "id": message_id(row.id), "anonymous_id": row.anonymous or uuid_of(f"device {row.user}"),
             "user_id": None if row.anonymous else row.user, "received_at": received, "sent_at": on_device,
@@ -99,12 +98,6 @@ def _table_and_own(row: Sent, common: Json) -> tuple[str, Json]:
         return "screens", common | {"name": row.name, "duration_ms": row.duration_ms}
     own = {"path": f"/{row.name}", "url": f"https://app.rivertide.com/{row.name}?ref=menu", "search": "?ref=menu"}
     return "pages", common | own | {"title": str(row.name).title(), "duration_ms": row.duration_ms}
-
-
-def text_of(micros: int) -> str:
-    """Return microseconds since 1970 as a text in milliseconds, such as 2023-01-01T08:00:00.123."""
-    seconds = datetime.fromtimestamp(micros // 1_000_000, UTC)
-    return f"{seconds:%Y-%m-%dT%H:%M:%S}.{micros // 1000 % 1000:03}"
 
 
 def _identify_rows(company: Company) -> Iterator[tuple[str, Json]]:

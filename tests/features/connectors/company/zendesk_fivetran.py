@@ -55,7 +55,8 @@ def write(company: Company, folder: Path) -> None:
     }
     for name, rows in tables.items():
         found = [{**row, "_fivetran_synced": synced} for row in rows]
-        write_csv(folder / f"zendesk_{name}.csv", list(found[0]), found)
+        if found:  # Fivetran makes no table without rows
+            write_csv(folder / f"zendesk_{name}.csv", list(found[0]), found)
 
 
 def _time(time: pd.Timestamp) -> str:
