@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,47 +13,26 @@ import pandas as pd
 import pytest
 
 from tests.features.connectors.company import (
+    delighted,
     hubspot,
-    posthog,
+    intercom,
     product_database,
-    product_events,
     qualtrics,
+    salesforce,
     stripe,
     stripe_api,
     stripe_billing,
     stripe_expected,
     stripe_fivetran,
     zendesk,
+    zendesk_fivetran,
 )
-from tests.features.connectors.company.company import Company, simulate_company
+from tests.features.connectors.company.company import Company
+from tests.features.connectors.company.read_back import assert_same, lines, naive, table
 
 Written = Callable[..., Path]
 MONTHS = {"month": 1, "year": 12}
 PER_EURO = {"eur": 100, "usd": 125, "jpy": 160}  # minor units
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    return simulate_company(tmp_path_factory.mktemp("canonical"), accounts=60)
-
-
-@pytest.fixture(scope="module")
-def written(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """Return a function that writes a vendor's files, once."""
-    folders: dict[object, Path] = {}
-
-    def write(vendor: Any, **options: object) -> Path:
-        key = (vendor.__name__, *sorted(options.items()))
-        if key not in folders:
-            folders[key] = tmp_path_factory.mktemp(vendor.__name__.rsplit(".", 1)[-1])
-            vendor.write(company, folders[key], **options)
-        return folders[key]
-
-    return write
-
-
-def lines(path: Path) -> list[Any]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 # --- Stripe ----------------------------------------------------------------------------------
@@ -303,13 +281,6 @@ def answers(ticket: Any) -> list[str]:
     ]
 
 
-def same(found: pd.DataFrame, expected: pd.DataFrame, key: str | list[str]) -> None:
-    """Assert that two tables hold the same rows in the columns of the first."""
-    expected = expected[list(found)].sort_values(key).reset_index(drop=True)
-    found = found.sort_values(key).reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
-
-
 def test_the_audits_hold_every_ticket_to_the_second(company: Company, customers_tickets: dict[int, Any]) -> None:
     rows = []
     for name, ticket in customers_tickets.items():
@@ -328,7 +299,7 @@ def test_the_audits_hold_every_ticket_to_the_second(company: Company, customers_
                 "escalated_at": first([at for tags, at in changes(ticket, "tags") if "escalated" in tags]),
             }
         )
-    same(pd.DataFrame(rows), zendesk.expected_tickets(company), "ticket_id")
+    assert_same(pd.DataFrame(rows), zendesk.expected_tickets(company), "ticket_id")
 
 
 def test_the_metric_sets_hold_minutes_and_the_last_resolution(
@@ -346,7 +317,7 @@ def test_the_metric_sets_hold_minutes_and_the_last_resolution(
                 "resolved_at": opened + pd.Timedelta(minutes=solved) if solved is not None else pd.NaT,
             }
         )
-    same(pd.DataFrame(rows), zendesk.expected_tickets(company, history=False), "ticket_id")
+    assert_same(pd.DataFrame(rows), zendesk.expected_tickets(company, history=False), "ticket_id")
     again = [t for t in customers_tickets.values() if t["metric_set"]["reopens"] and t["status"] != "open"]
     first_solved = {t["id"]: min(at for value, at in changes(t, "status") if value == "solved") for t in again}
     assert again and all(t["metric_set"]["solved_at"] > first_solved[t["id"]] for t in again)
@@ -399,87 +370,43 @@ def test_tickets_may_come_as_the_pages_of_the_api(written: Written) -> None:
     assert tickets == lines(written(zendesk) / "zendesk_tickets.jsonl")
 
 
-# --- events ----------------------------------------------------------------------------------
-
-
-def account_by_membership(company: Company, user: str, at: pd.Timestamp) -> str:
-    users = company.users[company.users["user_id"] == user]
-    is_member = (users["joined_at"] <= at) & ~(users["left_at"] <= at)
-    return str(users.loc[is_member, "account_id"].item())
-
-
-def naive(text: str) -> pd.Timestamp:
-    return pd.Timestamp(text).tz_localize(None)
-
-
-def posthog_kind(row: Any) -> str | None:
-    own = {
-        "$pageview": "page_view", "$screen": "page_view", "$autocapture": "click", "$rageclick": "rage_click",
-        "$dead_click": "dead_click", "$web_vitals": "web_vital",
+def test_fivetrans_tables_hold_the_tickets_with_ratings_of_two_values(company: Company, written: Written) -> None:
+    folder = written(zendesk_fivetran)
+    tickets, history, comments, users = (
+        pd.read_csv(folder / f"zendesk_{name}.csv")
+        for name in ("ticket", "ticket_field_history", "ticket_comment", "user")
+    )
+    users = users.set_index("id")
+    agents = users.index[users["role"] != "end-user"]
+    answers = comments[comments["public"] & comments["user_id"].isin(agents)].groupby("ticket_id")["created"].min()
+    status, groups, scores, priorities = (
+        history[history["field_name"] == name].sort_values("updated")
+        for name in ("status", "group_id", "satisfaction_score", "priority")
+    )
+    solved = status[status["value"] == "solved"].groupby("ticket_id")["updated"].min()
+    opened = status[(status["value"] == "open") & (status["updated"] > status["ticket_id"].map(solved))]
+    escalated = groups[groups["value"] == str(zendesk_fivetran.SECOND_LINE)].set_index("ticket_id")["updated"]
+    rated = scores[scores["value"] != "offered"].set_index("ticket_id")
+    found = pd.DataFrame({"ticket_id": tickets["id"].astype(str), "topic": tickets["custom_topic"]})
+    found["user_id"] = tickets["requester_id"].map(users["external_id"])
+    found["priority"] = tickets["id"].map(priorities.drop_duplicates("ticket_id").set_index("ticket_id")["value"])
+    found["csat"] = tickets["id"].map(rated["value"]).map({"good": 5.0, "bad": 1.0})
+    known = {
+        "first_response_at": answers, "resolved_at": solved, "escalated_at": escalated, "csat_at": rated["updated"],
+        "reopened_at": opened.groupby("ticket_id")["updated"].min(),
     }  # fmt: skip
-    if row["event"] == "$exception":
-        return "crash" if row["properties"]["$exception_level"] == "fatal" else "error"
-    kinds = product_events.event_kinds().set_index("event")["kind"]
-    return own.get(row["event"]) or kinds.get(row["event"])
-
-
-@pytest.fixture(scope="module")
-def captured(written: Written) -> list[Any]:
-    paths = sorted(written(posthog).glob("posthog_events-*.jsonl.gz"))
-    return [json.loads(line) for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()]
-
-
-def test_the_batch_export_holds_every_event_that_loading_keeps(company: Company, captured: list[Any]) -> None:
-    """Anonymous page views get their person from $identify, and their account from the membership of that day."""
-    calls = {r["properties"]["$anon_distinct_id"]: r for r in captured if r["event"] == "$identify"}
-    found = {}
-    for row in captured:
-        properties, kind = row["properties"], posthog_kind(row)
-        vitals = [name for name in ("LCP", "INP", "CLS", "FCP") if f"$web_vitals_{name}_value" in properties]
-        is_known = "$groups" in properties or row["distinct_id"] in calls
-        if kind is None or not is_known or (kind == "web_vital" and not vitals):
-            continue
-        user, occurred, recorded = row["distinct_id"], naive(row["timestamp"]), naive(row["created_at"])
-        if user in calls:
-            recorded = max(recorded, naive(calls[user]["created_at"]))
-            user = calls[user]["distinct_id"]
-            account = account_by_membership(company, user, occurred)
-        else:
-            account = properties["$groups"]["company"]
-        is_valid = occurred >= company.first_day and not properties.get("duration_ms", 0) < 0
-        if not is_valid or account not in company.account_ids:
-            continue
-        for vital in vitals or [""]:
-            value = properties.get(f"$web_vitals_{vital}_value")
-            duration = properties.get("duration_ms")
-            found[row["uuid"] + (f":{vital}" if vital else "")] = (
-                account, user, occurred, recorded, kind, row["event"], duration, value
-            )  # fmt: skip
-    expected = pd.concat([posthog.expected_events(company), posthog.expected_vitals_beside(company)])
-    columns = ["account_id", "user_id", "occurred_at", "recorded_at", "kind", "event", "duration_ms", "value"]
-    found_rows = pd.DataFrame.from_dict(found, "index", columns=columns).reset_index(names="event_id")
-    found_rows = found_rows.astype({"duration_ms": float, "value": float})
-    same(found_rows, expected, "event_id")
-    assert expected["event_id"].is_unique and len(posthog.expected_vitals_beside(company)) > 50
-
-
-def test_the_batch_export_holds_the_noise_of_posthog(captured: list[Any]) -> None:
-    counts = Counter(row["event"] for row in captured)
-    assert all(counts[name] for name in ("$identify", "$groupidentify", "$set", "$feature_flag_called"))
-    anonymous = [row for row in captured if row["event"] == "$pageview" and "$groups" not in row["properties"]]
-    assert 0.05 < len(anonymous) / counts["$pageview"] < 0.2
-    known = {row["properties"]["$anon_distinct_id"] for row in captured if row["event"] == "$identify"}
-    assert {row["distinct_id"] in known for row in anonymous} == {True, False}
-    assert max(Counter(row["uuid"] for row in captured).values()) == 2
-    assert any(row["event"] == "$web_vitals" and "LCP" not in str(row) for row in captured)
+    for name, times in known.items():
+        found[name] = pd.to_datetime(tickets["id"].map(times))
+    expected = zendesk.expected_tickets(company, legacy_ratings=True)
+    is_real = found["ticket_id"].isin(expected["ticket_id"])
+    assert_same(found[is_real], expected, "ticket_id")
+    tags = pd.read_csv(folder / "zendesk_ticket_tag.csv").groupby("ticket_id")["tag"].agg(set)
+    is_noise = (tickets["status"] == "deleted") | tickets["id"].map(tags).map(lambda found: "closed_by_merge" in found)
+    is_noise |= tickets["requester_id"].isin(users.index[users["external_id"].isna()])
+    assert (is_noise == ~is_real).all() and is_noise.any()
 
 
 # --- Qualtrics, HubSpot, product database ----------------------------------------------------
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def utc(text: str, zone: str) -> pd.Timestamp:
@@ -516,7 +443,7 @@ def test_answers_and_invitations_together_are_the_surveys(company: Company, writ
     found, key = pd.DataFrame(rows), ["distribution", "contact"]
     assert not found.duplicated(key).any()
     is_too_quick = found["responded_at"] < found["asked_at"]
-    same(found[~is_too_quick], qualtrics.expected_surveys(company), key)
+    assert_same(found[~is_too_quick], qualtrics.expected_surveys(company), key)
     assert len(found) == len(company.tables["surveys"]) and 0 < found["responded_at"].notna().mean() < 1
     assert any(contact["extRef"] is None for contact in contacts.values())
 
@@ -551,8 +478,8 @@ def test_the_companies_are_the_accounts_to_the_minute(company: Company, written:
         for each in companies
         if each["account_id"]
     ]
-    same(pd.DataFrame(rows), hubspot.expected_accounts(company), "account_id")
-    assert len(rows) == 60 < len(companies)
+    assert_same(pd.DataFrame(rows), hubspot.expected_accounts(company), "account_id")
+    assert len(rows) == len(company.accounts) < len(companies)
     assert (hubspot.expected_accounts(company)["created_at"] < company.accounts["created_at"]).any()
     merged = {number for each in companies for number in each["Merged record IDs"].split(";") if number}
     assert merged and not merged & {each["Record ID"] for each in companies}
@@ -560,19 +487,130 @@ def test_the_companies_are_the_accounts_to_the_minute(company: Company, written:
 
 def test_the_product_database_holds_the_users_to_the_microsecond(company: Company, written: Written) -> None:
     found = pd.read_csv(written(product_database) / "users.csv", parse_dates=["joined_at", "left_at"])
-    same(found, company.users, ["user_id", "joined_at"])
+    assert_same(found, company.users, ["user_id", "joined_at"])
     domain = found["email"].str.split("@").str[1]
     free = domain.isin(("gmail.com", "outlook.com", "gmx.net"))
     assert 0.01 < free.mean() < 0.08 and found["email"].is_unique
     assert (domain == found["account_id"].map(company.domain_of))[~free].all()
 
 
+# --- Intercom, Delighted, Salesforce ---------------------------------------------------------
+
+
+def since_1970(seconds: int | None) -> pd.Timestamp:
+    return pd.NaT if seconds is None else pd.Timestamp(seconds, unit="s")
+
+
+def test_conversations_that_customers_began_are_the_tickets(company: Company, written: Written) -> None:
+    folder = written(intercom)
+    contacts = {each["id"]: each for each in lines(folder / "intercom_contacts.jsonl")}
+    accounts = {each["id"]: each["company_id"] for each in lines(folder / "intercom_companies.jsonl")}
+    users = {email: user for user, email in company.email_of.items()}
+    rows, left_out = [], Counter[str]()
+    for each in lines(folder / "intercom_conversations.jsonl"):
+        contact, parts = (
+            contacts[each["contacts"]["contacts"][0]["id"]],
+            each["conversation_parts"]["conversation_parts"],
+        )
+        if each["source"]["delivered_as"] != "customer_initiated" or contact["role"] == "lead":
+            left_out[each["source"]["delivered_as"]] += 1
+            continue
+        of_kind = {part["part_type"]: part["created_at"] for part in reversed(parts)}
+        closed, rating = each["statistics"]["first_close_at"], each["conversation_rating"] or {}
+        rows.append(
+            {
+                "ticket_id": each["id"],
+                "account_id": accounts[contact["companies"]["data"][0]["id"]],
+                "user_id": contact["external_id"] or users[contact["email"]],
+                "opened_at": since_1970(each["created_at"]),
+                "first_response_at": since_1970(each["statistics"]["first_admin_reply_at"]),
+                "resolved_at": since_1970(closed),
+                "reopened_at": since_1970(of_kind.get("open")),
+                "escalated_at": since_1970(of_kind.get("assignment")),
+                "csat": rating.get("rating", float("nan")),
+                "csat_at": since_1970(rating.get("created_at")),
+                "topic": each["custom_attributes"]["Topic"],
+                "is_priority": each["priority"] == "priority",
+            }
+        )
+    assert_same(pd.DataFrame(rows), intercom.expected_conversations(company), "ticket_id")
+    assert set(left_out) == {"admin_initiated", "operator_initiated", "customer_initiated"}
+    assert any(contact["external_id"] is None and contact["role"] == "user" for contact in contacts.values())
+
+
+def test_delighteds_responses_are_the_answers_alone(company: Company, written: Written) -> None:
+    users = {email: user for user, email in company.email_of.items()}
+    responses = lines(written(delighted) / "delighted_survey_responses.jsonl")
+    rows = [
+        {
+            "survey_id": each["id"],
+            "user_id": users[each["person"]["email"]],
+            "responded_at": since_1970(each["created_at"]),
+            "kind": each["survey_type"],
+            "score": float(each["score"]),
+        }
+        for each in responses
+        if each["person"]["email"] in users
+    ]
+    assert_same(pd.DataFrame(rows), delighted.expected_surveys(company), "survey_id")
+    assert 0 < len(rows) < len(responses) and any(each["updated_at"] > each["created_at"] for each in responses)
+    exported = table(written(delighted) / "delighted_responses.csv")
+    assert [(each["ID"], utc(each["Created At (UTC)"], "UTC")) for each in exported] == [
+        (each["id"], since_1970(each["created_at"])) for each in responses
+    ]
+
+
+def test_salesforces_accounts_are_those_with_an_account_id(company: Company, tmp_path: Path) -> None:
+    """An account that was merged is a deleted row that names the other one."""
+    merge = {"account_id": ["A-00005"], "merged_into": ["A-00006"], "merged_at": [pd.Timestamp("2024-02-03 12:00")]}
+    merged = replace(company, tables=company.tables | {"merges": pd.DataFrame(merge)})
+    salesforce.write(merged, tmp_path)
+    rows = table(tmp_path / "salesforce_account.csv")
+    owners = {each["Id"]: each["Name"] for each in table(tmp_path / "salesforce_user.csv")}
+    of_record = {row["Id"]: row["Account_Id__c"] for row in rows}
+    found = [
+        {
+            "account_id": row["Account_Id__c"],
+            "created_at": naive(row["CreatedDate"]),
+            "name": row["Name"],
+            "segment": row["Segment__c"],
+            "country": row["BillingCountry"],
+            "owner": owners[row["OwnerId"]],
+            "acquisition": row["AccountSource"],
+            "salesforce_id": row["Id"],
+        }
+        for row in rows
+        if row["Account_Id__c"]
+    ]
+    assert_same(pd.DataFrame(found), salesforce.expected_accounts(merged), "account_id")
+    merges = [
+        {
+            "account_id": row["Account_Id__c"],
+            "merged_into": of_record[row["MasterRecordId"]],
+            "merged_at": naive(row["SystemModstamp"]),
+        }
+        for row in rows
+        if row["MasterRecordId"] and row["Account_Id__c"]
+    ]
+    assert_same(pd.DataFrame(merges), salesforce.expected_merges(merged), "account_id")
+    assert len({row["Id"] for row in rows}) == len(rows) > len(found) and {len(row["Id"]) for row in rows} == {18}
+    history = table(tmp_path / "salesforce_account_history.csv")
+    assert history and {each["AccountId"] for each in history} <= {row["Id"][:15] for row in rows}
+
+
 # --- all -------------------------------------------------------------------------------------
 
 
-def test_the_same_seed_writes_the_same_bytes(company: Company, written: Written, tmp_path: Path) -> None:
-    for vendor in (stripe, stripe_api, stripe_fivetran, zendesk, posthog, qualtrics, hubspot, product_database):
-        again = tmp_path / vendor.__name__
-        vendor.write(simulate_company(company.folder, accounts=60), again)
-        for path in sorted(written(vendor).iterdir()):
-            assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+VENDORS = (
+    stripe, stripe_api, stripe_fivetran, zendesk, zendesk_fivetran, intercom, qualtrics, delighted, hubspot, salesforce,
+    product_database,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_same_company_writes_the_same_bytes(
+    company: Company, written: Written, tmp_path: Path, vendor: Any
+) -> None:
+    vendor.write(replace(company), tmp_path)
+    for path in written(vendor).iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name

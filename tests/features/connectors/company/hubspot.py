@@ -1,7 +1,8 @@
 """Writes HubSpot's export of companies as CSV, with the labels of an English-speaking viewer.
 
 From the canonical tables: accounts, by the custom property `account_id`. File: `hubspot_companies.csv`. `Create Date`
-is in the viewer's zone (VIEWERS_ZONE), to the minute; countries are names.
+is in the viewer's zone (VIEWERS_ZONE), to the minute; countries are names. The headings `Merged record IDs` and
+`Original Traffic Source` are not taken from a page of the vendor's.
 
 Noise that must not come back: prospects, which have no `account_id` (one company in ten). `Merged record IDs` lists
 duplicates that the sales team merged, which are no companies of this file and no accounts.

@@ -8,7 +8,10 @@ logged in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,9 @@ ANONYMOUS_SESSIONS, VISITORS = 0.25, 0.02
 LIBRARY_VERSIONS = {"web": "1.96.1", "ios": "3.2.0", "android": "3.1.9"}
 TASKS = ("create_report", "import_data", "invite_teammate", "export_file")
 FEATURES = ("filters", "exports", "api", "alerts", "comments", "templates", "sharing", "calendar")
+EPOCH = datetime(1970, 1, 1)
+ON_A_PAGE = ("page_view", "click", "error", "crash", "rage_click", "dead_click")
+TIMES = ("occurred_at", "recorded_at")
 OWN_NAMES = {  # (kind, name) -> the name under which the product sends it; None: whatever the name is
     ("impression", "banner"): "banner_shown",
     ("click", "banner"): "banner_clicked",
@@ -109,6 +115,56 @@ def visitors(company: Company) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+class Sent(NamedTuple):
+    """An event as sent, the times in microseconds since 1970; what it has not is None.
+
+    `anonymous`: the id of the device where nobody had logged in; then `account` and `user` are what only the company
+    knows. `page`: the page on which it happened. `event`: the name that the product sends, None for page views.
+    """
+
+    id: str
+    account: str
+    user: str
+    session: str
+    occurred: int
+    recorded: int
+    kind: str
+    name: str | None
+    platform: str
+    duration_ms: float | None
+    value: float | None
+    event: str | None
+    anonymous: str | None
+
+    @property
+    def page(self) -> str | None:
+        """Return the page on which it happened, for the kinds that have one."""
+        return self.name if self.kind in ON_A_PAGE and self.name != "banner" else None
+
+
+def sent(company: Company) -> Iterator[Sent]:
+    """Yield all events of `tracked`, and those of `visitors`, in order of recording."""
+    strangers = visitors(company).assign(kind="page_view", name="pricing", platform="web")
+    events = pd.concat([tracked(company), strangers]).sort_values("recorded_at", kind="stable")
+    micros = {name: events[name].to_numpy().astype("datetime64[us]").astype(np.int64).tolist() for name in TIMES}
+    names = ("event_id", "account_id", "user_id", "session_id", *TIMES, "kind", "name", "platform", "duration_ms",
+             "value", "event", "anonymous_id")  # fmt: skip
+    columns = (
+        micros[name] if name in micros else events[name].astype(object).where(events[name].notna(), None).tolist()
+        for name in names
+    )
+    return map(Sent._make, zip(*columns, strict=True))
+
+
+@cache
+def session_begins(company: Company) -> dict[str, int]:
+    """Return the time of the first event of each session, in microseconds since 1970."""
+    events = pd.concat([tracked(company), visitors(company)])
+    events = events[events["occurred_at"] >= company.first_day]
+    begins = events.groupby("session_id")["occurred_at"].min()
+    return dict(zip(begins.index, begins.to_numpy().astype("datetime64[us]").astype(np.int64).tolist(), strict=True))
+
+
 def expected_events(company: Company) -> pd.DataFrame:
     """Return the canonical events that loading keeps, as a vendor with sessions and microseconds can tell them.
 
@@ -122,6 +178,11 @@ def expected_events(company: Company) -> pd.DataFrame:
     events["definition"] = events["platform"].map(LIBRARY_VERSIONS)
     events["event"] = _own_names(events)
     return events
+
+
+def text_of(micros: int, unit: str = "microseconds", between: str = "T") -> str:
+    """Return microseconds since 1970 as a text, such as 2023-01-01T08:00:00.123456, cut to a unit."""
+    return (EPOCH + timedelta(microseconds=micros)).isoformat(between, unit)
 
 
 def iso(times: pd.Series, unit: str = "us") -> list[str]:

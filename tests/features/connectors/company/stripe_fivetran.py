@@ -70,7 +70,8 @@ def write(company: Company, folder: Path, *, due_dates: bool = True) -> None:
     }  # fmt: skip
     for name, rows in tables.items():
         found = [{**row, "_fivetran_synced": synced} for row in rows]
-        write_csv(folder / f"stripe_{name}.csv", list(found[0]), (_as_csv(row) for row in found))
+        if found:  # Fivetran makes no table without rows
+            write_csv(folder / f"stripe_{name}.csv", list(found[0]), (_as_csv(row) for row in found))
     stripe.write_rates(folder)
 
 
