@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.features.connectors.company.company import Company, simulate_company
+from tests.features.connectors.round_trip import NOW, Loaded, make_project
+from undertow.features.settings import load_settings
+from undertow.features.sources.load import read_tables
+from undertow.features.sources.loaded import Tables
 
 Written = Callable[..., Path]
 
@@ -31,3 +37,30 @@ def written(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Writt
         return folders[key]
 
     return write
+
+
+@pytest.fixture(scope="session")
+def loaded(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """Return a function that makes a project of the company's files in vendors' forms, and reads its tables, once.
+
+    A vendor is its module, or the module and the options of its `write`. `answers`: those that are not guessed.
+    `without`: files that are removed first.
+    """
+    known: dict[object, Tables] = {}
+
+    def load(
+        *vendors: ModuleType | tuple[ModuleType, dict[str, object]], without: Sequence[str] = (), **answers: str
+    ) -> Tables:
+        key = repr((vendors, without, answers))
+        if key not in known:
+            folder = tmp_path_factory.mktemp("export")
+            for vendor in vendors:
+                module, options = vendor if isinstance(vendor, tuple) else (vendor, {})
+                shutil.copytree(written(module, **options), folder / module.__name__.rpartition(".")[2])
+            for name in without:
+                [path] = folder.rglob(name)
+                path.unlink()
+            known[key] = read_tables(load_settings(make_project(folder, answers)), NOW)
+        return known[key]
+
+    return load

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
@@ -20,82 +17,9 @@ from tests.features.connectors.company import (
     stripe_expected,
     zendesk,
 )
-from tests.features.connectors.company.company import Company, simulate_company
-from undertow.features.connectors.kit.draft import draft, questions, sources
-from undertow.features.connectors.kit.guess import guesses
-from undertow.features.connectors.kit.look import look
-from undertow.features.connectors.kit.manifest import chosen_connectors
-from undertow.features.connectors.kit.recognise import recognise
-from undertow.features.connectors.kit.write import ToWrite, write_project
+from tests.features.connectors.company.company import Company
+from tests.features.connectors.round_trip import Loaded, assert_same, rows_of
 from undertow.features.settings import load_settings
-from undertow.features.sources.load import read_tables
-from undertow.features.sources.loaded import Tables
-
-NOW = datetime(2026, 1, 1)
-CENT = 0.005
-Loaded = Callable[..., Tables]
-
-
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    """A company of 60 accounts over 18 months."""
-    return simulate_company(tmp_path_factory.mktemp("canonical"), accounts=60, months=18)
-
-
-@pytest.fixture(scope="module")
-def loaded(company: Company, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """Return a function that writes the company in vendors' forms, makes a project of the files and reads its tables.
-
-    `answers`: those that are not guessed. `without`: files that are removed first.
-    """
-    known: dict[object, Tables] = {}
-
-    def load(*vendors: ModuleType, without: Sequence[str] = (), **answers: str) -> Tables:
-        key = (vendors, tuple(without), tuple(answers.items()))
-        if key not in known:
-            folder = tmp_path_factory.mktemp("export")
-            for vendor in vendors:
-                (folder / vendor.__name__.rpartition(".")[2]).mkdir()
-                vendor.write(company, folder / vendor.__name__.rpartition(".")[2])
-            for name in without:
-                [path] = folder.rglob(name)
-                path.unlink()
-            known[key] = read_tables(load_settings(make_project(folder, answers)), NOW)
-        return known[key]
-
-    return load
-
-
-def make_project(data: Path, answers: dict[str, str]) -> Path:
-    """Make a project of exported files with the guessed answers and these; return its folder."""
-    project = data.parent / f"{data.name}-project"
-    project.mkdir()
-    recognised = recognise(look([data]), chosen_connectors()).recognised
-    asked = questions(recognised)
-    proposed, events = guesses(recognised, asked, project)
-    given = proposed | answers
-    made = draft(recognised, given, project)
-    report = "EUR" if "rates" in made.tables else ""
-    write_project(ToWrite(recognised, sources(recognised)[0], made, asked, given, events, report), project)
-    return project
-
-
-def rows_of(tables: Tables, name: str) -> pd.DataFrame:
-    """Return the kept rows of a table."""
-    return pd.concat([pd.read_parquet(path) for path in tables.files(name)], ignore_index=True)
-
-
-def assert_same(got: pd.DataFrame, expected: pd.DataFrame, key: Sequence[str], columns: Sequence[str]) -> None:
-    """Fail with the first differences where rows or values are not equal, amounts to half a cent."""
-    got, expected = (rows.set_index(list(key)).sort_index() for rows in (got, expected))
-    assert list(got.index) == list(expected.index)
-    for name in columns:
-        one, other = got[name], expected[name]
-        if pd.api.types.is_float_dtype(other):
-            same = ((one - other).abs() <= CENT) | (one.isna() & other.isna())
-        else:
-            same = (one == other) | (one.isna() & other.isna())
-        assert same.all(), f"{name}: {one[~same].head(3).to_dict()}, expected {other[~same].head(3).to_dict()}"
 
 
 def mrr_of_month_ends(rows: pd.DataFrame, company: Company) -> list[float]:
