@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.database_server import running_postgres
+from tests.database_server import pg_ctl, running_postgres
 from undertow.features.settings import FILE_NAME, Settings, load_settings
 from undertow.features.simulator import simulate
 
@@ -70,7 +70,7 @@ def postgres() -> Iterator[str]:
     """The address of an empty PostgreSQL database on a server of its own."""
     if find_spec("psycopg") is None or find_spec("adbc_driver_postgresql") is None:
         pytest.skip("the drivers are not installed: pip install 'undertow[postgres]'")
-    if shutil.which("pg_ctl") is None:
+    if pg_ctl() is None:
         pytest.skip("no PostgreSQL server on this machine: pg_ctl is not found")
     with running_postgres() as address:
         yield address

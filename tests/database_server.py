@@ -20,13 +20,19 @@ def free_port() -> int:
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
-    """Give the address of a new server, which is removed in the end; `pg_ctl` must be on the path."""
+    """Give the address of a new server, which is removed in the end."""
     with TemporaryDirectory(prefix="undertow-postgres-") as folder:  # pytest's own folders are closed to other users
         yield from _run(Path(folder))
 
 
+def pg_ctl() -> str | None:
+    """Return PostgreSQL's program that starts servers; Debian keeps it off the path."""
+    installed = sorted(str(path) for path in Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    return shutil.which("pg_ctl") or (installed[-1] if installed else None)
+
+
 def _run(folder: Path) -> Iterator[str]:
-    control = shutil.which("pg_ctl")
+    control = pg_ctl()
     assert control is not None
     port = free_port()
     as_user: dict[str, object] = {}

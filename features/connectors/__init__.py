@@ -52,8 +52,9 @@ def _require_files(folder: Path, settings_file: Path) -> None:
     """Remove the settings file again and raise SourceError where one of the exported files is missing."""
     settings = load_settings(folder)
     try:
-        for name in settings.files:
-            source_files(settings, name)
+        for name, entry in settings.files.items():
+            if isinstance(entry, str):  # rows of a database are asked for when they are read
+                source_files(settings, name)
     except SourceError:
         settings_file.unlink()
         raise

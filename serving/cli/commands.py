@@ -164,7 +164,7 @@ def check(
     from undertow.features.sources.load import read_tables, refuse_dirt
 
     if refresh and offline:
-        raise typer.BadParameter("--refresh reads the databases and --offline does not; give one of them")
+        raise typer.BadParameter("give --refresh or --offline, not both")
     settings = _checked_settings(project)
     with console.progress() as report_progress:
         databases: Databases = "whole" if refresh else "offline" if offline else "read"

@@ -24,6 +24,7 @@ from undertow.features.sources.databases.reading import read_entries, reading_lo
 from undertow.features.sources.databases.remote import copy_files, is_address, load_httpfs, refuse_scheme
 from undertow.features.sources.databases.snapshots import Manifest, Snapshot, asked, publish_manifest, read_manifest
 from undertow.features.sources.databases.sqlite import open_sqlite
+from undertow.features.sources.loaded import counted
 
 Databases = Literal["read", "whole", "offline"]  # rows of databases: read what is new, read everything, read nothing
 COPIES = "@files"  # of files at an address; no source has such a name
@@ -240,7 +241,7 @@ def _notes(settings: Settings, manifest: Manifest, kind: str) -> list[str]:
 
 def _rows_of(name: str, snapshot: Snapshot) -> str:
     more = f" ({snapshot.added:,} of them new)" if len(snapshot.files) > 1 else ""
-    return f"{snapshot.rows:,} rows of {name}{more}"
+    return f"{counted(snapshot.rows, 'row')} of {name}{more}"
 
 
 def _step(progress: Callable[[str, float], None] | None, name: str) -> Callable[[float], None]:

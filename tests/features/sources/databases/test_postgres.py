@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,15 @@ def test_files_of_the_snapshot_before_stay_for_running_readers(company: Company,
         company.run(f"INSERT INTO accounts VALUES ('{name}', '2024-01-05', '{name}')")
     folder = source_files(refresh(settings, NOW).settings, "a")[0].parent
     assert sorted(path.name for path in folder.iterdir()) == ["000003.parquet", "000004.parquet"]
+
+
+def test_two_jobs_that_read_at_once_read_one_after_the_other(company: Company, asking: Asking) -> None:
+    company.run(PAGE_VIEW.format(1, "ada", "2024-03-01"))
+    settings = asking({"a": {"table": "accounts"}, "clicks": {"table": "clicks", "since": "occurred_at"}})
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: refresh(settings, NOW).settings.files, range(8)))
+    assert all(each == found[0] for each in found)
+    assert files_of(settings, "clicks") == ["000001.parquet"]
 
 
 # --- a column that grows -----------------------------------------------------------------------
