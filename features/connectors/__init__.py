@@ -12,6 +12,7 @@ from pathlib import Path
 
 from undertow.features.errors import SettingsError, SourceError, did_you_mean
 from undertow.features.settings import FILE_NAME, load_settings
+from undertow.features.settings.source_files import SourceFiles
 from undertow.features.sources.files.read import source_files
 
 FOLDER = Path(__file__).parent
@@ -53,7 +54,7 @@ def _require_files(folder: Path, settings_file: Path) -> None:
     settings = load_settings(folder)
     try:
         for name, entry in settings.files.items():
-            if isinstance(entry, str):  # rows of a database are asked for when they are read
+            if isinstance(entry, SourceFiles):  # rows of a database are asked for when they are read
                 source_files(settings, name)
     except SourceError:
         settings_file.unlink()
