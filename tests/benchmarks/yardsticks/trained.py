@@ -160,9 +160,9 @@ def predict(bundle: Bundle, rows: pa.Table) -> Predictions:
     """Return a model's predictions for feature rows, without contributions."""
     log_odds = bundle.log_odds(rows)
     survival = curves.survival(log_odds)
-    outlook, served = bundle.outlook(encode(bundle.columns, rows), rows), (survival, bundle.ends, bundle.value)
-    values = outlook.values(*served, bundle.headline)
-    interval = outlook.interval(*served, bundle.intervals)
+    outlook = bundle.outlook(encode(bundle.columns, rows), rows)
+    values = outlook.values(survival, bundle.ends, bundle.value, bundle.headline)
+    interval = outlook.interval(values["clv"], bundle.value, bundle.intervals)
     return Predictions(
         probability=1.0 - survival,
         by_cause=curves.incidence(log_odds),
