@@ -29,7 +29,7 @@ from undertow.training.churn.season import Season
 from undertow.training.churn.trees import TreeModel
 from undertow.training.examples.encoding import ModelColumn, encode
 from undertow.training.examples.person_periods import COVARIATES, PeriodInputs, period_inputs
-from undertow.training.value.intervals import LikeForecasts, ValueIntervals
+from undertow.training.value.intervals import ValueIntervals
 
 EVEN = tuple(np.linspace(0, 1.1, 101).tolist())  # realised shares
 ENDS = (30, 60, 90, 180, 360)
@@ -73,7 +73,7 @@ def bundle_by_hand() -> Bundle:
         causes=causes,
         like=_like(inputs, columns, causes),
         value=Value(),
-        intervals=ValueIntervals((7.0,), (LikeForecasts((0.5, 1.0), (EVEN, EVEN)),), 200),
+        intervals=ValueIntervals((0.5, 1.0), (EVEN, EVEN), 200),
         stability=Stability(edges=(0.1,), clear=(0.9, 0.92), unclear=(0.6, None), models=5),
     )
 
