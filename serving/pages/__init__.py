@@ -71,7 +71,7 @@ def at_risk(
 
 
 def account(published: PublishedScores, shown: Account, root: str = "../", notice: str = "") -> str:
-    """Return one account as a page; `notice`: said above it."""
+    """Return one account as a page; `notice`: a text shown above it."""
     horizon, buys = shown.contributions.horizon, published.manifest.get("kind") == "inactivity"
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
     clock = CLOCK_OF_BUYERS if buys else CLOCK

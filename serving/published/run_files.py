@@ -41,7 +41,7 @@ def write_run(
     manifest: Mapping[str, object],
     bundle: Bundle,
 ) -> None:
-    """Write a run into a folder, the checksums last; `said`: the content of DRIVERS, DESCRIBED and MODEL, by name."""
+    """Write a run into a folder, the checksums last; `said`: what DRIVERS, DESCRIBED and MODEL hold, by name."""
     pq.write_table(table, folder / SCORES, write_page_checksum=True)
     pq.write_table(features, folder / FEATURES, write_page_checksum=True)
     for name in (DRIVERS, DESCRIBED, MODEL):

@@ -137,7 +137,7 @@ class PublishedScores:
         return EncodedAccounts(self.table, self.manifest)
 
     def of_owner(self, owner: str) -> PublishedScores:
-        """Return the accounts of one owner as if no others had been scored, without what is said of all accounts.
+        """Return the accounts of one owner as if no others had been scored, without statements on all accounts.
 
         There are none where the owner has none. They are found once; their answers are kept beside those of all.
         """

@@ -373,7 +373,7 @@ def test_lists_that_are_read_are_noted_and_nothing_of_what_they_hold(guarded: Gu
         ("login refused", None, "/v1/accounts/{account_id:path}"),
     ]
     written = (guarded.store.parent / "audit.log").read_text()
-    secrets = [token.rpartition("_")[2] for token in guarded.tokens.values()]
+    secrets = [token.split("_", 2)[2] for token in guarded.tokens.values()]
     for value in ("A-00042", MARA, "12.5", "business", "typed-by-mistake", wrong, "127.0.0.1", *secrets):
         assert value not in written
 
