@@ -43,7 +43,7 @@ FILE = "bundle.json"
 NOT_MEASURED = Stability()
 NO_GROWTH = Growth()
 NO_INTERVALS = ValueIntervals()
-FORMAT = 8
+FORMAT = 9
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,9 @@ class ValueForecast:
 
     def intervals(self, counted: float = 1.0) -> ValueIntervals:
         """Learn the intervals of later forecasts from these; `counted`: as for `fit_intervals`."""
-        return fit_intervals(self.forecast / self.certain, self.realised / self.certain, self.account, counted)
+        return fit_intervals(
+            self.forecast / self.certain, self.realised / self.certain, self.certain, self.account, counted
+        )
 
 
 @dataclass(frozen=True)
@@ -200,10 +202,11 @@ def _inside(on: ValueForecast) -> np.ndarray:
     _, owner = np.unique(on.account, return_inverse=True)
     half = np.random.default_rng(0).permutation(owner.max() + 1)[owner] % 2
     share, realised = on.forecast / on.certain, on.realised / on.certain
-    inside = np.zeros(len(share), dtype=bool)
+    inside, size = np.zeros(len(share), dtype=bool), on.certain
     for number in range(2):
         learn, judge = half != number, half == number
-        low, high = fit_intervals(share[learn], realised[learn], owner[learn]).around(share[judge])
+        learned = fit_intervals(share[learn], realised[learn], size[learn], owner[learn])
+        low, high = learned.around(share[judge], size[judge])
         inside[judge] = (low <= realised[judge]) & (realised[judge] <= high)
     return inside
 

@@ -64,7 +64,7 @@ class Outlook:
         """Return the 80 % interval of the realised value, (low, high), shape (n,) each, money; `clv`: (n,)."""
         certain = self.flat.first(settings.months).worth.sum(axis=1)
         share = np.divide(clv, certain, out=np.zeros(len(clv)), where=certain > 0)
-        low, high = learned.around(share)
+        low, high = learned.around(share, certain)
         return low * certain, high * certain
 
 

@@ -73,7 +73,7 @@ def bundle_by_hand() -> Bundle:
         causes=causes,
         like=_like(inputs, columns, causes),
         value=Value(),
-        intervals=ValueIntervals((0.5, 1.0), (EVEN, EVEN), 200),
+        intervals=ValueIntervals((0.5, 1.0), (EVEN, EVEN), accounts=200),
         stability=Stability(edges=(0.1,), clear=(0.9, 0.92), unclear=(0.6, None), models=5),
     )
 
