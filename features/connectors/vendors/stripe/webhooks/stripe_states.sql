@@ -66,7 +66,9 @@ SELECT e.o ->> '$.id' AS subscription_id, e.o ->> '$.customer' AS customer, e.mo
        e.o ->> '$.status' AS status, upper(e.o ->> '$.currency') AS currency, s.term_months,
        s.seats, coalesce(p.name, s.nickname, s.product) AS plan,
        s.gross / u.units AS gross,
-       greatest(0, s.gross * coalesce(l.kept, 1) - coalesce(l.amount_off, 0) / s.term_months) / u.units AS mrr,
+       CASE WHEN s.gross IS NOT NULL  -- greatest() leaves nulls out
+            THEN greatest(0, s.gross * coalesce(l.kept, 1) - coalesce(l.amount_off, 0) / s.term_months) / u.units END
+       AS mrr,
        e.o ->> '$.status' IN ('active', 'past_due')
        AND coalesce(e.o ->> '$.pause_collection.behavior', '') NOT IN ('void', 'mark_uncollectible') AS pays,
        coalesce(e.o ->> '$.pause_collection.behavior', '') IN ('void', 'mark_uncollectible')
