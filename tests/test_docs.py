@@ -18,6 +18,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from tests.docs import connectors
 from tests.docs.outputs import BLOCKS, pasted
 from undertow.features import errors
 from undertow.features.catalogue.cards import Feature
@@ -158,6 +159,10 @@ def published(copied: Settings) -> Path:
 def test_the_output_in_the_readme_is_what_is_printed(published: Path, block: str) -> None:
     """But for names and numbers, which are the demo's."""
     assert _masked(pasted(README)[block]) == _masked(BLOCKS[block](published))
+
+
+def test_the_page_of_the_connectors_is_what_their_manifests_say() -> None:
+    assert connectors.PAGE.read_text(encoding="utf-8") == connectors.page(), "run `make readme`"
 
 
 def _masked(output: str) -> list[str]:

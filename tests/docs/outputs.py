@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from tests.docs import connectors
 from tests.features.connectors.company import hubspot, product_database, qualtrics, stripe, zendesk
 from tests.features.connectors.company.company import simulate_company
 from undertow.features.publishing.versions import replace_text
@@ -111,4 +112,5 @@ def _json(value: Any) -> str:
 if __name__ == "__main__":
     project = Path(sys.argv[1])
     replace_text(README, with_outputs(README.read_text(encoding="utf-8"), {n: b(project) for n, b in BLOCKS.items()}))
-    print(f"Wrote {README.name}.")
+    replace_text(connectors.PAGE, connectors.page())
+    print(f"Wrote {README.name} and the page of the connectors.")
