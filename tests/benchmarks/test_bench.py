@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.benchmarks import databases
+from tests.benchmarks import databases, json_lines
 from tests.benchmarks.__main__ import time_claim
 from tests.benchmarks.loading import AFTER, OTHER, THIS, Reading, results_text
 
@@ -46,3 +46,10 @@ def test_reading_a_database_states_its_ratio_to_a_bare_read() -> None:
     first, _, ratio = databases.results_text(readings, 1000).splitlines()
     assert first == "1,000 rows of 15 columns, into a snapshot: 7.0 s, median of 2; peak memory 0.40 GB"
     assert ratio == "into a snapshot / bare ADBC to Parquet: 1.40; at most 1.5: holds"
+
+
+def test_json_is_compared_with_parquet_beside_its_unpacking() -> None:
+    seconds = {json_lines.PARQUET: [10.0], json_lines.JSON: [14.0, 16.0, 15.0], json_lines.UNPACKED: [3.0]}
+    *_, ratio = json_lines.results_text(seconds, 1000).splitlines()
+    assert ratio.endswith("1.20; at most 1.3: holds")
+    assert json_lines.results_text(seconds | {json_lines.JSON: [17.0]}, 1).endswith("FAILS")
