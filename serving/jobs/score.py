@@ -83,7 +83,10 @@ def score(
     run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
     before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))
     changed = change_columns(bundle, rows, before, progress)
-    table = scores_table(ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version)
+    carry = settings.accounts.carry if examples is None else ()
+    table = scores_table(
+        ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version, carry
+    )
     notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(ready, rows))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
     said: dict[str, Mapping[str, object]] = {

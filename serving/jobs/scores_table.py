@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
+from undertow.features.errors import SettingsError, did_you_mean
 from undertow.features.sources.loaded import Tables
 from undertow.serving.jobs.announcements import announced_texts
 from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
+from undertow.serving.published.answers import CARRIED
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.examples.outcomes import CAUSES
@@ -55,13 +57,15 @@ def scores_table(
     before: pa.Table | None,
     changed: Mapping[str, pa.Array],
     version: str,
+    carry: Sequence[str] = (),
 ) -> pa.Table:
     """Return one row per account, highest value at risk first; ties are ordered by probability, then by account id.
 
     `before`: features of the same accounts 30 days earlier, row by row, or None. `changed`: the columns of
-    `change_columns`.
+    `change_columns`. `carry`: columns of the accounts that come along, as carried_<name>. Raises SettingsError for one
+    that the accounts do not have.
     """
-    facts = _account_facts(tables, rows)
+    facts = _account_facts(tables, rows, carry)
     as_of = rows["as_of"].to_pylist()
     renews = [
         None if days is None else moment + timedelta(days=days)
@@ -133,13 +137,30 @@ def _probabilities(bundle: Bundle, scores: Scores) -> dict[str, np.ndarray]:
     return columns
 
 
-def _account_facts(tables: Tables, rows: pa.Table) -> dict[str, pa.Array]:
-    """Return name, segment, country and owner of each row's account, as they stand today."""
-    names = ["name", "segment", "country", "owner"]
+def _account_facts(tables: Tables, rows: pa.Table, carry: Sequence[str]) -> dict[str, pa.Array]:
+    """Return name, segment, country, owner and what is carried of each row's account, as they stand today."""
+    given = {name.lower(): name for name in pq.read_schema(tables.path("accounts")).names}
+    if unknown := [name for name in carry if name not in given]:
+        raise SettingsError(
+            f"[accounts] carry names {unknown[0]}, which the SELECT of accounts does not yield; its columns are "
+            f"{', '.join(given)}.{did_you_mean(unknown[0], given)}"
+        )
+    names = ["name", "segment", "country", "owner", *(given[name] for name in carry)]
     accounts = pq.read_table(tables.path("accounts"), columns=["account_id", *names]).to_pylist()
     by_id = {account["account_id"]: account for account in accounts}
     mine = [by_id.get(account, {}) for account in rows["account_id"].to_pylist()]  # an account merged away has none
-    return {name: pa.array([account.get(name) for account in mine], pa.string()) for name in names}
+    columns = {}
+    for name in names:
+        column = f"{CARRIED}{name.lower()}" if name.lower() in carry else name
+        columns[column] = pa.array([_text(account.get(name)) for account in mine], pa.string())
+    return columns
+
+
+def _text(value: object) -> str | None:
+    """Return a value as text; a whole number, such as an id, without a fraction."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return None if value is None else str(value)
 
 
 def _reasons(bundle: Bundle, scores: Scores, rows: pa.Table, before: pa.Table | None) -> Iterator[Reasons]:

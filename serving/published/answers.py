@@ -26,6 +26,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 Days = Annotated[int, Meta(ge=1)]
+CARRIED = "carried_"  # how the columns of scores.parquet begin that are carried along
 IsoDay = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 ByHorizon = dict[str, Probability | None]  # horizon in days, as text -> probability
 
@@ -123,6 +124,8 @@ class Account(msgspec.Struct):
     `value_at_risk`: that less the CLV, what leaving within the horizon costs. `months_expected`: as a customer from now
     on; `months_in_a_year`: of the next 12.
 
+    `carried`: columns of the accounts that the project carries along, such as ids in other systems.
+
     `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20". `like_probability`: of
     accounts in the same contract position. `changed`: null where the account was not at risk then. `stands_out`:
     whether the first reason is a notice, or leads the second family by a percentage point or more.
@@ -134,6 +137,7 @@ class Account(msgspec.Struct):
     segment: str | None
     country: str | None
     owner: str | None
+    carried: dict[str, str | None]
     mrr: float | None
     spent: float | None
     currency: str
@@ -227,6 +231,7 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
     fields: dict[str, Any] = {name: row.get(name) for name in Account.__struct_fields__}
     fields |= {
         "as_of": utc(row["as_of"]),
+        "carried": {name.removeprefix(CARRIED): row[name] for name in row if name.startswith(CARRIED)},
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
         "like_probability": share(row.get("like_probability")),
         "probability": {str(h): share(row[f"p_{h}"]) for h in horizons},

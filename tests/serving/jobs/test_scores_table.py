@@ -15,6 +15,7 @@ from tests.serving.published_by_hand import AS_OF, PEOPLE, feature_rows
 from tests.tables_by_hand import write_tables
 from tests.trained_world import NOW
 from undertow.features.catalogue.cards import REASON_FAMILIES
+from undertow.features.errors import SettingsError
 from undertow.features.settings import Settings
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.jobs.scores_table import scores_table
@@ -46,6 +47,21 @@ def test_accounts_of_equal_value_at_risk_are_listed_by_id(bundle: Bundle, tmp_pa
     found = scores_table("EUR", tables, bundle, rows, bundle.score(rows), None, {}, "1")
     assert found["account_id"].to_pylist() == ["a", "b", "c", PEOPLE[1][0]]
     assert len(set(found["value_at_risk"].to_pylist())) == 2
+
+
+def test_columns_that_are_carried_come_along_as_text(bundle: Bundle, tmp_path: Path) -> None:
+    names = [account_id for account_id, *_ in PEOPLE]
+    tables = write_tables(tmp_path, {"accounts": []}, AS_OF, AS_OF)
+    accounts = {"account_id": names, "Crm_Id": [7.0 + number for number in range(len(names))]}
+    accounts |= {name: names for name in ("name", "segment", "country", "owner")}
+    pq.write_table(pa.table(accounts), tables.path("accounts"))
+    people = feature_rows(PEOPLE)
+    scores = bundle.score(people)
+    found = scores_table("EUR", tables, bundle, people, scores, None, {}, "1", carry=("crm_id",)).to_pylist()
+    expected = {name: str(7 + number) for number, name in enumerate(names)}
+    assert {row["account_id"]: row["carried_crm_id"] for row in found} == expected
+    with pytest.raises(SettingsError, match=r"carry names crm, which the SELECT of accounts does not yield; .*crm_id"):
+        scores_table("EUR", tables, bundle, people, scores, None, {}, "1", carry=("crm",))
 
 
 def _filled(rows: pa.Table, name: str) -> tuple[int, str, pa.Array]:
