@@ -1,0 +1,108 @@
+"""A simulated company in warehouse tables, CSV files and other APIs comes back, as far as these can tell."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.features.connectors.company import hubspot, stripe_expected, stripe_fivetran
+from tests.features.connectors.company.company import Company
+from tests.features.connectors.round_trip import Loaded, assert_same, make_project, rows_of
+from undertow.features.connectors.kit.look import look
+from undertow.features.connectors.kit.manifest import chosen_connectors
+from undertow.features.connectors.kit.recognise import recognise
+from undertow.features.engines.duckdb import run
+from undertow.features.settings import load_settings
+from undertow.features.sources.files.opened import opened_sources
+
+KNOWN_SINCE = 5  # month ends: by then most yearly contracts were billed once
+ENDS = ["subscription_id", "ended_at"]
+
+
+def mrr_of_month_ends(rows: pd.DataFrame, company: Company) -> pd.Series:
+    """Return the sum of the MRR of all periods that run at each month end."""
+    ends = pd.date_range(company.first_day, company.end, freq="MS")[1:]
+    runs = [(rows["started_at"] <= end) & ~(rows["ended_at"] <= end) for end in ends]
+    return pd.Series([round(rows["mrr"][each].sum(), 2) for each in runs], index=ends)
+
+
+def ends_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the periods that ended, but for those that went on at another price."""
+    return rows[rows["ended_at"].notna() & (rows["end_reason"] != "changed")]
+
+
+def test_mrr_of_stripes_tables_is_near_from_the_sixth_month_on_and_equal_at_the_end(
+    loaded: Loaded, company: Company
+) -> None:
+    got = rows_of(loaded(hubspot, stripe_fivetran), "subscriptions")
+    mrr = mrr_of_month_ends(got, company)
+    expected = mrr_of_month_ends(stripe_expected.expected_subscriptions(company), company)
+    assert ((mrr / expected - 1).abs()[KNOWN_SINCE:] < 0.025).all()
+    assert mrr.iloc[-1] == expected.iloc[-1]
+
+
+def test_stretches_of_stripes_tables_begin_end_and_renew_as_they_did(loaded: Loaded, company: Company) -> None:
+    got, expected = (
+        rows_of(loaded(hubspot, stripe_fivetran), "subscriptions"),
+        stripe_expected.expected_subscriptions(company),
+    )
+    assert len(got) > 0.9 * len(expected)
+    same = expected.merge(got[["subscription_id", "started_at"]])  # the others changed between two invoices
+    columns = ("account_id", "recorded_at", "plan", "term_months", "renews_at")
+    assert_same(got, same, ["subscription_id", "started_at"], columns)
+    assert_same(ends_of(got), ends_of(expected), ENDS, ("end_recorded_at",))
+
+
+def test_ends_after_a_failed_charge_are_involuntary_ones(loaded: Loaded, company: Company) -> None:
+    got = rows_of(loaded(hubspot, stripe_fivetran), "subscriptions")
+    ends = ends_of(got).merge(ends_of(stripe_expected.expected_subscriptions(company)), on=ENDS, suffixes=("", "_true"))
+    found, true = ends["end_reason"] == "payment_failed", ends["end_reason_true"] == "payment_failed"
+    assert true.sum() > 0
+    assert (found & true).sum() == true.sum()
+    assert (found & true).sum() / found.sum() > 0.9
+
+
+def test_invoices_of_stripes_tables_come_back_without_tax_and_voided_ones_closed(
+    loaded: Loaded, company: Company
+) -> None:
+    got = rows_of(loaded(hubspot, stripe_fivetran), "invoices")
+    is_closed = got["closed_at"].notna()
+    columns = ("account_id", "issued_at", "due_at", "paid_at", "amount")
+    assert_same(got[~is_closed], stripe_expected.expected_invoices(company), ["invoice_id"], columns)
+    voided = ("account_id", "issued_at", "due_at", "closed_at", "closed_reason", "amount")
+    assert_same(got[is_closed], stripe_expected.expected_void_invoices(company), ["invoice_id"], voided)
+    assert is_closed.sum() > 0
+
+
+def test_payments_refunds_and_cards_of_stripes_tables_come_back(loaded: Loaded, company: Company) -> None:
+    tables = loaded(hubspot, stripe_fivetran)
+    got = rows_of(tables, "payments")
+    columns = ("account_id", "attempted_at", "succeeded", "amount")
+    assert_same(got[got["kind"] == "attempt"], stripe_expected.expected_payments(company), ["payment_id"], columns)
+    refunds = stripe_expected.expected_refunds(company)
+    assert_same(got[got["kind"] == "refund"], refunds, ["payment_id"], ("account_id", "attempted_at", "amount"))
+    cards = stripe_expected.expected_cards(company)
+    assert_same(rows_of(tables, "cards"), cards, ["card_id"], ("account_id", "added_at"))
+
+
+SEEDS = {
+    "stripe": ("accounts", "subscriptions", "invoices", "payments", "cards"),
+}
+
+
+@pytest.mark.parametrize("vendor", SEEDS)
+def test_selects_run_on_tables_with_the_columns_that_fivetran_makes(
+    shared_data: Callable[[str], Path], tmp_path: Path, vendor: str
+) -> None:
+    data = shutil.copytree(shared_data("connectors") / vendor, tmp_path / vendor)
+    [found] = recognise(look([data]), chosen_connectors([vendor])).recognised
+    assert found.form.name == "fivetran"
+    settings = load_settings(make_project(data, {}))
+    assert tuple(settings.tables) == SEEDS[vendor]
+    with opened_sources(settings) as connection:
+        for table in settings.tables:
+            run(connection, f"CREATE TABLE made_{table} AS (\n{settings.select(table)}\n)", table)
