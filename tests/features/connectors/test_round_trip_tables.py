@@ -9,7 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import hubspot, stripe_expected, stripe_fivetran
+from tests.features.connectors.company import (
+    hubspot,
+    product_database,
+    stripe_expected,
+    stripe_fivetran,
+    zendesk,
+    zendesk_fivetran,
+)
 from tests.features.connectors.company.company import Company
 from tests.features.connectors.round_trip import Loaded, assert_same, make_project, rows_of
 from undertow.features.connectors.kit.look import look
@@ -89,8 +96,23 @@ def test_payments_refunds_and_cards_of_stripes_tables_come_back(loaded: Loaded, 
     assert_same(rows_of(tables, "cards"), cards, ["card_id"], ("account_id", "added_at"))
 
 
+def test_tickets_and_ratings_of_zendesks_tables_come_back(loaded: Loaded, company: Company) -> None:
+    second_line = str(zendesk_fivetran.SECOND_LINE)
+    tables = loaded(hubspot, product_database, zendesk_fivetran, escalation_group=second_line)
+    got = rows_of(tables, "tickets")
+    got["csat_at"] = got["csat_at"].where(got["csat"].notna())  # without a rating it is when the ticket was resolved
+    columns = ("account_id", "user_id", "opened_at", "priority", "channel", "topic", "first_response_at", "resolved_at",
+               "reopened_at", "escalated_at", "csat", "csat_at")  # fmt: skip
+    assert_same(got, zendesk.expected_tickets(company, legacy_ratings=True), ["ticket_id"], columns)
+    surveys = rows_of(tables, "surveys")
+    surveys["ticket_id"] = surveys["survey_id"].str.removeprefix("csat ")
+    columns = ("user_id", "asked_at", "responded_at", "kind", "score")
+    assert_same(surveys, zendesk.expected_offered_surveys(company), ["ticket_id"], columns)
+
+
 SEEDS = {
     "stripe": ("accounts", "subscriptions", "invoices", "payments", "cards"),
+    "zendesk": ("tickets", "surveys"),
 }
 
 
