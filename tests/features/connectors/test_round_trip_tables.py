@@ -11,6 +11,7 @@ import pytest
 
 from tests.features.connectors.company import (
     hubspot,
+    intercom,
     product_database,
     stripe_expected,
     stripe_fivetran,
@@ -108,6 +109,17 @@ def test_tickets_and_ratings_of_zendesks_tables_come_back(loaded: Loaded, compan
     surveys["ticket_id"] = surveys["survey_id"].str.removeprefix("csat ")
     columns = ("user_id", "asked_at", "responded_at", "kind", "score")
     assert_same(surveys, zendesk.expected_offered_surveys(company), ["ticket_id"], columns)
+
+
+def test_conversations_of_intercom_come_back_with_a_priority_that_is_high_or_not(
+    loaded: Loaded, company: Company
+) -> None:
+    got = rows_of(loaded(hubspot, product_database, intercom, intercom_team=str(intercom.SECOND_LINE)), "tickets")
+    got["csat_at"] = got["csat_at"].where(got["csat"].notna())
+    got["is_priority"] = got["priority"] == "high"
+    columns = ("account_id", "user_id", "opened_at", "is_priority", "topic", "first_response_at", "resolved_at",
+               "reopened_at", "escalated_at", "csat", "csat_at")  # fmt: skip
+    assert_same(got, intercom.expected_conversations(company), ["ticket_id"], columns)
 
 
 SEEDS = {
