@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.features.connectors.company import (
+    delighted,
     hubspot,
     intercom,
     product_database,
+    salesforce,
     stripe_expected,
     stripe_fivetran,
     zendesk,
@@ -120,6 +123,47 @@ def test_conversations_of_intercom_come_back_with_a_priority_that_is_high_or_not
     columns = ("account_id", "user_id", "opened_at", "is_priority", "topic", "first_response_at", "resolved_at",
                "reopened_at", "escalated_at", "csat", "csat_at")  # fmt: skip
     assert_same(got, intercom.expected_conversations(company), ["ticket_id"], columns)
+
+
+def test_accounts_of_salesforce_come_back_and_what_was_deleted_does_not(loaded: Loaded, company: Company) -> None:
+    got = rows_of(loaded(salesforce), "accounts")
+    columns = ("created_at", "name", "segment", "country", "owner", "acquisition", "salesforce_id")
+    assert_same(got, salesforce.expected_accounts(company), ["account_id"], columns)
+
+
+SALESFORCE_ACCOUNTS = """\
+Id,IsDeleted,MasterRecordId,Name,OwnerId,CreatedDate,SystemModstamp,Website,Account_Id__c
+001xx000003DGb2AAG,false,,Amber,005,2023-01-01T08:00:00.000+0000,2024-06-01T00:00:00.000+0000,https://amber.com/,A-1
+001xx000003DGb3AAG,true,001xx000003DGb2,Beryl,005,2023-02-01T08:00:00.000+0000,2024-03-05T12:00:00.000+0000,,A-2
+001xx000003DGb4AAG,true,001xx000003DGb2,Copy,005,2023-03-01T08:00:00.000+0000,2024-04-05T12:00:00.000+0000,,
+001xx000003DGb5AAG,true,,Gone,005,2023-03-01T08:00:00.000+0000,2024-04-05T12:00:00.000+0000,,A-3
+"""
+
+
+def test_salesforce_ids_of_15_and_18_characters_are_one_account_and_merges_follow_them(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "Account.csv").write_text(SALESFORCE_ACCOUNTS)
+    settings = load_settings(make_project(tmp_path / "data", {}))
+    with opened_sources(settings) as connection:
+        for table in ("accounts", "merges"):
+            run(connection, f"CREATE TABLE made_{table} AS (\n{settings.select(table)}\n)", table)
+        merges = connection.sql("SELECT account_id, merged_into, CAST(merged_at AS DATE) FROM made_merges")
+        assert merges.fetchall() == [("A-2", "A-1", date(2024, 3, 5))]
+        accounts = connection.sql("SELECT account_id, name FROM made_accounts ORDER BY account_id")
+        assert accounts.fetchall() == [("A-1", "Amber"), ("A-2", "Beryl")]
+        keys = dict(connection.sql("SELECT key, account_id FROM account_keys WHERE kind = 'crm id'").fetchall())
+    of_amber = [key for key, account in keys.items() if account == "A-1"]
+    assert sorted(of_amber) == ["001xx000003DGb2", "001xx000003DGb2AAG", "001xx000003DGb4", "001xx000003DGb4AAG"]
+    assert keys["001xx000003DGb3"] == "A-2"
+
+
+@pytest.mark.parametrize("without", [(), ("delighted_survey_responses.jsonl",)], ids=["api", "csv"])
+def test_answers_of_delighted_come_back_asked_when_they_were_answered(
+    loaded: Loaded, company: Company, without: tuple[str, ...]
+) -> None:
+    got = rows_of(loaded(hubspot, product_database, delighted, without=without), "surveys")
+    columns = ("account_id", "user_id", "asked_at", "responded_at", "kind", "score", "scale_max")
+    assert_same(got, delighted.expected_surveys(company), ["survey_id"], columns)
 
 
 SEEDS = {
