@@ -14,7 +14,10 @@ from tests.features.connectors.company import (
     delighted,
     hubspot,
     intercom,
+    intercom_fivetran,
     product_database,
+    qualtrics,
+    qualtrics_fivetran,
     salesforce,
     stripe_expected,
     stripe_fivetran,
@@ -125,6 +128,20 @@ def test_conversations_of_intercom_come_back_with_a_priority_that_is_high_or_not
     assert_same(got, intercom.expected_conversations(company), ["ticket_id"], columns)
 
 
+def test_conversations_of_intercoms_tables_come_back_with_the_priority_of_their_first_state(
+    loaded: Loaded, company: Company
+) -> None:
+    second_line = str(intercom_fivetran.SECOND_LINE)
+    got = rows_of(loaded(hubspot, product_database, intercom_fivetran, intercom_team=second_line), "tickets")
+    got["csat_at"] = got["csat_at"].where(got["csat"].notna())
+    got["is_priority"] = got["priority"] == "high"
+    columns = ("account_id", "user_id", "opened_at", "is_priority", "topic", "first_response_at", "resolved_at",
+               "reopened_at", "escalated_at", "csat", "csat_at")  # fmt: skip
+    expected = intercom_fivetran.expected_conversations(company)
+    assert_same(got, expected, ["ticket_id"], columns)
+    assert (expected["is_priority"] != intercom.expected_conversations(company)["is_priority"]).any()
+
+
 def test_accounts_of_salesforce_come_back_and_what_was_deleted_does_not(loaded: Loaded, company: Company) -> None:
     got = rows_of(loaded(salesforce), "accounts")
     columns = ("created_at", "name", "segment", "country", "owner", "acquisition", "salesforce_id")
@@ -166,9 +183,22 @@ def test_answers_of_delighted_come_back_asked_when_they_were_answered(
     assert_same(got, delighted.expected_surveys(company), ["survey_id"], columns)
 
 
+def test_surveys_of_qualtrics_tables_come_back_with_those_that_were_not_answered(
+    loaded: Loaded, company: Company
+) -> None:
+    got = rows_of(loaded(hubspot, product_database, qualtrics_fivetran), "surveys")
+    expected = qualtrics.expected_surveys(company)
+    expected["survey_id"] = expected["distribution"] + " " + expected["contact"]
+    columns = ("account_id", "user_id", "responded_at", "kind", "score", "scale_max")
+    assert_same(got, expected, ["survey_id", "asked_at"], columns)
+    assert got["responded_at"].isna().any()
+
+
 SEEDS = {
     "stripe": ("accounts", "subscriptions", "invoices", "payments", "cards"),
     "zendesk": ("tickets", "surveys"),
+    "intercom": ("tickets",),
+    "qualtrics": ("surveys",),
 }
 
 
