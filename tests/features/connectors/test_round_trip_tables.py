@@ -113,8 +113,8 @@ def test_tickets_and_ratings_of_zendesks_tables_come_back(loaded: Loaded, compan
     assert_same(got, zendesk.expected_tickets(company, legacy_ratings=True), ["ticket_id"], columns)
     surveys = rows_of(tables, "surveys")
     surveys["ticket_id"] = surveys["survey_id"].str.removeprefix("csat ")
-    columns = ("user_id", "asked_at", "responded_at", "kind", "score")
-    assert_same(surveys, zendesk.expected_offered_surveys(company), ["ticket_id"], columns)
+    answers = ("user_id", "asked_at", "responded_at", "kind", "score")
+    assert_same(surveys, zendesk.expected_offered_surveys(company), ["ticket_id"], answers)
 
 
 def test_conversations_of_intercom_come_back_with_a_priority_that_is_high_or_not(

@@ -51,11 +51,11 @@ def _high_at_first(company: Company) -> set[str]:
     return {str(each.id) for each in tickets(company) if each.fields(1)["priority"] in ("high", "urgent")}
 
 
-def _time(seconds: int | None) -> str | None:
-    return None if seconds is None else pd.Timestamp(seconds, unit="s").strftime("%Y-%m-%d %H:%M:%S")
+def _time(seconds: int) -> str:
+    return str(pd.Timestamp(seconds, unit="s").strftime("%Y-%m-%d %H:%M:%S"))
 
 
-def _active(start: str | None, end: str = FOR_EVER) -> Json:
+def _active(start: str, end: str = FOR_EVER) -> Json:
     return {"_fivetran_start": start, "_fivetran_end": end, "_fivetran_active": str(end == FOR_EVER).lower()}
 
 
@@ -69,7 +69,7 @@ def _states(each: Json, *, is_high: bool) -> Iterator[Json]:
         "source_id": source["id"], "source_type": source["type"], "custom_topic": each["custom_attributes"]["Topic"],
     }  # fmt: skip
     none = {"conversation_rating_created_at": None, "conversation_rating_value": None}
-    rated = {"conversation_rating_created_at": _time(rating.get("created_at")),
+    rated = {"conversation_rating_created_at": _time(rating["created_at"]) if rating else None,
              "conversation_rating_value": rating.get("rating")}  # fmt: skip
     first = "priority" if is_high else "not_priority"
     if updated != created:

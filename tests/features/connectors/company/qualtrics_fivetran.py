@@ -52,7 +52,7 @@ def _questions(kind: str) -> Iterator[Json]:
 
 def _utc(local: str, kind: str) -> str:
     time = pd.Timestamp(local).tz_localize(qualtrics.ZONES[kind], ambiguous=True).tz_convert("UTC")
-    return time.strftime("%Y-%m-%d %H:%M:%S")
+    return str(time.strftime("%Y-%m-%d %H:%M:%S"))
 
 
 def _response(each: Json, kind: str) -> Json:
