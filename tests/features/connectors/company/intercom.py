@@ -41,11 +41,15 @@ LEAD = "6500000000000000000000aa"
 
 def write(company: Company, folder: Path) -> None:
     """Write the three files."""
-    conversations = [*(conversation(company, each) for each in tickets(company)), *_noise(company)]
-    conversations.sort(key=lambda each: str(each["updated_at"]))
-    write_lines(folder / "intercom_conversations.jsonl", conversations)
-    write_lines(folder / "intercom_contacts.jsonl", _contacts(company))
-    write_lines(folder / "intercom_companies.jsonl", _companies(company))
+    write_lines(folder / "intercom_conversations.jsonl", conversations(company))
+    write_lines(folder / "intercom_contacts.jsonl", contacts(company))
+    write_lines(folder / "intercom_companies.jsonl", companies(company))
+
+
+def conversations(company: Company) -> list[Json]:
+    """Return the tickets as conversations and the noise, in the order of their last change."""
+    every = [*(conversation(company, each) for each in tickets(company)), *_noise(company)]
+    return sorted(every, key=lambda each: str(each["updated_at"]))
 
 
 def expected_conversations(company: Company) -> pd.DataFrame:
@@ -172,6 +176,11 @@ def _noise(company: Company) -> Iterator[Json]:
             yield {**base, "source": source, "contacts": {"type": "contact.list", "contacts": [lead]}}
 
 
+def contacts(company: Company) -> list[Json]:
+    """Return the users as contacts, and a lead."""
+    return list(_contacts(company))
+
+
 def _contacts(company: Company) -> Iterator[Json]:
     bare = without_external_id(company)
     for row in company.users.itertuples():
@@ -191,6 +200,11 @@ def _contacts(company: Company) -> Iterator[Json]:
 def company_id(account: str) -> str:
     """Return Intercom's own id of an account, which is not the account's."""
     return vendor_id("", f"company {account}", 24)
+
+
+def companies(company: Company) -> list[Json]:
+    """Return the accounts as companies."""
+    return list(_companies(company))
 
 
 def _companies(company: Company) -> Iterator[Json]:

@@ -65,10 +65,10 @@ def write(company: Company, folder: Path) -> None:
     """Write all files."""
     for kind in SURVEYS:
         _write_responses(company, folder, kind)
-    sent, first = _sent(company), _sent(company).drop_duplicates("distribution")
+    first = _sent(company).drop_duplicates("distribution")
     write_lines(folder / "qualtrics_distributions.jsonl", (_distribution(row) for row in first.itertuples()))
-    write_lines(folder / "qualtrics_distribution_history.jsonl", _history(sent))
-    write_lines(folder / "qualtrics_contacts.jsonl", _contacts(company))
+    write_lines(folder / "qualtrics_distribution_history.jsonl", history(company))
+    write_lines(folder / "qualtrics_contacts.jsonl", contacts(company))
 
 
 def expected_surveys(company: Company) -> pd.DataFrame:
@@ -111,11 +111,11 @@ def _write_responses(company: Company, folder: Path, kind: str) -> None:
     imports += [dumped({"ImportId": name}) for name in questions.values()]
     names = [*HEADER, *questions]
     rows = [[label for label, _ in HEADER.values()] + [labels[name] for name in questions], imports]
-    answers = [[answer.get(name, "") for name in names] for answer in _answers(company, kind)]
-    write_csv(folder / f"qualtrics_{kind}.csv", names, rows + answers)
+    given = [[answer.get(name, "") for name in names] for answer in answers(company, kind)]
+    write_csv(folder / f"qualtrics_{kind}.csv", names, rows + given)
 
 
-def _answers(company: Company, kind: str) -> list[Json]:
+def answers(company: Company, kind: str) -> list[Json]:
     """Return the answers to a survey in order of time, the noise among them."""
     sent = _sent(company).query("kind == @kind")
     references = _references(company)
@@ -179,8 +179,9 @@ def _distribution(row: Any) -> Json:
     }  # fmt: skip
 
 
-def _history(sent: pd.DataFrame) -> list[Json]:
+def history(company: Company) -> list[Json]:
     """Return an invitation per survey sent: when, to whom, and the response, if there is one."""
+    sent = _sent(company)
     asked, answered = iso(sent["asked_at"], "ms"), iso(sent["responded_at"].fillna(sent["asked_at"]), "s")
     found = []
     for row, sent_at, at in zip(sent.itertuples(), asked, answered, strict=True):
@@ -200,7 +201,8 @@ def _history(sent: pd.DataFrame) -> list[Json]:
     return found
 
 
-def _contacts(company: Company) -> list[Json]:
+def contacts(company: Company) -> list[Json]:
+    """Return who was invited."""
     references, users = _references(company), sorted(set(company.tables["surveys"]["user_id"]))
     return [
         {

@@ -1,0 +1,6 @@
+SELECT 'intercom company' AS source, id AS entity, company_id AS key, NULL AS user_id,
+       'x@' || regexp_extract(lower(website), '^(?:https?://)?(?:www\.)?([^/:?#]+)', 1) AS email
+FROM intercom_company_history WHERE CAST(_fivetran_active AS BOOLEAN)
+UNION ALL
+SELECT 'intercom contact' AS source, id AS entity, NULL AS key, external_id AS user_id, email
+FROM intercom_contact_history WHERE CAST(_fivetran_active AS BOOLEAN) AND coalesce(role, 'user') <> 'lead'
