@@ -1,0 +1,126 @@
+"""Events of a simulated company in the forms of Segment, Amplitude, Mixpanel and Google Analytics come back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.features.connectors.company import hubspot, product_database, product_events, segment
+from tests.features.connectors.company.company import Company
+from tests.features.connectors.round_trip import Loaded, assert_same, make_project, rows_of
+from undertow.features.settings import load_settings
+from undertow.features.sources.files.opened import opened_sources
+
+OWN = product_events.event_kinds().dropna(subset="name").set_index("event")["name"]
+COLUMNS = ("account_id", "user_id", "occurred_at", "recorded_at", "kind", "platform", "duration_ms", "value",
+           "definition")  # fmt: skip
+
+
+def assert_names(got: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Fail where a page view has not its path or screen, a web vital not its measure, an event of one's own another."""
+    both = got.merge(expected, on="event_id", suffixes=("", "_given"))
+    views = both[both["kind"] == "page_view"]
+    is_web = views["platform"] == "web"
+    assert (views["name"] == views["name_given"].where(~is_web, "/" + views["name_given"])).all()
+    vitals = both[both["kind"] == "web_vital"]
+    assert (vitals["name"] == vitals["name_given"]).all()
+    own = both[both["event"].isin(OWN.index)]
+    assert (own["name"] == own["event"].map(OWN)).all()
+    assert len(views) and len(vitals) and len(own)
+
+
+@pytest.mark.parametrize("is_raw", [False, True], ids=["warehouse", "raw"])
+def test_events_of_segment_come_back_to_the_millisecond(loaded: Loaded, company: Company, is_raw: bool) -> None:
+    got = rows_of(loaded(hubspot, product_database, (segment, {"raw": is_raw})), "events")
+    expected = segment.expected_events(company)
+    assert_same(got, expected, ["event_id"], COLUMNS)
+    assert_names(got, expected)
+    assert got["session_id"].notna().all()
+
+
+# --- small files by hand -----------------------------------------------------------------------------
+
+COMPANIES = "Record ID,Company name,Create Date,account_id\n1,One,2024-01-01 00:00,A-1\n2,Two,2024-01-01 00:00,A-2\n"
+USERS = "user_id,account_id,joined_at,email\nu1,A-1,2024-01-01,u@one.com\nu2,A-2,2024-01-01,v@two.com\n"
+COMMON = "id,anonymous_id,user_id,received_at,sent_at,original_timestamp,timestamp,context_group_id,_fivetran_synced"
+WRONG = "2024-02-09T09:09:09Z,2024-02-09T09:09:09Z"  # clocks of devices
+TRACKS = (
+    f"{COMMON},event,event_text\n"
+    f"t1,d1,u1,2024-02-01T12:00:00.100Z,{WRONG},2024-02-01T12:00:00Z,A-1,2024-03-01,report_exported,Report Exported\n"
+    f"t2,d1,u1,2024-02-04T10:00:00Z,{WRONG},2024-02-01T10:00:00Z,A-1,2024-03-01,report_exported,Report Exported\n"
+    f"t3,d3,u1,2024-02-01T12:00:02Z,{WRONG},2024-02-01T12:00:01Z,A-2,2024-03-01,report_exported,Report Exported\n"
+)
+REPORTS = (  # the table of one event repeats the rows of tracks with their properties
+    f"{COMMON},event,event_text,duration_ms,_airbyte_meta\n"
+    f"t1,d1,u1,2024-02-01T12:00:00.100Z,{WRONG},2024-02-01T12:00:00Z,A-1,2024-03-01,report_exported,Reports,250,{{}}\n"
+)
+PAGES = (
+    f"{COMMON},path,url\n"
+    f"p1,d1,,2024-02-01T09:00:01Z,{WRONG},2024-02-01T09:00:00Z,,2024-03-01,/pricing?ref=ad,https://one.com/pricing?ref=ad\n"
+    f"p2,d2,,2024-02-01T09:30:01Z,{WRONG},2024-02-01T09:30:00Z,,2024-03-01,,https://one.com/docs?x=1\n"
+)
+IDENTIFIES = (
+    f"{COMMON},email,name\n"
+    f"i1,d1,u1,2024-02-01T09:06:00Z,{WRONG},2024-02-01T09:05:00Z,,2024-03-01,u@one.com,U\n"
+    f"i2,d1,u1,2024-02-03T09:06:00Z,{WRONG},2024-02-03T09:05:00Z,,2024-03-01,u@one.com,U\n"
+    f"i3,d2,u1,2024-02-01T09:06:00Z,{WRONG},2024-02-01T09:05:00Z,,2024-03-01,u@one.com,U\n"
+    f"i4,d2,u2,2024-02-01T09:06:00Z,{WRONG},2024-02-01T09:05:00Z,,2024-03-01,v@two.com,V\n"
+)
+
+
+def selected(folder: Path, files: dict[str, object], **answers: str) -> dict[str, dict[str, object]]:
+    """Return event id -> row of the events that the SELECT of a project of these files yields; a list is JSON lines."""
+    data = folder / "data"
+    data.mkdir()
+    for name, content in {"companies.csv": COMPANIES, "users.csv": USERS, **files}.items():
+        text = content if isinstance(content, str) else "".join(f"{json.dumps(line)}\n" for line in content)
+        (data / name).write_text(text, encoding="utf-8")
+    settings = load_settings(make_project(data, answers))
+    with opened_sources(settings) as connection:
+        rows = connection.execute(
+            "SELECT * REPLACE (CAST(occurred_at AS TIMESTAMPTZ)::VARCHAR AS occurred_at, "
+            f"CAST(recorded_at AS TIMESTAMPTZ)::VARCHAR AS recorded_at) FROM ({settings.select('events')})"
+        )
+        names = [each[0] for each in rows.description]
+        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    assert len({row["event_id"] for row in found}) == len(found)
+    return {row["event_id"]: row for row in found}
+
+
+def segment_rows(folder: Path) -> dict[str, dict[str, object]]:
+    return selected(folder, {"1.csv": TRACKS, "2.csv": REPORTS, "3.csv": PAGES, "4.csv": IDENTIFIES})
+
+
+def test_a_page_before_the_login_is_known_when_the_login_was_received(tmp_path: Path) -> None:
+    rows = segment_rows(tmp_path)
+    before = rows["p1"]
+    assert (before["user_id"], before["name"]) == ("u1", "/pricing")
+    assert before["occurred_at"] == "2024-02-01 09:00:00+00"
+    assert before["recorded_at"] == "2024-02-01 09:06:00+00"
+    shared = rows["p2"]  # two persons logged in on that device: nobody knows whose view it was
+    assert (shared["user_id"], shared["recorded_at"]) == ("d2", "2024-02-01 09:30:01+00")
+    assert (shared["account_id"], shared["name"]) == (None, "/docs")
+
+
+def test_an_event_sent_later_happened_at_its_time_and_is_known_from_its_receipt(tmp_path: Path) -> None:
+    offline = segment_rows(tmp_path)["t2"]
+    assert offline["occurred_at"] == "2024-02-01 10:00:00+00"
+    assert offline["recorded_at"] == "2024-02-04 10:00:00+00"
+
+
+def test_the_tables_of_tracks_and_of_one_event_are_one_event_and_its_group_is_its_account(tmp_path: Path) -> None:
+    rows = segment_rows(tmp_path)
+    assert set(rows) == {"t1", "t2", "t3", "p1", "p2"}
+    assert (rows["t1"]["duration_ms"], rows["t1"]["account_id"]) == ("250", "A-1")
+    assert (rows["t3"]["user_id"], rows["t3"]["account_id"]) == ("u1", "A-2")
+    assert (rows["t1"]["kind"], rows["t1"]["name"]) == ("feature_used", "report")
+
+
+def test_tracks_alone_are_enough(tmp_path: Path) -> None:
+    tracks = TRACKS.replace(",A-2,", ",A-9,")
+    rows = selected(tmp_path, {"1.csv": tracks})
+    assert set(rows) == {"t1", "t2", "t3"}
+    assert rows["t3"]["account_id"] == "A-9"  # a group that nobody knows is refused, not given to the user's account
