@@ -35,6 +35,11 @@ class ToWrite:
     report: str = ""
     rates: Mapping[str, float] | None = None
 
+    @property
+    def has_event_kinds(self) -> bool:
+        """Return whether a SELECT asks for the kinds of events of one's own, also where there is none yet."""
+        return any(where.form == each.form.name for each in self.recognised for where in each.connector.event_names)
+
 
 def refuse_existing(project: Path) -> None:
     """Raise SettingsError where a file that would be written is there already."""
@@ -65,7 +70,7 @@ def write_project(what: ToWrite, project: Path) -> Path:
 def _texts(what: ToWrite, name: str) -> dict[str, str]:
     """Return path -> text of every file."""
     texts = dict(what.draft.sql)
-    if what.events:
+    if what.has_event_kinds:
         texts[EVENT_KINDS_FILE] = _csv(
             [["event", "rows", "kind", "name"], *([e.event, e.rows, e.kind, e.name] for e in what.events)]
         )
@@ -94,7 +99,7 @@ def _toml(what: ToWrite, name: str) -> str:
         lines.append(f"# {found.connector.title}: {found.form.title}")
         names = [entry.name for entries in found.entries.values() for entry in entries]
         lines += [f"{entry} = {_value(made.files[entry])}" for entry in names]
-    if what.events:
+    if what.has_event_kinds:
         lines += ["# The kind of each event of your own: correct it where the guess is wrong",
                   f'event_kinds = "{EVENT_KINDS_FILE}"']  # fmt: skip
     if what.rates:

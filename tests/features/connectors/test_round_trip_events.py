@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import hubspot, product_database, product_events, segment
+from tests.features.connectors.company import amplitude, hubspot, product_database, product_events, segment
 from tests.features.connectors.company.company import Company
 from tests.features.connectors.round_trip import Loaded, assert_same, make_project, rows_of
 from undertow.features.settings import load_settings
@@ -39,6 +39,18 @@ def test_events_of_segment_come_back_to_the_millisecond(loaded: Loaded, company:
     assert_same(got, expected, ["event_id"], COLUMNS)
     assert_names(got, expected)
     assert got["session_id"].notna().all()
+
+
+def test_events_of_amplitude_come_back_with_their_sessions(loaded: Loaded, company: Company) -> None:
+    got = rows_of(loaded(hubspot, product_database, amplitude), "events")
+    expected = amplitude.expected_events(company)
+    assert_same(got, expected, ["event_id"], COLUMNS)
+    assert_names(got, expected)
+    both = got.merge(expected[["event_id", "session_id"]], on="event_id", suffixes=("", "_given"))
+    assert (both["session_id"].isna() == both["session_id_given"].isna()).all()
+    pairs = both[["session_id", "session_id_given"]].dropna().drop_duplicates()
+    assert pairs["session_id"].is_unique
+    assert pairs["session_id_given"].is_unique
 
 
 # --- small files by hand -----------------------------------------------------------------------------
@@ -124,3 +136,37 @@ def test_tracks_alone_are_enough(tmp_path: Path) -> None:
     rows = selected(tmp_path, {"1.csv": tracks})
     assert set(rows) == {"t1", "t2", "t3"}
     assert rows["t3"]["account_id"] == "A-9"  # a group that nobody knows is refused, not given to the user's account
+
+
+def amplitude_event(
+    key: str, device: str, user: str | None, at: str, received: str, **other: object
+) -> dict[str, object]:
+    """Return an event of Amplitude's export: a page view, unless said otherwise."""
+    common = {"$insert_id": key, "device_id": device, "user_id": user, "event_time": f"2024-02-0{at}",
+              "server_received_time": f"2024-02-0{received}", "client_event_time": "2024-02-09 09:09:09",
+              "client_upload_time": "2024-02-09 09:09:09", "event_type": "[Amplitude] Page Viewed", "session_id": -1,
+              "event_properties": {"[Amplitude] Page Path": "/docs?x=1"}, "groups": {}, "platform": "Web",
+              "library": "amplitude-ts/2.3.1"}  # fmt: skip
+    return common | other
+
+
+def test_amplitudes_devices_are_of_the_one_person_that_was_seen_on_them(tmp_path: Path) -> None:
+    lines = [
+        amplitude_event("a", "d1", None, "1 09:00:00", "1 09:00:01", session_id=17),
+        amplitude_event("b", "d1", "u1", "1 09:05:00", "1 09:06:00", event_type="$identify"),
+        amplitude_event("c", "d1", "u1", "1 10:00:00", "4 10:00:00", groups={"workspace": ["A-2"]}, session_id=17),
+        amplitude_event("d", "d1", "u1", "1 11:00:00", "1 11:00:00", groups={"workspace": "A-9"}),
+        amplitude_event("e", "d2", None, "1 09:00:00", "1 09:00:01"),
+        amplitude_event("f", "d2", "u1", "1 09:05:00", "1 09:06:00", event_type="session_start"),
+        amplitude_event("g", "d2", "u2", "1 09:05:00", "1 09:06:00", event_type="[Amplitude] Rage Click"),
+    ]
+    rows = selected(tmp_path, {"events.json": lines})
+    assert {key: (row["user_id"], row["account_id"]) for key, row in rows.items()} == {
+        "a": ("u1", None), "c": ("u1", "A-2"), "d": ("u1", "A-9"), "e": ("d2", None), "g": ("u2", None),
+    }  # fmt: skip
+    assert rows["a"]["recorded_at"] == "2024-02-01 09:06:00+00"
+    assert rows["c"]["occurred_at"] == "2024-02-01 10:00:00+00"
+    assert rows["c"]["recorded_at"] == "2024-02-04 10:00:00+00"
+    assert rows["a"]["session_id"] == rows["c"]["session_id"] is not None
+    assert rows["d"]["session_id"] is None
+    assert (rows["a"]["name"], rows["g"]["kind"], rows["g"]["name"]) == ("/docs", "rage_click", "/docs")
