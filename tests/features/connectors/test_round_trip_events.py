@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import amplitude, hubspot, product_database, product_events, segment
+from tests.features.connectors.company import amplitude, hubspot, mixpanel, product_database, product_events, segment
 from tests.features.connectors.company.company import Company
 from tests.features.connectors.round_trip import Loaded, assert_same, make_project, rows_of
 from undertow.features.settings import load_settings
@@ -17,6 +17,7 @@ from undertow.features.sources.files.opened import opened_sources
 OWN = product_events.event_kinds().dropna(subset="name").set_index("event")["name"]
 COLUMNS = ("account_id", "user_id", "occurred_at", "recorded_at", "kind", "platform", "duration_ms", "value",
            "definition")  # fmt: skip
+ZONE = "US/Pacific"
 
 
 def assert_names(got: pd.DataFrame, expected: pd.DataFrame) -> None:
@@ -51,6 +52,24 @@ def test_events_of_amplitude_come_back_with_their_sessions(loaded: Loaded, compa
     pairs = both[["session_id", "session_id_given"]].dropna().drop_duplicates()
     assert pairs["session_id"].is_unique
     assert pairs["session_id_given"].is_unique
+
+
+def test_events_of_mixpanel_come_back_to_the_second(loaded: Loaded, company: Company) -> None:
+    got = rows_of(loaded(hubspot, product_database, mixpanel), "events")
+    expected = mixpanel.expected_events(company)
+    assert_same(got, expected, ["event_id"], COLUMNS)
+    assert_names(got, expected)
+
+
+def test_events_of_an_old_project_of_mixpanel_come_back_in_its_zone(loaded: Loaded, company: Company) -> None:
+    export = (mixpanel, {"zone": ZONE})
+    got = rows_of(loaded(hubspot, product_database, export, mixpanel_zone=ZONE), "events")
+    expected = mixpanel.expected_events(company)
+    twice = expected["occurred_at"].dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None)
+    is_known = twice.dt.tz_localize(ZONE, ambiguous="NaT").notna()  # not the hour that comes twice in autumn
+    kept = set(expected.loc[is_known, "event_id"])
+    assert len(kept) > 0.99 * len(expected)
+    assert_same(got[got["event_id"].isin(kept)], expected[is_known], ["event_id"], COLUMNS)
 
 
 # --- small files by hand -----------------------------------------------------------------------------
@@ -170,3 +189,40 @@ def test_amplitudes_devices_are_of_the_one_person_that_was_seen_on_them(tmp_path
     assert rows["a"]["session_id"] == rows["c"]["session_id"] is not None
     assert rows["d"]["session_id"] is None
     assert (rows["a"]["name"], rows["g"]["kind"], rows["g"]["name"]) == ("/docs", "rage_click", "/docs")
+
+
+def mixpanel_event(event: str, key: str, seconds: int, received: int, **properties: object) -> dict[str, object]:
+    """Return an event of Mixpanel's export; `received`: seconds, too."""
+    common = {"time": seconds, "$insert_id": key, "mp_processing_time_ms": received * 1000, "mp_lib": "web",
+              "$lib_version": "2.5"}  # fmt: skip
+    return {"event": event, "properties": common | {name.replace("S_", "$"): each for name, each in properties.items()}}
+
+
+MIXPANEL = [
+    mixpanel_event("$mp_web_page_view", "a", 1602611311, 1602636512, distinct_id="$device:d1", S_device_id="d1",
+                   S_current_url="https://one.com/docs?x=1"),
+    mixpanel_event("$identify", "b", 1602611611, 1602636900, distinct_id="u1", S_user_id="u1", S_device_id="d1"),
+    mixpanel_event("report exported", "c", 1602611311, 1602636511 + 259200, distinct_id="u1", team_id=["A-2"]),
+    mixpanel_event("report exported", "d", 1602611311, 1602636511, distinct_id="u1", team_id="A-9"),
+    mixpanel_event("$mp_web_page_view", "e", 1602611311, 1602636511, distinct_id="$device:d2", S_device_id="d2"),
+    mixpanel_event("$mp_rage_click", "f", 1602611311, 1602636511, distinct_id="u1", S_user_id="u1", S_device_id="d2"),
+    mixpanel_event("$mp_rage_click", "g", 1602611311, 1602636511, distinct_id="u2", S_user_id="u2", S_device_id="d2"),
+]  # fmt: skip
+
+
+def test_an_old_project_of_mixpanel_counts_in_its_own_zone(tmp_path: Path) -> None:
+    rows = selected(tmp_path, {"events.jsonl": MIXPANEL}, mixpanel_zone="US/Pacific")
+    assert rows["a"]["occurred_at"] == "2020-10-14 00:48:31+00"
+    assert rows["d"]["recorded_at"] == "2020-10-14 00:48:31+00"  # the receipt is in UTC whatever the zone is
+
+
+def test_mixpanels_devices_are_of_the_one_person_that_was_seen_on_them(tmp_path: Path) -> None:
+    rows = selected(tmp_path, {"events.jsonl": MIXPANEL})
+    assert {key: (row["user_id"], row["account_id"]) for key, row in rows.items()} == {
+        "a": ("u1", None), "c": ("u1", "A-2"), "d": ("u1", "A-9"), "e": ("d2", None), "f": ("u1", None),
+        "g": ("u2", None),
+    }  # fmt: skip
+    assert rows["a"]["occurred_at"] == "2020-10-13 17:48:31+00"
+    assert rows["a"]["recorded_at"] == "2020-10-14 00:55:00+00"
+    assert rows["c"]["recorded_at"] == "2020-10-17 00:48:31+00"
+    assert (rows["a"]["name"], rows["c"]["kind"], rows["c"]["name"]) == ("/docs", "feature_used", "report")
