@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
 
-from tests.features.connectors.company import amplitude, hubspot, mixpanel, product_database, product_events, segment
+from tests.features.connectors.company import (
+    amplitude,
+    delighted,
+    ga4,
+    hubspot,
+    intercom,
+    mixpanel,
+    posthog,
+    product_database,
+    product_events,
+    qualtrics,
+    salesforce,
+    segment,
+    stripe,
+    stripe_api,
+    stripe_fivetran,
+    zendesk,
+    zendesk_fivetran,
+)
 from tests.features.connectors.company.company import Company
+from tests.features.connectors.conftest import Written
 from tests.features.connectors.round_trip import Loaded, assert_same, make_project, rows_of
+from undertow.features.connectors.kit.look import look
+from undertow.features.connectors.kit.manifest import chosen_connectors
+from undertow.features.connectors.kit.recognise import Seen, recognise
 from undertow.features.settings import load_settings
 from undertow.features.sources.files.opened import opened_sources
 
@@ -70,6 +93,27 @@ def test_events_of_an_old_project_of_mixpanel_come_back_in_its_zone(loaded: Load
     kept = set(expected.loc[is_known, "event_id"])
     assert len(kept) > 0.99 * len(expected)
     assert_same(got[got["event_id"].isin(kept)], expected[is_known], ["event_id"], COLUMNS)
+
+
+def test_events_of_google_analytics_come_back_three_days_later_and_repeats_twice(
+    loaded: Loaded, company: Company
+) -> None:
+    got, expected = rows_of(loaded(hubspot, product_database, ga4), "events"), ga4.expected_events(company)
+    key = ["occurred_at", "kind", "user_id", "duration_ms", "value"]
+    got, expected = (
+        rows.fillna({"duration_ms": -1.0, "value": -1.0}).sort_values([*key, "name"]) for rows in (got, expected)
+    )
+    assert_same(got, expected, key, ("account_id", "platform"))
+    assert len(got) > len(company.valid_events)
+    late = got["recorded_at"] - got["occurred_at"]
+    assert (late >= pd.Timedelta(days=3)).all()
+    assert 0.8 < (late == pd.Timedelta(days=3)).mean() < 1
+    sessions = pd.DataFrame({"got": got["session_id"].to_numpy(), "given": expected["session_id"].to_numpy()})
+    assert (sessions["got"].isna() == sessions["given"].isna()).all()
+    pairs = sessions.dropna().drop_duplicates()
+    assert pairs["got"].is_unique
+    assert pairs["given"].is_unique
+    assert_names(*(rows.assign(event_id=range(len(rows))) for rows in (got, expected)))
 
 
 # --- small files by hand -----------------------------------------------------------------------------
@@ -226,3 +270,89 @@ def test_mixpanels_devices_are_of_the_one_person_that_was_seen_on_them(tmp_path:
     assert rows["a"]["recorded_at"] == "2020-10-14 00:55:00+00"
     assert rows["c"]["recorded_at"] == "2020-10-17 00:48:31+00"
     assert (rows["a"]["name"], rows["c"]["kind"], rows["c"]["name"]) == ("/docs", "feature_used", "report")
+
+
+def ga4_event(name: str, device: str, user: str | None, micros: int, **other: object) -> dict[str, object]:
+    """Return an event of Google Analytics; `page`: of it, `team`: a user property."""
+    params = [{"key": "ga_session_id", "value": {"int_value": "7"}}]
+    if "page" in other:
+        params.append({"key": "page_location", "value": {"string_value": f"https://one.com{other['page']}"}})
+    if "duration_ms" in other:
+        params.append({"key": "duration_ms", "value": {"double_value": other["duration_ms"]}})
+    team = [{"key": "team", "value": {"string_value": other["team"]}}] if "team" in other else []
+    return {"event_date": "20221231", "event_timestamp": str(micros), "event_name": name, "event_params": params,
+            "user_id": user, "user_pseudo_id": device, "user_properties": team, "platform": "WEB",
+            **{each: str(other.get(each, "1")) for each in ("batch_page_id", "batch_ordering_id", "batch_event_index")},
+            }  # fmt: skip
+
+
+NEW_YEAR, HOUR = 1672531200000000, 3600_000_000
+GA4 = [
+    ga4_event("page_view", "d1", None, NEW_YEAR, page="/docs?x=1", duration_ms=12.5),
+    ga4_event("session_start", "d1", "u1", NEW_YEAR + HOUR),
+    ga4_event("exception", "d1", "u1", NEW_YEAR + HOUR, page="/a", team="A-2"),
+    ga4_event("exception", "d1", "u1", NEW_YEAR + HOUR, page="/a", team="A-2"),  # the same batch: one event
+    ga4_event("exception", "d1", "u1", NEW_YEAR + HOUR, page="/a", team="A-2", batch_ordering_id=2),
+    ga4_event("app_exception", "d2", "u1", NEW_YEAR + HOUR, team="A-9"),
+    ga4_event("page_view", "d2", None, NEW_YEAR, page="/b"),
+    ga4_event("report_exported", "d2", "u2", NEW_YEAR + HOUR),
+]
+
+
+def test_google_analytics_counts_microseconds_of_utc_and_not_days_of_the_property(tmp_path: Path) -> None:
+    found = list(selected(tmp_path, {"events.json": GA4}).values())
+    [before] = [row for row in found if row["name"] == "/docs"]
+    assert before["occurred_at"] == "2023-01-01 00:00:00+00"
+    assert before["recorded_at"] == "2023-01-04 01:00:00+00"  # of the person who then was seen on the device
+    assert (before["user_id"], before["account_id"]) == ("u1", None)
+    assert (before["session_id"], before["duration_ms"], before["platform"]) == ("d1 7", "12.5", "web")
+
+
+def test_google_analytics_events_are_of_their_property_and_known_three_days_later(tmp_path: Path) -> None:
+    found = list(selected(tmp_path, {"events.json": GA4}).values())
+    of_errors = [(row["account_id"], row["recorded_at"]) for row in found if row["kind"] == "error"]
+    assert of_errors == [("A-2", "2023-01-04 01:00:00+00")] * 2
+    assert [(row["account_id"], row["user_id"]) for row in found if row["kind"] == "crash"] == [("A-9", "u1")]
+    assert [row["user_id"] for row in found if row["name"] == "/b"] == ["d2"]  # two persons were seen on d2
+    assert [(row["kind"], row["name"]) for row in found if row["user_id"] == "u2"] == [("feature_used", "report")]
+    assert len(found) == 6
+
+
+# --- recognition -------------------------------------------------------------------------------------
+
+EXPORTS = {  # connector and form -> the module that writes its files, with options
+    "segment warehouse": (segment, {}), "segment raw": (segment, {"raw": True}), "amplitude export": (amplitude, {}),
+    "mixpanel export": (mixpanel, {}), "ga4 bigquery": (ga4, {}), "posthog batch": (posthog, {}),
+}  # fmt: skip
+OTHERS = (delighted, hubspot, intercom, product_database, qualtrics, salesforce, stripe, stripe_api, stripe_fivetran,
+          zendesk, zendesk_fivetran)  # fmt: skip
+
+
+def recognised(folder: Path) -> Seen:
+    return recognise(look([folder]), chosen_connectors())
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_every_file_of_a_vendor_is_that_vendors(written: Written, export: str) -> None:
+    module, options = EXPORTS[export]
+    seen = recognised(written(module, **options))
+    [found] = seen.recognised
+    assert f"{found.connector.name} {found.form.name}" == export
+    assert (seen.unknown, seen.unreadable, seen.incomplete, found.set_aside) == ((), (), (), ())
+
+
+@pytest.mark.parametrize("vendor", OTHERS)
+def test_no_file_of_another_vendor_is_an_export_of_events(written: Written, vendor: ModuleType) -> None:
+    found = {each.connector.name for each in recognised(written(vendor)).recognised}
+    assert not found & {export.split()[0] for export in EXPORTS}
+
+
+def test_tables_of_segment_are_told_apart(written: Written) -> None:
+    [found] = recognised(written(segment)).recognised
+    of_kind = {
+        kind: {file.path.stem for entry in entries for file in entry.files} for kind, entries in found.entries.items()
+    }
+    assert of_kind["segment_pages"] == {"segment_pages"}
+    assert of_kind["segment_screens"] == {"segment_screens"}
+    assert of_kind["segment_identifies"] == {"segment_identifies"}
+    assert {"segment_tracks", "segment_banner_shown"} <= of_kind["segment_tracks"]
