@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import read_csv
 
 from tests.features.connectors.company import (
     amplitude,
@@ -147,10 +151,16 @@ IDENTIFIES = (
 
 
 def selected(folder: Path, files: dict[str, object], **answers: str) -> dict[str, dict[str, object]]:
-    """Return event id -> row of the events that the SELECT of a project of these files yields; a list is JSON lines."""
+    """Return event id -> row of the events that the SELECT of a project of these files yields.
+
+    A text is a file as it is, a list JSON lines, a table a Parquet file.
+    """
     data = folder / "data"
     data.mkdir()
     for name, content in {"companies.csv": COMPANIES, "users.csv": USERS, **files}.items():
+        if isinstance(content, pa.Table):
+            pq.write_table(content, data / name)
+            continue
         text = content if isinstance(content, str) else "".join(f"{json.dumps(line)}\n" for line in content)
         (data / name).write_text(text, encoding="utf-8")
     settings = load_settings(make_project(data, answers))
@@ -316,6 +326,22 @@ def test_google_analytics_events_are_of_their_property_and_known_three_days_late
     assert [row["user_id"] for row in found if row["name"] == "/b"] == ["d2"]  # two persons were seen on d2
     assert [(row["kind"], row["name"]) for row in found if row["user_id"] == "u2"] == [("feature_used", "report")]
     assert len(found) == 6
+
+
+def test_parquet_files_with_types_of_their_own_are_read_alike(tmp_path: Path) -> None:
+    tracks = read_csv(io.BytesIO(TRACKS.encode()))
+    assert pa.types.is_timestamp(tracks.schema.field("received_at").type)
+    folders = [tmp_path / name for name in ("text", "typed", "lines", "nested")]
+    for folder in folders:
+        folder.mkdir()
+    text, lines = selected(folders[0], {"1.csv": TRACKS}), selected(folders[2], {"1.json": GA4})
+    assert selected(folders[1], {"1.parquet": tracks}) == text
+    assert selected(folders[3], {"1.parquet": pa.Table.from_pylist(GA4)}) == lines
+
+
+def test_events_of_several_vendors_are_one_table(tmp_path: Path) -> None:
+    files = {"1.csv": TRACKS, "2.csv": PAGES, "3.jsonl": MIXPANEL, "4.jsonl": GA4}
+    assert len(selected(tmp_path, files)) == 5 + 6 + 6
 
 
 # --- recognition -------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
--- Page views are named by their path or screen; an event of one's own has the kind that event_kinds.csv says. A row from
--- before the login counts from when it became known whose device it was.
+-- Page views are named by their path or screen; an event of one's own has the kind that event_kinds.csv says. A row
+-- from before the login counts from when it became known whose device it was.
 WITH
 read AS (
     SELECT * EXCLUDE (event_properties), json_extract_string(event_properties, [
@@ -11,10 +11,13 @@ read AS (
     FROM amplitude_events
 ),
 rows AS (
-    SELECT *, coalesce(regexp_extract(p[1], '^[^?#]+'), regexp_extract(p[8], '^\w+://[^/?#]+([^?#]*)', 1), p[2]) AS page,
-           CASE event_type WHEN '[Amplitude] Page Viewed' THEN 'page_view' WHEN '[Amplitude] Screen Viewed' THEN 'page_view'
+    SELECT *, coalesce(regexp_extract(p[1], '^[^?#]+'), regexp_extract(p[8], '^\w+://[^/?#]+([^?#]*)', 1), p[2])
+           AS page,
+           CASE event_type
+               WHEN '[Amplitude] Page Viewed' THEN 'page_view' WHEN '[Amplitude] Screen Viewed' THEN 'page_view'
                WHEN '[Amplitude] Element Clicked' THEN 'click' WHEN '[Amplitude] Element Interacted' THEN 'click'
-               WHEN '[Amplitude] Rage Click' THEN 'rage_click' WHEN '[Amplitude] Dead Click' THEN 'dead_click' END AS own
+               WHEN '[Amplitude] Rage Click' THEN 'rage_click' WHEN '[Amplitude] Dead Click' THEN 'dead_click'
+           END AS own
     FROM read
 )
 SELECT coalesce(r."$insert_id", r.uuid) AS event_id, coalesce(w.account_id, r.group_key) AS account_id,

@@ -1,5 +1,5 @@
--- Page views are named by their path or screen; an event of one's own has the kind that event_kinds.csv says. Each counts
--- from three days after it happened, a row from before the login from three days after that.
+-- Page views are named by their path or screen; an event of one's own has the kind that event_kinds.csv says. Each
+-- counts from three days after it happened, a row from before the login from three days after that.
 WITH rows AS (
     SELECT *, CASE event WHEN 'page_view' THEN 'page_view' WHEN 'screen_view' THEN 'page_view'
                   WHEN 'exception' THEN 'error' WHEN 'app_exception' THEN 'crash' END AS own

@@ -1,12 +1,14 @@
 -- Each event with its parameters. The id is made of the columns that set an event apart, so that no row is there twice.
 WITH
 read AS (
-    SELECT *, list_transform(from_json(event_params, '[{"key": "VARCHAR", "value": {"string_value": "VARCHAR",
-                  "int_value": "VARCHAR", "double_value": "VARCHAR", "float_value": "VARCHAR"}}]'), lambda x: {
-                  'key': x.key, 'text': coalesce(x.value.string_value, x.value.int_value, x.value.double_value,
-                                                 x.value.float_value)}) AS params,
-           list_filter(from_json(user_properties, '[{"key": "VARCHAR", "value": {"string_value": "VARCHAR",
-                  "int_value": "VARCHAR"}}]'), lambda x: x.key = '{ga4_account}')[1].value AS account
+    SELECT *,
+           list_transform(from_json(CAST(event_params AS JSON), '[{"key": "VARCHAR", "value": {
+               "string_value": "VARCHAR", "int_value": "VARCHAR", "double_value": "VARCHAR", "float_value": "VARCHAR"
+           }}]'), lambda x: {'key': x.key, 'text': coalesce(
+               x.value.string_value, x.value.int_value, x.value.double_value, x.value.float_value)}) AS params,
+           list_filter(from_json(CAST(user_properties AS JSON), '[{"key": "VARCHAR", "value": {
+               "string_value": "VARCHAR", "int_value": "VARCHAR"
+           }}]'), lambda x: x.key = '{ga4_account}')[1].value AS account
     FROM ga4_events
 ),
 named AS (
@@ -16,8 +18,9 @@ named AS (
                lambda name: list_filter(params, lambda x: x.key = name)[1].text) AS p
     FROM read
 )
-SELECT DISTINCT md5(concat_ws('|', coalesce(user_pseudo_id, ''), event_timestamp, event_name, coalesce(batch_page_id, ''),
-                     coalesce(batch_ordering_id, ''), coalesce(batch_event_index, ''))) AS event_id,
+SELECT DISTINCT md5(concat_ws('|', coalesce(user_pseudo_id, ''), event_timestamp, event_name,
+                     coalesce(CAST(batch_page_id AS VARCHAR), ''), coalesce(CAST(batch_ordering_id AS VARCHAR), ''),
+                     coalesce(CAST(batch_event_index AS VARCHAR), ''))) AS event_id,
        event_name AS event, nullif(user_id, '') AS user_id, user_pseudo_id AS device,
        user_pseudo_id || ' ' || p[4] AS session_id,
        timezone('UTC', make_timestamp(CAST(event_timestamp AS BIGINT))) AS occurred_at,

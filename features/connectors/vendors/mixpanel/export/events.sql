@@ -1,5 +1,5 @@
--- Page views are named by their path or screen; an event of one's own has the kind that event_kinds.csv says. A row from
--- before the login counts from when it became known whose device it was.
+-- Page views are named by their path or screen; an event of one's own has the kind that event_kinds.csv says. A row
+-- from before the login counts from when it became known whose device it was.
 WITH rows AS (
     SELECT *, CASE event WHEN '$mp_web_page_view' THEN 'page_view' WHEN '$mp_click' THEN 'click'
                   WHEN '$mp_rage_click' THEN 'rage_click' WHEN '$mp_dead_click' THEN 'dead_click'

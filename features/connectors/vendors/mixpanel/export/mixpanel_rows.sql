@@ -1,5 +1,6 @@
 -- The properties of each event. A distinct_id that begins with $device: or is the device's own is nobody's yet.
-SELECT event, p[1] AS event_id, p[5] AS device, replace(p[6], '$device:', '') AS anonymous,
+SELECT event, coalesce(p[1], md5(event || CAST(properties AS VARCHAR))) AS event_id, p[5] AS device,
+       replace(p[6], '$device:', '') AS anonymous,
        coalesce(p[3], p[7], CASE WHEN NOT starts_with(p[2], '$device:') AND p[2] IS DISTINCT FROM p[5]
                                       AND event <> '$identify' THEN p[2] END) AS user_id,
        replace(p[2], '$device:', '') AS distinct_id,
