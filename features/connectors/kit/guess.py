@@ -15,9 +15,10 @@ from undertow.features.settings import make_settings
 from undertow.features.sources.files.opened import opened_sources
 
 KINDS = (  # pattern of a name in lower case -> kind, and the name that is kept (a group of the pattern)
+    (r"(.*?)[ _.-]*(?:web[ _-]?vitals?)(?:[ _.-]*(?:measured|reported|sent))?$", "web_vital"),
     (r"(.*?)[ _.-]*(?:started|begun|initiated|opened_form)$", "task_started"),
     (r"(.*?)[ _.-]*(?:failed|failure|aborted|abandoned)$", "task_failed"),
-    (r"(.*?)[ _.-]*(?:purchased|upgraded|checkout_completed|order_completed|converted|subscribed)$", "conversion"),
+    (r"(.*?)[ _.-]*(?:purchased?|upgraded|checkout_completed|order_completed|converted|subscribed)$", "conversion"),
     (r"(.*?)[ _.-]*(?:completed|finished|succeeded|done)$", "task_completed"),
     (r"(.*?)[ _.-]*(?:log(?:ged)?[ _]?in|sign(?:ed)?[ _]?in|session_start)$", "login"),
     (r"(.*?)[ _.-]*(?:crash(?:ed)?)$", "crash"),

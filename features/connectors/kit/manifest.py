@@ -2,6 +2,7 @@
 
     vendors/<name>/connector.toml       manifest
     vendors/<name>/<form>/*.sql         SELECTs, copied into the project; {key} is replaced by the answer to a question
+    vendors/<name>/*.sql                SELECTs that several forms share
 
 A vendor's data come in several forms (archives, objects of the API, a warehouse); forms are never mixed.
 """

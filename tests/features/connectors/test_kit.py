@@ -277,6 +277,8 @@ def test_a_kind_of_file_is_known_by_columns_that_it_has(tmp_path: Path) -> None:
         ("Signed In", "login", "Signed In"),
         ("banner shown", "impression", "banner"),
         ("report exported", "feature_used", "report"),
+        ("web_vital_measured", "web_vital", "web_vital_measured"),
+        ("purchase", "conversion", "purchase"),
         ("something else", "feature_used", "something else"),
     ],
 )

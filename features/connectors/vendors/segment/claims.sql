@@ -1,0 +1,2 @@
+SELECT DISTINCT 'segment' AS source, group_key AS entity, group_key AS key, NULL AS user_id, NULL AS email
+FROM segment_rows WHERE group_key IS NOT NULL
