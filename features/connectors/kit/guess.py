@@ -45,6 +45,15 @@ class EventName:
     name: str
 
 
+@dataclass(frozen=True)
+class Proposed:
+    """Proposed answers, key -> answer; `from_data`: the keys of those that the files gave, and no default."""
+
+    answers: dict[str, str]
+    from_data: frozenset[str]
+    events: tuple[EventName, ...]
+
+
 def guess_kind(event: str) -> tuple[str, str]:
     """Return the kind of event that a name suggests, and what is left of the name.
 
@@ -58,30 +67,33 @@ def guess_kind(event: str) -> tuple[str, str]:
     return OTHERWISE, event
 
 
-def guesses(
-    recognised: Sequence[Recognised], asked: Sequence[Asked], project: Path
-) -> tuple[dict[str, str], list[EventName]]:
-    """Return key -> proposed answer of every question, and the names of the product's own events, frequent first."""
+def guesses(recognised: Sequence[Recognised], asked: Sequence[Asked], project: Path) -> Proposed:
+    """Return a proposed answer to every question, and the names of the product's own events, frequent first."""
     settings = make_settings(project, {"files": files_of(recognised, project)})
     with opened_sources(settings) as connection:
-        answers = {key: _guess(connection, each, key) for each in asked for key in each.keys}
+        found = {key: _guess(connection, each, key) for each in asked for key in each.keys}
         names: dict[str, int] = {}
         for each in recognised:
             for where in each.connector.event_names:
                 if where.form == each.form.name:
                     for row in rows(connection, where.sql, each.connector.title):
                         names[str(row["event"])] = names.get(str(row["event"]), 0) + int(str(row["rows"]))
-    found = sorted(names.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMES]
-    return answers, [EventName(event, count, *guess_kind(event)) for event, count in found]
+    defaults = {key: each.question.default for each in asked for key in each.keys}
+    answers = {key: defaults[key] if answer is None else answer for key, answer in found.items()}
+    frequent = sorted(names.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMES]
+    return Proposed(
+        answers, frozenset(key for key, answer in found.items() if answer is not None),
+        tuple(EventName(event, count, *guess_kind(event)) for event, count in frequent),
+    )  # fmt: skip
 
 
-def _guess(connection: Connection, asked: Asked, key: str) -> str:
+def _guess(connection: Connection, asked: Asked, key: str) -> str | None:
     question = asked.question
     if not question.guess:
-        return question.default
+        return None
     sql = question.guess.replace("{file}", key.partition("/")[2])
     try:
         found = [value for row in rows(connection, sql, question.key) for value in row.values()]
     except DataError:  # a proposal only: without the column it looks for, there is none
-        return question.default
-    return str(found[0]) if found and found[0] is not None else question.default
+        return None
+    return str(found[0]) if found and found[0] is not None else None

@@ -11,7 +11,7 @@ import typer
 
 from undertow.features.connectors.kit.draft import Asked, Draft, draft, project_settings, questions, sources
 from undertow.features.connectors.kit.fixed_rates import fixed_rates
-from undertow.features.connectors.kit.guess import guesses
+from undertow.features.connectors.kit.guess import Proposed, guesses
 from undertow.features.connectors.kit.identity import currencies, matches
 from undertow.features.connectors.kit.look import look
 from undertow.features.connectors.kit.manifest import chosen_connectors
@@ -23,6 +23,7 @@ from undertow.features.sources.files.opened import opened_sources
 from undertow.serving.cli.console import out
 from undertow.serving.cli.setup import print_init
 
+MOST_QUESTIONS = 7  # beside that for the currency
 WITH_MONEY = ("subscriptions", "invoices", "payments")
 
 
@@ -54,8 +55,8 @@ def project_from_files(
 
 def _write(recognised: Sequence[Recognised], project: Path, store: Path, yes: bool) -> Path:
     asked = questions(recognised)
-    proposed, events = guesses(recognised, asked, store)
-    answers = _ask(asked, proposed, yes)
+    proposed = guesses(recognised, asked, store)
+    answers = ask(asked, proposed, yes)
     made = draft(recognised, answers, project)
     chosen, left = sources(recognised)
     with opened_sources(project_settings(made, project, store)) as connection:
@@ -64,33 +65,53 @@ def _write(recognised: Sequence[Recognised], project: Path, store: Path, yes: bo
         found = currencies(connection, money)
     print_init.print_sources(chosen, left)
     print_init.print_missing(missing_tables(list(made.tables)))
-    print_init.print_events(events)
+    print_init.print_events(proposed.events)
     report, rates = _currency(made, found, yes)
-    return write_project(ToWrite(recognised, chosen, made, asked, answers, events, report, rates), project)
+    return write_project(ToWrite(recognised, chosen, made, asked, answers, proposed.events, report, rates), project)
 
 
-def _ask(asked: Sequence[Asked], proposed: Mapping[str, str], yes: bool) -> dict[str, str]:
-    """Return key -> answer: what the user typed, or what was proposed."""
-    answers = dict(proposed)
-    if asked:
-        out.print("Enter takes the answer in brackets." if not yes else "Taken, as proposed:", style="bold")
-    for each in asked:
-        shown = " ".join(proposed[key].strip('"') for key in each.keys)
-        about = f" ({', '.join(each.entries)})" if each.entries else ""
-        if yes:
-            out.print(f"  {each.question.question}{about} {shown or 'none'}", soft_wrap=True, markup=False)
-            continue
-        while True:
-            typed = str(typer.prompt(f"  {each.question.question}{about}", default=shown)).split()
-            if len(each.keys) == 1:
-                typed = [" ".join(typed)]
-            if len(typed) == len(each.keys):
-                break
-            out.print(f"  Expected {len(each.keys)} answers with a blank between them, got {len(typed)}.")
-        for key, text in zip(each.keys, typed, strict=True):
-            answers[key] = f'"{text}"' if proposed[key].startswith('"') else text
+def ask(asked: Sequence[Asked], proposed: Proposed, yes: bool) -> dict[str, str]:
+    """Return key -> answer: what the user typed, or what was proposed.
+
+    Asked are those first that the files say nothing of; beyond MOST_QUESTIONS, the proposed answers are taken.
+    """
+    by_doubt = sorted(asked, key=lambda each: proposed.from_data >= set(each.keys))  # stable
+    taken = by_doubt if yes else by_doubt[MOST_QUESTIONS:]
+    answers = dict(proposed.answers)
+    if len(taken) < len(asked):
+        out.print("Enter takes the answer in brackets.", style="bold")
+    for each in by_doubt[: len(asked) - len(taken)]:
+        answers.update(_typed(each, proposed.answers))
+    if taken:
+        out.print("Taken, as proposed:", style="bold")
+    for each in taken:
+        shown = _shown(each, proposed.answers) or "none"
+        out.print(f"  {each.question.question}{_about(each)} {shown}", soft_wrap=True, markup=False)
     out.print()
     return answers
+
+
+def _typed(asked: Asked, proposed: Mapping[str, str]) -> dict[str, str]:
+    """Return key -> answer of one question, as it was typed."""
+    while True:
+        prompt = f"  {asked.question.question}{_about(asked)}"
+        typed = str(typer.prompt(prompt, default=_shown(asked, proposed))).split()
+        if len(asked.keys) == 1:
+            typed = [" ".join(typed)]
+        if len(typed) == len(asked.keys):
+            return {
+                key: f'"{text}"' if proposed[key].startswith('"') else text
+                for key, text in zip(asked.keys, typed, strict=True)
+            }
+        out.print(f"  Expected {len(asked.keys)} answers with a blank between them, got {len(typed)}.")
+
+
+def _shown(asked: Asked, proposed: Mapping[str, str]) -> str:
+    return " ".join(proposed[key].strip('"') for key in asked.keys)
+
+
+def _about(asked: Asked) -> str:
+    return f" ({', '.join(asked.entries)})" if asked.entries else ""
 
 
 def _currency(made: Draft, found: Sequence[str], yes: bool) -> tuple[str, dict[str, float] | None]:

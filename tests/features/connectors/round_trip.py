@@ -27,11 +27,11 @@ def make_project(data: Path, answers: dict[str, str]) -> Path:
     project.mkdir()
     recognised = recognise(look([data]), chosen_connectors()).recognised
     asked = questions(recognised)
-    proposed, events = guesses(recognised, asked, project)
-    given = proposed | answers
+    proposed = guesses(recognised, asked, project)
+    given = proposed.answers | answers
     made = draft(recognised, given, project)
     report = "EUR" if "rates" in made.tables else ""
-    write_project(ToWrite(recognised, sources(recognised)[0], made, asked, given, events, report), project)
+    write_project(ToWrite(recognised, sources(recognised)[0], made, asked, given, proposed.events, report), project)
     return project
 
 

@@ -10,7 +10,12 @@ import pytest
 from tests.features.connectors.company import hubspot, product_database, qualtrics, stripe, zendesk
 from tests.features.connectors.company.company import simulate_company
 from tests.serving.cli.typed import json_of, undertow
+from undertow.features.connectors.kit.draft import Asked
+from undertow.features.connectors.kit.guess import Proposed
+from undertow.features.connectors.kit.manifest import Connector, Form, Question
+from undertow.features.connectors.kit.recognise import Recognised
 from undertow.features.settings import FILE_NAME, load_settings
+from undertow.serving.cli.setup import from_files
 
 MOST_QUESTIONS = 8
 
@@ -70,9 +75,26 @@ def test_the_project_is_checked_and_can_be_read(made: tuple[Path, str]) -> None:
 
 def test_typed_answers_are_written_into_the_selects(exports: Path, tmp_path: Path) -> None:
     words = ("init", "--data", str(exports / "hubspot"), "--project", str(tmp_path / "p"))
-    result = undertow(*words, answers="account_id\nAmerica/Denver\n")
+    result = undertow(*words, answers="America/Denver\naccount_id\n")
     assert "In which time zone is HubSpot's Create Date?" in result.stdout
     assert "timezone('America/Denver'" in (tmp_path / "p" / "sql" / "accounts.sql").read_text(encoding="utf-8")
+
+
+def test_beyond_eight_questions_the_proposed_answers_are_taken_and_doubtful_ones_come_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form = Form(name="f", title="F", export="So.")
+    connector = Connector(name="c", title="C", about="C.", form=(form,), file=(), table=())
+    of = Recognised(connector, form, {})
+    asked = [Asked(of, Question(form="f", key=f"k{n}", question=f"Question {n}?")) for n in range(10)]
+    proposed = Proposed({f"k{n}": f"a{n}" for n in range(10)}, frozenset(f"k{n}" for n in range(5)), ())
+    typed: list[str] = []
+    monkeypatch.setattr("typer.prompt", lambda text, default: typed.append(text.strip()) or f"typed {default}")
+    answers = from_files.ask(asked, proposed, yes=False)
+    assert typed == [f"Question {n}?" for n in (5, 6, 7, 8, 9, 0, 1)]
+    assert [answers[f"k{n}"] for n in (5, 1, 2)] == ["typed a5", "typed a1", "a2"]
+    assert "Question 4? a4" in capsys.readouterr().out
+    assert len(typed) < MOST_QUESTIONS
 
 
 def test_nothing_is_written_over_a_project(made: tuple[Path, str], exports: Path) -> None:
