@@ -37,7 +37,8 @@ def project_from_files(
     unknown, SourceError where no file is recognised.
     """
     refuse_existing(project)
-    seen = recognise(look(folders), chosen_connectors(connectors, templates))
+    known = chosen_connectors(connectors, templates)
+    seen = recognise(look(folders), known)
     print_init.print_seen(seen)
     if not seen.recognised:
         raise SourceError("None of these files is one that a connector knows whole. `undertow init` without --data "
