@@ -96,9 +96,9 @@ def init(
     template = next((name for name in connector or () if name in names), None)
     if template or not (data or connector):
         folder = data[0] if data else HERE
+        written = connectors.write_project(template or connectors.EMPTY, folder, project)
         if not template:
             print_tables()
-        written = connectors.write_project(template or connectors.EMPTY, folder, project)
         _print_kind(*kind_of_files(folder), load_settings(project).churn.kind)
         console.out.print(f"Wrote {written}. Next: undertow check{_option(project)}", soft_wrap=True)
         return
