@@ -376,7 +376,7 @@ def test_entries_are_files_again_in_an_earlier_export(company: Company, asking: 
     paths = {"accounts": tmp_path / "accounts.parquet", "clicks": tmp_path / "clicks.csv"}
     assert moved == {name: SourceFiles(path=(str(path),)) for name, path in paths.items()}
     alone = moved_files(asking({"accounts": {"table": "accounts"}}), tmp_path)
-    assert alone == {"accounts": str(tmp_path / "accounts.parquet")}
+    assert alone == {"accounts": SourceFiles(path=(str(tmp_path / "accounts.parquet"),))}
 
 
 # --- refusals ----------------------------------------------------------------------------------
