@@ -1,4 +1,4 @@
-"""The manifest of a connector: which exports of a vendor it knows, and what each table is made of.
+"""The manifest of a connector: which exports of a vendor it recognises, and what each table is made of.
 
     vendors/<name>/connector.toml       manifest
     vendors/<name>/<form>/*.sql         SELECTs, copied into the project; {key} is replaced by the answer to a question
@@ -69,7 +69,7 @@ class Part(Frozen):
 
 
 class Yield(Frozen):
-    """A table that a form gives. `but`: what of it is lost. `known`: what says when a row became known.
+    """One table made of a form's files. `but`: what of it is lost. `known`: what says when a row became known.
 
     `needs`: files without which it is left out; of several for one table, the first that can be is used.
     """
@@ -107,7 +107,7 @@ class EventNames(Frozen):
 
 
 class Connector(Frozen):
-    """What a connector.toml says."""
+    """The parsed connector.toml of one vendor."""
 
     name: str
     title: str
@@ -132,7 +132,7 @@ class Connector(Frozen):
 
 @cache
 def load_connectors() -> dict[str, Connector]:
-    """Return name -> connector of every vendor that the kit knows, sorted."""
+    """Return name -> connector of every vendor, sorted."""
     paths = sorted(VENDORS.glob(f"*/{MANIFEST}"))
     return {path.parent.name: _load(path) for path in paths}
 

@@ -82,7 +82,7 @@ def _fits(file: LookedAt, kind: FileKind) -> bool:
 
 
 def _choose_form(connector: Connector, found: dict[str, list[LookedAt]]) -> tuple[Recognised | None, str]:
-    """Return the first form all of whose required files were found, or a sentence that says what is missing."""
+    """Return the first form all of whose required files were found, or a sentence that names the missing ones."""
     usable = [form for form in connector.form if not _missing(connector, form, found)]
     if not usable:
         begun = [form for form in connector.form if any(key.startswith(f"{form.name}/") for key in found)]
