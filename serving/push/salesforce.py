@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -158,12 +158,12 @@ def _run_job(client: Client, destination: SalesforceDestination, rows: Sequence[
 
 def _wait(client: Client, destination: SalesforceDestination, job: str) -> Mapping[str, Any]:
     """Return the state of a job once it is finished. Raises PushError where it takes too long."""
-    until, pause = time.monotonic() + destination.wait_seconds, 1.0
+    until, pause = monotonic() + destination.wait_seconds, 1.0
     while True:
         state = client.parsed(client.send("GET", job))
         if state.get("state") in FINISHED:
             return state
-        if time.monotonic() > until:
+        if monotonic() > until:
             raise client.refused(
                 f"the job {state.get('id')} is not finished after wait_seconds = {destination.wait_seconds}; what it "
                 "was given is sent again by the next push"

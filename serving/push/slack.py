@@ -18,7 +18,7 @@ from undertow.serving.push.record import Difference, Mark
 from undertow.serving.push.secrets import secret_of
 
 LONGEST_REASON = 120  # characters, so that ten accounts stay below the 4,000 that Slack shows at once
-EMAIL = re.compile(r"[^\s<>|@]+@[^\s<>|@]+")
+EMAIL = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def send(name: str, destination: SlackDestination, listed: Listed, difference: Difference) -> Outcome:
@@ -70,7 +70,7 @@ def message(destination: SlackDestination, listed: Listed, difference: Differenc
 def _line(listed: Listed, difference: Difference, account: Account) -> str:
     values: Mapping[str, object] = account.values
     who = _safe(str(values.get("name") or account.id))
-    if link := values.get("link"):
+    if (link := values.get("link")) and not EMAIL.search(account.id):
         who = f"<{_escaped(str(link))}|{who}>"
     before = difference.before.get(account.id)
     was = f" (was {percent(before.probability, 0)})" if before is not None and before.probability is not None else ""

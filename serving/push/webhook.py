@@ -11,8 +11,8 @@ import binascii
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Iterator, Mapping
+from time import time
 from typing import Any
 
 from undertow.features.errors import PushError
@@ -54,7 +54,7 @@ def send(name: str, destination: WebhookDestination, listed: Listed, difference:
 
 def headers(message: str, body: bytes, key: bytes) -> dict[str, str]:
     """Return the headers of one try: the id of the message, the time now, and the signature of both and the body."""
-    moment = str(int(time.time()))
+    moment = str(int(time()))
     return {"Content-Type": "application/json", "webhook-id": message, "webhook-timestamp": moment,
             "webhook-signature": f"v1,{signature(message, moment, body, key)}"}  # fmt: skip
 

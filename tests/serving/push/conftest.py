@@ -26,7 +26,9 @@ ROWS = (
 )
 
 
-def run(rows: tuple[tuple[Any, ...], ...] = ROWS, run_id: str = "2025-01-31-a", as_of: str = "2025-01-31") -> PublishedScores:
+def run(
+    rows: tuple[tuple[Any, ...], ...] = ROWS, run_id: str = "2025-01-31-a", as_of: str = "2025-01-31"
+) -> PublishedScores:
     """Return a published list of these accounts, in this order."""
     ids, names, owners, probability, at_risk, reasons, crm = zip(*rows, strict=True)
     many = len(ids)

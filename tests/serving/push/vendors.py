@@ -95,7 +95,8 @@ class Hubspot(Vendor):
 
     def answer(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self.token}":
-            return self._error(401, "INVALID_AUTHENTICATION", f"Authentication {request.headers['authorization']} failed")
+            given = request.headers.get("authorization")
+            return self._error(401, "INVALID_AUTHENTICATION", f"Authentication {given} failed")
         if (request.method, request.path) != ("POST", "/crm/v3/objects/companies/batch/update"):
             return self._error(404, "NOT_FOUND", "no such resource")
         if request.headers.get("content-type") != "application/json":
@@ -189,7 +190,8 @@ class Salesforce(Vendor):
             assert wanted == {"object": "Account", "operation": "update", "contentType": "CSV", "lineEnding": "LF"}
             key = f"750{len(self.jobs)}"
             self.jobs[key] = {"id": key, "state": "Open", "csv": None, "looks": 0, "done": [], "failed": []}
-            return as_json(200, {"id": key, "state": "Open", "contentUrl": f"services/data/v62.0/jobs/ingest/{key}/batches"})
+            place = f"services/data/v62.0/jobs/ingest/{key}/batches"
+            return as_json(200, {"id": key, "state": "Open", "contentUrl": place})
         job = self.jobs[key]
         if (request.method, part) == ("PUT", "batches"):
             assert request.headers["content-type"] == "text/csv" and job["csv"] is None and job["state"] == "Open"
@@ -210,7 +212,7 @@ class Salesforce(Vendor):
     def _work(self, job: dict[str, Any]) -> None:
         for row in csv.DictReader(io.StringIO(job["csv"])):
             record = self.records.get(row["Id"])
-            why = self.refused.get(row["Id"]) or ("" if record is not None else "INVALID_CROSS_REFERENCE_KEY:invalid id:--")
+            why = self.refused.get(row["Id"], "" if record is not None else "INVALID_CROSS_REFERENCE_KEY:invalid id:--")
             if long := [name for name, value in row.items() if len(value) > 255]:
                 why = f"STRING_TOO_LONG:{long}:--"
             if why:
