@@ -406,7 +406,6 @@ def push(
 
     Where to is said under [destinations] in undertow.toml. Exits with 1 if a destination did not take everything.
     """
-    from undertow.serving.cli.print_push import print_pushed
     from undertow.serving.push.push import chosen
     from undertow.serving.push.push import push as push_list
 
@@ -417,7 +416,7 @@ def push(
     if json:
         console.print_json([report.as_json() for report in reports])
     else:
-        print_pushed(reports, published.manifest)
+        print_list.print_pushed(reports, published.manifest)
     console.print_warnings(published.manifest.get("warnings", ()), aside=True)
     if any(report.has_failed for report in reports):
         raise typer.Exit(1)

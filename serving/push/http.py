@@ -80,7 +80,7 @@ class Client:
                 arrived = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
                 if last or (arrived and not self._repeatable) or not isinstance(error, httpx.TransportError):
                     raise self.refused(f"cannot be reached ({type(error).__name__}: {error})") from None
-                sleep(FIRST_PAUSE * 2**number)
+                wait(FIRST_PAUSE * 2**number)
                 continue
             except httpx.InvalidURL:
                 raise self.refused("its address cannot be used") from None
@@ -92,7 +92,7 @@ class Client:
                 later = f"; it asks to wait {pause:,.0f} s" if again and pause > LONGEST_PAUSE else ""
                 error_of = Refused if answer.status_code in CONTENT else PushError
                 raise error_of(str(self.refused(f"refused it with {answer.status_code}: {said_by(answer)}{later}")))
-            sleep(pause)
+            wait(pause)
         raise AssertionError("the last try returns or raises")
 
     def send_json(self, method: str, path: str, body: object) -> httpx.Response:
@@ -116,7 +116,12 @@ class Client:
 
     def hidden(self, text: str) -> str:
         """Return a text of the vendor, short and without secrets."""
-        return short(without_secrets(" ".join(text.split()), self._secrets), MOST_SAID)
+        return short(without_secrets(_line(text), self._secrets), MOST_SAID)
+
+
+def wait(seconds: float) -> None:
+    """Wait until the next try, or the next look at a job."""
+    sleep(seconds)
 
 
 def said_by(answer: httpx.Response) -> str:
@@ -124,10 +129,15 @@ def said_by(answer: httpx.Response) -> str:
     try:
         found = answer.json()
     except ValueError:
-        return short(" ".join(answer.text.split()), MOST_SAID) or "no reason given"
+        return short(_line(answer.text), MOST_SAID) or "no reason given"
     parts = found if isinstance(found, list) else [found]
     said = [_message(part) for part in parts]
-    return short("; ".join(filter(None, said)), MOST_SAID) or "no reason given"
+    return short(_line("; ".join(filter(None, said))), MOST_SAID) or "no reason given"
+
+
+def _line(text: str) -> str:
+    """Return a text as one line, without characters that would steer a terminal."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _message(part: object) -> str:

@@ -58,7 +58,7 @@ def _connect(address: str) -> Connection[Any]:
         except psycopg.OperationalError:
             if number == TRIES - 1:
                 raise
-            http.sleep(http.FIRST_PAUSE * 2**number)
+            http.wait(http.FIRST_PAUSE * 2**number)
     raise AssertionError("the last try returns or raises")
 
 
@@ -141,7 +141,7 @@ def _sql(text: str, *names: str | tuple[str, str]) -> Composed:
     from psycopg.sql import SQL, Identifier
 
     quoted = [Identifier(*name) if isinstance(name, tuple) else Identifier(name) for name in names]
-    return SQL(text).format(*quoted)  # type: ignore[arg-type]  # made of constants and names of types alone
+    return SQL(text).format(*quoted)  # made of constants and names of types alone
 
 
 def _places(fields: tuple[str, ...]) -> str:

@@ -101,7 +101,7 @@ def push(
     reports, told = [], False
     for name, destination in destinations.items():
         if isinstance(destination, SlackDestination) and told and not dry_run:
-            http.sleep(SLACK_PAUSE)
+            http.wait(SLACK_PAUSE)
         report = PushReport(name, destination.kind, str(published.manifest["run_id"]), None, dry_run)
         try:
             _push_to(settings, destination, published, now, report)

@@ -168,7 +168,7 @@ def _wait(client: Client, destination: SalesforceDestination, job: str) -> Mappi
                 f"the job {state.get('id')} is not finished after wait_seconds = {destination.wait_seconds}; what it "
                 "was given is sent again by the next push"
             )
-        http.sleep(pause)
+        http.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
