@@ -214,7 +214,8 @@ AnyDestination = Annotated[
 def refuse_destinations(destinations: Mapping[str, Destination], carried: Iterable[str]) -> None:
     """Raise ValueError for a name that cannot be a file of the store, and for a field that no account has."""
     carried = tuple(carried)
-    known = (*DEFAULT_FIELDS, *ON_REQUEST, *carried)
+    defaults = (f"{each}_90" if each == "probability" else each for each in DEFAULT_FIELDS)
+    known = (*defaults, *ON_REQUEST, *carried)
     for name, destination in destinations.items():
         if not re.fullmatch(r"[\w-]+", name):
             raise ValueError(f"'{name}' must be made of letters, digits, _ and -: it names a file in the store")

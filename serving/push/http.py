@@ -91,7 +91,8 @@ class Client:
             if not again or last or pause > LONGEST_PAUSE:
                 later = f"; it asks to wait {pause:,.0f} s" if again and pause > LONGEST_PAUSE else ""
                 error_of = Refused if answer.status_code in CONTENT else PushError
-                raise error_of(str(self.refused(f"refused it with {answer.status_code}: {said_by(answer)}{later}")))
+                said = self.hidden(said_by(answer)) or "no reason given"
+                raise error_of(str(self.refused(f"refused it with {answer.status_code}: {said}{later}")))
             wait(pause)
         raise AssertionError("the last try returns or raises")
 
@@ -125,14 +126,14 @@ def wait(seconds: float) -> None:
 
 
 def said_by(answer: httpx.Response) -> str:
-    """Return what the vendor says of a refusal: the messages of its JSON, or the beginning of its text."""
+    """Return what the vendor says of a refusal: the messages of its JSON, or its text."""
     try:
         found = answer.json()
     except ValueError:
-        return short(_line(answer.text), MOST_SAID) or "no reason given"
+        return answer.text
     parts = found if isinstance(found, list) else [found]
     said = [_message(part) for part in parts]
-    return short(_line("; ".join(filter(None, said))), MOST_SAID) or "no reason given"
+    return "; ".join(filter(None, said))
 
 
 def _line(text: str) -> str:

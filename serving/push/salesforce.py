@@ -120,7 +120,8 @@ def _query(client: Client, destination: SalesforceDestination, accounts: Sequenc
     while path:
         answer: Mapping[str, Any] = client.parsed(client.send("GET", path))
         records += answer.get("records") or []
-        path = "" if answer.get("done", True) else str(answer.get("nextRecordsUrl") or "")
+        following = str(answer.get("nextRecordsUrl") or "")
+        path = following if following.startswith("/services/") else ""  # the token goes to no other address
     return records
 
 

@@ -55,6 +55,7 @@ def test_what_may_be_a_secret_is_refused_unseen(tmp_path: Path, stated: dict[str
         (HUBSPOT | {"id_property": ""}, "give either id_property or record_id_column"),
         (HUBSPOT | {"id_property": "", "record_id_column": "hubspot_id"}, r"Add it: \[accounts\] carry = \[\"hubspot"),
         (HUBSPOT | {"properties": {"email": "email"}}, "names the field 'email', which no account has"),
+        (HUBSPOT | {"properties": {"probability": "p"}}, "the field 'probability', .* Did you mean 'probability_90'"),
         (HUBSPOT | {"properties": {"rank": "undertow_id"}}, "must not write into undertow_id"),
         (HUBSPOT | {"properties": {"rank": "a", "cause": "A"}}, "must name distinct fields"),
         (SALESFORCE | {"fields": {"rank": "Id"}}, "must not write into Id"),

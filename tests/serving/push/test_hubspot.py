@@ -154,6 +154,17 @@ def test_a_refused_token_is_said_without_it(
     assert "pat-wrong-token" not in str(report.as_json()) + caplog.text
 
 
+def test_a_secret_is_hidden_where_a_message_is_cut(hubspot: Hubspot, pushed: Push) -> None:
+    hubspot.next = [as_json(401, {"message": "x" * 292 + f" {hubspot.token}"})]
+    said = pushed(**destination(hubspot)).failures["A-1"]
+    assert "xxx ***" in said and hubspot.token[:4] not in said
+
+
+def test_a_message_cannot_steer_the_terminal(hubspot: Hubspot, pushed: Push) -> None:
+    hubspot.next = [as_json(403, {"message": "no\x1b[2J\nscope"})]
+    assert "refused it with 403: no [2J scope." in pushed(**destination(hubspot)).failures["A-1"]
+
+
 @pytest.mark.parametrize("token", ["", "two\nlines", "ümlaut"])
 def test_a_token_that_no_header_can_carry_is_refused_unseen(
     hubspot: Hubspot, pushed: Push, monkeypatch: pytest.MonkeyPatch, token: str

@@ -109,6 +109,28 @@ def test_a_job_that_takes_too_long_is_sent_again_next_time(
     assert "the job 7500 is not finished after wait_seconds = 600" in report.failures["A-1"]
 
 
+def test_a_job_that_fails_is_reported_with_its_reason(salesforce: Salesforce, pushed: Push) -> None:
+    salesforce.failure = "InvalidBatch : Field name not found : Churn__c"
+    report = pushed(**destination(salesforce))
+    assert (report.sent, report.failed) == (0, 3)
+    assert report.failures["A-1"] == "not processed: InvalidBatch : Field name not found : Churn__c"
+
+
+def test_a_query_is_read_to_its_end(salesforce: Salesforce, pushed: Push) -> None:
+    salesforce.page = 2
+    assert pushed(**destination(salesforce)).sent == 3
+    assert steps(salesforce)[:2] == ["GET query", "GET query/01g-2000"]
+
+
+def test_the_token_goes_to_no_other_address(
+    salesforce: Salesforce, pushed: Push, served: Callable[[Vendor], Vendor]
+) -> None:
+    other = served(Vendor())
+    salesforce.page, salesforce.elsewhere = 2, other.address
+    assert set(pushed(**destination(salesforce)).failures) == {"A-3"}
+    assert other.requests == []
+
+
 def test_an_expired_token_is_said_in_the_words_of_the_vendor(
     salesforce: Salesforce, pushed: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,6 +157,9 @@ class Salesforce(Vendor):
     records: dict[str, dict[str, str | None]] = field(default_factory=dict)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)  # Id -> why
+    failure: str = ""  # why whole jobs fail
+    page: int = 2_000  # records per answer to a query
+    elsewhere: str = ""  # where the next page of a query is said to be
 
     def answer(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self.token}":
@@ -167,6 +170,8 @@ class Salesforce(Vendor):
             return as_json(404, [{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}])
         if request.method == "GET" and rest == "query" and len(request.path) < 16_000:
             return self._query(parse_qs(url.query)["q"][0])
+        if request.method == "GET" and rest == "query/01g-2000":
+            return as_json(200, {"done": True, "records": self.rest})
         job = re.fullmatch(r"jobs/ingest(?:/(\w+)(?:/(\w+))?)?", rest)
         assert job is not None, rest
         return self._job(request, job[1], job[2])
@@ -181,7 +186,12 @@ class Salesforce(Vendor):
             for key, has in self.records.items()
             if has.get(found[1]) in wanted
         ]
-        return as_json(200, {"totalSize": len(records), "done": True, "records": records})
+        if len(records) <= self.page:
+            return as_json(200, {"totalSize": len(records), "done": True, "records": records})
+        self.rest = records[self.page :]
+        following = f"{self.elsewhere}/services/data/v62.0/query/01g-2000"
+        first = {"totalSize": len(records), "done": False, "nextRecordsUrl": following, "records": records[: self.page]}
+        return as_json(200, first)
 
     def _job(self, request: Request, key: str | None, part: str | None) -> Answer:
         if key is None:
@@ -203,14 +213,14 @@ class Salesforce(Vendor):
             self._work(job)
         elif (request.method, part) == ("GET", None):
             job["looks"] += 1
-            job["state"] = "JobComplete" if job["looks"] > 1 else "InProgress"
+            job["state"] = "InProgress" if job["looks"] < 2 else "Failed" if self.failure else "JobComplete"
         else:
-            assert request.method == "GET" and job["state"] == "JobComplete"
+            assert request.method == "GET" and job["state"] in ("JobComplete", "Failed")
             return self._results(job["done" if part == "successfulResults" else "failed"])
-        return as_json(200, {"id": key, "state": job["state"]})
+        return as_json(200, {"id": key, "state": job["state"], "errorMessage": self.failure or None})
 
     def _work(self, job: dict[str, Any]) -> None:
-        for row in csv.DictReader(io.StringIO(job["csv"])):
+        for row in [] if self.failure else csv.DictReader(io.StringIO(job["csv"])):
             record = self.records.get(row["Id"])
             why = self.refused.get(row["Id"], "" if record is not None else "INVALID_CROSS_REFERENCE_KEY:invalid id:--")
             if long := [name for name, value in row.items() if len(value) > 255]:
