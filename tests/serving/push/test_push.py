@@ -28,11 +28,14 @@ def destination(vendor: Vendor, **more: Any) -> dict[str, Any]:
     return {"kind": "webhook", "url": vendor.address, "secret_env": "HOOK_SECRET"} | more
 
 
-def test_a_dry_run_sends_nothing_and_needs_no_secret(
-    vendor: Vendor, pushed: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pushed(**destination(vendor))
+def test_a_dry_run_needs_no_secret(vendor: Vendor, pushed: Push, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOOK_SECRET")
+    report = pushed(dry_run=True, **destination(vendor))
+    assert (report.error, report.new) == (None, 3)
+
+
+def test_a_dry_run_sends_and_records_nothing(vendor: Vendor, pushed: Push, tmp_path: Path) -> None:
+    pushed(**destination(vendor))
     kept = (tmp_path / "store/pushes/there.json").read_bytes()
     report = pushed(run(ROWS[1:], "b"), dry_run=True, **destination(vendor))
     assert (report.new, report.changed, report.gone, report.unchanged, report.sent) == (0, 2, 1, 0, 0)
