@@ -394,7 +394,7 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
 @refusing
 def push(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Destinations in undertow.toml; default: all.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Destinations in undertow.toml; default: all.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the difference to the last push, and send nothing.")
@@ -404,7 +404,7 @@ def push(
 ) -> None:
     """Push the published list to databases, files, CRMs, Slack or webhooks: only what is new or changed.
 
-    Where to is said under [destinations] in undertow.toml. Exits with 1 if a destination did not take everything.
+    Each is a section of undertow.toml, destinations.NAME. Exits with 1 if one of them did not take everything.
     """
     from undertow.serving.push.push import chosen
     from undertow.serving.push.push import push as push_list
