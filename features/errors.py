@@ -12,6 +12,7 @@ UndertowError
 ├── NothingPublished     no scores are published yet
 ├── Unreadable           published scores are damaged, or of another release
 ├── AccessError          the keys of the service cannot be read, or a key cannot be added or revoked
+├── PushError            a destination cannot be reached, or refuses what is sent to it
 └── RequestError         a request that cannot be answered
     ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
@@ -74,6 +75,10 @@ class Unreadable(UndertowError):
 
 class AccessError(UndertowError):
     """The keys of the service cannot be read, or a key cannot be added or revoked."""
+
+
+class PushError(UndertowError):
+    """A destination cannot be reached, or refuses what is sent to it."""
 
 
 class RequestError(UndertowError):

@@ -20,6 +20,7 @@ from undertow.features.settings.databases import (
     refuse_unknown_sources,
     shown_address,
 )
+from undertow.features.settings.destinations import AnyDestination, refuse_destinations
 from undertow.features.settings.examples import ExampleColumns
 from undertow.features.settings.frozen import Frozen
 from undertow.features.settings.own_features import Denominator, OwnFeature
@@ -341,6 +342,7 @@ class Settings(Frozen):
     currency: Currency = Currency()
     audit: Audit = Audit()
     accounts: Accounts = Accounts()
+    destinations: dict[str, AnyDestination] = {}  # name -> where `undertow push` sends the list, [destinations.NAME]
     events: Events = Events()
     features: tuple[OwnFeature, ...] = ()  # one's own, [[features]]
     examples: ExampleColumns = ExampleColumns()
@@ -373,6 +375,13 @@ class Settings(Frozen):
         if "sources" in info.data:  # otherwise they are refused themselves
             refuse_unknown_sources(files, info.data["sources"])
         return files
+
+    @field_validator("destinations")
+    @classmethod
+    def _known_fields(cls, destinations: dict[str, AnyDestination], info: ValidationInfo) -> dict[str, AnyDestination]:
+        if "accounts" in info.data:  # otherwise they are refused themselves
+            refuse_destinations(destinations, info.data["accounts"].carry)
+        return destinations
 
     @field_validator("features", mode="before")
     @classmethod
@@ -447,11 +456,12 @@ class Settings(Frozen):
         return path.read_text(encoding="utf-8").strip()
 
     def public(self) -> dict[str, object]:
-        """Return the settings as plain JSON values for the run record, without the local folder and [mlflow].
+        """Return the settings as plain JSON values for the run record.
 
-        Of the addresses in [files], neither user and password nor the query are shown.
+        Without the local folder, [mlflow] and [destinations], which change no result. Of the addresses in [files],
+        neither user and password nor the query are shown.
         """
-        shown = self.model_dump(mode="json", exclude={"folder", "mlflow"})
+        shown = self.model_dump(mode="json", exclude={"folder", "mlflow", "destinations"})
         return shown | {"files": {name: _without_secrets(each) for name, each in shown["files"].items()}}
 
 

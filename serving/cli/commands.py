@@ -390,6 +390,38 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
         print_list.print_drivers(published.drivers, published.manifest)
 
 
+@app.command(epilog="Example: undertow push --dry-run")
+@refusing
+def push(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Destinations in undertow.toml; default: all.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the difference to the last push, and send nothing.")
+    ] = False,
+    project: Project = HERE,
+    json: Json = False,
+) -> None:
+    """Push the published list to databases, files, CRMs, Slack or webhooks: only what is new or changed.
+
+    Each is a section of undertow.toml, destinations.NAME. Exits with 1 if one of them did not take everything.
+    """
+    from undertow.serving.push.push import chosen
+    from undertow.serving.push.push import push as push_list
+
+    settings = load_settings(project)
+    destinations = chosen(settings, names or ())
+    published = ScoresReader(settings.store_path()).latest()
+    reports = push_list(settings, destinations, published, now(), dry_run)
+    if json:
+        console.print_json([report.as_json() for report in reports])
+    else:
+        print_list.print_pushed(reports, published.manifest)
+    console.print_warnings(published.manifest.get("warnings", ()), aside=True)
+    if any(report.has_failed for report in reports):
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: undertow audit --against ../export-of-march")
 @refusing
 def audit(

@@ -1,0 +1,1 @@
+"""Sends the published list to other systems: databases, files, CRMs, Slack, webhooks."""
