@@ -83,16 +83,27 @@ def init(
         list[str] | None,
         typer.Option(help="Recognise the files of this connector alone; may be repeated. Or demo, oulad, ravenstack."),
     ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(help="Extend a project that init made by the files of this connector; may be repeated."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take every proposed answer instead of asking.")] = False,
     project: Project = HERE,
 ) -> None:
     """Create a project: recognise exported files and write their SELECTs; without --data, explain the tables."""
     from undertow.features import connectors
     from undertow.features.connectors.kind_of_files import kind_of_files
-    from undertow.serving.cli.setup.from_files import project_from_files
-    from undertow.serving.cli.setup.print_init import print_tables
+    from undertow.serving.cli.setup.from_files import add_to_project, project_from_files
+    from undertow.serving.cli.setup.print_init import print_changes, print_tables
 
     names = connectors.connectors()
+    if add:
+        if connector:
+            raise typer.BadParameter("--add names the connectors that are added; leave --connector out.")
+        print_changes(add_to_project(add, data or [], names, project, yes))
+        check(project=project, json=False)
+        console.out.print(f"Next: undertow train{_option(project)}", soft_wrap=True)
+        return
     template = next((name for name in connector or () if name in names), None)
     if template or not (data or connector):
         folder = data[0] if data else HERE

@@ -36,17 +36,19 @@ class LookedAt:
 
 
 def look(folders: Sequence[Path]) -> list[LookedAt]:
-    """Return every data file in the folders, which are searched to any depth. Raises SourceError for no folder."""
-    found = []
+    """Return every data file in the folders, each once, searched to any depth. Raises SourceError for no folder."""
+    found: dict[Path, LookedAt] = {}
     for folder in folders:
         if not folder.is_dir():
             raise SourceError(f"--data {folder} is not a folder. Give the folder that holds the exported files.")
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
-        found += [_look_at(path) for path in files if path.name.lower().endswith((*CSV, *PARQUET, *JSON))]
+        for path in files:
+            if path.name.lower().endswith((*CSV, *PARQUET, *JSON)) and path.resolve() not in found:
+                found[path.resolve()] = _look_at(path)
     if not found:
         listed = ", ".join(str(folder) for folder in folders)
         raise SourceError(f"--data {listed} holds no file of a known format ({', '.join((*CSV, *PARQUET, *JSON))}).")
-    return found
+    return list(found.values())
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

@@ -142,7 +142,7 @@ def _load(path: Path) -> Connector:
 
 
 def chosen_connectors(names: Sequence[str] = (), others: Sequence[str] = ()) -> list[Connector]:
-    """Return the connectors of these names, or all where none is named.
+    """Return the connectors of these names, or all where none is named, in one order however they are named.
 
     Raises SettingsError for an unknown one; `others`: what it may be named too.
     """
@@ -151,4 +151,4 @@ def chosen_connectors(names: Sequence[str] = (), others: Sequence[str] = ()) -> 
         if name not in known:
             every = sorted([*known, *others])
             raise SettingsError(f"Unknown connector '{name}'; known: {', '.join(every)}.{did_you_mean(name, every)}")
-    return [known[name] for name in names] or list(known.values())
+    return [connector for name, connector in known.items() if name in names or not names]

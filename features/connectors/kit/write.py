@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from undertow.features.connectors.kit.draft import Asked, Draft, Source
 from undertow.features.connectors.kit.guess import EventName
 from undertow.features.connectors.kit.recognise import Recognised
+from undertow.features.connectors.kit.written import RECORD, Written, hashes_of, relative_folders
 from undertow.features.errors import SettingsError
 from undertow.features.settings import FILE_NAME
 
@@ -24,8 +26,12 @@ BARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 @dataclass(frozen=True)
 class ToWrite:
-    """What a project is written from. `rates`: currency -> units of it per unit of `report`, if no file gives rates."""
+    """What a project is written from.
 
+    `folders`: where the exports are. `rates`: currency -> units of it per unit of `report`, if no file gives rates.
+    """
+
+    folders: Sequence[Path]
     recognised: Sequence[Recognised]
     chosen: Sequence[Source]
     draft: Draft
@@ -52,12 +58,12 @@ def refuse_existing(project: Path) -> None:
 
 
 def write_project(what: ToWrite, project: Path) -> Path:
-    """Write the project, all of it or nothing; return the path of undertow.toml. Raises SettingsError as above."""
+    """Write a new project, all of it or nothing; return the path of undertow.toml. Raises SettingsError as above."""
     refuse_existing(project)
     project.mkdir(parents=True, exist_ok=True)
     staged = Path(mkdtemp(prefix=".undertow-init-", dir=project))
     try:
-        for name, text in _texts(what, project.resolve().name).items():
+        for name, text in project_texts(what, project).items():
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             (staged / name).write_text(text, encoding="utf-8")
         for path in sorted(staged.iterdir(), key=lambda each: each.name == FILE_NAME):  # the settings last
@@ -67,22 +73,32 @@ def write_project(what: ToWrite, project: Path) -> Path:
     return project / FILE_NAME
 
 
-def _texts(what: ToWrite, name: str) -> dict[str, str]:
-    """Return path -> text of every file."""
+def project_texts(what: ToWrite, project: Path, before: Written | None = None) -> dict[str, str]:
+    """Return path -> text of every file of a project. `before`: as it was written, if it is extended."""
+    name = str(tomllib.loads(before.settings)["name"]) if before else project.resolve().name
     texts = dict(what.draft.sql)
     if what.names_events:
-        texts[EVENT_KINDS_FILE] = _csv(
+        texts[EVENT_KINDS_FILE] = csv_text(
             [["event", "rows", "kind", "name"], *([e.event, e.rows, e.kind, e.name] for e in what.events)]
         )
     if what.rates:
-        texts[FX_FILE] = _csv([["currency", f"per_{what.report.lower()}", "valid_from"],
+        texts[FX_FILE] = csv_text([["currency", f"per_{what.report.lower()}", "valid_from"],
                                *([currency, rate, "1980-01-01"] for currency, rate in what.rates.items())])  # fmt: skip
         texts["sql/rates.sql"] = (
             f"-- What one unit of a currency is worth in {what.report}. One fixed rate keeps MRR from moving with the "
             "market.\n"
             f"SELECT currency, valid_from, 1.0 / CAST(per_{what.report.lower()} AS DOUBLE) AS rate FROM fx\n"
         )
-    return texts | {FILE_NAME: _toml(what, name)}
+    texts[FILE_NAME] = _toml(what, name)
+    written = Written(
+        data=relative_folders(what.folders, project),
+        connectors=tuple(each.connector.name for each in what.recognised),
+        answers=dict(what.answers),
+        report=what.report,
+        settings=texts[FILE_NAME],
+        hashes=hashes_of(texts),
+    )
+    return texts | {RECORD: written.text()}
 
 
 def _toml(what: ToWrite, name: str) -> str:
@@ -138,7 +154,8 @@ def _key(name: str) -> str:
     return name if name and not set(name) - set(BARE) else json.dumps(name, ensure_ascii=False)
 
 
-def _csv(rows: list[list[object]]) -> str:
+def csv_text(rows: Sequence[Sequence[object]]) -> str:
+    """Return rows as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

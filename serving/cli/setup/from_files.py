@@ -1,4 +1,4 @@
-"""Makes a project of exported files: looks at them, asks what only the user knows, writes the project."""
+"""Makes a project of exported files, or extends one: looks at them, asks what only the user knows, and writes it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import typer
 
 from undertow.features.connectors.kit.draft import Asked, Draft, draft, project_settings, questions, sources
+from undertow.features.connectors.kit.extend import Change, extend_project, refuse_lost
 from undertow.features.connectors.kit.fixed_rates import fixed_rates
 from undertow.features.connectors.kit.guess import Proposed, guesses
 from undertow.features.connectors.kit.identity import currencies, matches
@@ -18,7 +19,9 @@ from undertow.features.connectors.kit.manifest import chosen_connectors
 from undertow.features.connectors.kit.missing import missing_tables
 from undertow.features.connectors.kit.recognise import Recognised, recognise
 from undertow.features.connectors.kit.write import ToWrite, refuse_existing, write_project
+from undertow.features.connectors.kit.written import Written, read_written
 from undertow.features.errors import SourceError
+from undertow.features.settings import load_settings
 from undertow.features.sources.files.opened import opened_sources
 from undertow.serving.cli.console import out
 from undertow.serving.cli.setup import print_init
@@ -37,8 +40,7 @@ def project_from_files(
     unknown, SourceError where no file is recognised.
     """
     refuse_existing(project)
-    known = chosen_connectors(connectors, templates)
-    seen = recognise(look(folders), known)
+    seen = recognise(look(folders), chosen_connectors(connectors, templates))
     print_init.print_seen(seen)
     if not seen.recognised:
         raise SourceError("None of these files is one that a connector knows whole. `undertow init` without --data "
@@ -46,29 +48,53 @@ def project_from_files(
     is_new = not project.exists()
     project.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory() as store:
-            return _write(seen.recognised, project, Path(store), yes)
+        return write_project(_decided(seen.recognised, folders, project, yes), project)
     finally:
         if is_new:
             with suppress(OSError):  # it is not empty where the project was written
                 project.rmdir()
 
 
-def _write(recognised: Sequence[Recognised], project: Path, store: Path, yes: bool) -> Path:
-    asked = questions(recognised)
-    proposed = guesses(recognised, asked, store)
-    answers = ask(asked, proposed, yes)
-    made = draft(recognised, answers, project)
-    chosen, left = sources(recognised)
-    with opened_sources(project_settings(made, project, store)) as connection:
-        print_init.print_matches(matches(connection))
-        money = [made.sql[made.tables[table]] for table in WITH_MONEY if table in made.tables]
-        found = currencies(connection, money)
+def add_to_project(
+    added: Sequence[str], folders: Sequence[Path], templates: Sequence[str], project: Path, yes: bool
+) -> list[Change]:
+    """Extend a project by the files of more connectors; return what became of each file of the project.
+
+    `folders`: where the files are, beside the folders that the project reads already. Raises SettingsError where the
+    project was not written by `project_from_files`, SourceError where files of a connector are not there.
+    """
+    load_settings(project)
+    before = read_written(project)
+    known = chosen_connectors(list(dict.fromkeys([*before.connectors, *added])), templates)
+    every = [*(project / folder for folder in before.data), *folders]
+    seen = recognise(look(every), known)
+    print_init.print_seen(seen)
+    refuse_lost(seen, before, added)
+    return extend_project(_decided(seen.recognised, every, project, yes, before), project, before)
+
+
+def _decided(
+    recognised: Sequence[Recognised], folders: Sequence[Path], project: Path, yes: bool, before: Written | None = None
+) -> ToWrite:
+    """Return what is to be written, after the questions that have no answer yet."""
+    held = before.answers if before else {}
+    every = questions(recognised)
+    asked = [each for each in every if not held.keys() >= set(each.keys)]
+    with TemporaryDirectory() as folder:
+        store = Path(folder)
+        proposed = guesses(recognised, asked, store)
+        answers = {**held, **ask(asked, proposed, yes)}
+        made = draft(recognised, answers, project)
+        chosen, left = sources(recognised)
+        with opened_sources(project_settings(made, project, store)) as connection:
+            print_init.print_matches(matches(connection))
+            money = [made.sql[made.tables[table]] for table in WITH_MONEY if table in made.tables]
+            found = currencies(connection, money)
     print_init.print_sources(chosen, left)
     print_init.print_missing(missing_tables(list(made.tables)))
     print_init.print_events(proposed.events)
-    report, rates = _currency(made, found, yes)
-    return write_project(ToWrite(recognised, chosen, made, asked, answers, proposed.events, report, rates), project)
+    report, rates = _currency(made, found, before.report if before else "", yes)
+    return ToWrite(folders, recognised, chosen, made, every, answers, proposed.events, report, rates)
 
 
 def ask(asked: Sequence[Asked], proposed: Proposed, yes: bool) -> dict[str, str]:
@@ -115,14 +141,17 @@ def _about(asked: Asked) -> str:
     return f" ({', '.join(asked.entries)})" if asked.entries else ""
 
 
-def _currency(made: Draft, found: Sequence[str], yes: bool) -> tuple[str, dict[str, float] | None]:
-    """Return the currency of all reports, "" where there is one alone, and the fixed rates of the others to write."""
+def _currency(made: Draft, found: Sequence[str], report: str, yes: bool) -> tuple[str, dict[str, float] | None]:
+    """Return the currency of all reports, "" where there is one alone, and the fixed rates of the others to write.
+
+    `report`: that of the project before, "" where there is none yet.
+    """
     if len(found) < 2:
-        return "", None
-    report = found[0]
-    if not yes:
+        return report, None
+    if not report and not yes:
         question = f"  Amounts are in {', '.join(found)}. In which currency are reports?"
         report = str(typer.prompt(question, default=found[0])).strip().upper()
+    report = report or found[0]
     if "rates" in made.tables:
         return report, None
     rates, unknown = fixed_rates(report, [currency for currency in found if currency != report])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from undertow.features.connectors.kit.draft import Source
+from undertow.features.connectors.kit.extend import Change
 from undertow.features.connectors.kit.guess import EventName
 from undertow.features.connectors.kit.identity import Match
 from undertow.features.connectors.kit.missing import MissingTable
@@ -106,6 +107,18 @@ def print_rates(report: str, rates: Mapping[str, float], unknown: Sequence[str])
     for currency in unknown:
         _say(f"! fx.csv has no rate for {currency}: add one, or its rows are quarantined.")
     out.print()
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    """Print what became of each file of a project that was extended."""
+    if not changes:
+        _say("Every file of the project is as it would be written now; nothing was changed. It is checked now:\n")
+        return
+    table = new_table("File", "Is", "Note")
+    for change in changes:
+        table.add_row(change.path, change.what, change.said or "-")
+    show(table)
+    _say("Files that you have not changed were brought up to date. The project is checked now:\n")
 
 
 def print_tables() -> None:
