@@ -31,7 +31,7 @@ def make_project(data: Path, answers: dict[str, str]) -> Path:
     given = proposed.answers | answers
     made = draft(recognised, given, project)
     report = "EUR" if "rates" in made.tables else ""
-    write_project(ToWrite(recognised, sources(recognised)[0], made, asked, given, proposed.events, report), project)
+    write_project(ToWrite((), recognised, sources(recognised)[0], made, asked, given, proposed.events, report), project)
     return project
 
 

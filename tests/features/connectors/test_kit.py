@@ -160,7 +160,7 @@ def test_without_a_crm_the_ids_in_stripes_metadata_are_the_accounts(tmp_path: Pa
 def _written(of: Seen, answers: dict[str, str], project: Path) -> Path:
     project.mkdir()
     made = draft(of.recognised, answers, project)
-    write_project(ToWrite(of.recognised, sources(of.recognised)[0], made, (), answers), project)
+    write_project(ToWrite((), of.recognised, sources(of.recognised)[0], made, (), answers), project)
     return project
 
 
@@ -175,7 +175,7 @@ def test_nothing_is_overwritten_and_nothing_half_written_is_left(tmp_path: Path)
     write(project, {"sql/accounts.sql": "SELECT 1"})
     made = draft(of.recognised, {}, project)
     with pytest.raises(SettingsError, match=r"sql exists already, and nothing is overwritten"):
-        write_project(ToWrite(of.recognised, sources(of.recognised)[0], made, (), {}), project)
+        write_project(ToWrite((), of.recognised, sources(of.recognised)[0], made, (), {}), project)
     assert sorted(path.name for path in project.rglob("*")) == ["accounts.sql", "sql"]
 
 
@@ -227,7 +227,7 @@ def test_the_first_rule_that_names_one_account_holds(
     nothing = "SELECT NULL AS source, NULL AS entity, NULL AS key, NULL AS user_id, NULL AS email WHERE false"
     assert nothing in text
     made.sql["sql/who_is_who.sql"] = text.replace(nothing, f"SELECT 's' AS source, 'e' AS entity, {claim}")
-    write_project(ToWrite(of.recognised, sources(of.recognised)[0], made, (), {}), project)
+    write_project(ToWrite((), of.recognised, sources(of.recognised)[0], made, (), {}), project)
     with opened_sources(load_settings(project)) as connection:
         assert connection.execute("FROM who_is_who").fetchall() == [("s", "e", account, rule)]
 
