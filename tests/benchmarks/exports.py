@@ -34,6 +34,7 @@ from tests.features.connectors.company import (
     zendesk,
 )
 from tests.features.connectors.company.company import Company, simulate_company
+from undertow.features.publishing.versions import current
 
 FULL, MONTHS = 600, 18
 VENDORS: Sequence[ModuleType] = (hubspot, product_database, stripe, zendesk, posthog, qualtrics)
@@ -79,11 +80,14 @@ def rows_back(company: Company, project: Path) -> list[str]:
         "events": pd.concat([posthog.expected_events(company), posthog.expected_vitals_beside(company)]),
         "surveys": qualtrics.expected_surveys(company),
     }  # fmt: skip
-    [version] = (path for path in (project / "store" / "tables").iterdir() if path.is_dir() and path.name[0] != ".")
+    version = current(project / "store" / "tables")
+    assert version is not None
     lines = []
     for name, rows in expected.items():
-        found = [*version.glob(f"{name}.parquet"), *version.glob(f"{name}/*.parquet")]
+        found = [*version.glob(f"{name}.parquet"), *version.glob(f"{name}/**/*.parquet")]
         got = pd.concat([pd.read_parquet(path) for path in found])
+        if "superseded_at" in got:  # a row is held twice where its account went into another one: before and since
+            got = got[got["superseded_at"].isna()]
         lines.append(f"{name}: {len(got):,} of {len(rows):,} rows came back")
         if name == "subscriptions":
             pairs = zip(_mrr(got, company), _mrr(rows, company), strict=True)
