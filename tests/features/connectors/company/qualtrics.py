@@ -80,7 +80,9 @@ def expected_surveys(company: Company) -> pd.DataFrame:
         responded_at=sent["responded_at"].dt.floor("s"),
         response_id=sent["response"].where(sent["responded_at"].notna()),
     )
-    return rows[~(rows["responded_at"] < rows["asked_at"])].drop(columns=["response", "noise"]).reset_index(drop=True)
+    within = rows["responded_at"] < rows["asked_at"]  # an answer within the second that Qualtrics cuts off
+    rows["responded_at"] = rows["responded_at"].mask(within, rows["asked_at"])
+    return rows.drop(columns=["response", "noise"]).reset_index(drop=True)
 
 
 @cache
