@@ -17,6 +17,7 @@ WHOLE_IDS = 1e15  # a whole number below it is written without a fraction; above
 FAR = timedelta(days=20 * 365)  # a time further ahead stands for "none", such as 9999-12-31
 RATINGS = {("surveys", "score"): "scale_max", ("tickets", "csat"): "csat_scale"}  # rating -> the column of its scale
 RATING_WORDS = {"good": "1", "bad": "0", "offered": "", "unoffered": ""}  # Zendesk's words; "" is not answered
+GROUPED = r"[-+]?\d{1,3}(,\d{3})+\.\d+"  # 1,234.50: the dot shows what the commas are; 1,234 and 1.234,50 stay unread
 ENDS = ("ended_at", "left_at")  # the ends that may be given as the last day, see `Reading.inclusive_ends`
 
 
@@ -86,6 +87,9 @@ def plain_cast(table: Table, column: TableColumn, given: dict[str, str], reading
     if column.type == "time" and kind != "TIMESTAMP":
         return f"CAST(TRY_CAST({value} AS TIMESTAMPTZ) AS TIMESTAMP)"
     tried = f"TRY_CAST({value} AS {target})"
+    if column.type == "number" and kind in ("VARCHAR", "JSON"):
+        without = f"CASE WHEN regexp_full_match({value}, {literal(GROUPED)}) THEN replace({value}, ',', '') END"
+        tried = f"coalesce({tried}, TRY_CAST({without} AS {target}))"
     return f"CASE WHEN isfinite({tried}) THEN {tried} END" if column.type == "number" else tried
 
 

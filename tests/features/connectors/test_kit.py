@@ -11,7 +11,7 @@ import pytest
 from undertow.features.connectors.kit.draft import draft, files_of, sources
 from undertow.features.connectors.kit.fixed_rates import fixed_rates
 from undertow.features.connectors.kit.guess import guess_kind
-from undertow.features.connectors.kit.look import look
+from undertow.features.connectors.kit.look import LookedAt, look
 from undertow.features.connectors.kit.manifest import Connector, FileKind, chosen_connectors, load_connectors
 from undertow.features.connectors.kit.missing import missing_tables
 from undertow.features.connectors.kit.recognise import Seen, recognise
@@ -265,6 +265,20 @@ def test_a_kind_of_file_is_known_by_columns_that_it_has(tmp_path: Path) -> None:
     """A connector whose files all lack their columns would recognise nothing, or everything."""
     kinds: list[FileKind] = [kind for connector in load_connectors().values() for kind in connector.file]
     assert all(len(kind.has) >= 2 for kind in kinds)
+
+
+EXTRA = ("_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_meta", "_fivetran_id", "_fivetran_batch")
+
+
+@pytest.mark.parametrize("connector", load_connectors().values(), ids=lambda each: each.name)
+def test_columns_that_a_loader_adds_change_nothing_in_what_a_file_is(connector: Connector, tmp_path: Path) -> None:
+    for kind in connector.file:
+        plain = LookedAt(tmp_path / "f.csv", tuple(kind.has), (dict.fromkeys(kind.has) | kind.where,))
+        loaded = LookedAt(plain.path, (*EXTRA, *plain.columns), ({**plain.rows[0], **dict.fromkeys(EXTRA)},))
+        seen = [recognise([each], list(load_connectors().values())) for each in (plain, loaded)]
+        found = [[(each.connector.name, each.form.name, *each.entries) for each in of.recognised] for of in seen]
+        assert found[0] == found[1] and seen[0].incomplete == seen[1].incomplete, kind.name
+        assert not seen[1].unknown, kind.name
 
 
 @pytest.mark.parametrize(

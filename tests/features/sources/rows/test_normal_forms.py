@@ -191,6 +191,22 @@ def test_money_with_three_digits_behind_the_only_dot_is_ambiguous(load: Load, wr
     assert load("subscriptions", rows)[2].refusals == () or written == "1,200"
 
 
+@pytest.mark.parametrize(("written", "read"), [("1,234.50", 1234.5), ("12,345,678.9", 12345678.9), ("950.00", 950.0)])
+def test_commas_between_thousands_are_read_where_a_dot_shows_what_they_are(
+    load: Load, written: str, read: float
+) -> None:
+    [row], _, _ = load("subscriptions", [{**GOOD["subscriptions"], "mrr": written}])
+    assert row["mrr"] == read
+
+
+@pytest.mark.parametrize("written", ["1,234", "1.234,50", "12,34.50", "1 234.50"])
+def test_a_number_whose_marks_say_too_little_is_refused(load: Load, written: str) -> None:
+    rows = [{**GOOD["subscriptions"], "subscription_id": n, "mrr": mrr} for n, mrr in enumerate((written, "950.5"))]
+    kept, reasons, _ = load("subscriptions", rows)
+    assert [row["mrr"] for row in kept] == [950.5]
+    assert len(reasons) == 1 and "mrr" in next(iter(reasons))
+
+
 def test_shares_with_three_decimals_are_not_ambiguous(load: Load) -> None:
     _, _, tables = load("events", [{**GOOD["events"], "value": "0.104"}, {**GOOD["events"], "value": "0.250"}])
     assert not [note for note in tables.notes if "three digits" in note]
