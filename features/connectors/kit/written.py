@@ -1,4 +1,4 @@
-"""What `undertow init --data` wrote, kept as sql/init.json, so that `--add` knows it from what was changed since."""
+"""The record of what `undertow init --data` wrote (sql/init.json), by which `--add` detects what was changed since."""
 
 from __future__ import annotations
 
