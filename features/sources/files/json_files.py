@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from undertow.features.engines.duckdb import Connection, literal, path_literal, quoted, rows
+from undertow.features.engines.duckdb import Connection, literal, path_literal, quoted, rows, run
 from undertow.features.errors import SourceError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+SHAPES = "undertow_json_shapes"
+KEYS = f"""
+    SELECT key FROM (SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, first FROM {SHAPES})
+    GROUP BY key ORDER BY min((first, place))"""
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,44 @@ def look_at(connection: Connection, name: str, file: Path, spill: Path) -> tuple
     `name`: its entry in [files], for messages. `spill`: a folder for a copy without a byte order mark.
     """
     found = JsonFile(name, *_plain(name, file, spill))
-    sql = f"SELECT json_group_structure(json) AS keys, count(*) - count(json) AS broken FROM ({found.objects()})"
-    [row] = rows(connection, sql, f"[files] {name}: {file}")
-    keys = json.loads(str(row["keys"])) if row["keys"] is not None else {}
-    if not isinstance(keys, dict):
-        raise SourceError(
-            f"[files] {name}: {file} must hold JSON objects with named keys; got {str(row['keys'])[:80]}."
-        )
-    return found, {key: isinstance(kind, (dict, list)) for key, kind in keys.items()}, int(str(row["broken"]))
+    where = f"[files] {name}: {file}"
+    run(connection, f"CREATE OR REPLACE TEMP TABLE {SHAPES} AS {_shapes(found)}", where)
+    found_kinds = rows(connection, f"SELECT kind, sum(n) AS n FROM {SHAPES} GROUP BY kind ORDER BY n DESC", where)
+    kinds = {each["kind"]: int(str(each["n"])) for each in found_kinds}
+    others = [kind for kind in kinds if kind not in ("OBJECT", "NULL", None)]
+    if others or "OBJECT" not in kinds:
+        got = others[0] if others else "none"
+        raise SourceError(f"{where} must hold JSON objects with named keys; got {str(got).lower()}.")
+    keys = [str(each["key"]) for each in rows(connection, KEYS, where)]
+    run(connection, f"DROP TABLE {SHAPES}", where)
+    return found, _nested(connection, found, keys), kinds.get(None, 0)
+
+
+def _shapes(file: JsonFile) -> str:
+    """Return the SELECT of the lists of keys that a file's objects have, with how many have them (`n`); null: no JSON.
+
+    `kind`: the type of the value, such as OBJECT; `first`: the row of the first. Unlike DuckDB's
+    `json_group_structure`, this needs no memory per object.
+    """
+    kind = "CASE WHEN len(keys) > 0 THEN 'OBJECT' ELSE json_type(json) END"
+    numbered = f"SELECT json, row_number() OVER () AS place FROM ({file.objects()})"
+    return (
+        f"SELECT json_keys(json) AS keys, {kind} AS kind, count(*) AS n, min(place) AS first FROM ({numbered}) "
+        "GROUP BY ALL"
+    )
+
+
+def _nested(connection: Connection, file: JsonFile, keys: list[str]) -> dict[str, bool]:
+    """Return key -> whether all of its values are objects or arrays, nulls aside."""
+    if not keys:
+        return {}
+    as_columns = len({key.lower() for key in keys}) == len(keys)
+    values = [f"CAST({quoted(key) if as_columns else f'json -> {_pointer(key)}'} AS VARCHAR)" for key in keys]
+    source = _columns(file, dict.fromkeys(keys, "JSON")) if as_columns else f"({file.objects()})"
+    tests = [f"bool_and({value} ^@ '{{' OR {value} ^@ '[') FILTER ({value} <> 'null')" for value in values]
+    sql = ", ".join(f"{test} AS key_{number}" for number, test in enumerate(tests))
+    [row] = rows(connection, f"SELECT {sql} FROM {source}", f"[files] {file.name}: {file.path}")
+    return {key: bool(is_nested) for key, is_nested in zip(keys, row.values(), strict=True)}
 
 
 def declared(
@@ -75,17 +109,27 @@ def select_json(file: JsonFile, keys: dict[str, bool]) -> str:
     if any(len(spellings) > 1 for spellings in columns.values()):
         values = [_value(spellings, keys) for spellings in columns.values()]
         return f"SELECT {', '.join(values)} FROM ({file.objects()}) WHERE json IS NOT NULL"
-    types = ", ".join(f"{literal(key)}: '{'JSON' if nested else 'VARCHAR'}'" for key, nested in keys.items())
-    skip = ", ignore_errors = true" if file.layout == "newline_delimited" else ""
-    source = f"read_json({path_literal(file.path)}, format = '{file.layout}', columns = {{{types}}}{skip})"
+    source = _columns(file, {key: "JSON" if nested else "VARCHAR" for key, nested in keys.items()})
     any_value = f"coalesce({', '.join(f'CAST({quoted(key)} AS VARCHAR)' for key in keys)})"
     return f"SELECT * FROM {source} WHERE {any_value} IS NOT NULL"
 
 
+def _columns(file: JsonFile, types: dict[str, str]) -> str:
+    """Return the table function that reads these keys (key -> VARCHAR or JSON) as columns."""
+    listed = ", ".join(f"{literal(key)}: '{kind}'" for key, kind in types.items())
+    skip = ", ignore_errors = true" if file.layout == "newline_delimited" else ""
+    return f"read_json({path_literal(file.path)}, format = '{file.layout}', columns = {{{listed}}}{skip})"
+
+
 def _value(spellings: list[str], keys: dict[str, bool]) -> str:
     operator = "->" if any(keys[key] for key in spellings) else "->>"
-    parts = [f"json {operator} {literal('/' + key.replace('~', '~0').replace('/', '~1'))}" for key in spellings]
+    parts = [f"json {operator} {_pointer(key)}" for key in spellings]
     return f"coalesce({', '.join(parts)}) AS {quoted(spellings[0])}"
+
+
+def _pointer(key: str) -> str:
+    """Return the JSON pointer to a key as an SQL literal."""
+    return literal("/" + key.replace("~", "~0").replace("/", "~1"))
 
 
 def _plain(name: str, file: Path, spill: Path) -> tuple[Path, str]:

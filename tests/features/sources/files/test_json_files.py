@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.features.sources.files_by_hand import ACCOUNTS, NOW, Project
+from undertow.features.engines.duckdb import open_duckdb
 from undertow.features.errors import ContractError, SourceError
-from undertow.features.settings import FILE_NAME, load_settings
+from undertow.features.settings import FILE_NAME, Engine, load_settings
+from undertow.features.sources.files.json_files import look_at
 from undertow.features.sources.load import load_tables, read_tables
 
 EVENT = {"account_id": "ada", "occurred_at": "2024-03-01T10:00:00Z", "kind": "login"}
@@ -89,6 +92,28 @@ def test_nested_parts_are_reached_by_a_dot_or_an_arrow(project: Project) -> None
 def test_keys_that_differ_in_case_are_one_column(project: Project) -> None:
     rows = lines({**EVENT, "Name": "one"}, {**EVENT, "name": "two"})
     assert names(project, "events.jsonl", rows) == ["one", "two"]
+
+
+def test_keys_that_differ_in_case_are_one_column_with_parts(project: Project) -> None:
+    toml = "[tables]\nevents = \"SELECT account_id, occurred_at, kind, p ->> '$.name' AS name FROM raw\""
+    rows = lines({**EVENT, "p": {"name": "one"}}, {**EVENT, "P": {"name": "two"}}, {**EVENT, "p": None})
+    tables = load_tables(project({"accounts.csv": ACCOUNTS, "raw.jsonl": rows}, toml), NOW)
+    assert pq.read_table(tables.path("events"))["name"].to_pylist() == ["one", "two", None]
+
+
+def test_a_key_with_parts_in_some_rows_and_text_in_others_is_text(project: Project) -> None:
+    rows = lines({**EVENT, "name": {"of": "x"}}, {**EVENT, "name": "two"}, {**EVENT, "name": "{three"})
+    assert names(project, "events.jsonl", rows) == ['{"of":"x"}', "two", "{three"]
+
+
+def test_looking_for_the_keys_needs_no_memory_per_object(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    row = json.dumps({**EVENT, "text": "x" * 500, "parts": {"one": 1}})
+    file.write_text(f"{row}\n" * 200_000, encoding="utf-8")  # 120 MB
+    with open_duckdb(Engine(memory_limit="100MB", threads=1), tmp_path / "spill") as connection:
+        _, keys, broken = look_at(connection, "events", file, tmp_path)
+    assert keys == {**dict.fromkeys(EVENT, False), "text": False, "parts": True}
+    assert broken == 0
 
 
 def test_a_line_that_is_no_json_costs_itself_and_is_counted(project: Project) -> None:
