@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from fnmatch import fnmatch
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -116,6 +117,15 @@ def test_no_module_imports_itself_by_a_way_round() -> None:
 def test_a_folder_holds_few_enough_entries_to_be_read_at_once(folder: str) -> None:
     entries = [path for path in (ROOT / folder).iterdir() if not path.name.startswith("_")]
     assert len(entries) <= 13
+
+
+def test_no_folder_of_tests_is_passed_over(request: pytest.FixtureRequest) -> None:
+    """Pytest passes over folders of some names, such as build, unless the settings say otherwise."""
+    passed_over = request.config.getini("norecursedirs")
+    folders = {file.parent for file in (ROOT / "tests").rglob("test_*.py")}
+    names = {part for folder in folders for part in folder.relative_to(ROOT).parts}
+    assert "build" in names
+    assert [name for name in names if any(fnmatch(name, pattern) for pattern in passed_over)] == []
 
 
 def test_tests_are_no_packages() -> None:

@@ -26,6 +26,7 @@ SOURCES = (  # the files that decide the SQL
     "compiler/*.py",
     "catalogue/cards.py",
     "catalogue/language.py",
+    "engines/account_key.py",
     "engines/duckdb.py",
     "tables.py",
 )

@@ -50,7 +50,8 @@ from undertow.features.sources.rows.currency import choose_currency, convert, st
 from undertow.features.tables import TABLES, Table
 
 LAST = "subscriptions"  # read last: whether a renewal is known too early depends on when the other tables begin
-QUOTED_LINE_BREAKS = "null_padding in conjunction with quoted new lines"
+NEEDS_CARE = ("null_padding in conjunction with quoted new lines", "Malformed JSON in file",
+              "JSON transform error in file")  # DuckDB's words for what is read with `is_careful` alone
 EARLIEST = datetime(1980, 1, 1)
 
 
@@ -142,25 +143,33 @@ def _describe(report: TableReport, currency: str) -> str:
 def _write_tables(
     settings: Settings, now: datetime, folder: Path, progress: Progress | None, growth: Growth | None
 ) -> None:
+    """Write all tables into `folder`; a second time, with care, where a file has lines that this needs."""
+    try:
+        _write_in_any_way(settings, now, folder, progress, growth, is_careful=False)
+    except DataError as error:
+        if not any(words in str(error) for words in NEEDS_CARE):
+            raise
+        _empty(folder)
+        _write_in_any_way(settings, now, folder, progress, growth, is_careful=True)
+
+
+def _write_in_any_way(
+    settings: Settings, now: datetime, folder: Path, progress: Progress | None, growth: Growth | None, is_careful: bool
+) -> None:
     """Write all tables into `folder`: of the events only what was added, or in batches, or else all at once."""
     note = ""
     if growth:
         try:
-            return _read_all(settings, now, folder, progress, growth=growth)
+            return _read_all(settings, now, folder, progress, is_careful, growth=growth)
         except NotAppended as reason:
             note = f"events: all rows were read again, not only those added to {growth.entry}: {reason}."
             _empty(folder)
     try:
-        return _read_all(settings, now, folder, progress, in_batches=True, note=note)
+        return _read_all(settings, now, folder, progress, is_careful, in_batches=True, note=note)
     except NotAppended as reason:
         note = f"events: all rows were read at once, not in batches of files: {reason}."
         _empty(folder)
-    except DataError as error:
-        if QUOTED_LINE_BREAKS not in str(error):
-            raise
-        _empty(folder)
-        return _read_all(settings, now, folder, progress, is_parallel=False, note=note)
-    _read_all(settings, now, folder, progress, note=note)
+    _read_all(settings, now, folder, progress, is_careful, note=note)
 
 
 def _empty(folder: Path) -> None:
@@ -170,19 +179,19 @@ def _empty(folder: Path) -> None:
 
 
 def _read_all(
-    settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_parallel: bool = True,
+    settings: Settings, now: datetime, folder: Path, progress: Progress | None, is_careful: bool,
     growth: Growth | None = None, in_batches: bool = False, note: str = "",
 ) -> None:  # fmt: skip
     """Read every source, and write the kept rows, the quarantined ones and the summary into `folder`.
 
-    `growth`: what was added to the events, where the earlier ones are not read again. `in_batches`: the files of the
-    events are read in batches where memory asks for it. `note`: printed with the others.
+    `is_careful`: see `read_source`. `growth`: what was added to the events, where the earlier ones are not read again.
+    `in_batches`: the files of the events are read in batches where memory asks for it. `note`: printed with the others.
     """
     refuse_no_accounts(settings)
     (folder / "quarantine").mkdir()
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
-        sources = open_files(connection, settings, Path(copies), is_parallel, growth)
+        sources = open_files(connection, settings, Path(copies), is_careful, growth)
         compute_views(connection, settings)
         latest = now + timedelta(hours=settings.data.future_hours)
         loading = Loading(connection, settings, sources, latest, [note] if note else [])

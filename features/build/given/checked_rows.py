@@ -53,7 +53,7 @@ def stage(connection: Connection, file: Path, spill: Path) -> FileColumns:
     if not str(file).lower().endswith((*CSV, *PARQUET, *JSON)):
         raise SourceError(f"--examples {file}: unknown file format; expected .parquet, .csv or .csv.gz.")
     try:
-        source = read_source(connection, NAME, [file], spill, is_parallel=False)
+        source = read_source(connection, NAME, [file], spill, is_careful=True)
     except SourceError as error:
         raise SourceError(str(error).replace(f"[files] {NAME}", "--examples")) from error
     sql = f"CREATE TABLE staged AS SELECT *, row_number() OVER () AS {ROW} FROM ({source.select()})"

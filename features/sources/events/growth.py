@@ -53,10 +53,10 @@ class Growth:
         """Return what was quarantined before, and the report of it."""
         return Earlier(self.folder / "quarantine" / "events.parquet", self.report)
 
-    def source(self, connection: Connection, copies: Path, entry: SourceFiles | None, is_parallel: bool) -> Source:
+    def source(self, connection: Connection, copies: Path, entry: SourceFiles | None, is_careful: bool) -> Source:
         """Return how to read what was added, with the columns that the whole entry has."""
         files = self.rest.files(copies)
-        found = read_source(connection, self.entry, files, copies, is_parallel, entry) if files else None
+        found = read_source(connection, self.entry, files, copies, is_careful, entry) if files else None
         if found and found.broken:
             raise NotAppended("a line that was added cannot be read")
         return Source(self.entry, tuple(files), (no_row(self.record["columns"]), *(found.selects if found else ())))

@@ -25,16 +25,24 @@ KEYS = f"""
 
 @dataclass(frozen=True)
 class JsonFile:
-    """A JSON file to read. `layout`: DuckDB's name for how objects are laid out; `path`: the file, without a BOM."""
+    """A JSON file to read. `layout`: DuckDB's name for how objects are laid out; `path`: the file, without a BOM.
+
+    `is_strict`: a line that is no JSON object is an error of DuckDB, not a row of nulls.
+    """
 
     name: str
     path: Path
     layout: str
+    is_strict: bool = False
+
+    @property
+    def skipping(self) -> str:
+        """Return DuckDB's option to read past lines that are no JSON, where the file has lines."""
+        return ", ignore_errors = true" if self.layout == "newline_delimited" and not self.is_strict else ""
 
     def objects(self) -> str:
         """Return the SELECT of the file's objects, one per row, as the column `json`; null for a line that is none."""
-        skip = ", ignore_errors = true" if self.layout == "newline_delimited" else ""
-        return f"SELECT * FROM read_json_objects({path_literal(self.path)}, format = '{self.layout}'{skip})"
+        return f"SELECT * FROM read_json_objects({path_literal(self.path)}, format = '{self.layout}'{self.skipping})"
 
 
 def look_at(connection: Connection, name: str, file: Path, spill: Path) -> tuple[JsonFile, dict[str, bool], int]:
@@ -84,16 +92,20 @@ def _nested(connection: Connection, file: JsonFile, keys: list[str]) -> dict[str
 
 
 def declared(
-    connection: Connection, name: str, file: Path, spill: Path, columns: dict[str, str]
+    connection: Connection, name: str, file: Path, spill: Path, is_careful: bool, columns: dict[str, str]
 ) -> tuple[JsonFile, dict[str, bool], int]:
-    """Return what `look_at` does for a file whose keys are declared (key -> VARCHAR or JSON): only its lines are read.
+    """Return what `look_at` does for a file whose keys are declared (key -> VARCHAR or JSON), without looking for them.
 
-    Objects that have none of these keys yield no row.
+    Objects that have none of these keys yield no row. `is_careful`: its lines are read to count those that are no JSON
+    object; else such a line is an error of DuckDB when the file is read.
     """
-    found = JsonFile(name, *_plain(name, file, spill))
-    sql = f"SELECT count(*) - count(json) AS broken FROM ({found.objects()})"
+    found = JsonFile(name, *_plain(name, file, spill), is_strict=not is_careful)
+    keys = {key: kind == "JSON" for key, kind in columns.items()}
+    if not is_careful:
+        return found, keys, 0
+    sql = f"SELECT count_if(json IS NULL OR NOT json ^@ '{{') AS broken FROM ({found.objects()})"
     [row] = rows(connection, sql, f"[files] {name}: {file}")
-    return found, {key: kind == "JSON" for key, kind in columns.items()}, int(str(row["broken"]))
+    return found, keys, int(str(row["broken"]))
 
 
 def select_json(file: JsonFile, keys: dict[str, bool]) -> str:
@@ -117,8 +129,8 @@ def select_json(file: JsonFile, keys: dict[str, bool]) -> str:
 def _columns(file: JsonFile, types: dict[str, str]) -> str:
     """Return the table function that reads these keys (key -> VARCHAR or JSON) as columns."""
     listed = ", ".join(f"{literal(key)}: '{kind}'" for key, kind in types.items())
-    skip = ", ignore_errors = true" if file.layout == "newline_delimited" else ""
-    return f"read_json({path_literal(file.path)}, format = '{file.layout}', columns = {{{listed}}}{skip})"
+    of_objects = f"records = true, columns = {{{listed}}}"
+    return f"read_json({path_literal(file.path)}, format = '{file.layout}', {of_objects}{file.skipping})"
 
 
 def _value(spellings: list[str], keys: dict[str, bool]) -> str:

@@ -27,28 +27,28 @@ def opened_sources(settings: Settings, only: str | None = None) -> Iterator[Conn
         settings = settings.model_copy(update={"files": {only: settings.files[only]}, "views": {}})
     spill = settings.store_path("spill")
     with open_duckdb(settings.engine, spill) as connection, TemporaryDirectory(dir=spill) as copies:
-        open_files(connection, settings, Path(copies), is_parallel=False)  # quoted values may hold line breaks
+        open_files(connection, settings, Path(copies), is_careful=True)
         compute_views(connection, settings)
         connection.execute("USE memory.source")
         yield connection
 
 
 def open_files(
-    connection: Connection, settings: Settings, copies: Path, is_parallel: bool = True, growth: Growth | None = None
+    connection: Connection, settings: Settings, copies: Path, is_careful: bool, growth: Growth | None = None
 ) -> dict[str, Source]:
     """Create a view per entry of [files] in the schema `source`, and one with the number of the file in `numbered`.
 
-    `copies`: a folder for copies of files that must outlive the views. `growth`: the entry of the events holds what was
-    added alone.
+    `copies`: a folder for copies of files that must outlive the views. `is_careful`: see `read_source`. `growth`: the
+    entry of the events holds what was added alone.
     """
     connection.execute("; ".join(f"CREATE SCHEMA {schema}" for schema in SCHEMAS))
     sources = {}
     for name in settings.files:
         entry = stated_columns(settings.files[name])
         if growth and name == growth.entry:
-            source = growth.source(connection, copies, entry, is_parallel)
+            source = growth.source(connection, copies, entry, is_careful)
         else:
-            source = read_source(connection, name, source_files(settings, name), copies, is_parallel, entry)
+            source = read_source(connection, name, source_files(settings, name), copies, is_careful, entry)
         sources[name] = source
         for schema in SCHEMAS:
             select = source.select(is_numbered=schema == "numbered")

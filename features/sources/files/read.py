@@ -93,17 +93,18 @@ class Source:
 
 
 def read_source(
-    connection: Connection, name: str, files: list[Path], spill: Path, is_parallel: bool = True,
+    connection: Connection, name: str, files: list[Path], spill: Path, is_careful: bool,
     entry: SourceFiles | None = None,
 ) -> Source:  # fmt: skip
     """Return how to read the files of one entry of [files]; all columns of CSV and JSON files are read as text.
 
-    `spill`: a folder for copies that are needed while reading. `is_parallel`: read a CSV with several threads, which
-    DuckDB cannot where a quoted value holds a line break. `entry`: what undertow.toml says of its columns. Raises
+    `spill`: a folder for copies that are needed while reading. `is_careful`: read a CSV with one thread, which DuckDB
+    needs where a quoted value holds a line break, and count the lines of a JSON file with declared columns that are no
+    JSON objects; else such a line is an error of DuckDB. `entry`: what undertow.toml says of its columns. Raises
     SourceError for an unknown file ending, a CSV without a usable header, or JSON that is not made of objects.
     """
     columns = entry.columns if entry else {}
-    source = _of_format(connection, name, files, spill, is_parallel, columns)
+    source = _of_format(connection, name, files, spill, is_careful, columns)
     if columns and not str(files[0]).lower().endswith(JSON):
         raise SourceError(
             f"[files] {name}: columns are for JSON files, and {files[0]} is none. Leave them out, and name columns "
@@ -113,11 +114,11 @@ def read_source(
 
 
 def _of_format(
-    connection: Connection, name: str, files: list[Path], spill: Path, is_parallel: bool, columns: dict[str, str]
+    connection: Connection, name: str, files: list[Path], spill: Path, is_careful: bool, columns: dict[str, str]
 ) -> Source:
     ending = str(files[0]).lower()
     if ending.endswith(CSV):
-        return Source(name, tuple(files), tuple(_select_csv(name, file, is_parallel) for file in files))
+        return Source(name, tuple(files), tuple(_select_csv(name, file, is_careful) for file in files))
     if ending.endswith(PARQUET):
         if len(files) <= MOST_NUMBERED:
             return Source(
@@ -126,16 +127,16 @@ def _of_format(
         listed = ", ".join(path_literal(file) for file in files)
         return Source(name, (files[0],), (f"SELECT * FROM read_parquet([{listed}], union_by_name = true)",))
     if ending.endswith(JSON):
-        return _json_source(connection, name, files, spill, columns)
+        return _json_source(connection, name, files, spill, is_careful, columns)
     known = ", ".join((*CSV, *PARQUET, *JSON))
     raise SourceError(f"[files] {name}: unknown file format: {files[0]}. Known endings: {known}.")
 
 
 def _json_source(
-    connection: Connection, name: str, files: list[Path], spill: Path, columns: dict[str, str]
+    connection: Connection, name: str, files: list[Path], spill: Path, is_careful: bool, columns: dict[str, str]
 ) -> Source:
     if columns:
-        looked = [declared(connection, name, file, spill, columns) for file in files]
+        looked = [declared(connection, name, file, spill, is_careful, columns) for file in files]
     else:
         looked = [look_at(connection, name, file, spill) for file in files]
     keys: dict[str, bool] = {}
@@ -197,7 +198,7 @@ def _expressions(node: object) -> Iterator[dict[str, Any]]:
             yield from _expressions(each)
 
 
-def _select_csv(name: str, file: Path, is_parallel: bool) -> str:
+def _select_csv(name: str, file: Path, is_careful: bool) -> str:
     line = _first_line(name, file)
     outside_quotes = re.sub(r'"[^"]*"', "", line)
     delimiter = max(DELIMITERS, key=outside_quotes.count)
@@ -211,7 +212,7 @@ def _select_csv(name: str, file: Path, is_parallel: bool) -> str:
     return (
         f"SELECT * FROM read_csv({path_literal(file)}, auto_detect = false, header = true, "
         f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}}, null_padding = true, "
-        f"store_rejects = true, parallel = {str(is_parallel).lower()})"
+        f"store_rejects = true, parallel = {str(not is_careful).lower()})"
     )
 
 

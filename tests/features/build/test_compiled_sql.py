@@ -175,7 +175,8 @@ def test_all_that_the_compiler_imports_of_ours_is_hashed_but_what_runs_and_repor
     others = {Path(file).resolve() for file in done.stdout.split()} - hashed
     names = {file.relative_to(FLOOR.resolve()).as_posix() for file in others}
     engines = {f"engines/{name}.py" for name in ("__init__", "arrow_columns", "database", "spark")}
-    assert names == {"catalogue/__init__.py", "errors.py", "settings.py", *engines}
+    decide_nothing = {name for name in names if not name.startswith("settings/")}
+    assert decide_nothing == {"catalogue/__init__.py", "errors.py", *engines}
 
 
 # --- damaged files, other writers, old files -------------------------------------------------

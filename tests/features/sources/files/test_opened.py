@@ -89,6 +89,22 @@ def test_declared_columns_of_json_are_there_though_no_object_has_them(project: P
     assert [(name, kind) for name, kind, *_ in described] == list(columns.items())
 
 
+@pytest.mark.parametrize("line", ["[1]", "3", '"text"', '{"account_id": "ada"', '{"account_id": "ada"} {}'])
+def test_a_line_that_is_no_object_is_counted_where_one_column_is_declared(project: Project, line: str) -> None:
+    lines = "\n".join([*['{"account_id": "ada"}'] * 40, line, '{"account_id": "ada"}'])
+    settings = project({"accounts.csv": ACCOUNTS, "log.jsonl": lines})
+    settings = written(settings, """[files]
+        accounts = "accounts.csv"
+        log = { path = "log.jsonl", columns = { account_id = "VARCHAR" } }
+        [tables]
+        events = "SELECT account_id, '2024-03-01' AS occurred_at, 'click' AS kind FROM log"
+        """)
+    tables = load_tables(settings, NOW)
+    assert set(pq.read_table(tables.path("events"))["account_id"].to_pylist()) == {"ada"}
+    assert tables.report("events").read == 41
+    assert [(each.file, each.lines) for each in tables.broken] == [("log.jsonl", 1)]
+
+
 def test_an_optional_column_is_null_where_no_file_has_it(project: Project) -> None:
     settings = project({"accounts.csv": ACCOUNTS, "log.csv": EVENTS})
     settings = written(settings, """[files]
