@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 UNKNOWN = "–"
 BARS = "▁▂▃▄▅▆▇█"
@@ -17,6 +17,20 @@ def money(amount: float | None, currency: str = "") -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share as text: 0.1234 -> "12.3 %"."""
     return UNKNOWN if share is None else f"{100 * share:.{digits}f} %"
+
+
+def adding_up(total: float | None, parts: Mapping[str, float | None]) -> dict[str, str]:
+    """Return the parts of a share as percentages of one decimal that add up to that of the total, by name.
+
+    >>> adding_up(0.0074, {"choice": 0.0058, "payment": 0.0016})
+    {'choice': '0.5 %', 'payment': '0.2 %'}
+    """
+    known = {name: 1000 * (part or 0.0) for name, part in parts.items()}
+    tenths = {name: math.floor(part) for name, part in known.items()}
+    missing = round(1000 * (total or 0.0)) - sum(tenths.values())
+    for name in sorted(known, key=lambda name: tenths[name] - known[name])[: max(missing, 0)]:
+        tenths[name] += 1
+    return {name: f"{tenth / 10:.1f} %" for name, tenth in tenths.items()}
 
 
 def points(share: float | None) -> str:

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from undertow.serving import pages
@@ -32,12 +32,13 @@ from undertow.serving.api.which_list import ANSWERED_FROM, WhichList, notice
 from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.published.encoded import Prepared
+from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import ShallowScoreRequest, read_query, read_score_request
+from undertow.serving.published.requests import ShallowScoreRequest, read_score_request
 from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
-PAGES = ("/", "/accounts/{account_id:path}")
+PAGES = ("/", "/accounts/{account_id:path}", "/drivers")
 OPEN = Rules()
 
 
@@ -56,6 +57,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starl
         Route("/openapi.json", needs(ANY_ROLE, description)),
         Route(PAGES[0], needs(READERS, list_page)),
         Route(PAGES[1], needs(READERS, account_page)),
+        Route(PAGES[2], needs(READERS, drivers_page, all_accounts=True)),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
@@ -158,9 +160,13 @@ async def description(request: Request) -> Response:
 
 
 async def list_page(request: Request) -> Response:
-    """GET /: the at-risk list as a page."""
-    query = replace(read_query(request.query_params.multi_items()), format="json")
-    published, root, notice = await newest(request), root_of(request), notice_of(request)
+    """GET /: the at-risk list as a page; a form with empty fields leads to the URL without them."""
+    pairs = request.query_params.multi_items()
+    query = replace(read_query(pairs), format="json")
+    root = root_of(request)
+    if not all(text for _, text in pairs):
+        return RedirectResponse(query.link(root), 303, PRIVATE)
+    published, notice = await newest(request), notice_of(request)
 
     def page() -> bytes:
         return pages.at_risk(published, query, published.select(query), root, notice).encode()
@@ -177,6 +183,17 @@ async def account_page(request: Request) -> Response:
         return pages.account(published, published.account(account_id), root, notice).encode()
 
     return as_page(signed_in(published.kept(("account", account_id, root, notice), page), request))
+
+
+async def drivers_page(request: Request) -> Response:
+    """GET /drivers: what the scores react to, as a page."""
+    no_query(request)
+    published, root, notice = await newest(request), root_of(request), notice_of(request)
+
+    def page() -> bytes:
+        return pages.drivers(published, root, notice).encode()
+
+    return as_page(signed_in(published.kept(("drivers page", root, notice), page), request))
 
 
 async def alive(request: Request) -> Response:

@@ -25,12 +25,12 @@ from undertow.serving.api.prepared import STREAMED
 from undertow.serving.api.problems import COME_BACK, internal_error, problem_of
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
 from undertow.serving.published.descriptions import Drivers, Features, Model
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import (
     EXAMPLE_COLUMNS,
     EXAMPLE_REQUEST,
     EXAMPLE_ROWS,
     FORMS,
-    AtRiskQuery,
     ScoreRequest,
 )
 

@@ -24,7 +24,9 @@ from undertow.serving.cli.local_service import Listening, may_be_open, refuse_ta
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.list_query import query_of
 from undertow.serving.published.reader import ScoresReader
+from undertow.serving.published.requests import MAX_ROWS
 from undertow.serving.published.spreadsheet import as_csv
 
 app = typer.Typer(
@@ -56,6 +58,26 @@ class Cause(StrEnum):
 
     voluntary = "voluntary"
     involuntary = "involuntary"
+
+
+class Family(StrEnum):
+    """Family of measures of a reason."""
+
+    ux = "ux"
+    cx = "cx"
+    usage = "usage"
+    billing = "billing"
+
+
+class Order(StrEnum):
+    """Order of the at-risk list."""
+
+    value_at_risk = "value_at_risk"
+    clv = "clv"
+    probability = "probability"
+    mrr = "mrr"
+    renews_at = "renews_at"
+    name = "name"
 
 
 def _print_version(wanted: bool) -> None:
@@ -365,18 +387,29 @@ def score(
 @refusing
 def at_risk(
     project: Project = HERE,
-    limit: Annotated[int, typer.Option(min=1, help="Number of accounts.")] = 10,
-    segment: Annotated[str | None, typer.Option(help="Only accounts of this segment.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Only accounts of this owner.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Number of accounts.")] = 10,
+    segment: Annotated[list[str] | None, typer.Option(help="Only accounts of this segment; may be repeated.")] = None,
+    owner: Annotated[list[str] | None, typer.Option(help="Only accounts of this owner; may be repeated.")] = None,
+    country: Annotated[list[str] | None, typer.Option(help="Only accounts of this country; may be repeated.")] = None,
     cause: Annotated[Cause | None, typer.Option(help="Only accounts with this likelier cause of churn.")] = None,
+    family: Annotated[Family | None, typer.Option(help="Only accounts whose first reason is of this family.")] = None,
     min_value: Annotated[float | None, typer.Option(help="Only accounts with at least this value at risk.")] = None,
+    renews_within: Annotated[int | None, typer.Option(help="Only accounts that renew within so many days.")] = None,
+    renews_from: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or later.")] = None,
+    renews_to: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or before.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only accounts with this text in their name or id.")] = None,
+    sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.value_at_risk,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
-    """Print the published list of accounts at risk, ranked by value at risk."""
+    """Print the published list of accounts at risk: filtered, and ranked by value at risk or in another order."""
     published = ScoresReader(load_settings(project).store_path()).latest()
-    selection = published.filter(
-        limit=limit, segment=segment, owner=owner, cause=cause.value if cause else None, min_value=min_value
-    )
+    asked = {
+        "limit": limit, "segment": segment, "owner": owner, "country": country, "cause": cause and cause.value,
+        "family": family and family.value, "min_value": min_value, "renews_within": renews_within,
+        "renews_from": renews_from, "renews_to": renews_to, "search": search, "sort": sort.value,
+    }  # fmt: skip
+    query = query_of({name: value for name, value in asked.items() if value is not None})
+    selection = published.select(query)
     match format:
         case Format.csv:
             sys.stdout.write(as_csv(selection.rows))
@@ -386,7 +419,7 @@ def at_risk(
             sys.stdout.write(msgspec.json.format(listed, indent=2).decode() + "\n")
             console.print_warnings(published.manifest.get("warnings", ()), aside=True)
         case Format.table:
-            print_list.print_at_risk(selection.rows, published.manifest, selection.total)
+            print_list.print_at_risk(selection.rows, published.manifest, selection.total, query.sort)
 
 
 @app.command(epilog="Example: undertow drivers --json")

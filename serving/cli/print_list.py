@@ -48,8 +48,18 @@ def print_score(report: ScoreReport) -> None:
                   soft_wrap=True)  # fmt: skip
 
 
-def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
-    """Print the at-risk list: one line of numbers per account, with its reasons below."""
+ORDERS: dict[str, str] = {
+    "value_at_risk": "ranked by what leaving within {headline} days would cost over {months} months",
+    "clv": "highest value over {months} months first",
+    "probability": "likeliest to leave within {headline} days first",
+    "mrr": "highest MRR first",
+    "renews_at": "earliest renewal first",
+    "name": "by name",
+}
+
+
+def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int, sort: str = "value_at_risk") -> None:
+    """Print the at-risk list in an order (of `AtRiskQuery`): a line of numbers per account, with its reasons below."""
     headline, currency = manifest["headline"], manifest["currency"]
     names = [_name(row) for row in rows.to_pylist()]
     wide = min(max([len(name) for name in names] + [len("Account")]), 40)
@@ -70,8 +80,8 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int) -> None:
         for reason in row["reasons"]:
             _below(_reason(reason))
     out.print()
-    out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, ranked by what leaving within "
-              f"{headline} days would cost over {manifest['value_months']} months, in {currency} "
+    order = ORDERS[sort].format(headline=headline, months=manifest["value_months"])
+    out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, {order}, in {currency} "
               f"({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
     print_warnings(manifest.get("warnings", ()))
 

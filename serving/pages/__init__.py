@@ -8,19 +8,20 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import Any, get_args
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import UNSET
-from msgspec.structs import asdict
 
-from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
+from undertow.serving.formatting import UNKNOWN, adding_up, measured, money, percent, points
 from undertow.serving.pages import charts
 from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
-from undertow.serving.published.requests import EXAMPLE_REQUEST, AtRiskQuery
-from undertow.serving.published.scores import PublishedScores, Selection
+from undertow.serving.published.list_query import AtRiskQuery, Order
+from undertow.serving.published.requests import EXAMPLE_REQUEST
+from undertow.serving.published.scores import PublishedScores
+from undertow.serving.published.selection import Selection
 
 FAMILY_NAMES = {
     "ux": "Experience",
@@ -33,6 +34,7 @@ NAME = Markup(
     '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
     '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
 )
+DRIVER_SCALE = 0.05  # probability: the whole width of a bar of a driver
 CLOCK, CLOCK_OF_BUYERS = "Contract's clock", "Tenure and season"  # the part of a change that is no reason
 
 
@@ -40,33 +42,43 @@ def at_risk(
     published: PublishedScores, query: AtRiskQuery, selection: Selection, root: str = "./", notice: str = ""
 ) -> str:
     """Return the at-risk list as an HTML page; `notice`: text shown above it, empty for none."""
-    accounts = as_accounts(selection.rows, published.manifest)
-    headline = str(published.manifest["headline"])
-    families = published.drivers.get("families", [])
+    size = query.page_size
     return _render(
         "at_risk.html",
         root=root,
         notice=notice,
         manifest=published.manifest,
-        accounts=accounts,
-        headline=headline,
+        accounts=as_accounts(selection.rows, published.manifest),
+        headline=str(published.manifest["headline"]),
         buys=published.manifest.get("kind") == "inactivity",
-        widths=charts.shares_of_widest([account.probability[headline] for account in accounts]),
         selection=selection,
         everything=published.table.num_rows,
         total_value_at_risk=published.total_value_at_risk,
         query=query,
-        filtered=_filters(query) != {},
-        segments=published.choices("segment"),
-        owners=published.choices("owner"),
+        view=query.view,
+        choices={name: published.choices(name) for name in ("segment", "owner", "country")},
         owner=published.owner,
-        csv_link=_link(f"{root}v1/at-risk", query, limit=UNSET, offset=0, format="csv"),
-        before=_link(root, query, offset=max(query.offset - query.page_size, 0)) if query.offset else None,
-        after=_link(root, query, offset=query.offset + query.page_size) if _more(query, selection) else None,
-        drivers=published.drivers,
-        driver_widths=charts.shares_of_widest([each["mean_absolute_contribution"] for each in families]),
+        sorted_by={sort: query.link(root, sort=sort, offset=0) for sort in get_args(Order)},
+        csv_link=query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format="csv"),
+        before=query.link(root, offset=max(query.offset - size, 0)) if query.offset else None,
+        after=query.link(root, offset=query.offset + size) if query.offset + size < selection.total else None,
         example=EXAMPLE_REQUEST,
         none_stands_out=NONE_STANDS_OUT,
+    )
+
+
+def drivers(published: PublishedScores, root: str = "./", notice: str = "") -> str:
+    """Return what the scores of all accounts react to, by family and by segment, as a page."""
+    families = published.drivers.get("families", [])
+    return _render(
+        "drivers.html",
+        root=root,
+        notice=notice,
+        manifest=published.manifest,
+        drivers=published.drivers,
+        buys=published.manifest.get("kind") == "inactivity",
+        widths=[100 * min(1.0, (each["mean_absolute_contribution"] or 0.0) / DRIVER_SCALE) for each in families],
+        scale=DRIVER_SCALE,
     )
 
 
@@ -134,6 +146,11 @@ def quoted(text: str) -> str:
     return quote(text, safe="")
 
 
+def by_cause(shown: Account, horizon: str) -> dict[str, str]:
+    """Return the parts of an account's probability by cause as percentages that add up to it as it is printed."""
+    return adding_up(shown.probability[horizon], {cause: of[horizon] for cause, of in shown.by_cause.items()})
+
+
 def family_name(family: str) -> str:
     """Return the display name of a feature family."""
     return FAMILY_NAMES.get(family, family)
@@ -142,22 +159,6 @@ def family_name(family: str) -> str:
 def sentence(text: str) -> str:
     """Return a text that begins with a capital letter."""
     return text[:1].upper() + text[1:]
-
-
-def _more(query: AtRiskQuery, selection: Selection) -> bool:
-    return query.offset + query.page_size < selection.total
-
-
-def _filters(query: AtRiskQuery) -> dict[str, Any]:
-    fields = ("segment", "owner", "cause", "min_value")
-    return {name: value for name, value in asdict(query).items() if name in fields and value is not None}
-
-
-def _link(path: str, query: AtRiskQuery, **changed: Any) -> str:
-    """Return a URL that keeps the filters of a query; defaults are left out."""
-    default = asdict(AtRiskQuery())
-    kept = {name: value for name, value in (asdict(query) | changed).items() if value != default[name]}
-    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def _render(template: str, **context: Any) -> str:
@@ -174,6 +175,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, family_name, sentence):
+    for filter_ in (money, percent, points, day, measured, quoted, by_cause, family_name, sentence):
         made.filters[filter_.__name__] = filter_
     return made

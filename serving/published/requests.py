@@ -1,4 +1,4 @@
-"""Requests: their types, limits and checks, for the HTTP API and the command line."""
+"""Scoring requests: their types, limits and checks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar, get_args
-from urllib.parse import urlencode
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import asdict, replace
+from msgspec import Meta
 
 from undertow.features.errors import Malformed, RequestError, did_you_mean
 from undertow.serving.formatting import short
 
 MAX_ROWS = 1000  # accounts or rows a request
-A_PAGE = 50  # accounts, where no limit is given
-MAX_OFFSET = 1_000_000_000
 BLANKS = (
     " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # Unicode Zs
 )
@@ -43,25 +39,8 @@ FORMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ColumnsAndData": (("columns", "data"), ("as_of", "explain", "missing")),
 }  # of a scoring request: what each must hold, and what it may
 Cause = Literal["voluntary", "involuntary"]
-Format = Literal["json", "csv", "ndjson"]
 Missing = Literal["refuse", "null"]
-CHOICES = {"cause": get_args(Cause), "format": get_args(Format), "missing": get_args(Missing)}
-Limit = Annotated[
-    int,
-    Meta(ge=1, le=MAX_ROWS, description=f"How many accounts. Not given: {A_PAGE} of JSON, else the whole list."),
-]
-Offset = Annotated[int, Meta(ge=0, le=MAX_OFFSET, description="How many accounts to skip.")]
-Segment = Annotated[str, Meta(description="Only accounts of this segment. One that no account has is refused.")]
-Owner = Annotated[str, Meta(description="Only accounts of this owner. One that no account has is refused.")]
-LikelierCause = Annotated[Cause, Meta(description="Only accounts with this likelier cause of churn.")]
-MinValue = Annotated[float, Meta(description="Only accounts with at least this value at risk, in money.")]
-AsCalled = Annotated[
-    Format, Meta(description="JSON in pages, or the whole list: CSV, or one account in JSON per line (ndjson).")
-]
-Run = Annotated[
-    str,
-    Meta(description="The run_id of the list that this page belongs to, as `next` gives it. Of another: 409."),
-]
+CHOICES = {"missing": get_args(Missing)}
 Ids = Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
 Value = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})]
 Rows = Annotated[list[dict[str, Value]], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]
@@ -112,43 +91,12 @@ class ShallowScoreRequest(ScoreRequest, forbid_unknown_fields=True):
 Request = TypeVar("Request", bound=ScoreRequest)
 
 
-class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Query of the at-risk list: filters and page, ranked by value at risk."""
-
-    limit: Limit | UnsetType = UNSET
-    offset: Offset = 0
-    segment: Segment | None = None
-    owner: Owner | None = None
-    cause: LikelierCause | None = None
-    min_value: MinValue | None = None
-    format: AsCalled = "json"
-    run: Run | None = None
-
-    @property
-    def page_size(self) -> int:
-        """How many accounts a page holds."""
-        return A_PAGE if isinstance(self.limit, UnsetType) else self.limit
-
-    @property
-    def most(self) -> int | None:
-        """How many accounts are answered at most; None: all of them."""
-        return None if self.format != "json" and isinstance(self.limit, UnsetType) else self.page_size
-
-    def following(self, total: int, run: str) -> str | None:
-        """Return the URL of the next page, relative to that of this one, or None after the last of `total` accounts."""
-        if self.offset + self.page_size >= total:
-            return None
-        after = replace(self, limit=self.page_size, offset=self.offset + self.page_size, run=run)
-        default = asdict(AtRiskQuery())
-        return "at-risk?" + urlencode({name: value for name, value in asdict(after).items() if value != default[name]})
-
-
 def read_score_request(body: bytes, kind: type[Request]) -> Request:
     """Return the request in `body`, or raise RequestError saying what to send instead."""
     try:
         request = msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise RequestError(_in_words(str(error), ScoreRequest)) from error
+        raise RequestError(in_words(str(error), ScoreRequest)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = str(error) if isinstance(error, msgspec.DecodeError) else "it cannot be decoded"
         raise Malformed(f"The body is not valid JSON: {why}. NaN and Infinity are not JSON; send null.") from error
@@ -172,28 +120,6 @@ def rows_of(request: ScoreRequest) -> list[dict[str, Any]]:
         if len(values) != len(request.columns):
             raise RequestError(f"data[{position}] has {len(values):,} values, columns has {len(request.columns):,}.")
     return [dict(zip(request.columns, values, strict=True)) for values in request.data or []]
-
-
-def read_query(pairs: Sequence[tuple[str, str]]) -> AtRiskQuery:
-    """Return the query from pairs of parameter name and text; an empty text means "not given"."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if name not in AtRiskQuery.__struct_fields__:
-            near = did_you_mean(short(name), AtRiskQuery.__struct_fields__)
-            known = ", ".join(AtRiskQuery.__struct_fields__)
-            raise RequestError(f"Unknown query parameter '{short(name)}'.{near} Known: {known}.")
-        if names.count(name) > 1:
-            raise RequestError(f"Query parameter '{name}' was given more than once. Send it once.")
-    given = {name: text for name, text in pairs if text != ""}
-    try:
-        query = msgspec.convert(given, AtRiskQuery, strict=False)
-    except msgspec.ValidationError as error:
-        raise RequestError(_in_words(str(error), AtRiskQuery)) from error
-    if "min_value" in given and (query.min_value is None or not math.isfinite(query.min_value)):
-        raise RequestError("min_value must be a finite amount of money.")
-    if "cause" in given and query.cause is None:  # msgspec reads the text "null" as none
-        raise RequestError(f"cause: expected {' or '.join(CHOICES['cause'])}.")
-    return query
 
 
 def trimmed(account_id: str) -> str:
@@ -282,7 +208,7 @@ def _check_as_of(as_of: date, with_rows: bool) -> None:
         raise RequestError(f"as_of must lie between {FIRST_DAY} and {LAST_DAY}.")
 
 
-def _in_words(message: str, asked: type[msgspec.Struct]) -> str:
+def in_words(message: str, asked: type[msgspec.Struct]) -> str:
     """Rewrite msgspec's message for the caller; it names types, never input values."""
     unknown = re.search(r"unknown field `(.*?)`", message, re.DOTALL)
     if unknown:

@@ -19,11 +19,9 @@ import pyarrow.compute as pc
 from undertow.features.errors import (
     ListReplaced,
     ModelRefusal,
-    RequestError,
     UndertowError,
     UnknownAccount,
     Unreadable,
-    did_you_mean,
 )
 from undertow.serving.formatting import short
 from undertow.serving.published.answers import (
@@ -37,7 +35,8 @@ from undertow.serving.published.answers import (
     scored,
 )
 from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers, Prepared
-from undertow.serving.published.requests import AtRiskQuery, ScoreRequest, check_rows, rows_of, trimmed
+from undertow.serving.published.list_query import AtRiskQuery
+from undertow.serving.published.requests import ScoreRequest, check_rows, rows_of, trimmed
 from undertow.serving.published.run_files import (
     AGAIN,
     BUNDLE,
@@ -50,22 +49,13 @@ from undertow.serving.published.run_files import (
     read_table,
     verified_manifest,
 )
+from undertow.serving.published.selection import ListColumns, Selection
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
 
-MOST_NAMED = 10  # segments or owners named in a refusal
 REFUSED_SOMEWHERE = "Some rows of the data, of these or of other accounts, were refused when they were read."
 SAME = 1e-6  # largest difference between a published probability and the same row scored live
-
-
-@dataclass(frozen=True)
-class Selection:
-    """A filtered part of the at-risk list. `total`, `value_at_risk`: of all that matched; `rows`: this page of it."""
-
-    total: int
-    value_at_risk: float
-    rows: pa.Table
 
 
 @dataclass(frozen=True)
@@ -144,7 +134,7 @@ class PublishedScores:
         found = self.by_owner.get(owner)
         if found is None:
             table = self.table.filter(pc.equal(self.table["owner"], owner))
-            manifest = self.manifest | {"accounts": table.num_rows}
+            manifest = self.manifest | {"accounts": table.num_rows, "of_all": False}
             if manifest.get("warnings"):
                 manifest["warnings"] = [REFUSED_SOMEWHERE]
             found = replace(
@@ -167,27 +157,18 @@ class PublishedScores:
         """The value at risk of all accounts, money over the published months."""
         return _sum(self.table["value_at_risk"])
 
-    def filter(
-        self,
-        limit: int | None = 50,
-        offset: int = 0,
-        segment: str | None = None,
-        owner: str | None = None,
-        cause: str | None = None,
-        min_value: float | None = None,
-    ) -> Selection:
-        """Return accounts that match, highest value at risk first, `limit` of them or (None) all.
+    def select(self, query: AtRiskQuery) -> Selection:
+        """Return the part of the list that a query selects. Raises RequestError, see `ListColumns.select`."""
+        return self.columns.select(query)
 
-        `min_value`: the least value at risk. Raises RequestError for a segment or an owner that no account has.
-        """
-        selected = self.table
-        for column, wanted in (("segment", segment), ("owner", owner), ("cause", cause)):
-            if wanted is not None:
-                self._refuse_unknown(column, wanted)
-                selected = selected.filter(pc.equal(selected[column], wanted))
-        if min_value is not None:
-            selected = selected.filter(pc.greater_equal(selected["value_at_risk"], min_value))
-        return Selection(selected.num_rows, _sum(selected["value_at_risk"]), selected.slice(offset, limit))
+    def choices(self, column: str) -> list[str]:
+        """Return the texts that occur in "segment", "owner" or "country", sorted."""
+        return self.columns.choices(column)
+
+    @cached_property
+    def columns(self) -> ListColumns:
+        """The columns that queries of the list filter and order by."""
+        return ListColumns(self.table, self.manifest["headline"], self._day())
 
     def account(self, account_id: str) -> Account:
         """Return one account, or raise UnknownAccount."""
@@ -229,32 +210,11 @@ class PublishedScores:
                 "without run."
             )
 
-    def select(self, query: AtRiskQuery) -> Selection:
-        """Return the part of the list that a query selects."""
-        return self.filter(query.most, query.offset, query.segment, query.owner, query.cause, query.min_value)
-
     def _row(self, account_id: str) -> int:
         position = self.position.get(trimmed(account_id))
         if position is None:
             raise self._unknown(account_id)
         return position
-
-    def choices(self, column: str) -> list[str]:
-        """Return the texts that occur in "segment" or "owner", sorted."""
-        return self._choices[column]
-
-    @cached_property
-    def _choices(self) -> dict[str, list[str]]:
-        columns = {name: pc.unique(self.table[name]).to_pylist() for name in ("segment", "owner")}
-        return {name: sorted(text for text in texts if text is not None) for name, texts in columns.items()}
-
-    def _refuse_unknown(self, column: str, wanted: str) -> None:
-        known = self._choices.get(column)
-        if known is not None and wanted not in known:
-            some = ", ".join(f"'{short(each)}'" for each in known[:MOST_NAMED]) or "none"
-            more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
-            near = did_you_mean(wanted, known) or did_you_mean(wanted.casefold(), known)
-            raise RequestError(f"No account has the {column} '{short(wanted)}'.{near} Known: {some}{more}.")
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
         """Return the published scores of account ids, or score feature rows live.

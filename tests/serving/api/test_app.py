@@ -202,10 +202,10 @@ from pathlib import Path
 import undertow.serving.service
 from undertow.serving.api.app import make_app
 from undertow.serving import pages
-from undertow.serving.published.requests import AtRiskQuery
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
 published = ScoresReader(Path({str(store)!r})).latest()
-pages.at_risk(published, AtRiskQuery(), published.filter(owner="Tom Okafor", min_value=1))
+pages.at_risk(published, AtRiskQuery(), published.select(AtRiskQuery(owner=("Tom Okafor",), min_value=1)))
 heavy = ("lightgbm", "sklearn", "mlflow", "duckdb", "pyspark", "undertow.training")
 print([name for name in heavy if name in sys.modules])
 """)

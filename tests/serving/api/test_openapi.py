@@ -15,7 +15,8 @@ from tests.serving.client import Client
 from tests.serving.described import check_described, validator
 from undertow.serving.api.openapi import EXAMPLES, openapi
 from undertow.serving.api.problems import STATUS
-from undertow.serving.published.requests import MAX_OFFSET, MAX_ROWS, AtRiskQuery
+from undertow.serving.published.list_query import MAX_OFFSET, AtRiskQuery
+from undertow.serving.published.requests import MAX_ROWS
 
 
 def _operations() -> dict[str, dict[str, Any]]:

@@ -10,8 +10,8 @@ from typer.testing import Result
 
 from tests.serving.cli.typed import json_of, undertow
 from undertow.serving.pages import at_risk
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import AtRiskQuery
 
 REFUSED = "Refused: "  # the simulated company has rows that break their contract
 
@@ -50,4 +50,4 @@ def test_reports_as_json_hold_it(demo: tuple[str, Result]) -> None:
 def test_the_published_list_and_its_page_carry_it(demo: tuple[str, Result]) -> None:
     published = ScoresReader(Path(demo[0]) / "store").latest()
     assert json.loads(json.dumps(published.manifest))["warnings"][0].startswith(REFUSED)
-    assert REFUSED in at_risk(published, AtRiskQuery(), published.filter())
+    assert REFUSED in at_risk(published, AtRiskQuery(), published.select(AtRiskQuery()))

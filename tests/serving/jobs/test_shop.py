@@ -17,8 +17,8 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.sources.load import load_tables
 from undertow.serving import pages
 from undertow.serving.jobs.score import ScoreReport, score
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
 from undertow.training.backtest.backtest import backtest
 from undertow.training.bundle.bundle import Bundle
@@ -120,7 +120,7 @@ def test_without_a_spend_forecast_the_last_year_stands_for_it_and_no_value_is_cl
 
 def test_the_pages_speak_of_staying_away_and_of_spend(shop: Shop) -> None:
     published = shop.published
-    html = pages.at_risk(published, AtRiskQuery(), published.filter())
+    html = pages.at_risk(published, AtRiskQuery(), published.select(AtRiskQuery()))
     for words in ("Away for 90 days", "Spent in 365 days, EUR", "ranked by the money that staying away for 90 days"):
         assert words in html
     for words in ("MRR", "Renews", "by failed payment", "nan"):

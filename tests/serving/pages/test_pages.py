@@ -18,6 +18,7 @@ import uvicorn
 from tests.serving.client import Client
 from undertow.serving import pages
 from undertow.serving.api.app import make_app
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
 
 CAUSAL = ("because", "caused", "causes", "due to", "leads to")
@@ -225,6 +226,6 @@ def test_a_real_browser_draws_the_page(address: str, chromium: Callable[..., str
 
 
 def test_the_list_of_a_store_equals_what_the_page_shows(store: Path, client: Client) -> None:
-    names = ScoresReader(store).latest().filter().rows["account_id"].to_pylist()
+    names = ScoresReader(store).latest().select(AtRiskQuery()).rows["account_id"].to_pylist()
     shown = re.findall(r'<a href="[.]/accounts/([^"]+)">', client.get("/").text)
     assert shown == [pages.quoted(name) for name in names]

@@ -7,12 +7,13 @@ import pyarrow as pa
 import pytest
 
 from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.spreadsheet import as_csv
 
 
 def test_families_and_like_accounts_add_up_to_the_published_score(published: PublishedScores) -> None:
-    for account in as_accounts(published.filter().rows, published.manifest):
+    for account in as_accounts(published.select(AtRiskQuery()).rows, published.manifest):
         families = account.contributions.families.values()
         total = sum(share or 0.0 for share in families)
         assert (account.like_probability or 0.0) + total == pytest.approx(account.probability["90"], abs=1e-9)
@@ -26,7 +27,7 @@ def test_causes_add_up_to_the_probability_at_every_horizon(published: PublishedS
 
 
 def test_a_probability_above_1_by_rounding_is_answered_as_1(published: PublishedScores) -> None:
-    rows = published.filter(limit=1).rows
+    rows = published.select(AtRiskQuery(limit=1)).rows
     for name in ("p_90", "p_voluntary_90", "like_probability"):
         rows = rows.set_column(rows.column_names.index(name), name, pa.array([1.0 + 4e-16]))
     account = as_accounts(rows, published.manifest)[0]
@@ -34,7 +35,7 @@ def test_a_probability_above_1_by_rounding_is_answered_as_1(published: Published
 
 
 def test_numbers_that_are_not_finite_leave_as_null(published: PublishedScores) -> None:
-    rows = published.filter(limit=1).rows
+    rows = published.select(AtRiskQuery(limit=1)).rows
     position = rows.column_names.index("clv")
     broken = rows.set_column(position, "clv", pa.array([float("nan")]))
     assert as_accounts(broken, published.manifest)[0].clv.value is None

@@ -8,7 +8,8 @@ import pytest
 from undertow.serving.published import encoded
 from undertow.serving.published.answers import Account, Scored, as_accounts, as_scored
 from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers
-from undertow.serving.published.requests import AtRiskQuery, ScoreRequest
+from undertow.serving.published.list_query import AtRiskQuery
+from undertow.serving.published.requests import ScoreRequest
 from undertow.serving.published.scores import PublishedScores
 
 
@@ -48,7 +49,7 @@ def test_answers_in_json_are_the_answers(published: PublishedScores) -> None:
     assert published.scored_json(ids) == msgspec.json.encode(published.score(ScoreRequest(account_ids=ids)))
     assert published.account_json("zero") == msgspec.json.encode(published.account("zero"))
     listed = msgspec.json.decode(published.list_json(AtRiskQuery(limit=2, offset=1)).body)
-    wanted = as_accounts(published.filter(limit=2, offset=1).rows, published.manifest)
+    wanted = as_accounts(published.select(AtRiskQuery(limit=2, offset=1)).rows, published.manifest)
     assert listed["accounts"] == msgspec.to_builtins(wanted)
     assert (listed["total"], listed["limit"], listed["offset"]) == (6, 2, 1)
 

@@ -13,28 +13,29 @@ import pytest
 
 from tests.serving.published_by_hand import People
 from undertow.features.errors import RequestError, UnknownAccount
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import ScoreRequest, trimmed
 from undertow.serving.published.scores import PublishedScores
 
 
 def test_the_list_is_ordered_by_value_at_risk(published: PublishedScores, people: People) -> None:
-    values = published.filter().rows["value_at_risk"].to_pylist()
+    values = published.select(AtRiskQuery()).rows["value_at_risk"].to_pylist()
     assert len(values) == len(people)
     assert values == sorted(values, reverse=True)
 
 
 def test_filters_narrow_and_the_totals_speak_of_all_that_match(published: PublishedScores) -> None:
-    found = published.filter(limit=1, owner="Mara Lindqvist")
+    found = published.select(AtRiskQuery(limit=1, owner=("Mara Lindqvist",)))
     assert (found.total, found.rows.num_rows) == (2, 1)
-    everything = published.filter(owner="Mara Lindqvist").rows["value_at_risk"].to_pylist()
+    everything = published.select(AtRiskQuery(owner=("Mara Lindqvist",))).rows["value_at_risk"].to_pylist()
     assert found.value_at_risk == pytest.approx(sum(everything))
 
 
 def test_each_filter_keeps_only_what_it_names(published: PublishedScores) -> None:
-    assert set(published.filter(segment="startup").rows["segment"].to_pylist()) == {"startup"}
-    assert set(published.filter(cause="involuntary").rows["cause"].to_pylist()) == {"involuntary"}
-    assert min(published.filter(min_value=1000).rows["value_at_risk"].to_pylist()) >= 1000
-    assert published.filter(segment="business", cause="involuntary", min_value=1e9).total == 0
+    assert set(published.select(AtRiskQuery(segment=("startup",))).rows["segment"].to_pylist()) == {"startup"}
+    assert set(published.select(AtRiskQuery(cause="involuntary")).rows["cause"].to_pylist()) == {"involuntary"}
+    assert min(published.select(AtRiskQuery(min_value=1000)).rows["value_at_risk"].to_pylist()) >= 1000
+    assert published.select(AtRiskQuery(segment=("business",), cause="involuntary", min_value=1e9)).total == 0
 
 
 @pytest.mark.parametrize(
@@ -49,11 +50,11 @@ def test_a_segment_or_owner_that_no_account_has_is_refused_with_the_nearest(
     published: PublishedScores, filters: dict[str, str], said: str
 ) -> None:
     with pytest.raises(RequestError, match=said):
-        published.filter(**filters)  # type: ignore[arg-type]
+        published.select(AtRiskQuery(**filters))  # type: ignore[arg-type]
 
 
 def test_pages_follow_each_other_and_end(published: PublishedScores) -> None:
-    ids = [published.filter(limit=4, offset=offset).rows["account_id"].to_pylist() for offset in (0, 4, 8)]
+    ids = [published.select(AtRiskQuery(limit=4, offset=offset)).rows["account_id"].to_pylist() for offset in (0, 4, 8)]
     assert [len(page) for page in ids] == [4, 2, 0]
     assert len({*ids[0], *ids[1]}) == 6
 

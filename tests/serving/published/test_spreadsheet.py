@@ -7,12 +7,13 @@ import io
 
 import pyarrow as pa
 
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.spreadsheet import as_csv
 
 
 def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.select(AtRiskQuery()).rows))))
     acme = next(row for row in rows if row["account_id"] == "A-00042")
     assert acme["as_of"] == "2025-01-31" and acme["renews_at"] == "2025-02-20"
     assert acme["mrr"] == "4200.00"
@@ -22,7 +23,7 @@ def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
 
 
 def test_csv_holds_like_accounts_families_changes_and_whether_one_reason_stands_out(published: PublishedScores) -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.select(AtRiskQuery()).rows))))
     shown = [name for name in rows[0] if name.startswith(("like_", "probability_", "changed_", "stands"))]
     families = ("ux", "cx", "billing", "usage")
     assert shown == [
@@ -38,7 +39,7 @@ def test_csv_holds_like_accounts_families_changes_and_whether_one_reason_stands_
 
 
 def test_csv_texts_that_a_spreadsheet_would_run_are_made_harmless(published: PublishedScores) -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(published.filter().rows))))
+    rows = list(csv.DictReader(io.StringIO(as_csv(published.select(AtRiskQuery()).rows))))
     strange = next(row for row in rows if row["account_id"] == "日本-1")
     assert strange["name"] == """'=HYPERLINK("http://x.example")"""
     assert strange["owner"] == "'@owner"
