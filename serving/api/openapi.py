@@ -247,6 +247,8 @@ def _query() -> list[Json]:
     for name, schema in schemas["AtRiskQuery"]["properties"].items():
         plain = _not_null(schema)
         _type_choices(plain)
+        if isinstance(plain.get("default"), tuple):
+            plain["default"] = list(plain["default"])
         described = {"description": plain.pop("description")}
         parameters.append({"name": name, "in": "query", **described, "allowEmptyValue": True, "schema": plain})
     return parameters

@@ -79,7 +79,7 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     renews_within: Within | None = None
     renews_from: From | None = None
     renews_to: To | None = None
-    search: Text | None = None
+    search: Text = ""
     sort: Annotated[
         Order, Meta(description="The order: highest first, of renews_at the earliest, of name from A.")
     ] = "value_at_risk"

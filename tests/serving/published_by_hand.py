@@ -61,7 +61,8 @@ def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> 
     found = sorted(_scores(rows, bundle, people), key=lambda row: -row["value_at_risk"])
     manifest = {
         "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
-        "model_version": bundle.version, "trained_until": bundle.trained_until, "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
+        "model_version": bundle.version, "trained_until": bundle.trained_until,
+        "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
         "currency": "EUR", "value_months": 12, "clv_horizons": list(CLV_HORIZONS),
         "families": list(REASON_FAMILIES), "change_days": 30,
         "reasons": "The model is a sum of parts by family.",

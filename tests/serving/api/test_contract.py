@@ -21,6 +21,7 @@ WITH_LIMITS = OPERATIONS[:2]  # others take what no request can break
 EXAMPLES = 50
 PATIENCE = 90  # seconds until a busy machine has started the process that scores rows
 Json = dict[str, Any]
+SEVERAL = ("segment", "owner", "country")
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,13 @@ def known(client: Client, described: Json) -> Json:
     """The description with what a caller learns from the service: ids, segments, owners, and the features of a row."""
     narrow = copy.deepcopy(described)
     listed = client.get("/v1/at-risk").json()
-    values = {name: sorted({each[name] for each in listed["accounts"] if each[name]}) for name in ("segment", "owner")}
+    values: dict[str, list[str]] = {"renews_from": ["2025-02-01"], "renews_to": ["2025-12-31"]}
+    several = {name: sorted({each[name] for each in listed["accounts"] if each[name]}) for name in SEVERAL}
     values |= {"run": [listed["run_id"]], "account_id": [each["account_id"] for each in listed["accounts"]]}
     for path in ("/v1/at-risk", "/v1/accounts/{account_id}"):
         for parameter in narrow["paths"][path]["get"]["parameters"]:
+            if parameter["name"] in several:
+                parameter["schema"]["items"] = {"type": "string", "enum": several[parameter["name"]]}
             if parameter["name"] in values:
                 parameter["schema"] = {"type": "string", "enum": values[parameter["name"]]}
     _narrow_rows(narrow["components"]["schemas"], client.get("/v1/features").json()["features"])

@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[str, str, set[str], bool]] = {  # template: method, addre
     "/openapi.json": ("GET", "/openapi.json", ALL, False),
     "/": ("GET", "/", READS, False),
     "/accounts/{account_id:path}": ("GET", "/accounts/A-00042", READS, False),
+    "/drivers": ("GET", "/drivers", READS, True),
     "/metrics": ("GET", "/metrics", {"admin"}, True),
 }
 WITHOUT_KEY = {"/healthz", "/readyz", "/login", "/logout"}
@@ -75,7 +76,7 @@ def test_a_route_answers_the_roles_that_it_names_and_nobody_else(guarded: Guarde
         expected = 404 if who in ("tom", "nobody") and "A-00042" in url else 200
     assert answer.status_code == expected
     if expected in (401, 403):
-        told = answer.text if route in ("/", "/accounts/{account_id:path}") else problem(answer, expected)["detail"]
+        told = answer.text if route in ("/", "/drivers", "/accounts/{account_id:path}") else problem(answer, expected)["detail"]
         assert "key" in told and "Nordwind" not in answer.text
     if expected == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -171,7 +172,7 @@ def test_the_page_is_the_owners_in_rows_sums_and_choices(guarded: Guarded) -> No
     others = ("Bluebird Analytics", "Tom Okafor", "@owner", "startup", "zero", "What the scores react to", "HYPERLINK")
     assert not [other for other in others if other in html]
     sums = guarded.get("mara", "/v1/at-risk").json()["value_at_risk"]
-    assert f"EUR {sums:,.0f}" in html and "<dd>2</dd>" in html and f"accounts of {MARA}" in html
+    assert f"EUR {sums:,.0f}" in html and "<strong>2</strong> accounts" in html and f"Accounts of {MARA}" in html
 
 
 def test_an_owner_without_accounts_sees_an_empty_list(guarded: Guarded) -> None:

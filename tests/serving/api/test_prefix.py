@@ -16,7 +16,7 @@ BROWSER = {"Accept": "text/html"}
 def links(client: Client, path: str, **headers: str) -> list[str]:
     found = LINK.findall(client.get(path, headers={**BROWSER, **headers}).text)
     assert found
-    return found
+    return [link for link in found if not link.startswith("#")]
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_the_links_of_a_list_lead_to_its_accounts(client: Client) -> None:
     [link] = [link for link in links(client, "/") if "kunde" in link]
     answer = client.get(urljoin("http://test/", link))
     assert answer.status_code == 200
-    assert urljoin("http://test/accounts/kunde%207%2Fb", LINK.findall(answer.text)[0]) == "http://test/"
+    assert urljoin("http://test/accounts/kunde%207%2Fb", LINK.findall(answer.text)[1]) == "http://test/"

@@ -38,8 +38,8 @@ def test_the_list_says_when_from_which_model_how_many_and_how_much(client: Clien
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     read = words(answer.text)
     published = client.get("/v1/at-risk").json()
-    assert "As of 31 Jan 2025 · model 2025-01-31-tiny" in read
-    assert "Accounts 6" in read
+    assert "As of 31 Jan 2025 · published 1 Feb 2025 · model 2025-01-31-tiny, trained until 31 Dec 2024" in read
+    assert "6 accounts" in read
     assert f"EUR {published['value_at_risk']:,.0f}" in read
 
 
@@ -79,7 +79,7 @@ def test_no_page_speaks_of_causes_elsewhere(client: Client, url: str) -> None:
 
 def test_the_filter_is_kept_in_the_form_the_paging_and_the_download(client: Client) -> None:
     html = client.get("/?owner=Tom+Okafor&min_value=0&limit=1").text
-    assert '<option value="Tom Okafor" selected>' in html
+    assert '<input type="checkbox" name="owner" value="Tom Okafor" checked>' in html
     assert 'name="min_value"' in html and 'value="0"' in html
     assert 'href="./?limit=1&amp;offset=1&amp;owner=Tom+Okafor&amp;min_value=0.0"' in html
     link = unescape(re.findall(r'href="[.](/v1/at-risk[^"]+)"', html)[0])
@@ -89,7 +89,7 @@ def test_the_filter_is_kept_in_the_form_the_paging_and_the_download(client: Clie
 
 def test_an_empty_selection_says_what_to_do(client: Client) -> None:
     read = words(client.get("/?min_value=999999999").text)
-    assert "No account matches" in read and "Lower the minimum value, or clear the filter" in read
+    assert "No account matches" in read and "Widen a filter, or clear the filters" in read
 
 
 def test_a_page_beyond_the_end_leads_back(client: Client) -> None:
