@@ -64,7 +64,7 @@ class ListColumns:
         if query.min_value is not None:
             tests.append(pc.greater_equal(self._table["value_at_risk"], query.min_value))
         if query.search:
-            found = [pc.match_substring(each, query.search.casefold()) for each in self._searched]
+            found = [pc.match_substring(each, query.search.lower()) for each in self._searched]
             tests.append(pc.or_kleene(*found))
         tests += self._renewing(*query.renews_between(self._as_of))
         if not tests:

@@ -76,7 +76,8 @@ def test_a_route_answers_the_roles_that_it_names_and_nobody_else(guarded: Guarde
         expected = 404 if who in ("tom", "nobody") and "A-00042" in url else 200
     assert answer.status_code == expected
     if expected in (401, 403):
-        told = answer.text if route in ("/", "/drivers", "/accounts/{account_id:path}") else problem(answer, expected)["detail"]
+        is_page = route in ("/", "/drivers", "/accounts/{account_id:path}")
+        told = answer.text if is_page else problem(answer, expected)["detail"]
         assert "key" in told and "Nordwind" not in answer.text
     if expected == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
