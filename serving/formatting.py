@@ -23,7 +23,7 @@ def adding_up(total: float | None, parts: Mapping[str, float | None]) -> dict[st
     """Return the parts of a share as percentages of one decimal that add up to that of the total, by name.
 
     >>> adding_up(0.0074, {"choice": 0.0058, "payment": 0.0016})
-    {'choice': '0.5 %', 'payment': '0.2 %'}
+    {'choice': '0.6 %', 'payment': '0.1 %'}
     """
     known = {name: 1000 * (part or 0.0) for name, part in parts.items()}
     tenths = {name: math.floor(part) for name, part in known.items()}

@@ -401,7 +401,7 @@ def at_risk(
     sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.value_at_risk,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
-    """Print the published list of accounts at risk: filtered, and ranked by value at risk or in another order."""
+    """Print the published list of accounts at risk, filtered and in an order, by default of value at risk."""
     published = ScoresReader(load_settings(project).store_path()).latest()
     asked = {
         "limit": limit, "segment": segment, "owner": owner, "country": country, "cause": cause and cause.value,

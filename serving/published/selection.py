@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,27 +33,31 @@ class ListColumns:
     def __init__(self, table: pa.Table, headline: int, as_of: date) -> None:
         """`table`: scores, highest value at risk first. `headline`: days. `as_of`: of the scores."""
         self._table, self._headline, self._as_of = table, headline, as_of
-        self._orders: dict[str, np.ndarray] = {}
+        self._orders: dict[str, pa.Array] = {}
 
     def select(self, query: AtRiskQuery) -> Selection:
         """Return the accounts that a query selects, in its order; equal ones in the order of the list.
 
         Raises RequestError for a segment, an owner or a country that no account has.
         """
+        tests = self._tests(query)
         rows = self._order(query.sort)
-        wanted = self._wanted(query)
-        if wanted is not None:
-            rows = rows[wanted[rows]]
-        values = self._at_risk[rows]
-        page = rows[query.offset : None if query.most is None else query.offset + query.most]
-        return Selection(len(rows), float(values.sum()), self._table.take(pa.array(page)))
+        if rows is None and not tests:  # as listed: Arrow imports pandas to compute with Python's numbers
+            page = self._table.slice(query.offset, query.most)
+            return Selection(self._table.num_rows, _sum(self._table["value_at_risk"]), page)
+        if rows is None:
+            rows = pc.indices_nonzero(tests.pop())
+        for test in tests:
+            rows = rows.filter(test.take(rows))  # a row whose test is null is left out
+        value = _sum(self._table["value_at_risk"].take(rows))
+        return Selection(len(rows), value, self._table.take(rows.slice(query.offset, query.most)))
 
     def choices(self, column: str) -> list[str]:
         """Return the texts that occur in "segment", "owner" or "country", sorted."""
         return self._choices[column]
 
-    def _wanted(self, query: AtRiskQuery) -> np.ndarray | None:
-        """Return which rows match every filter, shape (n_accounts,); None: all."""
+    def _tests(self, query: AtRiskQuery) -> list[pa.Array]:
+        """Return of every filter which rows match it, shape (n_accounts,); null: not known."""
         tests = [pc.is_in(self._table[name], pa.array(self._known(name, chosen)))
                  for name in CHOSEN if (chosen := getattr(query, name))]  # fmt: skip
         if query.cause is not None:
@@ -67,9 +70,7 @@ class ListColumns:
             found = [pc.match_substring(each, query.search.lower()) for each in self._searched]
             tests.append(pc.or_kleene(*found))
         tests += self._renewing(*query.renews_between(self._as_of))
-        if not tests:
-            return None
-        return np.logical_and.reduce([_true(test) for test in tests])
+        return tests
 
     def _renewing(self, first: date | None, last: date | None) -> list[pa.ChunkedArray]:
         renews, kind = self._table["renews_at"], self._table["renews_at"].type
@@ -91,34 +92,27 @@ class ListColumns:
                 raise RequestError(f"No account has the {column} '{short(each)}'.{near} Known: {some}{more}.")
         return list(wanted)
 
-    def _order(self, sort: str) -> np.ndarray:
-        """Return the rows in an order, shape (n_accounts,); unknown values are last."""
+    def _order(self, sort: str) -> pa.Array | None:
+        """Return the rows in an order, shape (n_accounts,), unknown values last; None: as they are listed."""
+        if sort == "value_at_risk":
+            return None
         if sort not in self._orders:
             self._orders[sort] = self._made_order(sort)
         return self._orders[sort]
 
-    def _made_order(self, sort: str) -> np.ndarray:
-        if sort == "value_at_risk":  # the order of the list
-            return np.arange(self._table.num_rows)
+    def _made_order(self, sort: str) -> pa.Array:
         if sort == "name":
             keys = pc.utf8_lower(pc.coalesce(self._table["name"], self._table["account_id"]))
         else:
             keys = self._table[f"p_{self._headline}" if sort == "probability" else sort]
-        keyed = pa.table({"absent": pc.is_null(keys, nan_is_null=True), "key": keys,
-                          "row": pa.array(np.arange(self._table.num_rows))})  # fmt: skip
+        keyed = pa.Table.from_arrays([pc.is_null(keys, nan_is_null=True), keys], names=["absent", "key"])
         direction = "ascending" if sort in UPWARDS else "descending"
-        order = [("absent", "ascending"), ("key", direction), ("row", "ascending")]
-        return np.asarray(pc.sort_indices(keyed, order))
+        return pc.sort_indices(keyed, [("absent", "ascending"), ("key", direction)])  # a stable sort
 
     @cached_property
     def _choices(self) -> dict[str, list[str]]:
         texts = {name: pc.unique(self._table[name]).to_pylist() for name in CHOSEN}
         return {name: sorted(text for text in of_column if text is not None) for name, of_column in texts.items()}
-
-    @cached_property
-    def _at_risk(self) -> np.ndarray:
-        values = np.asarray(pc.fill_null(self._table["value_at_risk"], 0.0), float)
-        return np.where(np.isfinite(values), values, 0.0)
 
     @cached_property
     def _searched(self) -> list[pa.ChunkedArray]:
@@ -130,10 +124,11 @@ class ListColumns:
         reasons = self._table["reasons"].combine_chunks()
         lists = reasons.chunk(0) if isinstance(reasons, pa.ChunkedArray) else reasons
         families = pc.struct_field(lists.values, "family") if len(lists.values) else pa.nulls(0, pa.string())
-        starts = pa.array(np.asarray(lists.offsets)[:-1])
+        starts = lists.offsets.slice(0, len(lists))
         has_one = pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
         return families.take(pc.if_else(has_one, starts, None))
 
 
-def _true(test: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    return np.asarray(pc.fill_null(test, False), bool)
+def _sum(values: pa.ChunkedArray) -> float:
+    """Return the sum of the values that are known."""
+    return float(pc.sum(values.filter(pc.is_finite(values))).as_py() or 0.0)

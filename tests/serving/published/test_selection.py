@@ -17,7 +17,7 @@ from undertow.serving.published.selection import ListColumns
 
 AS_OF, HEADLINE = date(2025, 1, 31), 90
 SEGMENTS, FAMILIES = ("business", "startup", None), ("ux", "cx", "usage", "billing")
-AHEAD = (0, 1, 2, 30, 31, 60, 61)  # days until a renewal
+DAYS = (0, 1, 2, 30, 31, 60, 61)  # until a renewal
 SCHEMA = pa.schema([
     ("account_id", pa.string()), ("name", pa.string()), ("segment", pa.string()), ("owner", pa.string()),
     ("country", pa.string()), ("cause", pa.string()), ("value_at_risk", pa.float64()), ("clv", pa.float64()),
@@ -41,7 +41,7 @@ def people(seed: int, count: int = 30) -> list[Row]:
             "clv": draw.choice((None, float(draw.randint(0, 5)))),
             "mrr": float(draw.randint(0, 5)),
             "p_90": draw.random(),
-            "renews_at": draw.choice((None, datetime(2025, 1, 31, draw.choice((0, 9))) + timedelta(draw.choice(AHEAD)))),
+            "renews_at": draw.choice((None, datetime(2025, 1, 31, draw.choice((0, 9))) + timedelta(draw.choice(DAYS)))),
             "reasons": [{"family": family} for family in draw.sample(FAMILIES, draw.randint(0, 2))],
         }
         for number in range(count)
