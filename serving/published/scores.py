@@ -49,7 +49,7 @@ from undertow.serving.published.run_files import (
     read_table,
     verified_manifest,
 )
-from undertow.serving.published.selection import ListColumns, Selection
+from undertow.serving.published.selection import ListColumns, Selection, known_sum
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
@@ -155,7 +155,7 @@ class PublishedScores:
     @cached_property
     def total_value_at_risk(self) -> float:
         """The value at risk of all accounts, money over the published months."""
-        return _sum(self.table["value_at_risk"])
+        return known_sum(self.table["value_at_risk"])
 
     def select(self, query: AtRiskQuery) -> Selection:
         """Return the part of the list that a query selects. Raises RequestError, see `ListColumns.select`."""
@@ -285,8 +285,3 @@ class PublishedScores:
 def _position(table: pa.Table) -> dict[str, int]:
     """Return the row of each account."""
     return {account_id: row for row, account_id in enumerate(table["account_id"].to_pylist())}
-
-
-def _sum(values: pa.ChunkedArray) -> float:
-    known = values.filter(pc.is_finite(values))
-    return float(pc.sum(known).as_py() or 0.0)

@@ -44,12 +44,12 @@ class ListColumns:
         rows = self._order(query.sort)
         if rows is None and not tests:  # as listed: Arrow imports pandas to compute with Python's numbers
             page = self._table.slice(query.offset, query.most)
-            return Selection(self._table.num_rows, _sum(self._table["value_at_risk"]), page)
+            return Selection(self._table.num_rows, known_sum(self._table["value_at_risk"]), page)
         if rows is None:
             rows = pc.indices_nonzero(tests.pop())
         for test in tests:
             rows = rows.filter(test.take(rows))  # a row whose test is null is left out
-        value = _sum(self._table["value_at_risk"].take(rows))
+        value = known_sum(self._table["value_at_risk"].take(rows))
         return Selection(len(rows), value, self._table.take(rows.slice(query.offset, query.most)))
 
     def choices(self, column: str) -> list[str]:
@@ -129,6 +129,6 @@ class ListColumns:
         return families.take(pc.if_else(has_one, starts, None))
 
 
-def _sum(values: pa.ChunkedArray) -> float:
+def known_sum(values: pa.ChunkedArray) -> float:
     """Return the sum of the values that are known."""
     return float(pc.sum(values.filter(pc.is_finite(values))).as_py() or 0.0)
