@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ FAMILY_NAMES = {
     "usage": "Usage",
 }
 NAME_GOES_HERE = Markup("<!-- name -->")  # in a kept page, which is the same for several keys; data is escaped
+TEAM_GOES_HERE = Markup("<!-- team -->")  # what the team's database adds to a kept page, which `pages.team` lays in
+STATUS_OF = Markup("<!-- status of {id} -->")  # the same of one account; its id quoted as in a URL
 NAME = Markup(
     '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
     '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
@@ -121,7 +123,7 @@ def with_name(html: bytes, name: str, owner: str | None, csrf: str, root: str) -
     return html.replace(NAME_GOES_HERE.encode(), shown.encode(), 1)
 
 
-def day(moment: datetime | str | None) -> str:
+def day(moment: date | str | None) -> str:
     """Return a day as text: "31 Jan 2025"."""
     if moment is None:
         return UNKNOWN
@@ -132,6 +134,11 @@ def day(moment: datetime | str | None) -> str:
 def quoted(text: str) -> str:
     """Return a text quoted as one segment of a URL."""
     return quote(text, safe="")
+
+
+def status_place(account_id: str) -> Markup:
+    """Return the place in a kept page where the status of an account goes."""
+    return STATUS_OF.format(id=quoted(account_id))
 
 
 def family_name(family: str) -> str:
@@ -161,7 +168,13 @@ def _link(path: str, query: AtRiskQuery, **changed: Any) -> str:
 
 
 def _render(template: str, **context: Any) -> str:
-    return _environment().get_template(template).render(name_goes_here=NAME_GOES_HERE, **context)
+    places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE}
+    return _environment().get_template(template).render(**places, **context)
+
+
+def template_part(template: str, **context: Any) -> str:
+    """Return a part of a page, rendered from a template of its own."""
+    return _environment().get_template(template).render(**context)
 
 
 @cache
@@ -174,6 +187,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, family_name, sentence):
+    for filter_ in (money, percent, points, day, measured, quoted, status_place, family_name, sentence):
         made.filters[filter_.__name__] = filter_
     return made
