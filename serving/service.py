@@ -85,8 +85,9 @@ class Undertow:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """End the process that scores rows; the requests that ran were answered before."""
+        """End the process that scores rows, and connections; the requests that ran were answered before."""
         app().state.worker.close()
+        app().state.team.close()
 
     async def __is_ready__(self) -> bool:
         """Whether an account and a row of the published scores were answered: /readyz answers 200, or 503 before."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
@@ -143,9 +143,12 @@ def _refuse_other_version(connection: Connection) -> None:
         )
 
 
-def _sqlite(path: Path) -> Engine:
-    """Return an engine that opens the file each time, so that one that was removed or replaced is noticed."""
-    address = f"file:{quote(str(path))}?mode=rw"
+def _sqlite(path: Path, mode: Literal["rw", "ro"] = "rw") -> Engine:
+    """Return an engine that opens the file each time, so that one that was removed or replaced is noticed.
+
+    `mode`: "rw" makes no file, and reads one that may not be written.
+    """
+    address = f"file:{quote(str(path))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(address, timeout=PATIENCE, uri=True, isolation_level=None, check_same_thread=False)

@@ -55,6 +55,12 @@ class TeamWork:
                 "not: look before you make it again."
             ) from None
 
+    def close(self) -> None:
+        """End the threads and close the connections of the database."""
+        self._threads.shutdown(wait=False)
+        if self._database is not None:
+            self._database.close()
+
     async def _run(self, ask: Callable[Concatenate[Database, P], T], *args: P.args, **named: P.kwargs) -> T:
         if self._database is None:
             raise NoTeam(f"{NONE_CONFIGURED} {WHAT_TO_DO}")
