@@ -13,16 +13,6 @@ from undertow.serving.team.database import Database
 NOW = datetime(2025, 2, 1, 9, 30, 15, 250_000, tzinfo=UTC)
 
 
-@pytest.fixture
-def schema(postgres: str) -> Iterator[str]:
-    """The address of an empty schema on the server of the tests."""
-    import psycopg
-
-    with psycopg.connect(postgres) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS team CASCADE; CREATE SCHEMA team")
-    yield f"{postgres}?options=-csearch_path%3Dteam"
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database that holds nothing yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event
@@ -141,4 +142,12 @@ def test_the_statuses_of_a_page_are_one_question_that_an_index_answers(database:
     asked: list[str] = []
     event.listen(database._engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
     assert list(statuses_of(database, [f"a{number}" for number in range(49)] + ["a"], TODAY)) == ["a"]
-    assert len([sql for sql in asked if sql.startswith("SELECT")]) == 1
+    [sql] = [sql for sql in asked if sql.startswith("SELECT")]
+    assert sql.count("FROM") == 1
+
+
+def test_sqlite_finds_the_statuses_of_a_page_by_their_ids(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "team.db"))
+    with database.reading() as connection:
+        asked = "EXPLAIN QUERY PLAN SELECT * FROM undertow_statuses WHERE account_id IN ('a', 'b')"
+        assert "SEARCH undertow_statuses USING INDEX" in str(connection.exec_driver_sql(asked).all())

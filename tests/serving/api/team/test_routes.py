@@ -41,6 +41,19 @@ def test_a_status_is_set_read_and_has_its_history(team: Client, put: Put) -> Non
     assert read["history"][0]["before"] is None and read["history"][0]["after"]["note"] == "Called"
 
 
+def test_a_team_shares_statuses_and_views_in_postgresql(store: Path, schema: str) -> None:
+    teams = [Client(make_app(store, team=schema)) for _ in range(2)]  # as of two worker processes
+    asyncio.run(teams[0].send("PUT", f"/v1/statuses/{NORDWIND}", json={"status": "contacted", "note": "日本 'ä'"}))
+    asyncio.run(teams[0].send("PUT", "/v1/views/Book", json={"query": "limit=5"}))
+    [status] = teams[1].get("/v1/statuses?status=contacted").json()["statuses"]
+    assert (status["account_id"], status["note"]) == (NORDWIND, "日本 'ä'")
+    page = teams[1].get("/").text
+    assert "<b>Contacted</b>" in page and ">Book</a>" in page
+    problem(asyncio.run(teams[1].send("PUT", f"/v1/statuses/{NORDWIND}", json={"status": "done", "version": 0})), 409)
+    for team in teams:
+        team.app.state.team.close()
+
+
 def test_an_id_with_a_slash_has_a_status_too(team: Client, put: Put) -> None:
     assert put("/v1/statuses/kunde%207%2Fb", status="done").json()["status"]["account_id"] == GRUEN
     assert team.get("/v1/statuses?account_id=kunde+7%2Fb").json()["statuses"][0]["name"] == "Grün & Söhne"
