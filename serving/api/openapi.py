@@ -309,6 +309,8 @@ def _query(kind: type) -> list[Json]:
     for name, schema in schemas[kind.__name__]["properties"].items():
         plain = _not_null(schema)
         _type_choices(plain)
+        if plain.get("default") == []:  # a list that is not given
+            del plain["default"]
         described = {"description": plain.pop("description")}
         parameters.append({"name": name, "in": "query", **described, "allowEmptyValue": True, "schema": plain})
     return parameters

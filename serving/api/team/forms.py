@@ -15,9 +15,11 @@ from undertow.serving.api.login import FORGED, read_form
 from undertow.serving.api.prefix import root_of
 from undertow.serving.api.problems import STATUS
 from undertow.serving.api.team.on_pages import OPEN_COOKIE, account_with_team
+from undertow.serving.api.team.routes import refuse_unknown
 from undertow.serving.api.team.work import now, team_of, who
 from undertow.serving.api.which_list import newest
 from undertow.serving.pages.team import place_after
+from undertow.serving.published.requests import trimmed
 from undertow.serving.team.requests import ViewRequest, read_form_as_status
 from undertow.serving.team.statuses import set_status
 from undertow.serving.team.views import checked_query, remove_view, save_view
@@ -30,7 +32,8 @@ async def status_form(request: Request) -> Response:
     """
     sent = await read_checked_form(request)
     published = await newest(request)
-    account_id = published.account(request.path_params["account_id"]).account_id
+    account_id = trimmed(request.path_params["account_id"])
+    refuse_unknown(request, published, account_id, has_status=False)
     try:
         await team_of(request).write(set_status, account_id, read_form_as_status(sent), who(request), now())
     except (RequestError, TeamError) as error:

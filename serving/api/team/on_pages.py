@@ -20,7 +20,7 @@ from undertow.serving.api.team.routes import sees_shared
 from undertow.serving.api.team.work import now, team_of, who
 from undertow.serving.api.which_list import notice_of
 from undertow.serving.pages import team as parts
-from undertow.serving.published.requests import AtRiskQuery
+from undertow.serving.published.requests import AtRiskQuery, trimmed
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.team.address import NONE_CONFIGURED, WHAT_TO_DO
 from undertow.serving.team.answers import Status, View
@@ -59,12 +59,14 @@ async def account_with_team(
     `status`: of the answer; `refused`: why a form was refused; `sent`: what it held, which is shown again.
     """
     root, notice, token = root_of(request), notice_of(request), form_token(request)
-    shown = published.account(request.path_params["account_id"])
-    html = published.kept(
-        ("account", shown.account_id, root, notice), lambda: pages.account(published, shown, root, notice).encode()
-    )
+    account_id = trimmed(request.path_params["account_id"])
+
+    def page() -> bytes:
+        return pages.account(published, published.account(account_id), root, notice).encode()
+
+    html = published.kept(("account", account_id, root, notice), page)
     try:
-        found, history = await team_of(request).read(status_and_history, shown.account_id, now().date())
+        found, history = await team_of(request).read(status_and_history, account_id, now().date())
         part = parts.account_part(root, found, history, now().date(), token, refused, sent)
     except NoTeam:
         part = parts.without_status(NONE_CONFIGURED, WHAT_TO_DO)

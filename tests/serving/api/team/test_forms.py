@@ -111,6 +111,8 @@ def test_where_the_database_is_locked_the_form_comes_back_with_what_it_held(
     answer = browser.post(PAGE, fields | {"status": "done", "note": "A long story"})
     assert answer.status_code == 503
     assert "is locked by another program. Try again" in answer.text and "A long story" in answer.text
+    answer = browser.post("/views", fields | {"name": "Book"})
+    assert answer.status_code == 503 and "To the list" in answer.text and "as scores are" not in answer.text
     holder.close()
 
 
