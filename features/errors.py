@@ -13,10 +13,14 @@ UndertowError
 ├── Unreadable           published scores are damaged, or of another release
 ├── AccessError          the keys of the service cannot be read, or a key cannot be added or revoked
 ├── PushError            a destination cannot be reached, or refuses what is sent to it
+├── TeamError            the database of statuses and views cannot be read or written
 └── RequestError         a request that cannot be answered
     ├── Malformed        the request body is not valid JSON
     ├── UnknownAccount   no such account in the published scores
+    ├── UnknownView      no such saved view of the list
+    ├── NoTeam           there is no database of statuses and views
     ├── ListReplaced     the list that a page was asked of is no longer the one in memory
+    ├── ChangedSince     somebody else changed a status or a view since it was read
     └── TooLarge         the request exceeds a stated limit
 
 A message says what was expected, what was given ("got"), and what to do.
@@ -81,6 +85,10 @@ class PushError(UndertowError):
     """A destination cannot be reached, or refuses what is sent to it."""
 
 
+class TeamError(UndertowError):
+    """The database of statuses and views cannot be read or written."""
+
+
 class RequestError(UndertowError):
     """A request that cannot be answered."""
 
@@ -93,8 +101,20 @@ class UnknownAccount(RequestError):
     """No such account in the published scores."""
 
 
+class UnknownView(RequestError):
+    """No such saved view of the list."""
+
+
+class NoTeam(RequestError):
+    """There is no database of statuses and views."""
+
+
 class ListReplaced(RequestError):
     """The list that a page was asked of is no longer the one in memory."""
+
+
+class ChangedSince(RequestError):
+    """Somebody else changed a status or a view since it was read."""
 
 
 class TooLarge(RequestError):

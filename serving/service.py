@@ -4,6 +4,7 @@ BentoML runs the worker processes and answers /livez, /healthz and /readyz; ever
 app of `undertow.serving.api.app`, to which requests go directly (`undertow.serving.server`). BentoML's own
 metrics are off, for they label by raw path and so grow with every account id; /metrics is therefore ours.
 UNDERTOW_WORKERS: worker processes, 2 by default, since one that dies is replaced only after some twenty seconds.
+UNDERTOW_TEAM: the database of statuses and saved views, a SQLite file or postgresql://...; without it, read-only.
 Started so, without `undertow serve`, every request needs a key, and other variables say the rest
 (`Rules.from_environment`).
 """
@@ -28,6 +29,7 @@ from undertow.serving.access.audit import log_to_standard_error
 from undertow.serving.api.app import make_app
 from undertow.serving.api.guard import Rules
 from undertow.serving.server.direct import direct_service
+from undertow.serving.team.address import VARIABLE as TEAM
 
 STORE, PREFIX = "UNDERTOW_STORE", "UNDERTOW_PREFIX"
 TIMEOUT = 300  # seconds; a slower request is cut off by BentoML
@@ -40,7 +42,8 @@ def app() -> Starlette:
     if not store:
         raise SettingsError(f"Set {STORE} to the project's store folder, where `undertow score` publishes.")
     log_to_standard_error()
-    return make_app(Path(store), os.environ.get(PREFIX, ""), Rules.from_environment(os.environ))
+    rules, team = Rules.from_environment(os.environ), os.environ.get(TEAM, "").strip()
+    return make_app(Path(store), os.environ.get(PREFIX, ""), rules, team)
 
 
 async def everything(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,8 +85,9 @@ class Undertow:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """End the process that scores rows; the requests that ran were answered before."""
+        """End the process that scores rows, and connections; the requests that ran were answered before."""
         app().state.worker.close()
+        app().state.team.close()
 
     async def __is_ready__(self) -> bool:
         """Whether an account and a row of the published scores were answered: /readyz answers 200, or 503 before."""

@@ -16,12 +16,13 @@ FLOORS = {
     "connectors simulator",
     "training": "examples churn value bundle evaluation health_score registry drivers business_metrics leakage fit "
     "backtest train",
-    "serving": "formatting access published push pages live jobs api server deploy cli service",
+    "serving": "formatting access published team push pages live jobs api server deploy cli service",
 }
 # What answers requests uses only the bundle of training; the jobs and the command line start its jobs.
 TRAINING_SHOWN_TO = {
     "access": "",
     "published": "bundle",
+    "team": "",
     "push": "",
     "live": "",
     "pages": "",

@@ -24,6 +24,7 @@ from undertow.features.settings.destinations import AnyDestination, refuse_desti
 from undertow.features.settings.examples import ExampleColumns
 from undertow.features.settings.frozen import Frozen
 from undertow.features.settings.own_features import Denominator, OwnFeature
+from undertow.features.settings.team import Team
 from undertow.features.tables import ACCOUNTS, EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
 
 FILE_NAME = "undertow.toml"
@@ -346,6 +347,7 @@ class Settings(Frozen):
     events: Events = Events()
     features: tuple[OwnFeature, ...] = ()  # one's own, [[features]]
     examples: ExampleColumns = ExampleColumns()
+    team: Team = Team()
     mlflow: Mlflow = Mlflow()
     engine: Engine = Engine()
     spark: Spark = Spark()
@@ -458,10 +460,10 @@ class Settings(Frozen):
     def public(self) -> dict[str, object]:
         """Return the settings as plain JSON values for the run record.
 
-        Without the local folder, [mlflow] and [destinations], which change no result. Of the addresses in [files],
-        neither user and password nor the query are shown.
+        Without the local folder, [mlflow], [destinations] and [team], which change no result. Of the addresses in
+        [files], neither user and password nor the query are shown.
         """
-        shown = self.model_dump(mode="json", exclude={"folder", "mlflow", "destinations"})
+        shown = self.model_dump(mode="json", exclude={"folder", "mlflow", "destinations", "team"})
         return shown | {"files": {name: _without_secrets(each) for name, each in shown["files"].items()}}
 
 

@@ -1,7 +1,7 @@
-"""The audit log: one JSON line for each sign-in, export of a list and change of a key, without values.
+"""The audit log: one JSON line for each sign-in, export of a list and change of a key, status or view, without values.
 
 A line holds the time, the event, the key's id and name, and the route; never a token, an account, a filter or an
-address.
+address. What a status was and is stands in the history of the team's database.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import msgspec
 
 from undertow.serving.access.rate_limit import passed
 
-Event = Literal["login", "login refused", "logout", "export", "key added", "key revoked"]
+Event = Literal[
+    "login", "login refused", "logout", "export", "key added", "key revoked", "status set", "view saved", "view removed"
+]
 FILE = "audit.jsonl"  # in the folder of the keys, for changes of keys
 REFUSED_A_SECOND, REFUSED_AT_ONCE = 1, 60  # lines about refused sign-ins, in one process; others are counted
 logger = logging.getLogger("undertow.audit")

@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from undertow.serving import pages
-from undertow.serving.access.roles import ADMINS, ANY_ROLE, READERS, SCORERS, caller_of
-from undertow.serving.api.guard import Access, Guard, Rules, needs
+from undertow.serving.access.roles import ADMINS, ANY_ROLE, READERS, SCORERS
+from undertow.serving.api.guard import Access, Guard, Rules, needs, note
 from undertow.serving.api.limits import no_query, read_body
 from undertow.serving.api.login import login, logout
 from undertow.serving.api.openapi import openapi_json, openapi_tag
@@ -27,25 +27,29 @@ from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
 from undertow.serving.api.request_id import RequestId
 from undertow.serving.api.responses import PRIVATE, as_page, ready_json, signed_in
-from undertow.serving.api.row_queue import RowQueue
-from undertow.serving.api.which_list import ANSWERED_FROM, WhichList, notice
+from undertow.serving.api.team.forms import status_form, view_form
+from undertow.serving.api.team.on_pages import account_with_team, list_with_team
+from undertow.serving.api.team.routes import account_status, status_history, statuses, view, views
+from undertow.serving.api.team.work import TeamWork
+from undertow.serving.api.which_list import WhichList, newest, newest_of_all, notice_of, of_run
 from undertow.serving.live.frames import Reply
+from undertow.serving.live.row_queue import RowQueue
 from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_score_request
-from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
 PAGES = ("/", "/accounts/{account_id:path}", "/drivers")
 OPEN = Rules()
 
 
-def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starlette:
+def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: str = "") -> Starlette:
     """Return the ASGI app that answers from the newest publication in `store_folder`; `prefix`: of every link.
 
     `rules`: how it is guarded; by default everybody may ask, by any host's name, while the store has no keys.
+    `team`: the address of the database of statuses and saved views; without one the app is read-only.
     """
     routes = [
         Route("/v1/score", needs(SCORERS, score), methods=["POST"]),
@@ -58,6 +62,13 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starl
         Route(PAGES[0], needs(READERS, list_page)),
         Route(PAGES[1], needs(READERS, account_page)),
         Route(PAGES[2], needs(READERS, drivers_page, all_accounts=True)),
+        Route(PAGES[1], needs(READERS, status_form), methods=["POST"]),
+        Route("/views", needs(READERS, view_form), methods=["POST"]),
+        Route("/v1/statuses", needs(READERS, statuses)),
+        Route("/v1/statuses/{account_id:path}", needs(READERS, account_status), methods=["GET", "PUT"]),
+        Route("/v1/status-history", needs(READERS, status_history)),
+        Route("/v1/views", needs(READERS, views)),
+        Route("/v1/views/{name}", needs(READERS, view), methods=["GET", "PUT", "DELETE"]),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
@@ -81,6 +92,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN) -> Starl
     app.state.prefix, app.state.access = prefix, access
     app.state.reading = None  # the task that reads a newer publication
     app.state.reader, app.state.worker, app.state.metrics = reader, worker, counted
+    app.state.team = TeamWork(team)
     app.state.queue = RowQueue(counted.rows_waiting.set)
     return app
 
@@ -121,7 +133,7 @@ async def at_risk(request: Request) -> Response:
         answer = await kept_answer(request, published, ("list", query), lambda: published.list_json(query))
     else:
         answer = await whole_list(request, published, query)
-    note_export(request)
+    note(request, "export")
     return answer
 
 
@@ -171,18 +183,13 @@ async def list_page(request: Request) -> Response:
     def page() -> bytes:
         return pages.at_risk(published, query, published.select(query), root, notice).encode()
 
-    return as_page(signed_in(published.kept(("page", query, root, notice), page), request))
+    html = published.kept(("page", query, root, notice), page)
+    return await list_with_team(request, html, query)
 
 
 async def account_page(request: Request) -> Response:
     """GET /accounts/{account_id}: one account as a page."""
-    published, root, notice = await newest(request), root_of(request), notice_of(request)
-    account_id = request.path_params["account_id"]
-
-    def page() -> bytes:
-        return pages.account(published, published.account(account_id), root, notice).encode()
-
-    return as_page(signed_in(published.kept(("account", account_id, root, notice), page), request))
+    return await account_with_team(request, await newest(request))
 
 
 async def drivers_page(request: Request) -> Response:
@@ -211,53 +218,3 @@ async def metrics(request: Request) -> Response:
     """GET /metrics: Prometheus text."""
     text = await asyncio.to_thread(request.app.state.metrics.text)
     return Response(text, headers={"Content-Type": CONTENT_TYPE})
-
-
-# --- reading ---
-
-
-async def newest(request: Request) -> PublishedScores:
-    """Return the publication in memory, with the accounts that the caller may see alone."""
-    published, owner = await newest_of_all(request), caller_of(request.scope).owner
-    if owner is None:
-        return published
-    found = published.by_owner.get(owner)
-    return found if found is not None else await asyncio.to_thread(published.of_owner, owner)
-
-
-async def newest_of_all(request: Request) -> PublishedScores:
-    """Return the publication in memory, the first time after reading it; a thread begins to read a newer one."""
-    state = request.app.state
-    reader: ScoresReader = state.reader
-    if reader.held is not None and not reader.is_fresh() and (state.reading is None or state.reading.done()):
-        state.reading = asyncio.create_task(asyncio.to_thread(reader.latest))
-    published = reader.held
-    if published is None:
-        published = await asyncio.to_thread(reader.latest)
-    request.scope[ANSWERED_FROM] = published.folder.name
-    return published
-
-
-async def of_run(request: Request, run: str | None) -> PublishedScores:
-    """Return the publication in memory. Raises ListReplaced where it is not `run`, the list of a page.
-
-    A list that another process of the service has answered from may be newer: one that is being read is awaited.
-    """
-    published, reading = await newest(request), request.app.state.reading
-    if run not in (None, published.manifest["run_id"]) and reading is not None:
-        await asyncio.wait({reading})
-        published = await newest(request)
-    published.check_run(run)
-    return published
-
-
-def note_export(request: Request) -> None:
-    """Write into the audit log that a list was read, where the caller has a key."""
-    caller = caller_of(request.scope)
-    if caller.key_id:
-        request.app.state.access.audit.note("export", caller.key_id, caller.name, request.scope["route"].path)
-
-
-def notice_of(request: Request) -> str:
-    """Return the notice that a newer list cannot be read, or an empty text."""
-    return notice(request.app.state.reader)

@@ -17,7 +17,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from undertow.features.errors import AccessError
-from undertow.serving.access.audit import Audit
+from undertow.serving.access.audit import Audit, Event
 from undertow.serving.access.hosts import allowed_hosts, host_name
 from undertow.serving.access.key_reader import KeyReader
 from undertow.serving.access.keys import Key
@@ -31,6 +31,7 @@ from undertow.serving.api.problems import refuse, wants_page
 from undertow.serving.formatting import short
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+FORMS = ("/accounts/", "/views")  # how addresses begin that forms of the pages are sent to; they check a CSRF token
 PROBES = frozenset({"/healthz", "/readyz"})  # as BentoML's, they need no key and are asked by any name
 WITHOUT_KEY = PROBES | {"/login", "/logout"}
 COOKIE = "undertow"
@@ -131,7 +132,7 @@ class Guard:
     async def _key(self, request: Request) -> tuple[Key, str]:
         """Return the key of a request, and the CSRF token of its session. Raises HTTPException 401 without one.
 
-        A session counts for reading alone: whatever a form changes checks its own CSRF token.
+        A session counts for reading, and for the forms of pages, which check their own CSRF token.
         """
         sent = request.headers.getlist("authorization")
         if sent:
@@ -142,7 +143,7 @@ class Guard:
             self._access.note_refused(token, _template(request))
             _refuse_key(NOT_LIVING)
         cookie = request.cookies.get(COOKIE, "")
-        if cookie and request.method in ("GET", "HEAD"):
+        if cookie and (request.method in ("GET", "HEAD") or _is_form(request)):
             key = self._access.sessions.key_of(cookie)
             if key is not None:
                 return key, self._access.sessions.csrf_of(cookie)
@@ -195,6 +196,17 @@ def checked_next(text: str) -> str:
     decoded = text.lower().replace("%2e", ".").partition("?")[0]
     is_ours = NEXT.fullmatch(text) and "\\" not in text and not {".", ".."} & set(decoded.split("/"))
     return text if is_ours and len(text) <= LONGEST_NEXT else ""
+
+
+def note(request: Request, event: Event) -> None:
+    """Write into the audit log what a caller did, where it has a key: by its route, without account or value."""
+    caller = caller_of(request.scope)
+    if caller.key_id:
+        request.app.state.access.audit.note(event, caller.key_id, caller.name, request.scope["route"].path)
+
+
+def _is_form(request: Request) -> bool:
+    return request.method == "POST" and request.scope["path"].startswith(FORMS)
 
 
 async def _answer(request: Request, error: Exception) -> Response:

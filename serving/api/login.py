@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
@@ -45,8 +46,8 @@ async def login(request: Request) -> Response:
         return _form(request, after, FOR_PROGRAMS)
     _note(access, "login", key, "/login")
     answer = RedirectResponse(root_of(request) + after, 303)
-    _set_cookie(request, answer, COOKIE, access.sessions.begin(key), LIFETIME)
-    _set_cookie(request, answer, FORM_COOKIE, "", 0)
+    set_cookie(request, answer, COOKIE, access.sessions.begin(key), LIFETIME)
+    set_cookie(request, answer, FORM_COOKIE, "", 0)
     return answer
 
 
@@ -62,7 +63,7 @@ async def logout(request: Request) -> Response:
         raise HTTPException(403, FORGED)
     if key is not None:
         _note(access, "logout", key, "/logout")
-    _set_cookie(request, answer, COOKIE, "", 0)
+    set_cookie(request, answer, COOKIE, "", 0)
     return answer
 
 
@@ -87,15 +88,20 @@ def _form(request: Request, after: str, refused: str = "") -> Response:
     answer = as_page(pages.login(root_of(request), token, after, refused), 401 if refused else 200)
     if refused:
         answer.headers.update(SIGN_IN)
-    _set_cookie(request, answer, FORM_COOKIE, nonce, FORM_LIFETIME)
+    set_cookie(request, answer, FORM_COOKIE, nonce, FORM_LIFETIME)
     return answer
 
 
-def _set_cookie(request: Request, answer: Response, name: str, value: str, seconds: int) -> None:
-    """Set a cookie that no script reads, no other site sends with a form, and TLS alone carries where there is TLS."""
+def set_cookie(
+    request: Request, answer: Response, name: str, value: str, seconds: int, same: Literal["lax", "strict"] = "lax"
+) -> None:
+    """Set a cookie that no script reads, no other site sends with a form, and TLS alone carries where there is TLS.
+
+    `same`: "strict" keeps it back also where another site links here.
+    """
     root = root_of(request)
     path = root.rstrip("/") if root.startswith("/") else ""
-    answer.set_cookie(name, value, seconds, path=path or "/", secure=_is_tls(request), httponly=True, samesite="lax")
+    answer.set_cookie(name, value, seconds, path=path or "/", secure=_is_tls(request), httponly=True, samesite=same)
 
 
 def _is_tls(request: Request) -> bool:

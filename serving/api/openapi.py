@@ -33,6 +33,8 @@ from undertow.serving.published.requests import (
     FORMS,
     ScoreRequest,
 )
+from undertow.serving.team.answers import AccountStatus, StatusHistory, StatusList, View, ViewList
+from undertow.serving.team.requests import HistoryQuery, StatusQuery, StatusRequest, ViewRequest
 
 Json = dict[str, Any]
 ABOUT = f"""\
@@ -51,10 +53,14 @@ WRONG: dict[int, tuple[str, Exception]] = {
     ),
     401: ("A key is needed, and none that counts came.", HTTPException(401, "Expected a key: send Authorization: …")),
     403: ("The key's role or owner does not allow it.", HTTPException(403, "The key 'mira' is a reader's; …")),
-    404: ("No such account.", UnknownAccount("No account 'A-1' among those scored as of 2025-07-01.")),
+    404: (
+        "No such account or view; or the service has no database of statuses.",
+        UnknownAccount("No account 'A-1' among those scored as of 2025-07-01."),
+    ),
     408: ("The body did not arrive in time.", HTTPException(408, TOO_SLOW)),
     409: (
-        "The list of `run` is no longer answered from. Start again at the first page.",
+        "The list of `run` is no longer answered from: start again at the first page. Or the status was changed since "
+        "it was read, or the name of the view is taken: read again.",
         ListReplaced("The list '2025-06-01-…' is no longer answered from, now '2025-07-01-…' is. Start again …"),
     ),
     413: ("The body is too large.", TooLarge(TOO_LARGE)),
@@ -63,7 +69,8 @@ WRONG: dict[int, tuple[str, Exception]] = {
     422: ("A field or parameter is not as described.", RequestError("limit: expected int >= 1.")),
     429: ("The key has asked too often.", HTTPException(429, "The key 'mira' may ask 600 times a minute. Try again …")),
     503: (
-        "Nothing is published, the list or the model cannot be read, or too many rows wait to be scored.",
+        "Nothing is published, the list, the model or the team's database cannot be read, or too many rows wait to be "
+        "scored.",
         NothingPublished("Nothing is published yet. Run `undertow score` in the project."),
     ),
     504: ("The rows were not scored in time.", HTTPException(504, "The rows were not scored within 300 s. Send …")),
@@ -91,7 +98,8 @@ def openapi_tag() -> str:
 def openapi() -> Json:
     """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
     types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Drivers, Features, Model, Problem)
-    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    of_team = (StatusRequest, AccountStatus, StatusList, StatusHistory, ViewRequest, View, ViewList)
+    _, schemas = msgspec.json.schema_components((*types, *of_team), ref_template="#/components/schemas/{name}")
     schemas |= _forms(schemas["ScoreRequest"])
     _type_choices(schemas)
     return {
@@ -107,6 +115,7 @@ def openapi() -> Json:
             {"name": "lists", "description": "The published list of accounts at risk."},
             {"name": "scores", "description": "Scores of accounts and of feature rows."},
             {"name": "models", "description": "What the scores are made of."},
+            {"name": "team", "description": "Statuses of accounts and saved views, in a database of the team's own."},
         ],
         "paths": _paths(),
         "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
@@ -138,6 +147,55 @@ def _paths() -> Json:
         "/v1/model": {
             "get": _get("getModel", "models", Model, "The version of the model: dates, results, verdict, model card.")
         },
+        **_paths_of_team(),
+    }
+
+
+def _paths_of_team() -> Json:
+    of_account = [_account_id()]
+    name = {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[^/]+$"}}
+    named = [name | {"example": "My book"}]
+    whole = {"text/csv": {"schema": {"type": "string"}}}
+    return {
+        "/v1/statuses": {
+            "get": _of_team("listStatuses", StatusList, "Statuses that were set.", _query(StatusQuery), more=whole)
+        },
+        "/v1/statuses/{account_id}": {
+            "get": _of_team("getStatus", AccountStatus, "The status of an account, with its history.", of_account),
+            "put": _of_team("setStatus", AccountStatus, "Set the status of an account.", of_account, StatusRequest),
+        },
+        "/v1/status-history": {
+            "get": _of_team("listHistory", StatusHistory, "Changes of statuses.", _query(HistoryQuery), more=whole)
+        },
+        "/v1/views": {"get": _of_team("listViews", ViewList, "The saved views that the caller may use.")},
+        "/v1/views/{name}": {
+            "get": _of_team("getView", View, "A saved view.", named),
+            "put": _of_team("saveView", View, "Save a view, over one's own of that name.", named, ViewRequest),
+            "delete": _of_team("removeView", View, "Remove one's own view.", named),
+        },
+    }
+
+
+def _of_team(
+    operation: str,
+    answer: type,
+    summary: str,
+    parameters: Sequence[Json] = (),
+    body: type | None = None,
+    more: Mapping[str, Json] | None = None,
+) -> Json:
+    """Return an operation on the team's database, whose answers are not kept; `more`: other forms of the answer."""
+    content = {"application/json": {"schema": _reference(answer)}, **(more or {})}
+    sent = {"required": True, "content": {"application/json": {"schema": _reference(body)}}} if body else None
+    of_body = (408, 409, 413, 415) if body else ()
+    return {
+        **_named(operation, "team", summary),
+        "parameters": [*parameters, _sent(request_id.HEADER, "An id of this request, for logs.")],
+        **({"requestBody": sent} if sent else {}),
+        "responses": {
+            "200": _answer(content, _headers()),
+            **_refusals(*GUARDED, 404, *of_body, 422, 500, 503),
+        },
     }
 
 
@@ -157,7 +215,7 @@ def _score() -> Json:
 
 
 def _at_risk() -> Json:
-    made = _get("listAtRisk", "lists", AtRiskAnswer, "Accounts ranked by value at risk.", _query(), (409,))
+    made = _get("listAtRisk", "lists", AtRiskAnswer, "Accounts ranked by value at risk.", _query(AtRiskQuery), (409,))
     made["description"] = (
         "JSON comes in pages: follow `next`, or the Link header, until it is null. It names the list it belongs to; "
         "once that is replaced by a newer one the answer is 409, and the pages begin again. CSV and JSON lines hold "
@@ -170,10 +228,14 @@ def _at_risk() -> Json:
 
 
 def _account() -> Json:
+    summary = "One account as published, with its reasons."
+    return _get("getAccount", "lists", Account, summary, [_account_id()], (404,))
+
+
+def _account_id() -> Json:
     schema = {"type": "string", "minLength": 1}
     what = {"description": "Blanks around it are ignored. A slash may be sent as it is or as %2F."}
-    path = {"name": "account_id", "in": "path", "required": True, "schema": schema, "example": "A-00042", **what}
-    return _get("getAccount", "lists", Account, "One account as published, with its reasons.", [path], (404,))
+    return {"name": "account_id", "in": "path", "required": True, "schema": schema, "example": "A-00042", **what}
 
 
 def _get(
@@ -240,15 +302,15 @@ def _sent(name: str, description: str) -> Json:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
-def _query() -> list[Json]:
-    """Return the query parameters of the list; one that may be absent is not null in a URL."""
-    _, schemas = msgspec.json.schema_components((AtRiskQuery,))
+def _query(kind: type) -> list[Json]:
+    """Return the query parameters of a list; one that may be absent is not null in a URL."""
+    _, schemas = msgspec.json.schema_components((kind,))
     parameters = []
-    for name, schema in schemas["AtRiskQuery"]["properties"].items():
+    for name, schema in schemas[kind.__name__]["properties"].items():
         plain = _not_null(schema)
         _type_choices(plain)
-        if isinstance(plain.get("default"), tuple):
-            plain["default"] = list(plain["default"])
+        if plain.get("default") in ((), []):  # a list that is not given
+            del plain["default"]
         described = {"description": plain.pop("description")}
         parameters.append({"name": name, "in": "query", **described, "allowEmptyValue": True, "schema": plain})
     return parameters

@@ -19,7 +19,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.serving.api.prefix import checked_prefix
 from undertow.serving.cli import console, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import aware_now, now
-from undertow.serving.cli.groups import keys, models
+from undertow.serving.cli.groups import keys, models, statuses
 from undertow.serving.cli.local_service import Listening, may_be_open, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
@@ -28,6 +28,7 @@ from undertow.serving.published.list_query import query_of
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import MAX_ROWS
 from undertow.serving.published.spreadsheet import as_csv
+from undertow.serving.team.address import address_of
 
 app = typer.Typer(
     name="undertow",
@@ -341,6 +342,12 @@ app.add_typer(
     help="Keys of the service: add one for a person or a program, list them, revoke one.",
     epilog="Example: undertow keys list",
 )
+app.add_typer(
+    statuses.app,
+    name="statuses",
+    help="Statuses of accounts that the team has set: list them, export their history, set one.",
+    epilog="Example: undertow statuses --owner Mira",
+)
 
 
 @app.command(epilog="Example: undertow score --as-of 2025-01-01")
@@ -524,7 +531,8 @@ def serve(
     store = settings.store_path().resolve()
     is_open = may_be_open(store, host, hosts, aware_now())
     refuse_taken_port(host, port)
-    place = Listening(host, port, workers, checked_prefix(root_path), hosts, is_open, audit_log)
+    team = address_of(settings, os.environ)
+    place = Listening(host, port, workers, checked_prefix(root_path), hosts, is_open, audit_log, team)
     who = "open to this machine, without keys" if is_open else "with keys"
     console.err.print(f"Undertow serves {settings.name} at {place.url} {who} (stop with Ctrl-C)", soft_wrap=True)
     place.serve(store)

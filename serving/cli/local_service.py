@@ -17,6 +17,7 @@ from typing import NoReturn
 from undertow.features.errors import SettingsError
 from undertow.serving.access.hosts import is_loopback
 from undertow.serving.access.keys import has_living_key, read_keys
+from undertow.serving.team.address import VARIABLE
 
 SERVICE = "undertow.serving.service:Undertow"
 
@@ -26,6 +27,7 @@ class Listening:
     """Where the service listens, with how many worker processes, and the prefix under which a proxy serves it.
 
     `hosts`: names that it answers to beside localhost and `host`. `is_open`: whether everybody on this machine may ask.
+    `team`: the address of the database of statuses and views; "" for none.
     """
 
     host: str
@@ -35,6 +37,7 @@ class Listening:
     hosts: tuple[str, ...] = ()
     is_open: bool = False
     audit_log: Path | None = None
+    team: str = ""
 
     @property
     def url(self) -> str:
@@ -58,6 +61,7 @@ class Listening:
             "UNDERTOW_HOSTS": ",".join((self.host, *self.hosts)),
             "UNDERTOW_HOME": str(home),
             "UNDERTOW_AUDIT_LOG": str(self.audit_log.resolve()) if self.audit_log else "",
+            VARIABLE: self.team,
             "BENTOML_HOME": str(home),
             "BENTOML_DO_NOT_TRACK": "True",
             "PYTHONSAFEPATH": "1",

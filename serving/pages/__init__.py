@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -30,6 +30,8 @@ FAMILY_NAMES = {
     "usage": "Usage",
 }
 NAME_GOES_HERE = Markup("<!-- name -->")  # in a kept page, which is the same for several keys; data is escaped
+TEAM_GOES_HERE = Markup("<!-- team -->")  # what the team's database adds to a kept page, which `pages.team` lays in
+STATUS_OF = Markup("<!-- status of {id} -->")  # the same of one account; its id quoted as in a URL
 NAME = Markup(
     '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
     '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
@@ -133,7 +135,7 @@ def with_name(html: bytes, name: str, owner: str | None, csrf: str, root: str) -
     return html.replace(NAME_GOES_HERE.encode(), shown.encode(), 1)
 
 
-def day(moment: datetime | str | None) -> str:
+def day(moment: date | str | None) -> str:
     """Return a day as text: "31 Jan 2025"."""
     if moment is None:
         return UNKNOWN
@@ -151,6 +153,11 @@ def by_cause(shown: Account, horizon: str) -> dict[str, str]:
     return adding_up(shown.probability[horizon], {cause: of[horizon] for cause, of in shown.by_cause.items()})
 
 
+def status_place(account_id: str) -> Markup:
+    """Return the place in a kept page where the status of an account goes."""
+    return STATUS_OF.format(id=quoted(account_id))
+
+
 def family_name(family: str) -> str:
     """Return the display name of a feature family."""
     return FAMILY_NAMES.get(family, family)
@@ -162,7 +169,13 @@ def sentence(text: str) -> str:
 
 
 def _render(template: str, **context: Any) -> str:
-    return _environment().get_template(template).render(name_goes_here=NAME_GOES_HERE, **context)
+    places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE}
+    return _environment().get_template(template).render(**places, **context)
+
+
+def template_part(template: str, **context: Any) -> str:
+    """Return a part of a page, rendered from a template of its own."""
+    return _environment().get_template(template).render(**context)
 
 
 @cache
@@ -175,6 +188,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, by_cause, family_name, sentence):
+    for filter_ in (money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence):
         made.filters[filter_.__name__] = filter_
     return made

@@ -78,3 +78,13 @@ def published_features() -> Callable[[Path, str], Row]:
 def feature_row(store: Path, published_features: Callable[[Path, str], dict[str, Any]]) -> dict[str, Any]:
     """The features of A-00042 as plain JSON."""
     return published_features(ScoresReader(store).latest().folder, "A-00042")
+
+
+@pytest.fixture
+def schema(postgres: str) -> str:
+    """The address of an empty schema on the server of the tests."""
+    import psycopg
+
+    with psycopg.connect(postgres) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS team CASCADE; CREATE SCHEMA team")
+    return f"{postgres}?options=-csearch_path%3Dteam"

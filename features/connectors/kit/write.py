@@ -135,6 +135,8 @@ def _toml(what: ToWrite, name: str) -> str:
         settings.setdefault("currency", {})["report"] = what.report
     for section, values in settings.items():
         lines += ["", f"[{section}]", *(f"{key} = {_value(value)}" for key, value in values.items())]
+    lines += ["", "# A database of the team's own, in which signed-in users set statuses of accounts and save views:",
+              "# [team]", '# database = "team.db"']  # fmt: skip
     lines += ["", "# Answers that the SELECTs were written with:"]
     for each in what.asked:
         lines.append(f"# {each.question.question} {', '.join(what.answers[key] for key in each.keys)}")

@@ -48,8 +48,8 @@ class Guarded:
         return self.ask(who, "GET", url, **more)
 
 
-def guard(store: Path, rules: Rules = CLOSED) -> Guarded:
-    """Add the keys to a store and return the app over it."""
+def guard(store: Path, rules: Rules = CLOSED, team: str = "") -> Guarded:
+    """Add the keys to a store and return the app over it; `team`: its database of statuses."""
     now = datetime.now(UTC)
     tokens = {
         name: add_key(store, name, role, now, OWNERS.get(name), per_minute=60_000)[1] for name, role in ROLES.items()
@@ -57,7 +57,7 @@ def guard(store: Path, rules: Rules = CLOSED) -> Guarded:
     tokens["expired"] = add_key(store, "expired", Role.admin, now - timedelta(2), None, now - timedelta(1))[1]
     tokens["revoked"] = add_key(store, "revoked", Role.admin, now)[1]
     revoke_key(store, "revoked", now)
-    return Guarded(Client(make_app(store, rules=rules)), store, tokens)
+    return Guarded(Client(make_app(store, rules=rules, team=team)), store, tokens)
 
 
 @dataclass

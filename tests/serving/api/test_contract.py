@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,9 +15,12 @@ from schemathesis.checks import negative_data_rejection, positive_data_acceptanc
 from schemathesis.core.transport import Response
 
 from tests.serving.client import Client
+from undertow.serving.api.app import make_app
 
 OPERATIONS = ("POST /v1/score", "GET /v1/at-risk", "GET /v1/accounts/{account_id}", "GET /v1/drivers",
               "GET /v1/features", "GET /v1/model")  # fmt: skip
+OF_TEAM = ("GET /v1/statuses", "GET /v1/status-history", "GET /v1/views", "PUT /v1/statuses/{account_id}",
+           "PUT /v1/views/{name}")  # fmt: skip
 WITH_LIMITS = OPERATIONS[:2]  # others take what no request can break
 EXAMPLES = 50
 PATIENCE = 90  # seconds until a busy machine has started the process that scores rows
@@ -82,6 +86,20 @@ def _run(client: Client, description: Json, operation: str, mode: GenerationMode
 
     holds()
     return answered
+
+
+@pytest.fixture(scope="module")
+def team(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """A client of an app with a database of statuses and views."""
+    return Client(make_app(store, team=str(tmp_path_factory.mktemp("team") / "team.db")))
+
+
+@pytest.mark.parametrize("operation", OF_TEAM)
+def test_whatever_is_asked_of_the_team_is_answered_as_described(team: Client, described: Json, operation: str) -> None:
+    """Accounts and filters of views are not in the description: what is valid may be refused."""
+    _run(team, described, operation, GenerationMode.POSITIVE, positive_data_acceptance)
+    if operation != "GET /v1/views":  # which no request can break
+        _run(team, described, operation, GenerationMode.NEGATIVE, negative_data_rejection)
 
 
 def _of_no_meaning(answer: Response) -> list[Any]:

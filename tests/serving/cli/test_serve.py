@@ -99,6 +99,21 @@ def test_serving_makes_no_store_and_keeps_its_files_to_itself(tmp_path: Path) ->
     shutil.rmtree(folder)
 
 
+def test_statuses_are_kept_beside_the_settings_also_on_a_disk_that_may_only_be_read(project: Path) -> None:
+    (project / FILE_NAME).write_text('[team]\ndatabase = "team.db"\n', encoding="utf-8")
+    url, done = "/v1/statuses/A-00042", {"status": "done"}
+    with served(project) as client:
+        assert client.put(url, json=done).status_code == 200
+        form = dict(re.findall(r'name="(csrf|version)" value="(\w+)"', client.get("/accounts/A-00042").text))
+        sent = client.post("/accounts/A-00042", data=form | {"status": "contacted"})
+        assert (sent.status_code, sent.headers["location"]) == (303, "../accounts/A-00042#status")
+    assert (project / "team.db").is_file()
+    with served(project, mount=read_only(project)) as client:
+        assert client.get(url).json()["status"]["status"] == "contacted"
+        refused = client.put(url, json=done)
+        assert refused.status_code == 503 and "team.db is read-only. Give the user" in refused.json()["detail"]
+
+
 def test_code_of_the_current_folder_is_never_imported(project: Path, tmp_path: Path) -> None:
     """Packages named like ours and like those that we use lie where the command is typed."""
     folder = tmp_path / "here"

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from tests.serving.api.problem import problem
 from tests.serving.client import Client
-from undertow.serving.api.row_queue import FIRST_GUESS, MOST_ROWS, RowQueue
+from undertow.serving.live.row_queue import FIRST_GUESS, MOST_ROWS, RowQueue
 from undertow.serving.live.row_worker import RowWorker
 
 
