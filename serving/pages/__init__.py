@@ -43,9 +43,10 @@ def at_risk(
     accounts = as_accounts(selection.rows, published.manifest)
     headline = str(published.manifest["headline"])
     families = published.drivers.get("families", [])
-    return _render(
+    return render(
         "at_risk.html",
         root=root,
+        links=published.owner is None,
         notice=notice,
         manifest=published.manifest,
         accounts=accounts,
@@ -76,9 +77,10 @@ def account(published: PublishedScores, shown: Account, root: str = "../", notic
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
     clock = CLOCK_OF_BUYERS if buys else CLOCK
     steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
-    return _render(
+    return render(
         "account.html",
         root=root,
+        links=published.owner is None,
         notice=notice,
         manifest=published.manifest,
         account=shown,
@@ -107,12 +109,12 @@ def _changes(shown: Account, clock: str) -> tuple[charts.Bar, ...]:
 
 def problem(shown: Problem, root: str = "./") -> str:
     """Return an error as a page."""
-    return _render("problem.html", problem=shown, root=root)
+    return render("problem.html", problem=shown, root=root)
 
 
 def login(root: str, csrf: str, after: str = "", refused: str = "") -> str:
     """Return the sign-in form; `after`: the page to go to then, below the list; `refused`: why it came back."""
-    return _render("login.html", root=root, csrf=csrf, after=after, refused=refused)
+    return render("login.html", root=root, csrf=csrf, after=after, refused=refused)
 
 
 def with_name(html: bytes, name: str, owner: str | None, csrf: str, root: str) -> bytes:
@@ -160,7 +162,8 @@ def _link(path: str, query: AtRiskQuery, **changed: Any) -> str:
     return f"{path}?{urlencode(kept)}" if kept else path
 
 
-def _render(template: str, **context: Any) -> str:
+def render(template: str, **context: Any) -> str:
+    """Return a page made from a template of this folder."""
     return _environment().get_template(template).render(name_goes_here=NAME_GOES_HERE, **context)
 
 
