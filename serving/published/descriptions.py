@@ -1,4 +1,7 @@
-"""Drivers, features, model version, journeys and personas, published beside the list, as types; the OpenAPI description is made of them."""
+"""What is published beside the list, as types: drivers, features, model version, journeys and personas.
+
+The OpenAPI description is made of them.
+"""
 
 from __future__ import annotations
 

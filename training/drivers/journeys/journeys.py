@@ -100,7 +100,7 @@ def _metrics(
     spared: np.ndarray,
 ) -> list[dict[str, object]]:  # fmt: skip
     """Return the medians of the touchpoint's metrics over the accounts in it, those in trouble, and the others."""
-    described = []
+    described: list[dict[str, object]] = []
     for name in point.metrics:
         if name in columns and has_column(listed.rows, name):
             values, card = numbers(listed.rows, name), columns[name]

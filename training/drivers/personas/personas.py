@@ -116,7 +116,7 @@ def _differs(behaviour: Behaviour, centre: np.ndarray, most: int = 5) -> list[di
 
 def _profile(listed: Listed, columns: Mapping[str, Column], mine: np.ndarray) -> list[dict[str, object]]:
     """Return the medians of a few plain measures over a group, beside those over all accounts."""
-    described = []
+    described: list[dict[str, object]] = []
     for name in PROFILE:
         if name in columns and has_column(listed.rows, name):
             values, card = numbers(listed.rows, name), columns[name]
