@@ -37,6 +37,7 @@ def journeys(
     `observed`: snapshots whose `horizon`, in days, is over; None where there are none, and `why_not` says why.
     `columns`: the feature columns of the rows, by name.
     """
+    columns = {name: column for name, column in columns.items() if has_column(listed.rows, name)}
     touchpoints = [_touchpoint(each, listed, observed, columns, why_not) for each in TOUCHPOINTS]
     return {
         "as_of": as_of,
@@ -102,7 +103,7 @@ def _metrics(
     """Return the medians of the touchpoint's metrics over the accounts in it, those in trouble, and the others."""
     described: list[dict[str, object]] = []
     for name in point.metrics:
-        if name in columns and has_column(listed.rows, name):
+        if name in columns:
             values, card = numbers(listed.rows, name), columns[name]
             described.append({
                 "feature": name,

@@ -1,9 +1,9 @@
 """Groups of accounts by k-means, their number chosen by bootstrap stability, and refused where none is stable.
 
 Stability is the mean adjusted Rand index between the groups of all accounts and those found in bootstrap samples
-(Hubert and Arabie 1985; Hennig 2007). As with prediction strength (Tibshirani and Walther 2005), the largest number of
-groups that is stable is taken. Groups must also explain more than those of the same measures shuffled independently,
-which have no groups (as the gap statistic does; Tibshirani, Walther and Hastie 2001). They are found in the principal
+(Hubert and Arabie 1985; Hennig 2007). The most stable number of groups is taken, and of several that are as stable the
+largest. Groups must also explain more than those of the same measures shuffled independently, which have no groups (as
+with the gap statistic; Tibshirani, Walther and Hastie 2001). They are found in the principal
 components that several measures share, as many as exceed those of shuffled measures (parallel analysis; Horn 1965).
 """
 
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 NUMBERS = (2, 3, 4, 5, 6)  # of groups
 STABLE = 0.8  # mean adjusted Rand index, 0 to 1
+AS_STABLE = 0.02  # a smaller difference of stability is none
 SMALLEST = 0.05  # share of the accounts
 ABOVE_SHUFFLED = 0.02  # share of the variance; so much more than shuffled measures must be explained
 SAMPLE = 5_000  # accounts
@@ -73,7 +74,7 @@ def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def find_groups(points: np.ndarray, seed: int = 0) -> Groups:
-    """Return the largest number of stable groups of n accounts; `points`: float32, (n, p), standardized.
+    """Return the most stable groups of n accounts; `points`: float32, (n, p), standardized.
 
     At most SAMPLE accounts are looked at. The same points and seed give the same groups.
     """
@@ -89,9 +90,21 @@ def find_groups(points: np.ndarray, seed: int = 0) -> Groups:
         return Groups(None, ())
     with threadpool_limits(1):  # of so few points, waiting for other threads takes most of the time
         found = {number: _try(points, number, components, resamples, shuffled) for number in NUMBERS}
-    stable = [number for number, (_, tried) in found.items() if tried.is_stable]
-    centres = _largest_first(points, found[max(stable)][0]) if stable else None
-    return Groups(centres, tuple(tried for _, tried in found.values()), components)
+    tried = tuple(each for _, each in found.values())
+    number = most_stable(tried)
+    centres = None if number is None else _largest_first(points, found[number][0])
+    return Groups(centres, tried, components)
+
+
+def most_stable(tried: tuple[Tried, ...]) -> int | None:
+    """Return the most stable number of groups, the largest of those that are as stable; None where none is stable.
+
+    >>> most_stable((Tried(2, 0.97, 0.4, 0.5, 0.2), Tried(3, 0.96, 0.2, 0.6, 0.3), Tried(4, 0.85, 0.1, 0.7, 0.4)))
+    3
+    """
+    stable = {each.number: each.stability for each in tried if each.is_stable}
+    best = max(stable.values(), default=0.0)
+    return max((number for number, stability in stable.items() if stability >= best - AS_STABLE), default=None)
 
 
 def shared_components(points: np.ndarray, shuffled: list[np.ndarray]) -> int:
