@@ -16,7 +16,7 @@ from schemathesis.core.transport import Response
 from tests.serving.client import Client
 
 OPERATIONS = ("POST /v1/score", "GET /v1/at-risk", "GET /v1/accounts/{account_id}", "GET /v1/drivers",
-              "GET /v1/features", "GET /v1/model")  # fmt: skip
+              "GET /v1/journeys", "GET /v1/personas", "GET /v1/features", "GET /v1/model")  # fmt: skip
 WITH_LIMITS = OPERATIONS[:2]  # others take what no request can break
 EXAMPLES = 50
 PATIENCE = 90  # seconds until a busy machine has started the process that scores rows
