@@ -1,4 +1,4 @@
-"""Journeys and personas of the tiny accounts, written by hand: everything known, too little known, nothing available."""
+"""Journeys and personas of the tiny accounts, by hand: everything known, too little known, nothing available."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from undertow.features.catalogue.cards import Column
 from undertow.training.examples.person_periods import has_column, numbers
 
 FAMILIES = ("ux", "cx", "usage")
+TENURE = ("days_since_first_purchase", "purchase_days_ever")  # cards of usage that grow with tenure, which is contract
 CLIP = 3.0  # standard deviations; beyond it, further is not more different
 IQR_OF_NORMAL = 1.349  # interquartile range of a normal distribution, in standard deviations
 MOSTLY_KNOWN = 0.5  # share of accounts
@@ -69,5 +70,5 @@ def learn_behaviour(rows: pa.Table, columns: Sequence[Column]) -> Behaviour | No
 
 def _is_behaviour(column: Column) -> bool:
     card = column.feature
-    levels = column.feeds and not card.deviates
+    levels = column.feeds and not card.deviates and card.name not in TENURE
     return levels and card.family in FAMILIES and card.unit not in ("text", "money", "money/month")

@@ -42,6 +42,10 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "features_per_visit_usual": ("depth", "few features per visit", "many features per visit"),
     "features_per_visit_lately": ("depth", "few features per visit", "many features per visit"),
     "conversions_per_visit": ("conversions", "few conversions", "many conversions"),
+    "days_since_purchase": ("last purchase", "bought lately", "long since the last purchase"),
+    "purchase_days": ("purchases", "few purchases", "many purchases"),
+    "purchase_pace_usual": ("purchases", "few purchases", "many purchases"),
+    "purchase_gap": ("gaps", "short gaps between purchases", "long gaps between purchases"),
     "answer_pace": ("surveys", "few surveys answered", "many surveys answered"),
 }
 

@@ -90,13 +90,13 @@ def _personas(
     order = np.argsort(-np.bincount(mine, minlength=len(groups.centres)), kind="stable")  # of all, not of a sample
     order = order[np.isin(order, mine)]
     centres = np.stack([standardized[mine == group].mean(axis=0) for group in order])
-    names = persona_names(behaviour.measures, centres)
+    names, measures = persona_names(behaviour.measures, centres), _shown(listed, columns, behaviour)
     return [
         {
             "name": name,
             "share": float((mine == group).mean()),
             "differs": _differs(behaviour, centre),
-            "profile": _profile(listed, columns, mine == group),
+            "profile": _profile(listed, columns, measures, mine == group),
             "churn": None if observed is None or then is None else left_of(observed, then == group).as_json(),
             "value": listed.value_of(mine == group),
         }
@@ -114,18 +114,25 @@ def _differs(behaviour: Behaviour, centre: np.ndarray, most: int = 5) -> list[di
     return [_measure(behaviour.measures[place]) | {"deviation": float(centre[place])} for place in largest]
 
 
-def _profile(listed: Listed, columns: Mapping[str, Column], mine: np.ndarray) -> list[dict[str, object]]:
-    """Return the medians of a few plain measures over a group, beside those over all accounts."""
+def _shown(listed: Listed, columns: Mapping[str, Column], behaviour: Behaviour) -> list[str]:
+    """Return the measures of a profile: the plain ones that there are, or else those that groups are found by."""
+    plain = [name for name in PROFILE if name in columns and has_column(listed.rows, name)]
+    return plain or [each.name for each in behaviour.measures][: len(PROFILE)]
+
+
+def _profile(
+    listed: Listed, columns: Mapping[str, Column], names: list[str], mine: np.ndarray
+) -> list[dict[str, object]]:
+    """Return the medians of the measures over a group, beside those over all accounts."""
     described: list[dict[str, object]] = []
-    for name in PROFILE:
-        if name in columns and has_column(listed.rows, name):
-            values, card = numbers(listed.rows, name), columns[name]
-            described.append({
-                "feature": name,
-                "sentence": card.sentence,
-                "family": card.feature.family,
-                "unit": card.feature.unit,
-                "median": known_median(values[mine]),
-                "overall": known_median(values),
-            })  # fmt: skip
+    for name in names:
+        values, card = numbers(listed.rows, name), columns[name]
+        described.append({
+            "feature": name,
+            "sentence": card.sentence,
+            "family": card.feature.family,
+            "unit": card.feature.unit,
+            "median": known_median(values[mine]),
+            "overall": known_median(values),
+        })  # fmt: skip
     return described
