@@ -32,6 +32,12 @@ def trouble(rule: Mapping[str, Any], currency: str) -> str:
     return f"{about}: {rule['holds']} {measured(limit, rule['unit'], currency)}{within}"
 
 
+def not_known(point: Mapping[str, Any]) -> int:
+    """Return how many accounts are in a touchpoint of whom it is not known whether they met trouble."""
+    groups = point["value"].values()
+    return int(point["accounts"] - sum(group["accounts"] for group in groups))
+
+
 def share_left(left: Mapping[str, Any] | None) -> str:
     """Return the share that left with its interval: "8.1 % (5.0 to 12.9)"; "not enough data" without one."""
     if left is None or left["share"] is None:

@@ -21,7 +21,9 @@ def print_journeys(journey: Mapping[str, Any], manifest: Mapping[str, Any]) -> N
             _say(f"{_capital(point['why_not'])}.\n")
             continue
         rules = "; ".join(words.trouble(rule, currency) for rule in point["trouble"])
-        _say(f"{point['accounts']:,} accounts in it now, {point['in_trouble']:,} met trouble.")
+        unknown = words.not_known(point)
+        beside = f"; of {unknown:,} it is not known" if unknown else ""
+        _say(f"{point['accounts']:,} accounts in it now, {point['in_trouble']:,} met trouble{beside}.")
         _say(f"Trouble is any of: {rules}.")
         _say(words.churn(point["churn"], journey["horizon"], buys))
         table = _groups("Accounts that", journey["horizon"], buys)

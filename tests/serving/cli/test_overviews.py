@@ -8,7 +8,7 @@ from tests.serving.overviews_by_hand import HOSTILE, journeys_by_hand, personas_
 
 def test_the_journey_is_printed_as_the_page_says_it(tiny: str) -> None:
     shown = undertow("journeys", "--project", tiny).stdout
-    assert "1. Everyday use" in shown and "5 accounts in it now, 2 met trouble." in shown
+    assert "1. Everyday use" in shown and "6 accounts in it now, 2 met trouble; of 1 it is not known." in shown
     assert "left within 90 days more often than the others: +12.0 points (+5.0 to +20.0)" in shown
     assert "20.0 % (13.0 to 30.0)" in shown and "20 of 100" in shown
     assert "Not enough data: one of the groups has 3 accounts" in shown

@@ -51,7 +51,7 @@ def test_the_answers_are_what_was_published(client: Client) -> None:
 
 def test_a_touchpoint_says_who_is_in_it_what_trouble_is_and_what_followed(client: Client) -> None:
     read = words(client.get("/journeys").text)
-    assert "1. Everyday use Accounts that visited in the last 30 days. In it now 5 Met trouble 2" in read
+    assert "1. Everyday use Accounts that visited in the last 30 days. In it now 6 Met trouble 2 Not known 1" in read
     assert "errors per page view in the last 30 days: above 2.5 %, which three in four stay within" in read
     assert "visits against the account's own usual pace: more than 20 % below usual." in read
     assert (
