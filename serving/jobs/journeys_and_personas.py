@@ -18,7 +18,7 @@ from undertow.training.drivers.personas.personas import personas
 from undertow.training.examples.announced import announced
 from undertow.training.examples.split import Examples, make_examples
 
-MOST_SNAPSHOTS = 20_000  # of all earlier as_ofs together
+MOST_SNAPSHOTS = 10_000  # of all earlier as_ofs together
 
 
 def journeys_and_personas(

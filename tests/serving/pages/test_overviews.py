@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from tests.serving.client import Client
 from tests.serving.overviews_by_hand import HOSTILE, journeys_by_hand, personas_by_hand
 from undertow.features.publishing.versions import publish
+from undertow.serving import pages
 from undertow.serving.api.app import make_app
 from undertow.serving.pages.journeys.overviews import journeys, scale_end
 from undertow.serving.published.reader import ScoresReader
+from undertow.serving.published.requests import AtRiskQuery
 from undertow.serving.published.run_files import DESCRIBED, DRIVERS, FEATURES, MODEL, read_table, write_run
 from undertow.training.bundle.bundle import Bundle
 
@@ -111,6 +113,13 @@ def test_the_list_and_its_accounts_lead_to_both_pages_and_back(client: Client) -
         html = client.get(url).text
         assert f'<a href="{root}journeys">' in html and f'<a href="{root}personas">' in html
     assert '<a href="./" class="brand">' in client.get("/personas").text
+
+
+def test_who_sees_the_accounts_of_one_owner_alone_is_not_led_to_what_is_said_of_all(client: Client) -> None:
+    mine = client.app.state.reader.latest().of_owner("Tom Okafor")
+    assert mine.journeys == mine.personas == {}
+    for html in (pages.at_risk(mine, AtRiskQuery(), mine.filter()), pages.account(mine, mine.account("zero"))):
+        assert "Tom Okafor" in html and "journeys" not in html
 
 
 def test_a_list_published_before_there_were_any_still_opens_and_says_so(older: Client) -> None:

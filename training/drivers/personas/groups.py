@@ -9,10 +9,12 @@ components that several measures share, as many as exceed those of shuffled meas
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
@@ -138,7 +140,9 @@ def _fit(points: np.ndarray, number: int, components: int) -> np.ndarray:
     middle = points.mean(axis=0)
     axes = np.linalg.eigh(np.cov(points - middle, rowvar=False))[1][:, -components:]
     plane = np.ascontiguousarray((points - middle) @ axes, dtype=np.float32)
-    fitted = KMeans(number, n_init=STARTS, random_state=0).fit(plane)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different accounts than groups: some stay empty
+        fitted = KMeans(number, n_init=STARTS, random_state=0).fit(plane)
     return np.asarray(middle + fitted.cluster_centers_ @ axes.T)
 
 

@@ -15,7 +15,7 @@ from undertow.features.catalogue.choose import FEATURES
 from undertow.training.drivers.listed import Listed
 from undertow.training.drivers.observed import Observed
 from undertow.training.drivers.personas.behaviour import CLIP, learn_behaviour
-from undertow.training.drivers.personas.groups import FEWEST, STABLE, find_groups
+from undertow.training.drivers.personas.groups import FEWEST, STABLE, Tried, find_groups
 from undertow.training.drivers.personas.names import LIKE_MOST, persona_names
 from undertow.training.drivers.personas.personas import personas
 
@@ -83,6 +83,31 @@ def test_a_measure_of_two_levels_alone_makes_no_groups() -> None:
     values["visits_30"] = np.where(random.random(400) < 0.4, 0.0, 10.0)
     found = found_in(pa.table(values))
     assert found["personas"] == []
+
+
+def test_a_cloud_without_groups_is_refused_although_its_measures_go_together() -> None:
+    random = np.random.default_rng(1)
+    shared = np.repeat(random.normal(size=(600, 3)), 3, axis=1)  # three measures of each of three things
+    groups = find_groups((shared + 0.5 * random.normal(size=(600, 9))).astype(np.float32))
+    assert groups.components == 3 and len(groups.tried) == 5
+    assert groups.centres is None and max(each.stability for each in groups.tried) < STABLE
+
+
+def test_accounts_of_two_kinds_that_are_all_the_same_are_two_groups() -> None:
+    kinds = np.random.default_rng(0).random(200) < 0.3
+    groups = find_groups(np.repeat(3.0 * kinds[:, None], 5, axis=1).astype(np.float32))
+    assert groups.centres is not None and len(groups.centres) == 2
+    assert [each.smallest for each in groups.tried[1:]] == [0.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("stability", "smallest", "explained", "is_stable"),
+    [(0.8, 0.05, 0.32, True), (0.79, 0.05, 0.32, False), (0.8, 0.04, 0.32, False), (0.8, 0.05, 0.31, False)],
+)
+def test_groups_must_be_found_again_be_large_enough_and_explain_more_than_chance(
+    stability: float, smallest: float, explained: float, is_stable: bool
+) -> None:
+    assert Tried(2, stability, smallest, explained, shuffled=0.3).is_stable is is_stable
 
 
 def test_a_group_of_a_few_accounts_is_no_persona() -> None:
