@@ -84,10 +84,10 @@ class PublishedScores:
     drivers: dict[str, Any]
     described: dict[str, Any]
     model: dict[str, Any]
-    journeys: dict[str, Any]
-    personas: dict[str, Any]
     table: pa.Table
     position: dict[str, int]
+    journeys: dict[str, Any] = field(default_factory=dict)
+    personas: dict[str, Any] = field(default_factory=dict)
     owner: str | None = None
     answers: KeptAnswers = field(default_factory=KeptAnswers)
     by_owner: dict[str, PublishedScores] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class PublishedScores:
             position = _position(table)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, drivers, described, model, journeys, personas, table, position)
+        return cls(folder, manifest, drivers, described, model, table, position, journeys, personas)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
