@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -35,13 +36,15 @@ from undertow.serving.api.which_list import WhichList, newest, newest_of_all, no
 from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_queue import RowQueue
 from undertow.serving.live.row_worker import RowWorker
+from undertow.serving.pages.journeys import overviews
 from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_score_request
+from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
-PAGES = ("/", "/accounts/{account_id:path}", "/drivers")
+PAGES = ("/", "/accounts/{account_id:path}", "/drivers", "/journeys", "/personas")
 OPEN = Rules()
 
 
@@ -56,6 +59,8 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
         Route("/v1/at-risk", needs(READERS, at_risk)),
         Route("/v1/accounts/{account_id:path}", needs(READERS, account)),
         Route("/v1/drivers", needs(READERS, drivers, all_accounts=True)),
+        Route("/v1/journeys", needs(READERS, journeys, all_accounts=True)),
+        Route("/v1/personas", needs(READERS, personas, all_accounts=True)),
         Route("/v1/features", needs(ANY_ROLE, features)),
         Route("/v1/model", needs(ANY_ROLE, model)),
         Route("/openapi.json", needs(ANY_ROLE, description)),
@@ -69,6 +74,8 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
         Route("/v1/status-history", needs(READERS, status_history)),
         Route("/v1/views", needs(READERS, views)),
         Route("/v1/views/{name}", needs(READERS, view), methods=["GET", "PUT", "DELETE"]),
+        Route(PAGES[3], needs(READERS, journeys_page, all_accounts=True)),
+        Route(PAGES[4], needs(READERS, personas_page, all_accounts=True)),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
@@ -149,6 +156,16 @@ async def drivers(request: Request) -> Response:
     return await said(request, "drivers")
 
 
+async def journeys(request: Request) -> Response:
+    """GET /v1/journeys: the touchpoints, with churn and value of those who met trouble there."""
+    return await said(request, "journeys")
+
+
+async def personas(request: Request) -> Response:
+    """GET /v1/personas: groups of accounts by behaviour, with their churn and value."""
+    return await said(request, "personas")
+
+
 async def features(request: Request) -> Response:
     """GET /v1/features: what each feature of a row is: sentence, type, unit, known texts, and what null means."""
     return await said(request, "described")
@@ -194,13 +211,25 @@ async def account_page(request: Request) -> Response:
 
 async def drivers_page(request: Request) -> Response:
     """GET /drivers: what the scores react to, as a page."""
+    return await overview_page(request, "drivers page", pages.drivers)
+
+
+async def journeys_page(request: Request) -> Response:
+    """GET /journeys: the touchpoints as a page."""
+    return await overview_page(request, "journeys", overviews.journeys)
+
+
+async def personas_page(request: Request) -> Response:
+    """GET /personas: the personas as a page."""
+    return await overview_page(request, "personas", overviews.personas)
+
+
+async def overview_page(request: Request, name: str, page: Callable[[PublishedScores, str, str], str]) -> Response:
+    """Answer with a page about all accounts; `page`: makes it of the publication, the root and a notice."""
     no_query(request)
     published, root, notice = await newest(request), root_of(request), notice_of(request)
-
-    def page() -> bytes:
-        return pages.drivers(published, root, notice).encode()
-
-    return as_page(signed_in(published.kept(("drivers page", root, notice), page), request))
+    made = published.kept((name, root, notice), lambda: page(published, root, notice).encode())
+    return as_page(signed_in(made, request))
 
 
 async def alive(request: Request) -> Response:

@@ -24,7 +24,7 @@ from undertow.serving.api.limits import MAX_BODY, TOO_LARGE, TOO_SLOW
 from undertow.serving.api.prepared import STREAMED
 from undertow.serving.api.problems import COME_BACK, internal_error, problem_of
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
-from undertow.serving.published.descriptions import Drivers, Features, Model
+from undertow.serving.published.descriptions import Drivers, Features, Journeys, Model, Personas
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import (
     EXAMPLE_COLUMNS,
@@ -97,7 +97,7 @@ def openapi_tag() -> str:
 
 def openapi() -> Json:
     """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
-    types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Drivers, Features, Model, Problem)
+    types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Drivers, Features, Model, Journeys, Personas, Problem)
     of_team = (StatusRequest, AccountStatus, StatusList, StatusHistory, ViewRequest, View, ViewList)
     _, schemas = msgspec.json.schema_components((*types, *of_team), ref_template="#/components/schemas/{name}")
     schemas |= _forms(schemas["ScoreRequest"])
@@ -134,6 +134,22 @@ def _paths() -> Json:
                 "models",
                 Drivers,
                 "Contributions to the scores by feature family, overall and by segment.",
+            )
+        },
+        "/v1/journeys": {
+            "get": _get(
+                "getJourneys",
+                "models",
+                Journeys,
+                "Touchpoints in order: metrics, accounts in each, churn and value of those who met trouble there.",
+            )
+        },
+        "/v1/personas": {
+            "get": _get(
+                "getPersonas",
+                "models",
+                Personas,
+                "Stable groups of accounts by behaviour: share, profile, churn and value of each.",
             )
         },
         "/v1/features": {

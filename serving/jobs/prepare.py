@@ -10,10 +10,14 @@ from undertow.features.build.feature_table import FeatureTable, build_features
 from undertow.features.build.given.given_examples import load_examples
 from undertow.features.errors import ModelRefusal, TimeError
 from undertow.features.settings import Settings
+from undertow.features.snapshots.calendar import LONGEST_WINDOW, month_starts
 from undertow.features.sources.load import load_tables
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.training.bundle.bundle import Bundle
+from undertow.training.examples.outcomes import observed_until
 from undertow.training.registry.tracking import Registered, open_registry
+
+MOST_FOLLOWED = 4  # as_ofs, a year with horizons of 90 days
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Prepared:
     """The champion, the loaded tables, the as_of to score, and its features; `version`: the model in words.
 
     `earlier`: a second as_of whose features were built too, to compare with; None where the rows begin after it.
+    `followed`: as_ofs whose headline horizon was over at `as_of` and whose features were built too, oldest first.
     """
 
     champion: Registered
@@ -29,6 +34,7 @@ class Prepared:
     as_of: datetime
     features: FeatureTable
     earlier: datetime | None = None
+    followed: tuple[datetime, ...] = ()
 
     @property
     def bundle(self) -> Bundle:
@@ -43,13 +49,15 @@ def prepare(
     progress: Progress | None = None,
     days_before: int | None = None,
     examples: Path | None = None,
+    look_back: bool = False,
 ) -> Prepared:
     """Read the champion and the tables, and build the features at `as_of` (the end of the rows, unless given).
 
     `days_before`: build them so many days earlier too, unless the rows begin later than that. `examples`: a file of
-    feature rows, used instead of the project's tables; its newest as_of is scored, unless another one is given. Raises
-    ModelRefusal while there is no champion, where its features have changed since it was trained, or where it was
-    trained on the other of tables and a file.
+    feature rows, used instead of the project's tables; its newest as_of is scored, unless another one is given.
+    `look_back`: build them at `followed` as_ofs too, as far as the tables reach back. Raises ModelRefusal while there
+    is no champion, where its features have changed since it was trained, or where it was trained on the other of tables
+    and a file.
     """
     champion = open_registry(settings).champion()
     if champion is None:
@@ -59,16 +67,34 @@ def prepare(
         tables = load_tables(settings, now, progress)
         chosen = as_of or tables.until
         earlier = _earlier(tables, chosen, days_before)
-        features = build_features(settings, tables, [chosen] if earlier is None else [chosen, earlier], progress)
+        followed = followed_as_ofs(settings, tables, chosen, champion.bundle.headline) if look_back else ()
+        every = [chosen, *([] if earlier is None else [earlier]), *followed]
+        features = build_features(settings, tables, every, progress)
     else:
         tables, features = _from_file(settings, examples, now, champion.bundle)
         chosen = _given_as_of(features, as_of)
         before = None if days_before is None else chosen - timedelta(days=days_before)
-        earlier = before if before in features.as_ofs else None
+        earlier, followed = before if before in features.as_ofs else None, ()
     champion.bundle.refuse_other_features(features.catalogue.columns)
     _refuse_other_currency(champion.bundle, tables)
     version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
-    return Prepared(champion, version, tables, chosen, features, earlier)
+    return Prepared(champion, version, tables, chosen, features, earlier, followed)
+
+
+def followed_as_ofs(settings: Settings, tables: Tables, as_of: datetime, horizon: int) -> tuple[datetime, ...]:
+    """Return month starts whose `horizon`, in days, was over and observed at `as_of`, oldest first.
+
+    The newest, and earlier ones whose horizons do not overlap; none before the first full window of 90 days, and none
+    where a table shows only the present.
+    """
+    if settings.data.present_only:
+        return ()
+    last = observed_until(settings.churn, as_of) - timedelta(days=horizon)
+    chosen: list[datetime] = []
+    for each in reversed(month_starts(tables.since + timedelta(days=LONGEST_WINDOW), last)):
+        if not chosen or each + timedelta(days=horizon) <= chosen[-1]:
+            chosen.append(each)
+    return tuple(reversed(chosen[:MOST_FOLLOWED]))
 
 
 def _refuse_other_source(bundle: Bundle, examples: Path | None) -> None:

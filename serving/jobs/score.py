@@ -17,6 +17,7 @@ from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
 from undertow.serving.jobs.described import describe_features
+from undertow.serving.jobs.journeys_and_personas import journeys_and_personas
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
@@ -73,7 +74,7 @@ def score(
     published, unless `replace_newer`. `examples`: a file of feature rows, scored instead of the project's tables.
     Raises ModelRefusal while there is no champion, or where nobody is at risk.
     """
-    ready = prepare(settings, now, as_of, progress, CHANGE_DAYS, examples)
+    ready = prepare(settings, now, as_of, progress, CHANGE_DAYS, examples, look_back=True)
     bundle, as_of = ready.bundle, ready.as_of
     rows = ready.features.read([as_of])
     if rows.num_rows == 0:
@@ -93,6 +94,7 @@ def score(
         DRIVERS: drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}"),
         DESCRIBED: {"features": describe_features(bundle, ready.features.catalogue)},
         MODEL: show_version(open_registry(settings), str(ready.champion.number)).as_json(),
+        **journeys_and_personas(settings, ready, rows, scores),
     }
 
     def write(folder: Path) -> None:

@@ -45,7 +45,7 @@ def at_risk(
 ) -> str:
     """Return the at-risk list as an HTML page; `notice`: text shown above it, empty for none."""
     size = query.page_size
-    return _render(
+    return render(
         "at_risk.html",
         root=root,
         notice=notice,
@@ -72,7 +72,7 @@ def at_risk(
 def drivers(published: PublishedScores, root: str = "./", notice: str = "") -> str:
     """Return what the scores of all accounts react to, by family and by segment, as a page."""
     families = published.drivers.get("families", [])
-    return _render(
+    return render(
         "drivers.html",
         root=root,
         notice=notice,
@@ -90,7 +90,7 @@ def account(published: PublishedScores, shown: Account, root: str = "../", notic
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
     clock = CLOCK_OF_BUYERS if buys else CLOCK
     steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
-    return _render(
+    return render(
         "account.html",
         root=root,
         notice=notice,
@@ -121,12 +121,12 @@ def _changes(shown: Account, clock: str) -> tuple[charts.Bar, ...]:
 
 def problem(shown: Problem, root: str = "./") -> str:
     """Return an error as a page."""
-    return _render("problem.html", problem=shown, root=root)
+    return render("problem.html", problem=shown, root=root)
 
 
 def login(root: str, csrf: str, after: str = "", refused: str = "") -> str:
     """Return the sign-in form; `after`: the page to go to then, below the list; `refused`: why it came back."""
-    return _render("login.html", root=root, csrf=csrf, after=after, refused=refused)
+    return render("login.html", root=root, csrf=csrf, after=after, refused=refused)
 
 
 def with_name(html: bytes, name: str, owner: str | None, csrf: str, root: str) -> bytes:
@@ -168,7 +168,8 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _render(template: str, **context: Any) -> str:
+def render(template: str, **context: Any) -> str:
+    """Return a page made from a template of this folder."""
     places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE}
     return _environment().get_template(template).render(**places, **context)
 

@@ -1,4 +1,7 @@
-"""Drivers, features and model version, published beside the list, as types; the OpenAPI description is made of them."""
+"""What is published beside the list, as types: drivers, features, model version, journeys and personas.
+
+The OpenAPI description is made of them.
+"""
 
 from __future__ import annotations
 
@@ -114,3 +117,186 @@ class Model(msgspec.Struct):
     tags: dict[str, str]
     history: list[ChampionMove]
     model_card: str
+
+
+class Left(msgspec.Struct):
+    """How many of a group left within the horizon, with the 95 % interval of the share.
+
+    `snapshots`: an account counts once per observed as_of. `share` is null where there are too few accounts.
+    """
+
+    accounts: Count
+    snapshots: Count
+    left: Count
+    share: Probability | None
+    low: Probability | None
+    high: Probability | None
+
+
+class Difference(msgspec.Struct):
+    """A share less another, -1 to 1, with its 95 % interval from a bootstrap of accounts."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class GroupValue(msgspec.Struct):
+    """What a group of accounts is worth now. Money; `mean_mrr`: per month."""
+
+    accounts: Count
+    mean_clv: float | None
+    mean_mrr: float | None
+    value_at_risk: float | None
+
+
+class TroubleRule(msgspec.Struct):
+    """A threshold on a feature, in its unit: an account beyond it met trouble.
+
+    `typical`: three in four of the accounts in the touchpoint stay within it.
+    """
+
+    feature: str
+    sentence: str
+    unit: Unit
+    holds: Literal["above", "below", "at least", "at most", "known"]
+    limit: float | None
+    typical: bool
+
+
+class TouchpointMetric(msgspec.Struct):
+    """Medians of a feature: of the accounts in the touchpoint, of those in trouble there, and of the others."""
+
+    feature: str
+    sentence: str
+    family: str
+    unit: Unit
+    median: float | None
+    in_trouble: float | None
+    others: float | None
+
+
+class TouchpointChurn(msgspec.Struct):
+    """Churn within the horizon of those who met trouble, and of the others.
+
+    `difference`: trouble less others; `like`: the same if the others were in the contract positions of those in
+    trouble. `why_not`: why there is no difference.
+    """
+
+    trouble: Left | None
+    others: Left | None
+    difference: Difference | None
+    like: Difference | None
+    why_not: str | None
+
+
+class TouchpointValue(msgspec.Struct):
+    """What those in trouble are worth now, and the others."""
+
+    trouble: GroupValue
+    others: GroupValue
+
+
+class Touchpoint(msgspec.Struct):
+    """A touchpoint of the journey. `accounts`, `in_trouble`: in it now, and in trouble there.
+
+    `why_not`: why it is not available; its other fields are then null or empty.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    accounts: Count | None
+    in_trouble: Count | None
+    trouble: list[TroubleRule]
+    metrics: list[TouchpointMetric]
+    churn: TouchpointChurn | None
+    value: TouchpointValue | None
+    why_not: str | None
+
+
+class Journeys(msgspec.Struct):
+    """The touchpoints in order: associated, not causes.
+
+    `horizon`: days. `observed_as_ofs`: after which churn was observed. `why_not`: why churn is not known.
+    """
+
+    as_of: IsoDay
+    horizon: Days
+    observed_as_ofs: list[IsoDay]
+    accounts: Count
+    grade: str
+    note: str
+    why_not: str | None
+    touchpoints: list[Touchpoint]
+
+
+class PersonaMeasure(msgspec.Struct):
+    """A measure that personas are found by."""
+
+    feature: str
+    sentence: str
+    family: str
+
+
+class PersonaDifference(msgspec.Struct):
+    """A measure that distinguishes a persona; `deviation`: mean standard deviations from the median account."""
+
+    feature: str
+    sentence: str
+    family: str
+    deviation: float | None
+
+
+class PersonaProfile(msgspec.Struct):
+    """Medians of a feature, of a persona and of all accounts."""
+
+    feature: str
+    sentence: str
+    family: str
+    unit: Unit
+    median: float | None
+    overall: float | None
+
+
+class Persona(msgspec.Struct):
+    """A group of accounts that met and did alike. `churn`: of those that were in it at the observed as_ofs."""
+
+    name: str
+    share: Probability | None
+    differs: list[PersonaDifference]
+    profile: list[PersonaProfile]
+    churn: Left | None
+    value: GroupValue
+
+
+class TriedNumber(msgspec.Struct):
+    """What was found for one number of groups.
+
+    `stability`: mean adjusted Rand index over bootstraps. `smallest`: share of accounts. `explained`, `shuffled`: share
+    of the variance between groups, and where the measures are shuffled.
+    """
+
+    number: Count
+    stability: float | None
+    smallest: float | None
+    explained: float | None
+    shuffled: float | None
+    is_stable: bool
+
+
+class Personas(msgspec.Struct):
+    """Personas, the largest first; none, and `why_not`, where no groups are stable: associated, not causes."""
+
+    as_of: IsoDay
+    horizon: Days
+    observed_as_ofs: list[IsoDay]
+    accounts: Count
+    grade: str
+    note: str
+    measures: list[PersonaMeasure]
+    stable_from: float | None
+    tried: list[TriedNumber]
+    personas: list[Persona]
+    churn_why_not: str | None
+    why_not: str | None

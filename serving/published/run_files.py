@@ -5,6 +5,8 @@
     drivers.json             what the scores react to
     described.json           what each feature is, for callers of the API
     model.json               the version of the model: dates, results, verdict, model card
+    journeys.json            the touchpoints, with churn and value of those who met trouble there
+    personas.json            groups of accounts by behaviour, with their churn and value
     bundle/                  the model
     manifest.json            what the run is, and the SHA-256 of every other file
     manifest.json.sha256     the SHA-256 of the manifest, as `sha256sum -c` reads it
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the files and their columns; a run of another format is not read
 SCORES, FEATURES, BUNDLE = "scores.parquet", "features.parquet", "bundle"
 DRIVERS, DESCRIBED, MODEL = "drivers.json", "described.json", "model.json"
+JOURNEYS, PERSONAS = "journeys.json", "personas.json"  # lists of earlier releases have neither
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"
 AGAIN = "Run `undertow score` again."
 
@@ -41,10 +44,13 @@ def write_run(
     manifest: Mapping[str, object],
     bundle: Bundle,
 ) -> None:
-    """Write a run into a folder, the checksums last; `said`: what DRIVERS, DESCRIBED and MODEL hold, by name."""
+    """Write a run into a folder, the checksums last.
+
+    `said`: what DRIVERS, DESCRIBED and MODEL hold, by name, and JOURNEYS and PERSONAS where they are known.
+    """
     pq.write_table(table, folder / SCORES, write_page_checksum=True)
     pq.write_table(features, folder / FEATURES, write_page_checksum=True)
-    for name in (DRIVERS, DESCRIBED, MODEL):
+    for name in (DRIVERS, DESCRIBED, MODEL, *(name for name in (JOURNEYS, PERSONAS) if name in said)):
         _write_json(folder / name, said[name])
     bundle.save(folder / BUNDLE)
     _write_json(folder / MANIFEST, {**manifest, "format": FORMAT, "files": checksums(folder)})

@@ -43,7 +43,9 @@ from undertow.serving.published.run_files import (
     DESCRIBED,
     DRIVERS,
     FEATURES,
+    JOURNEYS,
     MODEL,
+    PERSONAS,
     SCORES,
     read_json,
     read_table,
@@ -62,6 +64,7 @@ SAME = 1e-6  # largest difference between a published probability and the same r
 class PublishedScores:
     """One published scoring run. `table`: one row per account, ordered by value at risk, highest first.
 
+    `journeys`, `personas`: where the list was published by a release without them, they say so.
     `owner`: whose accounts alone these are; None: all accounts. `answers`: lists and pages that were made of the run.
     `by_owner`: the parts of it that were asked for.
     """
@@ -73,6 +76,8 @@ class PublishedScores:
     model: dict[str, Any]
     table: pa.Table
     position: dict[str, int]
+    journeys: dict[str, Any] = field(default_factory=dict)
+    personas: dict[str, Any] = field(default_factory=dict)
     owner: str | None = None
     answers: KeptAnswers = field(default_factory=KeptAnswers)
     by_owner: dict[str, PublishedScores] = field(default_factory=dict)
@@ -86,11 +91,12 @@ class PublishedScores:
         try:
             manifest = verified_manifest(folder)
             drivers, described, model = (finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL))
+            journeys, personas = (_if_published(folder, name, manifest) for name in (JOURNEYS, PERSONAS))
             table = read_table(folder, SCORES)
             position = _position(table)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, drivers, described, model, table, position)
+        return cls(folder, manifest, drivers, described, model, table, position, journeys, personas)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
@@ -138,8 +144,9 @@ class PublishedScores:
             if manifest.get("warnings"):
                 manifest["warnings"] = [REFUSED_SOMEWHERE]
             found = replace(
-                self, manifest=manifest, drivers={}, table=table, position=_position(table), owner=owner, by_owner={}
-            )
+                self, manifest=manifest, drivers={}, journeys={}, personas={}, table=table, position=_position(table),
+                owner=owner, by_owner={},
+            )  # fmt: skip
             self.by_owner[owner] = found
         return found
 
@@ -280,6 +287,25 @@ class PublishedScores:
                 f"None of the {1 + len(others):,} account ids is {scored_as_of}; the first is '{short(first)}'."
             )
         return UnknownAccount(f"No account '{short(first)}' {scored_as_of}.")
+
+
+def _if_published(folder: Path, name: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what JOURNEYS or PERSONAS holds; of a list without it, the same fields with nothing in them, and why."""
+    if name in manifest["files"]:
+        return dict(finite(read_json(folder, name)))
+    why_not = f"this list was published before there was {name.removesuffix('.json')}; run `undertow score`"
+    nothing = {
+        "as_of": manifest["as_of"],
+        "horizon": manifest["headline"],
+        "observed_as_ofs": [],
+        "accounts": manifest["accounts"],
+        "grade": "associated",
+        "note": "",
+        "why_not": why_not,
+    }
+    if name == JOURNEYS:
+        return nothing | {"touchpoints": []}
+    return nothing | {"measures": [], "stable_from": None, "tried": [], "personas": [], "churn_why_not": None}
 
 
 def _position(table: pa.Table) -> dict[str, int]:

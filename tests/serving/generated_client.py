@@ -13,7 +13,7 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
     """Return what the client made by openapi-python-client was answered, from its typed answers."""
     from undertow_client import Client
     from undertow_client.api.lists import get_account, list_at_risk
-    from undertow_client.api.models import get_drivers, get_features, get_model
+    from undertow_client.api.models import get_drivers, get_features, get_journeys, get_model, get_personas
     from undertow_client.api.scores import score
     from undertow_client.models import (
         Account,
@@ -21,8 +21,10 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
         AtRiskAnswer,
         Drivers,
         Features,
+        Journeys,
         ListAtRiskCause,
         Model,
+        Personas,
         Problem,
         Rows,
         RowsRowsItem,
@@ -44,6 +46,8 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
     assert isinstance(refused, Problem)
     assert isinstance(get_drivers.sync(client=client), Drivers)
     assert isinstance(get_features.sync(client=client), Features)
+    assert isinstance(get_journeys.sync(client=client), Journeys)
+    assert isinstance(get_personas.sync(client=client), Personas)
     assert isinstance(get_model.sync(client=client), Model)
     return {
         "listed": [each.account_id for each in page.accounts],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.serving.overviews_by_hand import journeys_by_hand, personas_by_hand
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.catalogue.choose import Catalogue
@@ -78,6 +79,8 @@ def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> 
                          "reason": "the first model"}],
             "model_card": "# Model card",
         },
+        "journeys.json": journeys_by_hand(),
+        "personas.json": personas_by_hand(),
     }
     write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, said, manifest, bundle)
 

@@ -130,7 +130,11 @@ class Bundle:
 
     def typical_values(self, rows: pa.Table) -> list[dict[str, float]]:
         """Return, per row, column -> its median among accounts in the same contract position, in the training data."""
-        return [self.like.medians[group] for group in self.like.groups_of(self._inputs(rows))]
+        return [self.like.medians[group] for group in self.contract_positions(rows)]
+
+    def contract_positions(self, rows: pa.Table) -> np.ndarray:
+        """Return the group of accounts in the same contract position of each row, whole numbers from 0, (n,)."""
+        return self.like.groups_of(self._inputs(rows))
 
     def unseen(self, rows: pa.Table) -> dict[str, int]:
         """Return text column -> number of rows whose value does not occur in training."""

@@ -20,7 +20,7 @@ from tests.serving.client import Client
 from undertow.serving.access.key_reader import LOOK
 from undertow.serving.access.keys import add_key, key_file, revoke_key
 from undertow.serving.access.roles import Role
-from undertow.serving.api.app import make_app
+from undertow.serving.api.app import PAGES, make_app
 from undertow.serving.api.guard import Rules
 
 READS, SCORES, ALL = {"reader", "admin"}, {"scorer", "admin"}, {"reader", "scorer", "admin"}
@@ -29,6 +29,8 @@ TABLE: dict[str, tuple[str, str, set[str], bool]] = {  # template: method, addre
     "/v1/at-risk": ("GET", "/v1/at-risk", READS, False),
     "/v1/accounts/{account_id:path}": ("GET", "/v1/accounts/A-00042", READS, False),
     "/v1/drivers": ("GET", "/v1/drivers", READS, True),
+    "/v1/journeys": ("GET", "/v1/journeys", READS, True),
+    "/v1/personas": ("GET", "/v1/personas", READS, True),
     "/v1/features": ("GET", "/v1/features", ALL, False),
     "/v1/model": ("GET", "/v1/model", ALL, False),
     "/openapi.json": ("GET", "/openapi.json", ALL, False),
@@ -40,6 +42,8 @@ TABLE: dict[str, tuple[str, str, set[str], bool]] = {  # template: method, addre
     "/v1/status-history": ("GET", "/v1/status-history", READS, False),
     "/v1/views": ("GET", "/v1/views", READS, False),
     "/v1/views/{name}": ("PUT", "/v1/views/Book", READS, False),
+    "/journeys": ("GET", "/journeys", READS, True),
+    "/personas": ("GET", "/personas", READS, True),
     "/metrics": ("GET", "/metrics", {"admin"}, True),
 }
 BODIES = {
@@ -86,8 +90,7 @@ def test_a_route_answers_the_roles_that_it_names_and_nobody_else(guarded: Guarde
         expected = 404 if who in ("tom", "nobody") and "A-00042" in url else 200
     assert answer.status_code == expected
     if expected in (401, 403):
-        is_page = route in ("/", "/drivers", "/accounts/{account_id:path}")
-        told = answer.text if is_page else problem(answer, expected)["detail"]
+        told = answer.text if route in PAGES else problem(answer, expected)["detail"]
         assert "key" in told and "Nordwind" not in answer.text
     if expected == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -16,7 +16,7 @@ from undertow.serving.api.app import make_app
 from undertow.serving.api.prepared import gzipped, takes_gzip
 
 URLS = ("/v1/at-risk", "/v1/at-risk?format=csv", "/v1/at-risk?format=ndjson", "/v1/accounts/zero", "/v1/drivers",
-        "/v1/features", "/v1/model")  # fmt: skip
+        "/v1/journeys", "/v1/personas", "/v1/features", "/v1/model")  # fmt: skip
 PLAIN = {"Accept-Encoding": "identity"}
 
 

@@ -28,6 +28,7 @@ from undertow.features.sources.load import load_tables
 from undertow.serving.api.app import make_app
 from undertow.serving.jobs.bulk import score_in_bulk
 from undertow.serving.jobs.score import ScoreReport, score
+from undertow.serving.published.reader import ScoresReader
 from undertow.training.evaluation.report import TrainReport
 from undertow.training.examples.training_data import TrainingData, training_data
 from undertow.training.fit.fit import fit_bundle, training_set
@@ -106,6 +107,14 @@ def test_what_a_file_does_not_say_is_said(given: Given) -> None:
     assert f"come from {file.name} and were computed elsewhere" in said
     assert "growth of MRR is taken as 0, and values have no interval and are not judged" in said
     assert not report.values
+
+
+def test_what_followed_is_not_known_of_a_file_that_is_scored_and_journeys_say_so(given: Given) -> None:
+    published = ScoresReader(given[0].store_path()).latest()
+    assert published.journeys["why_not"] == "a file of feature rows to be scored states no outcomes"
+    renewal = next(point for point in published.journeys["touchpoints"] if point["name"] == "renewal")
+    assert renewal["accounts"] > 0 and renewal["churn"]["why_not"].startswith("not enough data: a file")
+    assert published.personas["why_not"].startswith("not enough data: fewer than 4 measures")
 
 
 def test_probabilities_in_bulk_come_from_a_file_too(given: Given) -> None:

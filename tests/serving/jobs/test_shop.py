@@ -170,3 +170,20 @@ def test_spend_forecasts_of_several_days_are_judged_together(shop: Shop) -> None
     assert mine.accounts == len(set(parts[0].customer) | set(parts[1].customer)) < mine.snapshots
     assert 0.7 < mine.total.value < 1.3
     assert mine.error < min(rule.error for rule in rules if rule.model != "level model")
+
+
+def test_journeys_and_personas_of_buyers_say_what_there_is_and_what_is_missing(shop: Shop) -> None:
+    journey, people = shop.published.journeys, shop.published.personas
+    points = {point["name"]: point for point in journey["touchpoints"]}
+    assert len(journey["observed_as_ofs"]) > 1
+    assert points["use"]["why_not"].startswith("not available: it needs visits_30")  # no events
+    assert points["renewal"]["why_not"].startswith("not available: it needs")  # no subscriptions
+    billing = points["billing"]
+    assert billing["accounts"] > 0 and billing["in_trouble"] == 0  # receipts alone: no payment failed
+    others = billing["churn"]["others"]
+    assert others["left"] > 0 and others["low"] < others["share"] < others["high"]
+    assert billing["churn"]["why_not"].startswith("not enough data")
+    assert {each["family"] for each in people["measures"]} == {"usage"} and len(people["tried"]) == 5
+    assert bool(people["personas"]) == any(each["is_stable"] for each in people["tried"])
+    for each in people["personas"]:
+        assert each["profile"] and each["churn"]["share"] is not None and each["value"]["mean_mrr"] is None

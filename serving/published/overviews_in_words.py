@@ -1,0 +1,75 @@
+"""Journeys and personas in words, for pages and the command line: thresholds, shares and differences with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from undertow.serving.formatting import UNKNOWN, measured, percent, points
+
+HOW_FADING = "count half"  # what follows a colon in the sentence of a feature whose rows fade
+
+
+def plain(sentence: str) -> str:
+    """Return the sentence of a feature without how its rows fade.
+
+    >>> plain("Visits against the account's own usual pace: visits count half after three weeks")
+    "Visits against the account's own usual pace"
+    """
+    return sentence.split(":")[0] if HOW_FADING in sentence else sentence
+
+
+def trouble(rule: Mapping[str, Any], currency: str) -> str:
+    """Return a threshold in words: "payment attempts that failed in the last 30 days: at least 1"."""
+    about = plain(rule["sentence"])
+    about = about[:1].lower() + about[1:] if about[1:2].islower() else about
+    limit = rule["limit"] or 0.0
+    if rule["unit"] == "log ratio":
+        less = limit < 0
+        return f"{about}: more than {100 * abs(math.expm1(limit)):.0f} % {'below' if less else 'above'} usual"
+    within = ", which three in four stay within" if rule["typical"] else ""
+    return f"{about}: {rule['holds']} {measured(limit, rule['unit'], currency)}{within}"
+
+
+def not_known(point: Mapping[str, Any]) -> int:
+    """Return how many accounts are in a touchpoint of whom it is not known whether they met trouble."""
+    groups = point["value"].values()
+    return int(point["accounts"] - sum(group["accounts"] for group in groups))
+
+
+def share_left(left: Mapping[str, Any] | None) -> str:
+    """Return the share that left with its interval: "8.1 % (5.0 to 12.9)"; "not enough data" without one."""
+    if left is None or left["share"] is None:
+        return "not enough data"
+    return f"{percent(left['share'])} ({100 * left['low']:.1f} to {100 * left['high']:.1f})"
+
+
+def differing(difference: Mapping[str, Any] | None) -> str:
+    """Return a difference of shares in percentage points with its interval: "+3.8 points (−0.6 to +8.9)"."""
+    if difference is None:
+        return UNKNOWN
+    return f"{points(difference['value'])} points ({points(difference['low'])} to {points(difference['high'])})"
+
+
+def churn(found: Mapping[str, Any], horizon: int, stays_away: bool = False) -> str:
+    """Return what was observed of those who met trouble, against the others, in one or two sentences.
+
+    `found`: the churn of a touchpoint. `stays_away`: churn is inactivity.
+    """
+    if found["difference"] is None:
+        why_not = str(found["why_not"])
+        return f"{why_not[:1].upper()}{why_not[1:]}."
+    low, high = found["difference"]["low"], found["difference"]["high"]
+    left = f"stayed away for {horizon} days" if stays_away else f"left within {horizon} days"
+    if low > 0 or high < 0:
+        said = f"Those who met trouble {left} {'more' if low > 0 else 'less'} often than the others"
+    else:
+        said = f"Whether those who met trouble {left} more or less often than the others cannot be told"
+    like = found["like"]
+    beside = (
+        "too few others were in the same contract positions to compare with"
+        if like is None
+        else f"{differing(like)} beside others in the same contract positions"
+    )
+    return f"{said}: {differing(found['difference'])}; {beside}."
