@@ -211,7 +211,7 @@ async def account_page(request: Request) -> Response:
 
 async def drivers_page(request: Request) -> Response:
     """GET /drivers: what the scores react to, as a page."""
-    return await overview_page(request, "drivers page", pages.drivers)
+    return await overview_page(request, "drivers page", overviews.drivers)
 
 
 async def journeys_page(request: Request) -> Response:

@@ -36,7 +36,6 @@ NAME = Markup(
     '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
     '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
 )
-DRIVER_SCALE = 0.05  # probability: the whole width of a bar of a driver
 CLOCK, CLOCK_OF_BUYERS = "Contract's clock", "Tenure and season"  # the part of a change that is no reason
 
 
@@ -66,21 +65,6 @@ def at_risk(
         after=query.link(root, offset=query.offset + size) if query.offset + size < selection.total else None,
         example=EXAMPLE_REQUEST,
         none_stands_out=NONE_STANDS_OUT,
-    )
-
-
-def drivers(published: PublishedScores, root: str = "./", notice: str = "") -> str:
-    """Return what the scores of all accounts react to, by family and by segment, as a page."""
-    families = published.drivers.get("families", [])
-    return render(
-        "drivers.html",
-        root=root,
-        notice=notice,
-        manifest=published.manifest,
-        drivers=published.drivers,
-        buys=published.manifest.get("kind") == "inactivity",
-        widths=[100 * min(1.0, (each["mean_absolute_contribution"] or 0.0) / DRIVER_SCALE) for each in families],
-        scale=DRIVER_SCALE,
     )
 
 

@@ -17,8 +17,8 @@ from undertow.features.publishing.versions import publish
 from undertow.serving import pages
 from undertow.serving.api.app import make_app
 from undertow.serving.pages.journeys.overviews import journeys, scale_end
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import AtRiskQuery
 from undertow.serving.published.run_files import DESCRIBED, DRIVERS, FEATURES, MODEL, read_table, write_run
 from undertow.training.bundle.bundle import Bundle
 
@@ -118,7 +118,7 @@ def test_the_list_and_its_accounts_lead_to_both_pages_and_back(client: Client) -
 def test_who_sees_the_accounts_of_one_owner_alone_is_not_led_to_what_is_said_of_all(client: Client) -> None:
     mine = client.app.state.reader.latest().of_owner("Tom Okafor")
     assert mine.journeys == mine.personas == {}
-    for html in (pages.at_risk(mine, AtRiskQuery(), mine.filter()), pages.account(mine, mine.account("zero"))):
+    for html in (pages.at_risk(mine, AtRiskQuery(), mine.select(AtRiskQuery())), pages.account(mine, mine.account("zero"))):
         assert "Tom Okafor" in html and "journeys" not in html
 
 

@@ -59,7 +59,7 @@ def test_a_view_is_removed_by_who_made_it_alone(database: Database) -> None:
     ("oner=Mira", "Unknown query parameter 'oner'. Did you mean 'owner'?"),
     ("min_value=much", "min_value"),
     ("cause=weather", "cause: expected"),
-    ("owner=a&owner=b", "given more than once"),
+    ("cause=voluntary&cause=involuntary", "given more than once"),
     ("x" * 2_001, "expected at most 2,000 characters"),
 ])  # fmt: skip
 def test_a_query_that_the_list_refuses_is_no_view(database: Database, query: str, why: str) -> None:
