@@ -25,6 +25,7 @@ from undertow.serving.api.prepared import STREAMED
 from undertow.serving.api.problems import COME_BACK, internal_error, problem_of
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
 from undertow.serving.published.descriptions import Drivers, Features, Journeys, Model, Personas
+from undertow.serving.published.exports.files import FILES
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import (
     EXAMPLE_COLUMNS,
@@ -234,11 +235,13 @@ def _at_risk() -> Json:
     made = _get("listAtRisk", "lists", AtRiskAnswer, "Accounts ranked by value at risk.", _query(AtRiskQuery), (409,))
     made["description"] = (
         "JSON comes in pages: follow `next`, or the Link header, until it is null. It names the list it belongs to; "
-        "once that is replaced by a newer one the answer is 409, and the pages begin again. CSV and JSON lines hold "
-        "the whole list, unless `limit` is given. A parameter that is sent empty counts as not given."
+        "once that is replaced by a newer one the answer is 409, and the pages begin again. Other forms hold the whole "
+        "list (a workbook up to 20,000 accounts), unless `limit` is given. A parameter that is sent empty counts as "
+        "not given."
     )
     found = made["responses"]["200"]
     found["content"] |= {kind: {"schema": {"type": "string"}} for kind in STREAMED.values()}
+    found["content"] |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind, _ in FILES.values()}
     found["headers"]["Link"] = _header("Where the next page is, rel=next.")
     return made
 

@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 
 from undertow.serving.api.responses import PRIVATE
 from undertow.serving.published.encoded import KeptAnswers, Prepared
+from undertow.serving.published.exports.files import FILES
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.pieces import in_pieces
 from undertow.serving.published.scores import PublishedScores
@@ -57,12 +58,19 @@ async def kept_answer(
 
 
 async def whole_list(request: Request, published: PublishedScores, query: AtRiskQuery) -> Response:
-    """Return the accounts that a query selects as CSV or JSON lines, or 304.
+    """Return the accounts that a query selects as CSV, JSON lines or a file that is made whole, or 304.
 
     They are made and compressed piece by piece, except of a publication of few accounts, of which they are kept.
     """
     name = f"at-risk-{published.manifest['as_of'][:10]}.{query.format}"
     saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if query.format in FILES:
+        kind, make = FILES[query.format]
+
+        def made() -> Prepared:
+            return Prepared(make(published.select(query).rows, published.manifest), saved)
+
+        return await kept_answer(request, published, query, made, kind)
     if published.table.num_rows <= KEPT_ACCOUNTS:
         kind = STREAMED[query.format]
         return await kept_answer(request, published, query, lambda: _joined(published, query, saved), kind)

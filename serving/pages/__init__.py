@@ -60,7 +60,10 @@ def at_risk(
         choices={name: published.choices(name) for name in ("segment", "owner", "country")},
         owner=published.owner,
         sorted_by={sort: query.link(root, sort=sort, offset=0) for sort in get_args(Order)},
-        csv_link=query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format="csv"),
+        downloads={
+            title: query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format=form)
+            for title, form in (("Excel", "xlsx"), ("CSV", "csv"), ("renewals as a calendar", "ics"))
+        },
         before=query.link(root, offset=max(query.offset - size, 0)) if query.offset else None,
         after=query.link(root, offset=query.offset + size) if query.offset + size < selection.total else None,
         example=EXAMPLE_REQUEST,

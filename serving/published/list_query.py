@@ -20,7 +20,7 @@ A_PAGE = 50  # accounts, where no limit is given
 MAX_OFFSET = 1_000_000_000
 MOST_DAYS = 3660  # ahead, of a renewal
 MOST_TEXT = 100  # characters of a search
-Format = Literal["json", "csv", "ndjson"]
+Format = Literal["json", "csv", "ndjson", "xlsx", "parquet", "ics"]
 Family = Literal["ux", "cx", "usage", "billing"]
 Order = Literal["value_at_risk", "clv", "probability", "mrr", "renews_at", "name"]
 Several = tuple[str, ...]
@@ -47,7 +47,11 @@ Text = Annotated[
     str, Meta(max_length=MOST_TEXT, description="Only accounts with this text in their name or id, whatever its case.")
 ]
 AsCalled = Annotated[
-    Format, Meta(description="JSON in pages, or the whole list: CSV, or one account in JSON per line (ndjson).")
+    Format,
+    Meta(
+        description="JSON in pages, or the whole list: CSV, one account in JSON per line (ndjson), a workbook (xlsx), "
+        "Parquet, or the calendar of its renewals (ics)."
+    ),
 ]
 Run = Annotated[
     str,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from undertow.features.errors import PushError
 from undertow.features.settings.destinations import PROBABILITY, PostgresDestination
-from undertow.features.sources.databases.postgres import without_secrets
+from undertow.features.sources.databases.addresses import without_secrets
 from undertow.serving.push import http
 from undertow.serving.push.accounts import Listed
 from undertow.serving.push.outcome import Outcome

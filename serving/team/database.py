@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from undertow.features.errors import TeamError
-from undertow.features.sources.databases.postgres import without_secrets
+from undertow.features.sources.databases.addresses import without_secrets
 from undertow.serving.team.address import is_postgres
 from undertow.serving.team.tables import METADATA, SCHEMA, VERSION
 

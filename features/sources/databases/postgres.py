@@ -13,17 +13,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 
 from undertow.features.engines.duckdb import Connection, literal, path_literal, quoted, rows
 from undertow.features.errors import SourceError, did_you_mean
 from undertow.features.settings.databases import DatabaseSource
+from undertow.features.sources.databases.addresses import LOGIN, login_of, without_secrets
 from undertow.features.sources.databases.entry import Column, Described, Entry, Mark, OutOfReach
 
 CONNECT_SECONDS = "10"
-HIDDEN = "***"
 TIMES = {"timestamptz": "TIMESTAMPTZ", "timestamp": "TIMESTAMP", "date": "TIMESTAMP"}  # type -> that of its marks
 NUMBERS = ("int2", "int4", "int8")
 AS_GIVEN = ("bool", *NUMBERS, "float4", "float8", "text", "varchar", "bpchar", "name", "uuid", "json", "jsonb", "bytea",
@@ -41,7 +40,6 @@ ADVICE = {
 _DESCRIBE = """
 SELECT current_setting('server_version') AS version, pg_current_snapshot()::text AS state,
        current_database() || ' as ' || current_user AS identity, now()::text AS clock"""
-_LOGIN = re.compile(r"postgres(?:ql)?://(?:(?P<login>[^/@]*)@)?(?P<host>[^/?]*)")
 
 
 class InPostgres:
@@ -141,7 +139,7 @@ def open_postgres(name: str, source: DatabaseSource) -> Iterator[InPostgres]:
     address = _address(name, source)
     connection = _connect(address)
     try:
-        yield InPostgres(name, source, _login(address)["host"] or "here", connection)
+        yield InPostgres(name, source, login_of(address)["host"] or "here", connection)
     finally:
         with suppress(Exception):  # the connection may be lost, and nothing was written
             connection.rollback()
@@ -153,7 +151,7 @@ def _address(name: str, source: DatabaseSource) -> str:
     address = os.environ.get(source.uri_env, "").strip()
     if not address:
         raise OutOfReach(f"the environment variable {source.uri_env} is not set")
-    found = _LOGIN.match(address)
+    found = LOGIN.match(address)
     if not found:
         raise SourceError(
             f"[sources] {name}: {source.uri_env} must hold an address such as postgresql://user:password@host/database."
@@ -173,25 +171,6 @@ def _connect(address: str) -> Any:
         return dbapi.connect(address)
     except Error as error:
         raise OutOfReach(without_secrets(_message(error), address)) from None  # whose text may quote the address
-
-
-def without_secrets(text: str, address: str) -> str:
-    """Return a text without the address and the passwords in it, as they are written and as they are meant.
-
-    >>> without_secrets("no such login: me:pass word", "postgresql://me:pass%20word@db.example/app")
-    'no such login: me:***'
-    """
-    login = _login(address)["login"] or ""
-    passwords = [login.partition(":")[2], *re.findall(r"[?&]\w*password=([^&]*)", address)]
-    secrets = {address, login if ":" in login else "", *passwords, *map(unquote, passwords)}
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text
-
-
-def _login(address: str) -> dict[str, str | None]:
-    found = _LOGIN.match(address)
-    return found.groupdict() if found else {"login": None, "host": None}
 
 
 def _message(error: Exception) -> str:
