@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ MONEY = ("mrr", "spent", "clv", "value_at_risk", "like_value_at_risk")  # how na
 IN_TIME = ("tenure_days", "months_expected", "months_in_a_year")
 NOT_IN_CSV = ("reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them
+BEGINS_A_CELL = re.compile(r"([;\t\r\n]\s*)(?=[=+\-@＝＋－＠])")  # where the separator is no comma
 
 
 def as_csv(rows: pa.Table, with_names: bool = True) -> str:
@@ -32,8 +34,15 @@ def as_csv(rows: pa.Table, with_names: bool = True) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """Return a text that no spreadsheet runs as a formula: a text that begins like a formula gets a leading quote."""
-    return f"'{text}" if text.lstrip(" ").startswith(DANGEROUS) else text
+    """Return a text that no spreadsheet runs as a formula: what begins like a formula gets a quote before it.
+
+    So does what follows a semicolon, a tab or a line break, where a spreadsheet of another language begins a cell.
+
+    >>> spreadsheet_text("=1+1"), spreadsheet_text("Nord; =1+1"), spreadsheet_text("A-1; B")
+    ("'=1+1", "Nord; '=1+1", 'A-1; B')
+    """
+    inside = BEGINS_A_CELL.sub(r"\1'", text)
+    return f"'{inside}" if text.lstrip(" ").startswith(DANGEROUS) else inside
 
 
 def _cell(column: str, value: object) -> object:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pyarrow as pa
+import pytest
 
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.spreadsheet import as_csv
+from undertow.serving.published.spreadsheet import DANGEROUS, as_csv
 
 
 def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
@@ -43,6 +45,18 @@ def test_csv_texts_that_a_spreadsheet_would_run_are_made_harmless(published: Pub
     strange = next(row for row in rows if row["account_id"] == "日本-1")
     assert strange["name"] == """'=HYPERLINK("http://x.example")"""
     assert strange["owner"] == "'@owner"
+
+
+@pytest.mark.parametrize("name", ["Nord;=1+1", "Nord; +49", "a\t@b", "a\n=b", "a;\r\n-b", "Nord;＝1"])
+def test_no_cell_runs_where_the_separator_is_a_semicolon(name: str) -> None:
+    written = as_csv(pa.table({"account_id": ["A-1"], "name": [name]}), with_names=False)
+    cells = [cell.strip(' "') for cell in re.split(r"[;\t\r\n]", written)]
+    assert not [cell for cell in cells if cell.startswith(DANGEROUS)]
+    assert any(cell.startswith("'") for cell in cells)
+
+
+def test_csv_leaves_a_text_with_a_semicolon_as_it_is_where_nothing_runs() -> None:
+    assert as_csv(pa.table({"name": ["Nord; Süd - Ost"]}), with_names=False) == "Nord; Süd - Ost\r\n"
 
 
 def test_csv_keeps_negative_numbers_as_numbers() -> None:
