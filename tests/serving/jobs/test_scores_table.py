@@ -128,7 +128,9 @@ def test_an_account_that_gave_notice_is_listed_with_the_days_it_still_pays(
     before = {row["account_id"]: row for row in table.to_pylist()}
     others = [row for row in again if row["account_id"] != account]
     assert len(others) == len(before) - 1
-    assert all(row["p_30"] == before[row["account_id"]]["p_30"] and row["announced"] is None for row in others)
+    assert all(row["announced"] is None for row in others)
+    moved = [abs(row["p_30"] - before[row["account_id"]]["p_30"]) for row in others]
+    assert max(moved) < 1e-12  # sums of features may differ in the last digit from one query to the next
 
 
 def test_renewals_lie_ahead_of_as_of(report: ScoreReport, table: pa.Table) -> None:
