@@ -107,11 +107,5 @@ def _kind(points: float) -> str:
     return "none" if abs(points) < 0.05 else "up" if points > 0 else "down"
 
 
-def shares_of_widest(values: Sequence[float | None]) -> list[float]:
-    """Return each value as percent of the widest, for bars side by side."""
-    widest = max((abs(value or 0.0) for value in values), default=0.0)
-    return [100 * abs(value or 0.0) / widest if widest else 0.0 for value in values]
-
-
 def _points(places: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)

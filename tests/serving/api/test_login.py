@@ -191,8 +191,8 @@ def test_signing_in_leads_nowhere_else(guarded: Guarded, browser: Browser, elsew
 
 @pytest.mark.parametrize(
     "ours",
-    ["", "?", "?owner=Tom+Okafor&limit=1", "accounts/A-1", "accounts/a/b%2Fc?x=../..", "accounts//b", "journeys",
-     "personas"],
+    ["", "?", "?owner=Tom+Okafor&limit=1", "accounts/A-1", "accounts/a/b%2Fc?x=../..", "accounts//b", "drivers",
+     "journeys", "personas"],
 )  # fmt: skip
 def test_a_page_of_ours_is_led_to(ours: str) -> None:
     assert checked_next(ours) == ours
