@@ -44,7 +44,8 @@ def test_ids_are_answered_however_many_rows_wait(client: Client, feature_row: di
 def test_ids_are_answered_while_rows_are_scored(client: Client, feature_row: dict[str, Any]) -> None:
     async def asked() -> tuple[int, bool]:
         rows = asyncio.create_task(client.send("POST", "/v1/score", json={"rows": [feature_row] * 1000}))
-        await asyncio.sleep(0.2)
+        while not client.app.state.queue.rows:
+            await asyncio.sleep(0.001)
         ids = await client.send("POST", "/v1/score", json={"account_ids": ["zero"]})
         earlier = not rows.done()
         assert (await rows).status_code == 200
