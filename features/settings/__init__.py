@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from undertow.features.errors import SettingsError, did_you_mean
+from undertow.features.settings.contact import Contact
 from undertow.features.settings.databases import (
     DatabaseSource,
     FileEntry,
@@ -24,6 +25,7 @@ from undertow.features.settings.destinations import AnyDestination, refuse_desti
 from undertow.features.settings.examples import ExampleColumns
 from undertow.features.settings.frozen import Frozen
 from undertow.features.settings.own_features import Denominator, OwnFeature
+from undertow.features.settings.playbook import Play
 from undertow.features.settings.team import Team
 from undertow.features.tables import ACCOUNTS, EVENT_KINDS, SCORE_COLOURS, SCORES, TABLES
 
@@ -35,6 +37,8 @@ MISSING = ("null", "\\n", "nan", "none", "undefined", "n/a", "nat", "<na>", "#n/
 ALIKE = 0.8  # kinds of events whose spellings are at least so alike, 0 to 1, are taken for the same one
 
 Share = Annotated[float, Field(ge=0, le=1)]
+UNRECORDED: Any = {"folder": True, "mlflow": True, "destinations": True, "team": True, "playbook": True,
+                   "contact": {"owner"}}  # fmt: skip
 
 
 def _words(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -128,16 +132,6 @@ class Value(Frozen):
     margin: Share = 0.8  # gross margin, as a share of MRR or of spend
     discount_rate: float = Field(0.10, ge=0)  # per year
     currency: str = ""  # of amounts that state none; found from the rows if absent, else EUR
-
-
-class Contact(Frozen):
-    """[contact]: what a contact with an account at risk is taken to cost and to save, in the profit of a backtest.
-
-    Both are assumptions until a campaign with a control group has measured them.
-    """
-
-    save_rate: Share = 0.2  # of the leavers that are contacted, the share that stays
-    cost: float = Field(20.0, ge=0)  # of one contact, in the currency of the tables
 
 
 class HealthScores(Frozen):
@@ -339,6 +333,7 @@ class Settings(Frozen):
     training: Training = Training()
     value: Value = Value()
     contact: Contact = Contact()
+    playbook: tuple[Play, ...] = ()
     scores: HealthScores = HealthScores()
     currency: Currency = Currency()
     audit: Audit = Audit()
@@ -460,10 +455,10 @@ class Settings(Frozen):
     def public(self) -> dict[str, object]:
         """Return the settings as plain JSON values for the run record.
 
-        Without the local folder, [mlflow], [destinations] and [team], which change no result. Of the addresses in
-        [files], neither user and password nor the query are shown.
+        Without the local folder, [mlflow], [destinations], [team], [[playbook]] and the owners of [contact], which
+        change no result of it. Of the addresses in [files], neither user and password nor the query are shown.
         """
-        shown = self.model_dump(mode="json", exclude={"folder", "mlflow", "destinations", "team"})
+        shown = self.model_dump(mode="json", exclude=UNRECORDED)
         return shown | {"files": {name: _without_secrets(each) for name, each in shown["files"].items()}}
 
 

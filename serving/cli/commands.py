@@ -24,10 +24,11 @@ from undertow.serving.cli.local_service import Listening, may_be_open, refuse_ta
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.decision.in_words import contacts_of_query
+from undertow.serving.published.exports.spreadsheet import as_csv
 from undertow.serving.published.list_query import query_of
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import MAX_ROWS
-from undertow.serving.published.spreadsheet import as_csv
 from undertow.serving.team.address import address_of
 
 app = typer.Typer(
@@ -70,9 +71,18 @@ class Family(StrEnum):
     billing = "billing"
 
 
+class Verdict(StrEnum):
+    """Whether a contact with an account pays, and there is one left for it."""
+
+    recommended = "recommended"
+    over_budget = "over_budget"
+    does_not_pay = "does_not_pay"
+
+
 class Order(StrEnum):
     """Order of the at-risk list."""
 
+    contact_value = "contact_value"
     value_at_risk = "value_at_risk"
     clv = "clv"
     probability = "probability"
@@ -405,15 +415,22 @@ def at_risk(
     renews_from: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or later.")] = None,
     renews_to: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or before.")] = None,
     search: Annotated[str | None, typer.Option(help="Only accounts with this text in their name or id.")] = None,
-    sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.value_at_risk,
+    contact: Annotated[
+        Verdict | None, typer.Option(help="Only accounts with which a contact is recommended, or is not, and why not.")
+    ] = None,
+    notice: Annotated[
+        bool | None, typer.Option("--notice/--no-notice", help="Only accounts that gave notice, or that did not.")
+    ] = None,
+    sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.contact_value,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
-    """Print the published list of accounts at risk, filtered and in an order, by default of value at risk."""
+    """Print the published list of accounts at risk, filtered and in an order, by default of what a contact is worth."""
     published = ScoresReader(load_settings(project).store_path()).latest()
     asked = {
         "limit": limit, "segment": segment, "owner": owner, "country": country, "cause": cause and cause.value,
         "family": family and family.value, "min_value": min_value, "renews_within": renews_within,
         "renews_from": renews_from, "renews_to": renews_to, "search": search, "sort": sort.value,
+        "contact": contact and contact.value, "notice": None if notice is None else ("no", "yes")[notice],
     }  # fmt: skip
     query = query_of({name: value for name, value in asked.items() if value is not None})
     selection = published.select(query)
@@ -426,7 +443,8 @@ def at_risk(
             sys.stdout.write(msgspec.json.format(listed, indent=2).decode() + "\n")
             console.print_warnings(published.manifest.get("warnings", ()), aside=True)
         case Format.table:
-            print_list.print_at_risk(selection.rows, published.manifest, selection.total, query.sort)
+            said = contacts_of_query(published.parts, query, published.manifest)
+            print_list.print_at_risk(selection.rows, published.manifest, selection.total, query.sort, said)
 
 
 @app.command(epilog="Example: undertow drivers --json")

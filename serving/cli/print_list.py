@@ -49,6 +49,7 @@ def print_score(report: ScoreReport) -> None:
 
 
 ORDERS: dict[str, str] = {
+    "contact_value": "most valuable contact first, over {months} months",
     "value_at_risk": "ranked by what leaving within {headline} days would cost over {months} months",
     "clv": "highest value over {months} months first",
     "probability": "likeliest to leave within {headline} days first",
@@ -58,19 +59,25 @@ ORDERS: dict[str, str] = {
 }
 
 
-def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int, sort: str = "value_at_risk") -> None:
-    """Print the at-risk list in an order (of `AtRiskQuery`): a line of numbers per account, with its reasons below."""
+def print_at_risk(
+    rows: pa.Table, manifest: dict[str, Any], total: int, sort: str = "contact_value", said: str = ""
+) -> None:
+    """Print the at-risk list in an order (of `AtRiskQuery`): a line of numbers per account, with its reasons below.
+
+    `said`: what the list says of contacts.
+    """
     headline, currency = manifest["headline"], manifest["currency"]
     names = [_name(row) for row in rows.to_pylist()]
     wide = min(max([len(name) for name in names] + [len("Account")]), 40)
     buys = manifest.get("kind") == "inactivity"
     leaves = f"{'Away for' if buys else 'Leaves in'} {headline} d"
     paid, last = ("Spent " if buys else "MRR ") + currency, "" if buys else "  Renews"
-    out.print(f"[bold]{'Account':<{wide}}{paid:>12}{leaves:>17}{'At risk':>11}{last}[/]")
+    out.print(f"[bold]{'Account':<{wide}}{paid:>12}{leaves:>17}{'At risk':>11}{'Contact':>11}{last}[/]")
     for name, row in zip(names, rows.to_pylist(), strict=True):
         renews = f"{row['renews_at']:%Y-%m-%d}" if row["renews_at"] else "-"
         paid, lost = money(row["spent"] if buys else row["mrr"]), money(row["value_at_risk"])
-        numbers = f"{paid:>12}{row[f'p_{headline}']:>17.0%}{lost:>11}" + ("" if buys else f"  {renews}")
+        contact, leaves_by = money(row.get("contact_value")), f"{row[f'p_{headline}']:.0%}"
+        numbers = f"{paid:>12}{leaves_by:>17}{lost:>11}{contact:>11}" + ("" if buys else f"  {renews}")
         out.print(f"[bold]{escape(f'{name[:wide]:<{wide}}')}[/]{numbers}", highlight=False)
         cause = "" if buys else f"the likelier cause is {row['cause']}"
         beside = (row.get("announced"), row["account_id"], row["owner"], row["segment"], cause)
@@ -79,11 +86,23 @@ def print_at_risk(rows: pa.Table, manifest: dict[str, Any], total: int, sort: st
             _below(f"{NONE_STANDS_OUT}:", "dim")
         for reason in row["reasons"]:
             _below(_reason(reason))
+        if row.get("action"):
+            _below(_action(row))
     out.print()
     order = ORDERS[sort].format(headline=headline, months=manifest["value_months"])
     out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, {order}, in {currency} "
               f"({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
+    if said:
+        out.print(said, soft_wrap=True, markup=False)
     print_warnings(manifest.get("warnings", ()))
+
+
+def _action(row: dict[str, Any]) -> str:
+    """Return what is done about an account, or that a contact does not pay."""
+    if row["contact"] == "does_not_pay":
+        return "no contact: it would cost more than it is expected to keep"
+    budget = ", beyond the budget" if row["contact"] == "over_budget" else ""
+    return f"to do: {row['action']} ({row['action_by']}, until {row['action_due']:%Y-%m-%d}{budget})"
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from undertow.serving.cli.console import new_table, out, show
-from undertow.serving.published.spreadsheet import spreadsheet_text
+from undertow.serving.published.exports.spreadsheet import spreadsheet_text
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.training.business_metrics.metrics import Metric, Unit

@@ -38,6 +38,11 @@ def notice_of(values: Mapping[str, object], notice_probability: float) -> Notice
     return Notice(_day(as_of, known.first_end[0]), _day(as_of, known.last_end[0]))
 
 
+def gave_notice(rows: pa.Table, notice_probability: float) -> np.ndarray:
+    """Return which accounts gave notice to leave, bool, (n,); none where an announced end is only that of a term."""
+    return announced(rows).is_notice & (notice_probability >= IS_NOTICE)
+
+
 def announced_texts(rows: pa.Table, notice_probability: float) -> list[str | None]:
     """Return, per feature row, what is announced for its MRR; None where nothing is."""
     known, as_ofs = announced(rows), rows["as_of"].to_pylist()

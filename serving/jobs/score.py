@@ -19,6 +19,7 @@ from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_
 from undertow.serving.jobs.described import describe_features
 from undertow.serving.jobs.journeys_and_personas import journeys_and_personas
 from undertow.serving.jobs.prepare import Prepared, prepare
+from undertow.serving.jobs.ranking import assumptions, ranked, unmet_names
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.serving.published.run_files import DESCRIBED, DRIVERS, MANIFEST, MODEL, read_json, write_run
@@ -88,7 +89,9 @@ def score(
     table = scores_table(
         ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version, carry
     )
-    notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *_notes(ready, rows))
+    table = ranked(table, settings, bundle.headline)
+    unmet = unmet_names(settings, table)
+    notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *unmet, *_notes(ready, rows))
     manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
     said: dict[str, Mapping[str, object]] = {
         DRIVERS: drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}"),
@@ -183,6 +186,7 @@ def _manifest(
         "value_months": ready.bundle.value.months,
         "clv_horizons": CLV_HORIZONS,
         "families": REASON_FAMILIES,
+        "contact": assumptions(settings),
         "change_days": CHANGE_DAYS,
         "reasons": how_reasons_are_made(ready.bundle),
         "notes": list(notes),

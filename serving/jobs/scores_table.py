@@ -1,4 +1,4 @@
-"""The table of published scores: one row per account, ranked by value at risk."""
+"""The table of published scores: one row per account, with what its score is made of and the reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.errors import SettingsError, did_you_mean
 from undertow.features.sources.loaded import Tables
-from undertow.serving.jobs.announcements import announced_texts
+from undertow.serving.jobs.announcements import announced_texts, gave_notice
 from undertow.serving.jobs.reasons import Reasons, reason_line, reasons_of
 from undertow.serving.published.answers import CARRIED
 from undertow.training.bundle.bundle import Bundle
@@ -59,7 +59,7 @@ def scores_table(
     version: str,
     carry: Sequence[str] = (),
 ) -> pa.Table:
-    """Return one row per account, highest value at risk first; ties are ordered by probability, then by account id.
+    """Return one row per account, in the order of `rows`.
 
     `before`: features of the same accounts 30 days earlier, row by row, or None. `changed`: the columns of
     `change_columns`. `carry`: columns of the accounts that come along, as carried_<name>. Raises SettingsError for one
@@ -84,6 +84,7 @@ def scores_table(
         "tenure_days": _numbers(rows, "tenure_days"),
         "renews_at": pa.array(renews, pa.timestamp("us")),
         "announced": pa.array(announced_texts(rows, bundle.notice_probability), pa.string()),
+        "notice": gave_notice(rows, bundle.notice_probability),
         "cause": [CAUSES[int(which)] for which in likelier],
         **_probabilities(bundle, scores),
         **value_columns(scores),
@@ -99,8 +100,7 @@ def scores_table(
         },
         "model_version": [version] * rows.num_rows,
     }
-    likelihood = (f"p_{bundle.headline}", "descending")  # decides where the value is not known
-    return pa.table(columns).sort_by([("value_at_risk", "descending"), likelihood, ("account_id", "ascending")])
+    return pa.table(columns)
 
 
 def _numbers(rows: pa.Table, name: str) -> pa.Array:

@@ -18,6 +18,7 @@ from msgspec import UNSET
 from undertow.serving.formatting import UNKNOWN, adding_up, measured, money, percent, points
 from undertow.serving.pages import charts
 from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
+from undertow.serving.published.decision.in_words import VERDICTS, contacts_of_query, tabs
 from undertow.serving.published.list_query import AtRiskQuery, Order
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 from undertow.serving.published.scores import PublishedScores
@@ -44,8 +45,13 @@ def at_risk(
 ) -> str:
     """Return the at-risk list as an HTML page; `notice`: text shown above it, empty for none."""
     size = query.page_size
+    parts = published.parts
     return render(
         "at_risk.html",
+        lists=tabs(parts, query, root),
+        everyone=query.link(root, cause=None, notice=None, offset=0),
+        contacts=contacts_of_query(parts, query, published.manifest),
+        verdicts=VERDICTS,
         root=root,
         notice=notice,
         manifest=published.manifest,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from msgspec import Meta
 
 from undertow.features.catalogue.cards import REASON_FAMILIES
-from undertow.serving.published.requests import Cause
+from undertow.serving.published.requests import Cause, Verdict
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
@@ -114,6 +114,29 @@ class Reason(msgspec.Struct):
     evidence: list[Evidence]
 
 
+class Contact(msgspec.Struct):
+    """Whether a contact with the account pays, under the assumptions of [contact].
+
+    `value`: what it is expected to keep less what it costs, money over the months of the CLV. `verdict`: over_budget
+    where it pays and no contact is left for it.
+    """
+
+    value: float | None
+    verdict: Verdict | None
+
+
+class Action(msgspec.Struct):
+    """What the playbook says is done about the account, by whom, and until which day.
+
+    `is_default`: of this release's playbook; nobody in the team wrote it.
+    """
+
+    do: str
+    by: str
+    due: date
+    is_default: bool
+
+
 class Account(msgspec.Struct):
     """One account as published. Money over `clv.months`; `mrr` per month; `spent`: bought in the last 365 days.
 
@@ -125,6 +148,9 @@ class Account(msgspec.Struct):
     on; `months_in_a_year`: of the next 12.
 
     `carried`: columns of the accounts that the project carries along, such as ids in other systems.
+
+    `notice`: it gave notice to leave. `notice`, `contact` and `action` are null in lists of releases without them, and
+    `contact` where the value at risk is not known, or the account gave notice: what a contact then saves is not known.
 
     `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20". `like_probability`: of
     accounts in the same contract position. `changed`: null where the account was not at risk then. `stands_out`:
@@ -144,6 +170,7 @@ class Account(msgspec.Struct):
     tenure_days: float | None
     renews_at: Moment | None
     announced: str | None
+    notice: bool | None
     cause: Cause
     probability: ByHorizon
     by_cause: dict[str, ByHorizon]
@@ -153,6 +180,8 @@ class Account(msgspec.Struct):
     clv_if_kept: float | None
     value_at_risk: float | None
     value_at_risk_by: ValueAtRiskBy
+    contact: Contact | None
+    action: Action | None
     like_probability: Probability | None
     contributions: Contributions
     changed: Changed | None
@@ -233,6 +262,8 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         "as_of": utc(row["as_of"]),
         "carried": {name.removeprefix(CARRIED): row[name] for name in row if name.startswith(CARRIED)},
         "renews_at": None if row.get("renews_at") is None else utc(row["renews_at"]),
+        "contact": _contact(row),
+        "action": _action(row),
         "like_probability": share(row.get("like_probability")),
         "probability": {str(h): share(row[f"p_{h}"]) for h in horizons},
         "by_cause": {cause: {str(h): share(row[f"p_{cause}_{h}"]) for h in horizons} for cause in get_args(Cause)},
@@ -257,6 +288,17 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
         "reasons": [msgspec.convert(reason, Reason) for reason in row.get("reasons") or []],
     }
     return Account(**fields)
+
+
+def _contact(row: Mapping[str, Any]) -> Contact | None:
+    verdict = row.get("contact")
+    return None if verdict is None else Contact(row["contact_value"], verdict)
+
+
+def _action(row: Mapping[str, Any]) -> Action | None:
+    if row.get("action") is None:
+        return None
+    return Action(row["action"], row["action_by"], row["action_due"].date(), row["action_is_default"])
 
 
 def _changed(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Changed | None:

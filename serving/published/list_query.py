@@ -14,7 +14,7 @@ from msgspec.structs import asdict, replace
 
 from undertow.features.errors import RequestError, did_you_mean
 from undertow.serving.formatting import short
-from undertow.serving.published.requests import MAX_ROWS, Cause, in_words
+from undertow.serving.published.requests import MAX_ROWS, Cause, Verdict, in_words
 
 A_PAGE = 50  # accounts, where no limit is given
 MAX_OFFSET = 1_000_000_000
@@ -22,7 +22,7 @@ MOST_DAYS = 3660  # ahead, of a renewal
 MOST_TEXT = 100  # characters of a search
 Format = Literal["json", "csv", "ndjson", "xlsx", "parquet", "ics"]
 Family = Literal["ux", "cx", "usage", "billing"]
-Order = Literal["value_at_risk", "clv", "probability", "mrr", "renews_at", "name"]
+Order = Literal["contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name"]
 Several = tuple[str, ...]
 MOST_CHOSEN = 50  # texts of one filter
 Limit = Annotated[
@@ -41,6 +41,14 @@ Countries = Annotated[
 ]
 LikelierCause = Annotated[Cause, Meta(description="Only accounts with this likelier cause of churn.")]
 ReasonFamily = Annotated[Family, Meta(description="Only accounts whose first reason is of this family of measures.")]
+OfContact = Annotated[
+    Verdict,
+    Meta(
+        description="Only accounts with which a contact is recommended, would pay but is beyond a budget, or does not "
+        "pay, under the assumptions of [contact]."
+    ),
+]
+Notice = Annotated[Literal["yes", "no"], Meta(description="Only accounts that gave notice to leave, or that did not.")]
 MinValue = Annotated[float, Meta(description="Only accounts with at least this value at risk, in money.")]
 Within = Annotated[int, Meta(ge=0, le=MOST_DAYS, description="Only accounts that renew within so many days of as_of.")]
 Text = Annotated[
@@ -58,11 +66,12 @@ Run = Annotated[
     Meta(description="The run_id of the list that this page belongs to, as `next` gives it. Of another: 409."),
 ]
 CHOICES: dict[str, tuple[str, ...]] = {
-    "cause": get_args(Cause), "format": get_args(Format), "family": get_args(Family), "sort": get_args(Order)
+    "cause": get_args(Cause), "format": get_args(Format), "family": get_args(Family), "sort": get_args(Order),
+    "contact": get_args(Verdict), "notice": ("yes", "no"),
 }  # fmt: skip
 UPWARDS = ("renews_at", "name")  # orders whose smallest comes first
-VIEW = ("segment", "owner", "country", "cause", "family", "min_value", "renews_within", "renews_from", "renews_to",
-        "search")  # fmt: skip
+VIEW = ("segment", "owner", "country", "cause", "notice", "contact", "family", "min_value", "renews_within",
+        "renews_from", "renews_to", "search")  # fmt: skip
 
 
 From = Annotated[date, Meta(description="Only accounts that renew on this day or later.")]
@@ -78,6 +87,8 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     owner: Owners = ()
     country: Countries = ()
     cause: LikelierCause | None = None
+    notice: Notice | None = None
+    contact: OfContact | None = None
     family: ReasonFamily | None = None
     min_value: MinValue | None = None
     renews_within: Within | None = None
@@ -86,7 +97,7 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     search: Text = ""
     sort: Annotated[
         Order, Meta(description="The order: highest first, of renews_at the earliest, of name from A.")
-    ] = "value_at_risk"
+    ] = "contact_value"
     format: AsCalled = "json"
     run: Run | None = None
 

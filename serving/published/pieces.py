@@ -10,8 +10,8 @@ import msgspec
 import pyarrow as pa
 
 from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.exports.spreadsheet import as_csv
 from undertow.serving.published.list_query import Format
-from undertow.serving.published.spreadsheet import as_csv
 
 PIECE = 250  # accounts: some 150 KB of CSV or 1 MB of JSON, made in some ten milliseconds
 

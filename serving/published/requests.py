@@ -39,6 +39,7 @@ FORMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ColumnsAndData": (("columns", "data"), ("as_of", "explain", "missing")),
 }  # of a scoring request: what each must hold, and what it may
 Cause = Literal["voluntary", "involuntary"]
+Verdict = Literal["recommended", "over_budget", "does_not_pay"]  # on a contact
 Missing = Literal["refuse", "null"]
 CHOICES = {"missing": get_args(Missing)}
 Ids = Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ROWS})]

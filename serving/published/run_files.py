@@ -1,6 +1,6 @@
 """The files of one published run: written with their checksums, and verified before a reader trusts them.
 
-    scores.parquet           one row per account, ordered by value at risk
+    scores.parquet           one row per account, in the order of the list
     features.parquet         the features that each account was scored from
     drivers.json             what the scores react to
     described.json           what each feature is, for callers of the API

@@ -34,6 +34,7 @@ from undertow.serving.published.answers import (
     finite,
     scored,
 )
+from undertow.serving.published.decision.parts import ListPart, parts_of
 from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers, Prepared
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import ScoreRequest, check_rows, rows_of, trimmed
@@ -62,7 +63,7 @@ SAME = 1e-6  # largest difference between a published probability and the same r
 
 @dataclass(frozen=True)
 class PublishedScores:
-    """One published scoring run. `table`: one row per account, ordered by value at risk, highest first.
+    """One published scoring run. `table`: one row per account, in the order of the list.
 
     `journeys`, `personas`: where the list was published by a release without them, they say so.
     `owner`: whose accounts alone these are; None: all accounts. `answers`: lists and pages that were made of the run.
@@ -167,6 +168,11 @@ class PublishedScores:
     def select(self, query: AtRiskQuery) -> Selection:
         """Return the part of the list that a query selects. Raises RequestError, see `ListColumns.select`."""
         return self.columns.select(query)
+
+    @cached_property
+    def parts(self) -> tuple[ListPart, ...]:
+        """The parts of the list, with the contacts of each; none in a list published before contacts were valued."""
+        return parts_of(self.table)
 
     def choices(self, column: str) -> list[str]:
         """Return the texts that occur in "segment", "owner" or "country", sorted."""

@@ -31,7 +31,7 @@ class ListColumns:
     """The columns of a published table that queries filter and order by; each is made once, when first needed."""
 
     def __init__(self, table: pa.Table, headline: int, as_of: date) -> None:
-        """`table`: scores, highest value at risk first. `headline`: days. `as_of`: of the scores."""
+        """`table`: scores, as they are listed. `headline`: days. `as_of`: of the scores."""
         self._table, self._headline, self._as_of = table, headline, as_of
         self._orders: dict[str, pa.Array] = {}
 
@@ -62,6 +62,10 @@ class ListColumns:
                  for name in CHOSEN if (chosen := getattr(query, name))]  # fmt: skip
         if query.cause is not None:
             tests.append(pc.equal(self._table["cause"], query.cause))
+        if query.notice is not None:
+            tests.append(pc.equal(self._decided("notice"), query.notice == "yes"))
+        if query.contact is not None:
+            tests.append(pc.equal(self._decided("contact"), query.contact))
         if query.family is not None:
             tests.append(pc.equal(self._first_family, query.family))
         if query.min_value is not None:
@@ -82,6 +86,19 @@ class ListColumns:
             tests.append(pc.less(renews, pa.scalar(after, kind)))
         return tests
 
+    @property
+    def _is_decided(self) -> bool:
+        """Whether contacts were valued; lists of earlier releases go by value at risk instead."""
+        return "contact_value" in self._table.column_names
+
+    def _decided(self, column: str) -> pa.ChunkedArray:
+        if not self._is_decided:
+            raise RequestError(
+                f"This list was published before contacts were valued, so {column} cannot be chosen. "
+                "Run `undertow score` again."
+            )
+        return self._table[column]
+
     def _known(self, column: str, wanted: Sequence[str]) -> list[str]:
         known = self._choices[column]
         for each in wanted:
@@ -94,7 +111,7 @@ class ListColumns:
 
     def _order(self, sort: str) -> pa.Array | None:
         """Return the rows in an order, shape (n_accounts,), unknown values last; None: as they are listed."""
-        if sort == "value_at_risk":
+        if sort == "contact_value" or (sort == "value_at_risk" and not self._is_decided):
             return None
         if sort not in self._orders:
             self._orders[sort] = self._made_order(sort)

@@ -14,7 +14,7 @@ from undertow.features.errors import PushError
 from undertow.features.publishing.unfinished import unfinished_path
 from undertow.features.publishing.versions import sync
 from undertow.features.settings.destinations import PROBABILITY, FilesDestination
-from undertow.serving.published.spreadsheet import spreadsheet_text
+from undertow.serving.published.exports.spreadsheet import spreadsheet_text
 from undertow.serving.push.accounts import BATCH, Listed
 from undertow.serving.push.outcome import Outcome
 

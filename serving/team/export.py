@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from undertow.serving.published.exports.spreadsheet import spreadsheet_text
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.spreadsheet import spreadsheet_text
 from undertow.serving.team.answers import Status, StatusChange
 from undertow.serving.team.statuses import SAID
 

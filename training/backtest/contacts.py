@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from undertow.training.evaluation.intervals import Estimate, account_weights
+from undertow.training.value.contact_value import contact_value
 
 SHARES = (0.02, 0.05, 0.10, 0.20)  # of the accounts contacted
 
@@ -71,7 +72,7 @@ def profit_curve(
     [10.0, 5.0]
     """
     ranked = np.argsort(-order, kind="stable")
-    gained = save_rate * churned[ranked] * value[ranked] - cost
+    gained = contact_value(churned[ranked] * value[ranked], save_rate, cost)
     n = len(order)
     return np.arange(1, n + 1) / n, np.asarray(np.cumsum(gained) / n)
 

@@ -37,6 +37,8 @@ def shown_columns(names: list[str], manifest: Mapping[str, Any]) -> list[Shown]:
         Shown("country", "Country"), spent if buys else mrr,
         Shown(f"p_{days}", f"{'Away for' if buys else 'Leaves in'} {days} days", "share"), *causes,
         Shown("value_at_risk", f"Value at risk, {currency}", "money"),
+        Shown("contact_value", f"A contact is worth, {currency}", "money"), Shown("contact", "Contact"),
+        Shown("action", "What to do"), Shown("action_by", "By whom"), Shown("action_due", "Until", "day"),
         Shown("clv", f"Value over {months} months, {currency}", "money"),
         Shown("clv_low", "At least, 8 of 10", "money"), Shown("clv_high", "At most, 8 of 10", "money"),
         Shown("reason_1", "The score reacts to"), Shown("reason_2", "And to"),

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from undertow.serving.published.answers import as_accounts
+from undertow.serving.published.exports.spreadsheet import as_csv
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.spreadsheet import as_csv
 
 
 def test_families_and_like_accounts_add_up_to_the_published_score(published: PublishedScores) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from undertow.serving.published.answers import finite
 
-MONEY = ("mrr", "spent", "clv", "value_at_risk", "like_value_at_risk")  # how names of amounts begin
+MONEY = ("mrr", "spent", "clv", "contact_value", "value_at_risk", "like_value_at_risk")  # how names of amounts begin
 IN_TIME = ("tenure_days", "months_expected", "months_in_a_year")
 NOT_IN_CSV = ("reasons", "top_features")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # a spreadsheet would run them

@@ -9,9 +9,9 @@ import re
 import pyarrow as pa
 import pytest
 
+from undertow.serving.published.exports.spreadsheet import DANGEROUS, as_csv
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.spreadsheet import DANGEROUS, as_csv
 
 
 def test_csv_is_flat_rounded_and_dated(published: PublishedScores) -> None:
