@@ -18,7 +18,7 @@ from msgspec import UNSET
 from undertow.serving.formatting import UNKNOWN, adding_up, measured, money, percent, points
 from undertow.serving.pages import charts
 from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
-from undertow.serving.published.decision.in_words import VERDICTS, contacts_of_query, tabs
+from undertow.serving.published.decision.in_words import VERDICTS, assumed_in_words, contacts_of_query, tabs
 from undertow.serving.published.list_query import AtRiskQuery, Order
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 from undertow.serving.published.scores import PublishedScores
@@ -98,6 +98,7 @@ def account(published: PublishedScores, shown: Account, root: str = "../", notic
         changes=_changes(shown, clock),
         clock=clock,
         none_stands_out=NONE_STANDS_OUT,
+        assumed=assumed_in_words(published.manifest["contact"], shown.currency) if shown.contact else "",
         shown_points={step.label: step.points / 100 for step in steps},
     )
 

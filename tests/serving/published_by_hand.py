@@ -13,7 +13,9 @@ from tests.serving.overviews_by_hand import journeys_by_hand, personas_by_hand
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.catalogue.choose import Catalogue
+from undertow.features.settings import make_settings
 from undertow.serving.jobs.described import describe_features
+from undertow.serving.jobs.ranking import assumptions, ranked
 from undertow.serving.jobs.scores_table import value_columns
 from undertow.serving.published.run_files import write_run
 from undertow.training.bundle.bundle import Bundle
@@ -59,13 +61,15 @@ def feature_rows(people: People) -> pa.Table:
 
 def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> None:
     rows = feature_rows(people)
-    found = sorted(_scores(rows, bundle, people), key=lambda row: -row["value_at_risk"])
+    settings = make_settings(Path(), {"contact": {"cost": 20}})
+    table = ranked(pa.Table.from_pylist(_scores(rows, bundle, people), SCHEMA), settings, HEADLINE)
+    found = table.to_pylist()
     manifest = {
         "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
         "model_version": bundle.version, "trained_until": bundle.trained_until,
         "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
         "currency": "EUR", "value_months": 12, "clv_horizons": list(CLV_HORIZONS),
-        "families": list(REASON_FAMILIES), "change_days": 30,
+        "families": list(REASON_FAMILIES), "change_days": 30, "contact": assumptions(settings),
         "reasons": "The model is a sum of parts by family.",
     }  # fmt: skip
     said = {
@@ -82,7 +86,7 @@ def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> 
         "journeys.json": journeys_by_hand(),
         "personas.json": personas_by_hand(),
     }
-    write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, said, manifest, bundle)
+    write_run(folder, table, rows, said, manifest, bundle)
 
 
 def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
@@ -93,7 +97,7 @@ def _scores(rows: pa.Table, bundle: Bundle, people: People) -> list[Row]:
             "owner": person[2], "mrr": person[8], "currency": "EUR", "tenure_days": rows["tenure_days"][i].as_py(),
             "renews_at": None if i % 3 == 2 else AS_OF + timedelta(days=20 + 30 * i),
             "announced": "down to 2,000 from 2025-03-01" if person[0] == "kunde 7/b" else None,
-            "cause": ("voluntary", "involuntary")[int(scores.by_cause[i, 2].argmax())],
+            "notice": False, "cause": ("voluntary", "involuntary")[int(scores.by_cause[i, 2].argmax())],
             **{f"p_{h}": scores.probability[i, k] for k, h in enumerate(ENDS)},
             **{f"p_voluntary_{h}": scores.by_cause[i, k, 0] for k, h in enumerate(ENDS)},
             **{f"p_involuntary_{h}": scores.by_cause[i, k, 1] for k, h in enumerate(ENDS)},
@@ -205,7 +209,7 @@ def _schema() -> pa.Schema:
     return pa.schema([
         ("account_id", text), ("name", text), ("as_of", pa.timestamp("us")), ("segment", text), ("country", text),
         ("owner", text), ("mrr", number), ("currency", text), ("tenure_days", number),
-        ("renews_at", pa.timestamp("us")), ("announced", text), ("cause", text),
+        ("renews_at", pa.timestamp("us")), ("announced", text), ("notice", pa.bool_()), ("cause", text),
         *((f"p_{h}", number) for h in ENDS),
         *((f"p_voluntary_{h}", number) for h in ENDS),
         *((f"p_involuntary_{h}", number) for h in ENDS),

@@ -46,7 +46,7 @@ def chosen_parts(parts: Sequence[ListPart], query: AtRiskQuery) -> list[ListPart
 
 
 def contacts_of_query(parts: Sequence[ListPart], query: AtRiskQuery, manifest: Mapping[str, Any]) -> str:
-    """Return what the list says of contacts with the accounts of the parts that a query is about; empty for no parts."""
+    """Return what the list says of contacts with the parts that a query is about; empty where there are no parts."""
     return contacts_in_words(chosen_parts(parts, query), manifest) if parts else ""
 
 
@@ -61,8 +61,8 @@ def contacts_in_words(parts: Sequence[ListPart], manifest: Mapping[str, Any]) ->
     beyond = f", {counts['over_budget']:,} more are beyond the budget" if counts["over_budget"] else ""
     unknown = sum(part.accounts for part in parts) - valued
     of_others = f", of {unknown:,} it is not known" if unknown else ""
-    return (f"{counts['recommended']:,} contacts recommended, worth {worth}{beyond}; {counts['does_not_pay']:,} do not pay"
-            f"{of_others}. {assumed_in_words(contact, currency)}")  # fmt: skip
+    pay = f"{counts['recommended']:,} contacts recommended, worth {worth}{beyond}"
+    return f"{pay}; {counts['does_not_pay']:,} do not pay{of_others}. {assumed_in_words(contact, currency)}"
 
 
 def assumed_in_words(contact: Mapping[str, Any], currency: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
-import numpy as np
 import pyarrow as pa
 
 from undertow.serving.published.requests import Cause, Verdict
@@ -34,14 +34,20 @@ def parts_of(table: pa.Table) -> tuple[ListPart, ...]:
     """Return the parts of a table of scores; none of one in which contacts were not valued."""
     if any(name not in table.column_names for name in NEEDED):
         return ()
-    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in NEEDED}
-    notice = columns["notice"].astype(bool)
-    mine = {name: notice if name == NOTICE else ~notice & (columns["cause"] == name) for name in PARTS}
-    return tuple(_part(name, query, {column: values[mine[name]] for column, values in columns.items()})
-                 for name, query in PARTS.items())  # fmt: skip
+    mine: dict[str, list[tuple[Any, ...]]] = {name: [] for name in PARTS}
+    for notice, cause, *rest in zip(*(table[name].to_pylist() for name in NEEDED), strict=True):
+        mine[NOTICE if notice else cause].append(tuple(rest))
+    return tuple(_part(name, query, mine[name]) for name, query in PARTS.items())
 
 
-def _part(name: str, query: dict[str, str], mine: dict[str, np.ndarray]) -> ListPart:
-    verdicts = {each: int((mine["contact"] == each).sum()) for each in get_args(Verdict)}
-    worth = float(np.nansum(mine["contact_value"][mine["contact"] == "recommended"].astype(float)))
-    return ListPart(name, query, len(mine["cause"]), float(np.nansum(mine["value_at_risk"])), verdicts, worth)
+def _part(name: str, query: dict[str, str], mine: list[tuple[Any, ...]]) -> ListPart:
+    """Return a part; `mine`: the verdict, the value of a contact and the value at risk of each of its accounts."""
+    verdicts = Counter(verdict for verdict, _, _ in mine)
+    return ListPart(
+        name=name,
+        query=query,
+        accounts=len(mine),
+        value_at_risk=sum(at_risk or 0.0 for _, _, at_risk in mine),
+        verdicts={each: verdicts[each] for each in get_args(Verdict)},
+        contact_value=sum(value or 0.0 for verdict, value, _ in mine if verdict == "recommended"),
+    )

@@ -91,7 +91,7 @@ def test_the_list_the_reasons_and_the_api_work_from_a_file(given: Given) -> None
     client = Client(make_app(settings.store_path()))
     listed = client.get("/v1/at-risk?limit=300").json()["accounts"]
     assert len(listed) == scored.accounts and listed[0]["name"] and listed[0]["owner"]
-    assert listed == sorted(listed, key=lambda account: -account["value_at_risk"])
+    assert listed == sorted(listed, key=lambda account: -account["contact"]["value"])
     said = {evidence["said"] for account in listed for reason in account["reasons"] for evidence in reason["evidence"]}
     assert "deliveries that came late: 2; typical for accounts like it 0" in said
     account_id = listed[0]["account_id"]

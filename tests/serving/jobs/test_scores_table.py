@@ -33,20 +33,14 @@ def test_every_account_at_risk_is_listed_once(scored: Settings, report: ScoreRep
     assert len(at_risk) == report.accounts > 50
 
 
-def test_the_list_goes_by_value_at_risk(table: pa.Table) -> None:
-    values = column(table, "value_at_risk").tolist()
+def test_the_list_goes_by_what_a_contact_is_worth(scored: Settings, table: pa.Table) -> None:
+    values = column(table, "contact_value").tolist()
     assert values == sorted(values, reverse=True) and len(set(values)) > 50
-
-
-def test_accounts_of_equal_value_at_risk_are_listed_by_id(bundle: Bundle, tmp_path: Path) -> None:
-    alike = [(account_id, *PEOPLE[0][1:]) for account_id in ("b", "c", "a")]
-    rows = feature_rows((*alike, PEOPLE[1]))
-    for name in ("tenure_days", "days_to_renewal", "days_to_card_expiry"):
-        rows = rows.set_column(*_filled(rows, name))
-    tables = write_tables(tmp_path, {"accounts": [{"account_id": "a", "created_at": AS_OF}]}, AS_OF, AS_OF)
-    found = scores_table("EUR", tables, bundle, rows, bundle.score(rows), None, {}, "1")
-    assert found["account_id"].to_pylist() == ["a", "b", "c", PEOPLE[1][0]]
-    assert len(set(found["value_at_risk"].to_pylist())) == 2
+    likelier = np.maximum(column(table, "p_voluntary_90"), column(table, "p_involuntary_90")) / column(table, "p_90")
+    contact = scored.contact
+    kept = contact.save_rate * column(table, "value_at_risk") * likelier
+    assert values == pytest.approx((kept - contact.cost).tolist())
+    assert table["contact"].to_pylist() == ["recommended" if value > 0 else "does_not_pay" for value in values]
 
 
 def test_columns_that_are_carried_come_along_as_text(bundle: Bundle, tmp_path: Path) -> None:
@@ -62,11 +56,6 @@ def test_columns_that_are_carried_come_along_as_text(bundle: Bundle, tmp_path: P
     assert {row["account_id"]: row["carried_crm_id"] for row in found} == expected
     with pytest.raises(SettingsError, match=r"carry names crm, which the SELECT of accounts does not yield; .*crm_id"):
         scores_table("EUR", tables, bundle, people, scores, None, {}, "1", carry=("crm",))
-
-
-def _filled(rows: pa.Table, name: str) -> tuple[int, str, pa.Array]:
-    """The arguments of `set_column` that give every row the same value."""
-    return rows.column_names.index(name), name, pa.array([100.0] * rows.num_rows)
 
 
 def test_families_and_the_like_make_the_headline_probability(table: pa.Table) -> None:

@@ -51,7 +51,9 @@ def test_each_account_is_listed_with_its_money_chance_reason_and_link(client: Cl
     read = words(html)
     assert f"{100 * top['probability']['90']:.1f} %" in read
     assert f"EUR {top['value_at_risk']:,.0f}" in read
-    assert "Billing payments that failed in the last 30 days: 2; typical for accounts like it 0" in read
+    assert "payments that failed in the last 30 days: 2; typical for accounts like it 0" in read
+    assert top["contact"]["verdict"] == "recommended" and f" {top['contact']['value']:,.0f} " in read
+    assert f"{top['action']['do']} {top['action']['by']} · until" in read
     assert "20 Feb 2025" in read
 
 

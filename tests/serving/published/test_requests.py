@@ -29,7 +29,10 @@ JSON = {"Content-Type": "application/json"}
         ("cause=maybe", "cause: expected voluntary or involuntary"),
         ("cause=null", "cause: expected voluntary or involuntary"),
         ("format=xml", "format: expected json or csv or ndjson or xlsx or parquet or ics"),
-        ("sort=price", "sort: expected value_at_risk or clv or probability or mrr or renews_at or name; got 'price'"),
+        ("sort=price", "sort: expected contact_value or value_at_risk or clv or probability or mrr or renews_at or "
+                       "name; got 'price'"),
+        ("contact=yes", "contact: expected recommended or over_budget or does_not_pay; got 'yes'"),
+        ("notice=true", "notice: expected yes or no; got 'true'"),
         ("family=weather", "family: expected ux or cx or usage or billing; got 'weather'"),
         ("renews_within=-1", "renews_within: expected a number of days from 0 to 3,660; got '-1'"),
         ("renews_from=soon", "renews_from: expected a day such as 2025-03-31; got 'soon'"),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undertow.features.errors import RequestError
 from undertow.serving.published.list_query import AtRiskQuery, read_query
 from undertow.serving.published.selection import ListColumns
 
@@ -21,6 +22,7 @@ DAYS = (0, 1, 2, 30, 31, 60, 61)  # until a renewal
 SCHEMA = pa.schema([
     ("account_id", pa.string()), ("name", pa.string()), ("segment", pa.string()), ("owner", pa.string()),
     ("country", pa.string()), ("cause", pa.string()), ("value_at_risk", pa.float64()), ("clv", pa.float64()),
+    ("notice", pa.bool_()), ("contact", pa.string()), ("contact_value", pa.float64()),
     ("mrr", pa.float64()), ("p_90", pa.float64()), ("renews_at", pa.timestamp("us")),
     ("reasons", pa.list_(pa.struct([("family", pa.string())]))),
 ])  # fmt: skip
@@ -39,6 +41,9 @@ def people(seed: int, count: int = 30) -> list[Row]:
             "cause": draw.choice(("voluntary", "involuntary")),
             "value_at_risk": draw.choice((None, 0.0, float(draw.randint(0, 9)))),
             "clv": draw.choice((None, float(draw.randint(0, 5)))),
+            "notice": draw.random() < 0.2,
+            "contact": draw.choice((None, "recommended", "over_budget", "does_not_pay")),
+            "contact_value": draw.choice((None, float(draw.randint(-2, 4)))),
             "mrr": float(draw.randint(0, 5)),
             "p_90": draw.random(),
             "renews_at": draw.choice((None, datetime(2025, 1, 31, draw.choice((0, 9))) + timedelta(draw.choice(DAYS)))),
@@ -46,7 +51,7 @@ def people(seed: int, count: int = 30) -> list[Row]:
         }
         for number in range(count)
     ]
-    return sorted(rows, key=lambda row: -(row["value_at_risk"] or -1.0))
+    return sorted(rows, key=lambda row: -5.0 if row["contact_value"] is None else row["contact_value"], reverse=True)
 
 
 def listed(rows: list[Row]) -> ListColumns:
@@ -68,6 +73,8 @@ def expected(rows: list[Row], query: AtRiskQuery) -> list[str]:
             not query.country or row["country"] in query.country,
             query.cause is None or row["cause"] == query.cause,
             query.family is None or family == query.family,
+            query.notice is None or row["notice"] == (query.notice == "yes"),
+            query.contact is None or row["contact"] == query.contact,
             query.min_value is None or (row["value_at_risk"] is not None and row["value_at_risk"] >= query.min_value),
             not query.search or any(query.search.lower() in text for text in texts),
             first is None or (renews is not None and renews >= first),
@@ -80,7 +87,7 @@ def expected(rows: list[Row], query: AtRiskQuery) -> list[str]:
     column = columns.get(query.sort, query.sort)
     if query.sort == "name":
         kept.sort(key=lambda row: (row["name"] or row["account_id"]).lower())
-    elif query.sort != "value_at_risk":
+    elif query.sort != "contact_value":
         sign = 1 if query.sort == "renews_at" else -1
         order = {row["account_id"]: row[column] for row in kept}
         known = {name: value for name, value in order.items() if value is not None}
@@ -100,12 +107,14 @@ QUERIES = st.builds(
     country=of(("DE", "FR")),
     cause=st.sampled_from((None, "voluntary", "involuntary")),
     family=st.sampled_from((None, *FAMILIES)),
+    notice=st.sampled_from((None, None, "yes", "no")),
+    contact=st.sampled_from((None, None, "recommended", "over_budget", "does_not_pay")),
     min_value=st.sampled_from((None, 0.0, 3.0)),
     renews_within=st.sampled_from((None, 0, 30, 60)),
     renews_from=st.sampled_from((None, date(2025, 2, 1))),
     renews_to=st.sampled_from((None, date(2025, 3, 2), date(2025, 4, 1))),
     search=st.sampled_from(("", "NORD", "größe 1", "a-00", "ä")),
-    sort=st.sampled_from(("value_at_risk", "clv", "probability", "mrr", "renews_at", "name")),
+    sort=st.sampled_from(("contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name")),
 )
 
 
@@ -127,6 +136,18 @@ def test_the_ten_most_valuable_accounts_that_renew_within_60_days() -> None:
     soon = [row for row in rows if row["renews_at"] and row["renews_at"].date() <= AS_OF + timedelta(days=60)]
     best = sorted((row["clv"] for row in soon if row["clv"] is not None), reverse=True)[:10]
     assert listed(rows).select(query).rows["clv"].to_pylist() == best
+
+
+def test_a_list_from_before_contacts_were_valued_goes_by_value_at_risk_and_refuses_to_choose_by_contact() -> None:
+    rows = sorted(people(2), key=lambda row: -(row["value_at_risk"] or -1.0))
+    older = pa.Table.from_pylist(rows, SCHEMA).drop_columns(["notice", "contact", "contact_value"])
+    columns = ListColumns(older, HEADLINE, AS_OF)
+    for sort in ("contact_value", "value_at_risk"):
+        found = columns.select(AtRiskQuery(sort=sort)).rows["account_id"].to_pylist()  # type: ignore[arg-type]
+        assert found == [row["account_id"] for row in rows]
+    for query in (AtRiskQuery(contact="recommended"), AtRiskQuery(notice="no")):
+        with pytest.raises(RequestError, match=r"published before contacts were valued.*`undertow score` again"):
+            columns.select(query)
 
 
 def test_an_empty_list_has_no_accounts_in_any_order() -> None:
