@@ -16,7 +16,8 @@ from undertow.features.settings.frozen import Frozen
 # Of an account, as it is pushed; "probability" stands for probability_90, or another horizon of [training] headline.
 DEFAULT_FIELDS = ("account_id", "as_of", "rank", "probability", "value_at_risk", "currency", "cause", "reason_1",
                   "reason_2", "model_version", "link")  # fmt: skip
-ON_REQUEST = ("name",)  # fields that are pushed only where a destination names them, beside the carried columns
+# Fields that are pushed only where a destination names them, beside the carried columns
+ON_REQUEST = ("name", "contact_value", "contact", "action", "action_by", "action_due")
 PROBABILITY = re.compile(r"probability_\d+")
 SECRETS = ("token", "secret", "password", "key", "api_key", "uri", "dsn", "webhook", "user")  # never in undertow.toml
 ADDRESSES = ("url", "link_base", "base_url", "instance_url")

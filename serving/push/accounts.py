@@ -19,6 +19,7 @@ from undertow.serving.published.scores import PublishedScores
 BATCH = 5_000  # accounts that are read into Python values at once
 AS_PUBLISHED = ("account_id", "value_at_risk", "currency", "cause", "reason_1", "reason_2", "model_version",
                 *ON_REQUEST)  # fmt: skip
+MONEY = ("value_at_risk", "contact_value")
 Values = dict[str, Any]  # field -> text, number or None
 
 
@@ -77,7 +78,9 @@ class Listed:
             probability = share(row[_column(field)])
             return None if probability is None else round(probability, 6)
         value = row[_column(field)]
-        return round(value, 2) if field == "value_at_risk" and value is not None else value
+        if value is None:
+            return None
+        return round(value, 2) if field in MONEY else f"{value:%Y-%m-%d}" if field == "action_due" else value
 
 
 def listed(name: str, destination: Destination, published: PublishedScores) -> Listed:

@@ -18,7 +18,7 @@ from undertow.serving.published.exports.spreadsheet import spreadsheet_text
 from undertow.serving.push.accounts import BATCH, Listed
 from undertow.serving.push.outcome import Outcome
 
-NUMBERS = {"rank": pa.int64(), "value_at_risk": pa.float64(), "as_of": pa.date32()}
+NUMBERS = {"rank": pa.int64(), "value_at_risk": pa.float64(), "contact_value": pa.float64(), "as_of": pa.date32()}
 
 
 def send(name: str, destination: FilesDestination, listed: Listed, project: Path) -> Outcome:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 HISTORY, MIRROR, PUSHED = "undertow_scores", "undertow_at_risk", "undertow_pushed"
 KEYS = {HISTORY: ("account_id", "as_of", "model_version"), MIRROR: ("account_id",)}
-TYPES = {"as_of": "date", "rank": "integer", "value_at_risk": "double precision"}
+TYPES = {"as_of": "date", "rank": "integer", "value_at_risk": "double precision",
+         "contact_value": "double precision"}
 TRIES = 3
 CONNECT_SECONDS = 10
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,9 @@ def run(
         "p_30": pa.array([each / 2 for each in probability]), "p_90": pa.array(probability, pa.float64()),
         "value_at_risk": pa.array(at_risk, pa.float64()), "reason_1": pa.array(reasons, pa.string()),
         "reason_2": pa.nulls(many, pa.string()), "model_version": ["v7"] * many,
+        "contact_value": pa.array([None if each is None else each / 5 - 20 for each in at_risk], pa.float64()),
+        "contact": ["recommended"] * many, "action": ["Call"] * many, "action_by": ["the owner"] * many,
+        "action_due": pa.array([datetime.fromisoformat(as_of) + timedelta(days=7)] * many, pa.timestamp("us")),
     })  # fmt: skip
     manifest = {"run_id": run_id, "as_of": as_of, "published_at": "2025-02-01T04:00:00Z", "model_version": "v7",
                 "headline": 90, "horizons": [30, 90], "currency": "EUR", "accounts": many}  # fmt: skip

@@ -39,6 +39,14 @@ def test_parquet_has_types(tmp_path: Path, pushed: Push) -> None:
     assert table["hubspot_id"].to_pylist() == ["501", "502", None]
 
 
+def test_what_is_done_about_an_account_is_sent_where_it_is_named(tmp_path: Path, pushed: Push) -> None:
+    also = ["contact_value", "contact", "action", "action_by", "action_due"]
+    pushed(kind="files", folder="out", format="parquet", also=also)
+    first = pq.read_table(tmp_path / "out/2025-01-31-a/accounts.parquet").to_pylist()[0]
+    worth = round(5974.12 / 5 - 20, 2)
+    assert [first[name] for name in also] == [worth, "recommended", "Call", "the owner", "2025-02-07"]
+
+
 def test_each_list_gets_its_folder_once(tmp_path: Path, pushed: Push) -> None:
     pushed(kind="files", folder="out")
     first = tmp_path / "out/2025-01-31-a/accounts.csv"
