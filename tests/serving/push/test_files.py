@@ -43,7 +43,7 @@ def test_what_is_done_about_an_account_is_sent_where_it_is_named(tmp_path: Path,
     also = ["contact_value", "contact", "action", "action_by", "action_due"]
     pushed(kind="files", folder="out", format="parquet", also=also)
     first = pq.read_table(tmp_path / "out/2025-01-31-a/accounts.parquet").to_pylist()[0]
-    worth = round(5974.12 / 5 - 20, 2)
+    worth = round(5974.125 / 5 - 20, 2)
     assert [first[name] for name in also] == [worth, "recommended", "Call", "the owner", "2025-02-07"]
 
 
