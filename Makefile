@@ -89,7 +89,7 @@ $(DEMO)/store/scores/CURRENT: | $(VENV)/ready
 	$(BIN)/undertow demo --project $(DEMO)
 
 docs: setup ## one page of all features, build/features.html; with those of a project: make docs PROJECT=folder
-	$(BIN)/python -m undertow.serving.pages.feature_catalogue build/features.html $(PROJECT)
+	$(BIN)/python -m undertow.serving.pages.reports.feature_catalogue build/features.html $(PROJECT)
 
 lock: $(VENV)/spark ## write the resolved set to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock

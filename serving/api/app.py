@@ -37,6 +37,7 @@ from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_queue import RowQueue
 from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.pages.journeys import overviews
+from undertow.serving.pages.model import model_page as pages_of_model
 from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
@@ -44,7 +45,7 @@ from undertow.serving.published.requests import ShallowScoreRequest, read_score_
 from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
-PAGES = ("/", "/accounts/{account_id:path}", "/drivers", "/journeys", "/personas")
+PAGES = ("/", "/accounts/{account_id:path}", "/drivers", "/journeys", "/personas", "/model")
 OPEN = Rules()
 
 
@@ -76,6 +77,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
         Route("/v1/views/{name}", needs(READERS, view), methods=["GET", "PUT", "DELETE"]),
         Route(PAGES[3], needs(READERS, journeys_page, all_accounts=True)),
         Route(PAGES[4], needs(READERS, personas_page, all_accounts=True)),
+        Route(PAGES[5], needs(READERS, model_page)),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
@@ -222,6 +224,11 @@ async def journeys_page(request: Request) -> Response:
 async def personas_page(request: Request) -> Response:
     """GET /personas: the personas as a page."""
     return await overview_page(request, "personas", overviews.personas)
+
+
+async def model_page(request: Request) -> Response:
+    """GET /model: the model of the list as a page."""
+    return await overview_page(request, "model page", pages_of_model.model_page)
 
 
 async def overview_page(request: Request, name: str, page: Callable[[PublishedScores, str, str], str]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -34,7 +35,8 @@ def ready_json(encoded: bytes, status: int = 200, kind: str = "application/json"
 
 def as_page(html: str | bytes, status: int = 200) -> Response:
     """Return an HTML response whose policy allows no script and no external resource."""
-    return Response(html, status, PAGE, "text/html")
+    sent = html.encode() if isinstance(html, str) else html
+    return Response(pages.with_ages(sent, datetime.now(UTC).date()), status, PAGE, "text/html")
 
 
 def signed_in(html: bytes, request: Request) -> bytes:

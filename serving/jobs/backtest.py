@@ -6,16 +6,34 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from undertow.features.publishing.versions import publish
+from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
-from undertow.serving.pages.backtest_report import backtest_html
+from undertow.serving.pages.reports.backtest_report import backtest_html
 from undertow.training.backtest.backtest import BacktestReport, backtest, metrics_of
 from undertow.training.backtest.charts import charts
 from undertow.training.evaluation.performance import SAID
 from undertow.training.registry.tracking import Record, log_record, open_registry
 
 REPORT, NUMBERS = "report.html", "backtest.json"
+
+
+def newest_backtest(settings: Settings, headline: int) -> dict[str, object] | None:
+    """Return what the newest backtest found at the headline horizon (days), for the model page; None without one."""
+    folder = current(settings.store_path("backtests"))
+    if folder is None:
+        return None
+    try:
+        said = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        moments = [{name: moment[name] for name in ("as_of", "learned", "churners")}
+                   | {"results": _at(moment["results"], headline)} for moment in said["moments"]]  # fmt: skip
+        return {"at": folder.name, "moments": moments, "pooled": _at(said["pooled"], headline)}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # it is one more thing to show, and no reason not to publish a list
+
+
+def _at(results: list[dict[str, object]], horizon: int) -> list[dict[str, object]]:
+    return [result for result in results if result["horizon"] == horizon]
 
 
 def run_backtest(

@@ -14,7 +14,8 @@ from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.errors import ModelRefusal, Unreadable
 from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
-from undertow.features.sources.loaded import Progress
+from undertow.features.sources.loaded import Progress, Tables
+from undertow.serving.jobs.backtest import newest_backtest
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
 from undertow.serving.jobs.described import describe_features
 from undertow.serving.jobs.journeys_and_personas import journeys_and_personas
@@ -96,7 +97,10 @@ def score(
     said: dict[str, Mapping[str, object]] = {
         DRIVERS: drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}"),
         DESCRIBED: {"features": describe_features(bundle, ready.features.catalogue)},
-        MODEL: show_version(open_registry(settings), str(ready.champion.number)).as_json(),
+        MODEL: {
+            **show_version(open_registry(settings), str(ready.champion.number)).as_json(),
+            "backtest": newest_backtest(settings, bundle.headline),
+        },
         **journeys_and_personas(settings, ready, rows, scores),
     }
 
@@ -168,6 +172,15 @@ def _notes(ready: Prepared, rows: pa.Table) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _sources(tables: Tables) -> dict[str, dict[str, object]]:
+    """Return, per table, the rows that were read and refused, and the day of the newest one, None where unknown."""
+    newest = {table: f"{span.last:%Y-%m-%d}" for table, span in tables.spans.items()}
+    return {
+        report.table: {"read": report.read, "refused": report.refused, "newest": newest.get(report.table)}
+        for report in tables.reports
+    }
+
+
 def _manifest(
     settings: Settings, ready: Prepared, accounts: int, run_id: str, now: datetime, notes: Sequence[str]
 ) -> dict[str, object]:
@@ -187,6 +200,7 @@ def _manifest(
         "clv_horizons": CLV_HORIZONS,
         "families": REASON_FAMILIES,
         "contact": assumptions(settings),
+        "sources": _sources(ready.tables),
         "change_days": CHANGE_DAYS,
         "reasons": how_reasons_are_made(ready.bundle),
         "notes": list(notes),

@@ -33,6 +33,12 @@ FAMILY_NAMES = {
 NAME_GOES_HERE = Markup("<!-- name -->")  # in a kept page, which is the same for several keys; data is escaped
 TEAM_GOES_HERE = Markup("<!-- team -->")  # what the team's database adds to a kept page, which `pages.team` lays in
 STATUS_OF = Markup("<!-- status of {id} -->")  # the same of one account; its id quoted as in a URL
+AGE_OF = b"<!-- age of "  # the day follows; in a kept page, which is the same tomorrow
+FAVICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
+    "rx='4' fill='%230f5c66'/%3E%3Cpath d='M2 6q3-3 6 0t6 0M2 11q3-3 6 0t6 0' fill='none' stroke='white' "
+    "stroke-width='2'/%3E%3C/svg%3E"
+)
 NAME = Markup(
     '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
     '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
@@ -129,6 +135,21 @@ def with_name(html: bytes, name: str, owner: str | None, csrf: str, root: str) -
     return html.replace(NAME_GOES_HERE.encode(), shown.encode(), 1)
 
 
+def age_place(moment: date | str) -> Markup:
+    """Return the place in a kept page where it is said how long ago a day is."""
+    return Markup(f"{AGE_OF.decode()}{date.fromisoformat(str(moment)[:10])} -->")
+
+
+def with_ages(html: bytes, today: date) -> bytes:
+    """Return a page in which is said how many days ago the days are that ask for it."""
+    parts = html.split(AGE_OF)
+    for number, part in enumerate(parts[1:], 1):
+        days = (today - date.fromisoformat(part[:10].decode())).days
+        said = "today" if days == 0 else f"{days:,} {'day' if days == 1 else 'days'} ago" if days > 0 else "ahead"
+        parts[number] = f" ({said})".encode() + part[len("2025-01-31 -->") :]
+    return b"".join(parts)
+
+
 def day(moment: date | str | None) -> str:
     """Return a day as text: "31 Jan 2025"."""
     if moment is None:
@@ -164,7 +185,7 @@ def sentence(text: str) -> str:
 
 def render(template: str, **context: Any) -> str:
     """Return a page made from a template of this folder."""
-    places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE}
+    places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE, "favicon": FAVICON}
     return _environment().get_template(template).render(**places, **context)
 
 
@@ -183,6 +204,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence):
+    for filter_ in (money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence,
+                    age_place):
         made.filters[filter_.__name__] = filter_
     return made

@@ -103,8 +103,46 @@ class ChampionMove(msgspec.Struct):
     reason: str
 
 
+class MetricEstimate(msgspec.Struct):
+    """A metric with its 95 % interval; null where it cannot be computed."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class JudgedModel(msgspec.Struct):
+    """The results of one model, or baseline, at one horizon (days), on `rows` snapshots of which `churners` left."""
+
+    model: str
+    horizon: Days
+    rows: Count
+    churners: Count
+    metrics: dict[str, MetricEstimate]
+
+
+class BacktestMoment(msgspec.Struct):
+    """One past day at which a model was trained: snapshots it learned from, `churners` among them, and its results."""
+
+    as_of: IsoDay
+    learned: Count
+    churners: Count
+    results: list[JudgedModel]
+
+
+class Backtest(msgspec.Struct):
+    """The newest backtest when the list was published, at the headline horizon. `at`: when it was run."""
+
+    at: str
+    moments: list[BacktestMoment]
+    pooled: list[JudgedModel]
+
+
 class Model(msgspec.Struct):
-    """The version of the model that made the list. `model_card`: Markdown. `metrics`, `tags`: of its training run."""
+    """The version of the model that made the list. `model_card`: Markdown. `metrics`, `tags`: of its training run.
+
+    `backtest`: null where none had been run.
+    """
 
     version: Count
     aliases: list[str]
@@ -117,6 +155,7 @@ class Model(msgspec.Struct):
     tags: dict[str, str]
     history: list[ChampionMove]
     model_card: str
+    backtest: Backtest | None = None
 
 
 class Left(msgspec.Struct):

@@ -141,7 +141,7 @@ class PublishedScores:
         found = self.by_owner.get(owner)
         if found is None:
             table = self.table.filter(pc.equal(self.table["owner"], owner))
-            manifest = self.manifest | {"accounts": table.num_rows, "of_all": False}
+            manifest = self.manifest | {"accounts": table.num_rows, "of_all": False, "sources": {}}
             if manifest.get("warnings"):
                 manifest["warnings"] = [REFUSED_SOMEWHERE]
             found = replace(

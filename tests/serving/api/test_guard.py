@@ -44,6 +44,7 @@ TABLE: dict[str, tuple[str, str, set[str], bool]] = {  # template: method, addre
     "/v1/views/{name}": ("PUT", "/v1/views/Book", READS, False),
     "/journeys": ("GET", "/journeys", READS, True),
     "/personas": ("GET", "/personas", READS, True),
+    "/model": ("GET", "/model", READS, False),
     "/metrics": ("GET", "/metrics", {"admin"}, True),
 }
 BODIES = {

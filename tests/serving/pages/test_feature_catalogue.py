@@ -13,7 +13,7 @@ from undertow.features.catalogue.cards import definition_id
 from undertow.features.catalogue.checks import resolve
 from undertow.features.catalogue.choose import FEATURES
 from undertow.features.tables import ALL_TABLES, SQL_TYPES
-from undertow.serving.pages.feature_catalogue import page
+from undertow.serving.pages.reports.feature_catalogue import page
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The feature catalogue as one page: what each column means, its windows and its SQL (`make docs`).
 
-python -m undertow.serving.pages.feature_catalogue build/features.html [FOLDER of a project, for its own features]
+python -m undertow.serving.pages.reports.feature_catalogue build/features.html [FOLDER of a project with own features]
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def page(features: Sequence[Feature] = FEATURES) -> str:
         cards=len(cards),
         columns=sum(len(entry.columns) for entry in cards),
         feeding=sum(bool(entry.feeds) for entry in cards),
-        style=(HERE / "style.css").read_text(encoding="utf-8"),
+        style=(HERE.parent / "style.css").read_text(encoding="utf-8"),
     )
 
 
