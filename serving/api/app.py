@@ -22,7 +22,7 @@ from undertow.serving.api.guard import Access, Guard, Rules, needs, note
 from undertow.serving.api.limits import no_query, read_body
 from undertow.serving.api.login import login, logout
 from undertow.serving.api.openapi import openapi_json, openapi_tag
-from undertow.serving.api.prefix import root_of
+from undertow.serving.api.prefix import NAMED_PAGES, root_of
 from undertow.serving.api.prepared import kept_answer, ready_answer, whole_list
 from undertow.serving.api.problems import STATUS, LastResort, refuse
 from undertow.serving.api.prometheus import CONTENT_TYPE, Metrics, RequestMetrics
@@ -45,7 +45,7 @@ from undertow.serving.published.requests import ShallowScoreRequest, read_score_
 from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
-PAGES = ("/", "/accounts/{account_id:path}", "/drivers", "/journeys", "/personas", "/model")
+PAGES = ("/", "/accounts/{account_id:path}", *(f"/{name}" for name in NAMED_PAGES))
 OPEN = Rules()
 
 

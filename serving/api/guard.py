@@ -26,7 +26,7 @@ from undertow.serving.access.roles import ANYONE, NOBODY, SCOPE, Caller, Roles, 
 from undertow.serving.access.sessions import Sessions
 from undertow.serving.access.token_check import TokenCheck, TooManyTries
 from undertow.serving.access.tokens import read_token
-from undertow.serving.api.prefix import root_of
+from undertow.serving.api.prefix import NAMED_PAGES, root_of
 from undertow.serving.api.problems import refuse, wants_page
 from undertow.serving.formatting import short
 
@@ -38,7 +38,7 @@ COOKIE = "undertow"
 SIGN_IN = {"WWW-Authenticate": 'Bearer realm="undertow"'}
 NO_KEY = "Expected a key: send Authorization: Bearer undertow_... , which `undertow keys add` prints."
 NOT_LIVING = "This key is unknown, revoked or expired. `undertow keys list` shows which there are."
-NEXT = re.compile(r"(?:accounts/[!-~]+|drivers|journeys|personas)?(?:\?[!-~]*)?")  # a page of ours, below the list
+NEXT = re.compile(rf"(?:accounts/[!-~]+|{'|'.join(NAMED_PAGES)})?(?:\?[!-~]*)?")  # a page of ours, below the list
 LONGEST_NEXT = 2_000  # characters
 
 

@@ -31,7 +31,7 @@ from undertow.features.errors import (
     did_you_mean,
 )
 from undertow.serving import pages
-from undertow.serving.api.prefix import root_of
+from undertow.serving.api.prefix import NAMED_PAGES, root_of
 from undertow.serving.api.request_id import request_id_of
 from undertow.serving.api.responses import as_json, as_page, logger, signed_in
 from undertow.serving.formatting import short
@@ -89,7 +89,7 @@ def problem_answer(problem: Problem, request: Request) -> Response:
 def wants_page(request: Request) -> bool:
     """Return whether a person is reading: a page's own address, or a browser outside /v1."""
     path = request.scope["path"]
-    if path in ("/", "/drivers", "/journeys", "/personas") or path.startswith("/accounts/"):
+    if path in ("/", *(f"/{name}" for name in NAMED_PAGES)) or path.startswith("/accounts/"):
         return True
     return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
 
