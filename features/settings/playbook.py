@@ -46,10 +46,10 @@ class Play(Frozen):
 
 
 DEFAULT_PLAYBOOK = (
-    Play(do="Ask why, and agree on how it ends", within_days=7, notice=True),
-    Play(do="Ask for another card or way to pay", who="billing", within_days=3, cause="involuntary"),
+    Play(do="Ask why they leave", within_days=7, notice=True),
+    Play(do="Ask for another card", who="billing", within_days=3, cause="involuntary"),
     Play(do="Review their tickets, then call", within_days=5, family="cx"),
-    Play(do="Review their errors with product, then call", within_days=7, family="ux"),
+    Play(do="Review their errors, then call", within_days=7, family="ux"),
     Play(do="Ask what they no longer use", family="usage"),
     Play(do="Call about price and plan", family="billing"),
     Play(do="Call and ask how it goes"),

@@ -23,7 +23,8 @@ STATES = {
     "model": "/model",
 }
 WIDTHS = (320, 390, 768, 901, 1024, 1440, 2560)
-SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary, textarea")]
+SMALL_TARGETS = """() =>
+  [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary, textarea")]
   .filter(each => each.offsetParent !== null && !each.closest("p, li, dd, footer, .skip"))
   .filter(each => { const box = (each.closest("label.tick, label.check") || each).getBoundingClientRect();
                     return box.width > 0 && (box.height < 23.5 || box.width < 23.5); })
@@ -54,12 +55,10 @@ def test_what_is_pressed_is_24_pixels_wide_and_high(open_page: Open, state: str)
         assert opened(open_page, state, width).evaluate(SMALL_TARGETS) == []
 
 
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("state", STATES)
-def test_axe_finds_nothing(open_page: Open, state: str, dark: bool) -> None:
-    for width in (390, 1440):
+def test_axe_finds_nothing(open_page: Open, state: str) -> None:
+    for width, dark in ((390, False), (1440, False), (1440, True)):
         page = opened(open_page, state, width, dark)
-        for closed in page.locator("details:not([open]) > summary").all():
-            closed.click()
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
         assert found.violations_count == 0, found.generate_report()

@@ -68,12 +68,13 @@ def test_an_order_is_one_click_on_a_column_and_csv_holds_the_same_accounts(open_
 def test_contacts_that_pay_are_one_choice_away_and_add_up(open_page: Open) -> None:
     page = open_page("/")
     said = page.locator(".decision").inner_text()
-    recommended, does_not_pay = (int(text.replace(",", "")) for text in re.findall(r"([\d,]+) (?:contacts|do not)", said))
-    page.get_by_label("Contact", exact=True).select_option("recommended")
+    counts = re.findall(r"([\d,]+) (?:contacts|do not)", said)
+    recommended, does_not_pay = (int(text.replace(",", "")) for text in counts)
+    page.locator("select[name=contact]").select_option("recommended")
     page.get_by_role("button", name="Filter").click()
     found = page.locator(".facts").inner_text()
     assert f"In this selection {recommended:,}" in found
-    page.get_by_label("Contact", exact=True).select_option("does_not_pay")
+    page.locator("select[name=contact]").select_option("does_not_pay")
     page.get_by_role("button", name="Filter").click()
     assert f"In this selection {does_not_pay:,}" in page.locator(".facts").inner_text()
 
@@ -108,9 +109,9 @@ def test_an_account_is_marked_as_contacted_and_the_list_says_so(open_page: Open)
     page = open_page("/")
     page.locator("table.accounts td.name a").nth(1).click()
     account = page.get_by_role("heading", level=1).inner_text()
-    page.get_by_text(re.compile("^Set|^Change")).first.click()
-    page.locator(".set-status select").first.select_option("contacted")
-    page.locator(".set-status button").first.click()
+    page.locator(".set-status select").select_option("contacted")
+    page.locator(".set-status button").click()
+    expect(page.locator("#status .chip")).to_have_text("Contacted")
     page.goto(page.url.partition("/accounts/")[0] + "/")
     row = page.locator("table.accounts tr", has_text=account)
     expect(row).to_contain_text(re.compile("contacted", re.IGNORECASE))
@@ -141,10 +142,11 @@ def test_the_list_is_searched_with_the_keyboard_alone(open_page: Open) -> None:
             break
     page.keyboard.type(name)
     page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"search={name}"))
     assert ids(page) == [name]
-    for _ in range(40):
+    for _ in range(60):
         page.keyboard.press("Tab")
-        if name in str(page.locator(":focus").get_attribute("href")):
+        if f"accounts/{name}" in str(page.locator(":focus").get_attribute("href")):
             break
     page.keyboard.press("Enter")
     expect(page.get_by_text(name).first).to_be_visible()

@@ -58,7 +58,7 @@ def test_actions_go_by_the_reason_that_stands_out_with_their_day_and_whose_they_
     assert rows["b"]["action"] == "Call within the day" and not rows["b"]["action_is_default"]
     assert rows["b"]["action_by"] == "support" and rows["b"]["action_due"] == datetime(2025, 2, 1)
     assert rows["c"]["action"] == "Call and ask how it goes" and rows["c"]["action_is_default"]
-    assert rows["d"]["action"] == "Review their errors with product, then call"
+    assert rows["d"]["action"] == "Review their errors, then call"
 
 
 def test_the_manifest_says_what_is_assumed_and_for_whom_it_differs() -> None:
