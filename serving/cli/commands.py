@@ -79,6 +79,16 @@ class Order(StrEnum):
     mrr = "mrr"
     renews_at = "renews_at"
     name = "name"
+    moved = "moved"
+
+
+class Moves(StrEnum):
+    """How accounts moved since the list before."""
+
+    new = "new"
+    risen = "risen"
+    new_or_risen = "new_or_risen"
+    fallen = "fallen"
 
 
 def _print_version(wanted: bool) -> None:
@@ -405,6 +415,9 @@ def at_risk(
     renews_from: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or later.")] = None,
     renews_to: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or before.")] = None,
     search: Annotated[str | None, typer.Option(help="Only accounts with this text in their name or id.")] = None,
+    moved: Annotated[
+        Moves | None, typer.Option(help="Only accounts that are new, or moved by a point, since the list before.")
+    ] = None,
     sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.value_at_risk,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
@@ -414,6 +427,7 @@ def at_risk(
         "limit": limit, "segment": segment, "owner": owner, "country": country, "cause": cause and cause.value,
         "family": family and family.value, "min_value": min_value, "renews_within": renews_within,
         "renews_from": renews_from, "renews_to": renews_to, "search": search, "sort": sort.value,
+        "moved": moved and moved.value,
     }  # fmt: skip
     query = query_of({name: value for name, value in asked.items() if value is not None})
     selection = published.select(query)

@@ -17,7 +17,8 @@ from msgspec import UNSET
 
 from undertow.serving.formatting import UNKNOWN, adding_up, measured, money, percent, points
 from undertow.serving.pages import charts
-from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
+from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Moved, Problem, as_accounts
+from undertow.serving.published.history.moves import has_moved, largest_parts
 from undertow.serving.published.list_query import AtRiskQuery, Order
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 from undertow.serving.published.scores import PublishedScores
@@ -59,6 +60,7 @@ def at_risk(
         view=query.view,
         choices={name: published.choices(name) for name in ("segment", "owner", "country")},
         owner=published.owner,
+        since=_since(published),
         sorted_by={sort: query.link(root, sort=sort, offset=0) for sort in get_args(Order)},
         downloads={
             title: query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format=form)
@@ -69,6 +71,12 @@ def at_risk(
         example=EXAMPLE_REQUEST,
         none_stands_out=NONE_STANDS_OUT,
     )
+
+
+def _since(published: PublishedScores) -> str:
+    """Return the day of the list that this one is compared with, "" where it is the first, or of an earlier release."""
+    previous = published.manifest.get("previous")
+    return day(previous["as_of"]) if previous and published.columns.compares else ""
 
 
 def account(published: PublishedScores, shown: Account, root: str = "../", notice: str = "") -> str:
@@ -150,6 +158,16 @@ def family_name(family: str) -> str:
     return FAMILY_NAMES.get(family, family)
 
 
+def moves(moved: Moved | None) -> str:
+    """Return what moved since the list before: "+3.1: Billing +2.5, clock +0.6", "new", or "" for nothing to show."""
+    if moved is not None and moved.is_new:
+        return "new"
+    if moved is None or not has_moved(moved):
+        return ""
+    parts = ", ".join(f"{family_name(name)} {points(part)}" for name, part in largest_parts(moved))
+    return f"{points(moved.probability)}{': ' if parts else ''}{parts}"
+
+
 def sentence(text: str) -> str:
     """Return a text that begins with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -176,6 +194,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence):
+    for filter_ in (
+        money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence, moves
+    ):  # fmt: skip
         made.filters[filter_.__name__] = filter_
     return made
