@@ -38,9 +38,10 @@ from undertow.serving.live.row_queue import RowQueue
 from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.pages.journeys import overviews
 from undertow.serving.published.encoded import Prepared
+from undertow.serving.published.history.account import history_of
 from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import ShallowScoreRequest, read_score_request
+from undertow.serving.published.requests import ShallowScoreRequest, read_score_request, trimmed
 from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
@@ -57,6 +58,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
     routes = [
         Route("/v1/score", needs(SCORERS, score), methods=["POST"]),
         Route("/v1/at-risk", needs(READERS, at_risk)),
+        Route("/v1/accounts/{account_id:path}/history", needs(READERS, account_history)),
         Route("/v1/accounts/{account_id:path}", needs(READERS, account)),
         Route("/v1/drivers", needs(READERS, drivers, all_accounts=True)),
         Route("/v1/journeys", needs(READERS, journeys, all_accounts=True)),
@@ -96,7 +98,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
-    app.state.prefix, app.state.access = prefix, access
+    app.state.prefix, app.state.access, app.state.store = prefix, access, store_folder
     app.state.reading = None  # the task that reads a newer publication
     app.state.reader, app.state.worker, app.state.metrics = reader, worker, counted
     app.state.team = TeamWork(team)
@@ -149,6 +151,21 @@ async def account(request: Request) -> Response:
     no_query(request)
     published = await newest(request)
     return ready_answer(request, published.tag, published.account_json(request.path_params["account_id"]))
+
+
+async def account_history(request: Request) -> Response:
+    """GET /v1/accounts/{account_id}/history: what every list said of an account, also of one that has left."""
+    no_query(request)
+    published, everybody = await newest(request), await newest_of_all(request)
+    account_id, store = trimmed(request.path_params["account_id"]), request.app.state.store
+    whole = f"{account_id}/history"
+    if whole in published.position and account_id not in published.position:  # an account whose id ends so
+        return ready_answer(request, published.tag, published.account_json(whole))
+
+    def made() -> Prepared:
+        return Prepared(msgspec.json.encode(history_of(store, published, everybody, account_id)))
+
+    return await kept_answer(request, published, ("history", account_id), made)
 
 
 async def drivers(request: Request) -> Response:

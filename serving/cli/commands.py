@@ -19,7 +19,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.serving.api.prefix import checked_prefix
 from undertow.serving.cli import console, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import aware_now, now
-from undertow.serving.cli.groups import keys, models, overviews, statuses
+from undertow.serving.cli.groups import history, keys, models, overviews, statuses
 from undertow.serving.cli.local_service import Listening, may_be_open, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
@@ -456,6 +456,7 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
 
 
 app.add_typer(overviews.app)
+app.add_typer(history.app)
 
 
 @app.command(epilog="Example: undertow push --dry-run")

@@ -17,9 +17,12 @@ from msgspec import UNSET
 
 from undertow.serving.formatting import UNKNOWN, adding_up, measured, money, percent, points
 from undertow.serving.pages import charts
+from undertow.serving.pages.one_account import over_time as one_account
+from undertow.serving.pages.one_account.over_time import MODEL, over_time, since_before
 from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Moved, Problem, as_accounts
+from undertow.serving.published.history.account import AccountHistory
 from undertow.serving.published.history.moves import has_moved, largest_parts
-from undertow.serving.published.list_query import AtRiskQuery, Order
+from undertow.serving.published.list_query import LEAST_MOVED, AtRiskQuery, Order
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.selection import Selection
@@ -79,14 +82,21 @@ def _since(published: PublishedScores) -> str:
     return day(previous["as_of"]) if previous and published.columns.compares else ""
 
 
-def account(published: PublishedScores, shown: Account, root: str = "../", notice: str = "") -> str:
-    """Return one account as a page; `notice`: a text shown above it."""
+def account(
+    published: PublishedScores,
+    shown: Account,
+    root: str = "../",
+    notice: str = "",
+    history: AccountHistory | None = None,
+) -> str:
+    """Return one account as a page; `notice`: a text shown above it; `history`: its scores over time."""
     horizon, buys = shown.contributions.horizon, published.manifest.get("kind") == "inactivity"
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
     clock = CLOCK_OF_BUYERS if buys else CLOCK
     steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
+    since = "" if shown.moved is None else f"list of {day(shown.moved.since)}"
     return render(
-        "account.html",
+        "one_account/account.html",
         root=root,
         notice=notice,
         manifest=published.manifest,
@@ -101,6 +111,29 @@ def account(published: PublishedScores, shown: Account, root: str = "../", notic
         clock=clock,
         none_stands_out=NONE_STANDS_OUT,
         shown_points={step.label: step.points / 100 for step in steps},
+        since_steps=since_before(shown, since, clock),
+        new_model=MODEL,
+        same_model=(published.manifest.get("previous") or {}).get("model_version") == shown.model_version,
+        history=history,
+        times=None if history is None else over_time(history, horizon),
+        chart_of_time=one_account,
+    )
+
+
+def gone(published: PublishedScores, history: AccountHistory, root: str = "../", notice: str = "") -> str:
+    """Return the page of an account that has left the list: since when, and its scores over time."""
+    last = history.points[-1]
+    return render(
+        "one_account/gone.html",
+        root=root,
+        notice=notice,
+        manifest=published.manifest,
+        history=history,
+        last=last,
+        horizon=last.horizon,
+        buys=published.manifest.get("kind") == "inactivity",
+        times=over_time(history, last.horizon),
+        chart_of_time=one_account,
     )
 
 
@@ -159,12 +192,17 @@ def family_name(family: str) -> str:
 
 
 def moves(moved: Moved | None) -> str:
-    """Return what moved since the list before: "+3.1: Billing +2.5, clock +0.6", "new", or "" for nothing to show."""
+    """Return what moved since the list before: "+3.1: Billing +2.5, clock +0.6", "new", or "" for nothing to show.
+
+    Parts are named where it is a percentage point or more.
+    """
     if moved is not None and moved.is_new:
         return "new"
     if moved is None or not has_moved(moved):
         return ""
-    parts = ", ".join(f"{family_name(name)} {points(part)}" for name, part in largest_parts(moved))
+    parts = ""
+    if abs(moved.probability or 0.0) >= LEAST_MOVED:  # rows of the list are kept short
+        parts = ", ".join(f"{family_name(name)} {points(part)}" for name, part in largest_parts(moved))
     return f"{points(moved.probability)}{': ' if parts else ''}{parts}"
 
 

@@ -68,7 +68,7 @@ def test_the_page_says_what_moved_and_by_what(compared: Client) -> None:
     account = compared.get("/v1/accounts/A-00042").json()
     assert f'<small class="moved">+{100 * account["moved"]["probability"]:.1f}: Billing +' in html
     assert '<small class="moved">new</small>' in html
-    assert "percentage points since the list of 31 Dec 2024" in html
+    assert "Below it: points since 31 Dec 2024." in html
     chosen = compared.get("/?moved=risen&sort=moved").text
     assert '<option value="risen" selected>risen by a point</option>' in chosen
     assert '<option value="moved" selected>Rise since 31 Dec 2024</option>' in chosen
