@@ -39,13 +39,14 @@ from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.pages.journeys import overviews
 from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.history.account import history_of
+from undertow.serving.published.history.portfolio import portfolio as roll_up
 from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_score_request, trimmed
 from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
-PAGES = ("/", "/accounts/{account_id:path}", "/drivers", "/journeys", "/personas")
+PAGES = ("/", "/accounts/{account_id:path}", "/drivers", "/journeys", "/personas", "/portfolio")
 OPEN = Rules()
 
 
@@ -78,6 +79,8 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
         Route("/v1/views/{name}", needs(READERS, view), methods=["GET", "PUT", "DELETE"]),
         Route(PAGES[3], needs(READERS, journeys_page, all_accounts=True)),
         Route(PAGES[4], needs(READERS, personas_page, all_accounts=True)),
+        Route("/v1/portfolio", needs(READERS, portfolio)),
+        Route(PAGES[5], needs(READERS, portfolio_page)),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
@@ -158,9 +161,6 @@ async def account_history(request: Request) -> Response:
     no_query(request)
     published, everybody = await newest(request), await newest_of_all(request)
     account_id, store = trimmed(request.path_params["account_id"]), request.app.state.store
-    whole = f"{account_id}/history"
-    if whole in published.position and account_id not in published.position:  # an account whose id ends so
-        return ready_answer(request, published.tag, published.account_json(whole))
 
     def made() -> Prepared:
         return Prepared(msgspec.json.encode(history_of(store, published, everybody, account_id)))
@@ -181,6 +181,13 @@ async def journeys(request: Request) -> Response:
 async def personas(request: Request) -> Response:
     """GET /v1/personas: groups of accounts by behaviour, with their churn and value."""
     return await said(request, "personas")
+
+
+async def portfolio(request: Request) -> Response:
+    """GET /v1/portfolio: the list by owner and by segment, and what moved since the list before."""
+    no_query(request)
+    published = await newest(request)
+    return await kept_answer(request, published, "portfolio", lambda: Prepared(msgspec.json.encode(roll_up(published))))
 
 
 async def features(request: Request) -> Response:
@@ -241,8 +248,13 @@ async def personas_page(request: Request) -> Response:
     return await overview_page(request, "personas", overviews.personas)
 
 
+async def portfolio_page(request: Request) -> Response:
+    """GET /portfolio: the list by owner and by segment, as a page."""
+    return await overview_page(request, "portfolio page", overviews.portfolio)
+
+
 async def overview_page(request: Request, name: str, page: Callable[[PublishedScores, str, str], str]) -> Response:
-    """Answer with a page about all accounts; `page`: makes it of the publication, the root and a notice."""
+    """Answer with a page about the caller's accounts; `page`: makes it of the publication, the root and a notice."""
     no_query(request)
     published, root, notice = await newest(request), root_of(request), notice_of(request)
     made = published.kept((name, root, notice), lambda: page(published, root, notice).encode())

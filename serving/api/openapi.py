@@ -27,6 +27,7 @@ from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, S
 from undertow.serving.published.descriptions import Drivers, Features, Journeys, Model, Personas
 from undertow.serving.published.exports.files import FILES
 from undertow.serving.published.history.account import AccountHistory
+from undertow.serving.published.history.portfolio import Portfolio
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import (
     EXAMPLE_COLUMNS,
@@ -99,7 +100,7 @@ def openapi_tag() -> str:
 
 def openapi() -> Json:
     """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
-    of_lists = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, AccountHistory)
+    of_lists = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, AccountHistory, Portfolio)
     types = (*of_lists, Drivers, Features, Model, Journeys, Personas, Problem)
     of_team = (StatusRequest, AccountStatus, StatusList, StatusHistory, ViewRequest, View, ViewList)
     _, schemas = msgspec.json.schema_components((*types, *of_team), ref_template="#/components/schemas/{name}")
@@ -130,8 +131,11 @@ def _paths() -> Json:
     return {
         "/v1/score": {"post": _score()},
         "/v1/at-risk": {"get": _at_risk()},
-        "/v1/accounts/{account_id}": {"get": _account()},
         "/v1/accounts/{account_id}/history": {"get": _account_history()},
+        "/v1/accounts/{account_id}": {"get": _account()},
+        "/v1/portfolio": {
+            "get": _get("getPortfolio", "lists", Portfolio, "The list by owner and by segment, with what moved.")
+        },
         "/v1/drivers": {
             "get": _get(
                 "getDrivers",

@@ -71,11 +71,11 @@ class ListColumns:
             found = [pc.match_substring(each, query.search.lower()) for each in self._searched]
             tests.append(pc.or_kleene(*found))
         if query.moved is not None:
-            tests.append(self._moved(query.moved))
+            tests.append(self.has_moved(query.moved))
         tests += self._renewing(*query.renews_between(self._as_of))
         return tests
 
-    def _moved(self, moves: str) -> pa.Array | pa.ChunkedArray:
+    def has_moved(self, moves: str) -> pa.Array | pa.ChunkedArray:
         """Return which accounts are new or have moved since the list before. Raises RequestError without one."""
         if not self.compares:
             raise RequestError(

@@ -1,4 +1,4 @@
-"""`undertow history`: what the published lists said of an account over time."""
+"""`undertow history`: what the published lists said of an account; and `undertow portfolio`, the roll-up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from undertow.serving.cli.options import HERE, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.formatting import money
 from undertow.serving.published.history.account import AccountHistory, history_of
+from undertow.serving.published.history.portfolio import Book, Portfolio
+from undertow.serving.published.history.portfolio import portfolio as roll_up
 from undertow.serving.published.reader import ScoresReader
 
 app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -35,6 +37,47 @@ def history(
     else:
         print_history(found, published.manifest.get("kind") == "inactivity")
     console.print_warnings(found.unread, aside=json)
+
+
+@app.command(epilog="Example: undertow portfolio --json")
+@refusing
+def portfolio(project: Project = HERE, json: Json = False) -> None:
+    """Print the list by owner and by segment: MRR, value at risk, and what moved since the list before."""
+    published = ScoresReader(load_settings(project).store_path()).latest()
+    found = roll_up(published)
+    if json:
+        console.print_json(msgspec.to_builtins(found))
+    else:
+        print_portfolio(found, published.manifest.get("kind") == "inactivity")
+    console.print_warnings(published.manifest.get("warnings", ()), aside=json)
+
+
+def print_portfolio(found: Portfolio, buys: bool) -> None:
+    """Print a line per owner, then per segment, and the total."""
+    compared = ("Moved", "Risen", "Fallen", "New", "Left") if found.since else ()
+    paid = "Spent" if buys else "MRR"
+    for by, books in (("Owner", found.owners), ("Segment", found.segments)):
+        table = console.new_table(
+            by, "Accounts", paid, "Mean chance", "At risk", *compared, right=range(1, 5 + len(compared))
+        )
+        for book in books:
+            table.add_row(escape(book.name or f"no {by.lower()}"), *_numbers(book, buys, bool(compared)))
+        table.add_row("All", *_numbers(found.total, buys, bool(compared)), style="bold")
+        console.show(table)
+    since = f"compared with the list of {found.since}" if found.since else f"not compared: {found.why_not}"
+    told = "; moved: value at risk of accounts on both lists; risen, fallen: by a point or more" if found.since else ""
+    console.out.print(f"As of {found.as_of}, leaving within {found.headline} days, in {found.currency}, {since}{told}.",
+                      soft_wrap=True, highlight=False)  # fmt: skip
+
+
+def _numbers(book: Book, buys: bool, compared: bool) -> tuple[str, ...]:
+    chance = "-" if book.probability is None else f"{book.probability:.1%}"
+    paid = book.spent if buys else book.mrr
+    first = (f"{book.accounts:,}", money(paid), chance, money(book.value_at_risk))
+    if not compared:
+        return first
+    moved = "-" if book.moved is None else f"{book.moved:+,.0f}"
+    return (*first, moved, *(f"{number or 0:,}" for number in (book.risen, book.fallen, book.new, book.left)))
 
 
 def print_history(found: AccountHistory, buys: bool) -> None:
