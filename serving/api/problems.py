@@ -89,7 +89,7 @@ def problem_answer(problem: Problem, request: Request) -> Response:
 def wants_page(request: Request) -> bool:
     """Return whether a person is reading: a page's own address, or a browser outside /v1."""
     path = request.scope["path"]
-    if path in ("/", "/drivers", "/journeys", "/personas") or path.startswith("/accounts/"):
+    if path in ("/", "/drivers", "/journeys", "/personas", "/portfolio") or path.startswith("/accounts/"):
         return True
     return not path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
 
