@@ -38,7 +38,7 @@ COOKIE = "undertow"
 SIGN_IN = {"WWW-Authenticate": 'Bearer realm="undertow"'}
 NO_KEY = "Expected a key: send Authorization: Bearer undertow_... , which `undertow keys add` prints."
 NOT_LIVING = "This key is unknown, revoked or expired. `undertow keys list` shows which there are."
-NEXT = re.compile(r"(?:accounts/[!-~]+|drivers|journeys|personas|portfolio)?(?:\?[!-~]*)?")  # a page of ours, below the list
+NEXT = re.compile(r"(?:accounts/[!-~]+|drivers|journeys|personas|portfolio)?(?:\?[!-~]*)?")  # a page below the list
 LONGEST_NEXT = 2_000  # characters
 
 

@@ -11,7 +11,7 @@ from undertow.serving.published.answers import Account
 from undertow.serving.published.history.account import AccountHistory, HistoryPoint
 from undertow.serving.published.history.moves import parts_of
 
-WIDTH, HEIGHT = 960, 260  # of the drawing, in its own units
+WIDTH, HEIGHT = 640, 260  # of the drawing, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 46, 26, 26, 34
 MOST_DOTS = 40  # with more lists than that, only the last one and those of a new model have a dot
 TOPS = (0.05, 0.1, 0.2, 0.5, 1.0)  # where the scale may end; it always begins at 0
