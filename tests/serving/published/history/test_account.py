@@ -105,6 +105,16 @@ def test_an_account_that_went_to_another_owner_and_left_is_its_last_owners(tmp_p
     assert guarded.get("tom", "/v1/accounts/gone/history").status_code == 404
 
 
+def test_an_account_that_is_another_owners_now_is_not_told_to_its_former_one(tmp_path: Path, bundle: Bundle) -> None:
+    was_toms = ("A-00042", PEOPLE[0][1], "Tom Okafor", *PEOPLE[0][3:])
+    publish_compared(tmp_path, bundle, JANUARY - timedelta(31), (was_toms, *PEOPLE[1:]))
+    publish_compared(tmp_path, bundle, JANUARY, PEOPLE)
+    publications(tmp_path / "history")[-1].path.unlink()  # so that the history alone would still say Tom
+    guarded = guard(tmp_path)
+    assert guarded.get("tom", "/v1/accounts/A-00042/history").status_code == 404
+    assert len(guarded.get("mara", "/v1/accounts/A-00042/history").json()["points"]) == 2
+
+
 # --- on the pages and the command line ---
 
 
@@ -182,6 +192,11 @@ def test_lists_lie_where_their_days_lie_and_causes_are_stacked() -> None:
     assert middle.x - first.x == pytest.approx(last.x - middle.x)
     assert first.y > middle.y > last.y
     assert last.voluntary + last.involuntary == pytest.approx(last.probability) == pytest.approx(0.4)
+    bottom, top = drawn.grid[0.0], drawn.grid[0.5]
+    height = {"voluntary": 0.3, "total": 0.4}
+    for line, share in height.items():
+        place = getattr(drawn, line).split()[-2 if line == "voluntary" else -1]
+        assert float(place.split(",")[1]) == pytest.approx(bottom - (bottom - top) * share / 0.5, abs=0.1)
 
 
 def test_another_model_is_marked_where_it_begins() -> None:
