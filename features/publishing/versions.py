@@ -28,12 +28,14 @@ def current(root: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3, make_current: bool = True) -> Path:
+def publish(
+    root: Path, name: str, write: Callable[[Path], None], keep: int = 3, make_current: bool = True, spared: str = ""
+) -> Path:
     """Publish a new version atomically: write a hidden folder, rename it to `root/name`, then switch the pointer.
 
     `write`: fills the folder that it is given. `keep`: how many versions are kept, the new one included, so that
     running readers can finish; the published one is always kept. `make_current`: whether to switch the pointer; else
-    the version lies complete beside the published one.
+    the version lies complete beside the published one. `spared`: a version that is kept too.
     """
     final = root / name
     with unfinished_path(root, name) as unfinished:
@@ -46,7 +48,7 @@ def publish(root: Path, name: str, write: Callable[[Path], None], keep: int = 3,
         sync_entries(root)
     if make_current:
         replace_text(root / POINTER, name)
-    _remove_old_versions(root, final, keep)
+    _remove_old_versions(root, final, keep, spared)
     return final
 
 
@@ -83,11 +85,11 @@ def sync_entries(folder: Path) -> None:
         os.close(opened)
 
 
-def _remove_old_versions(root: Path, newest: Path, keep: int) -> None:
+def _remove_old_versions(root: Path, newest: Path, keep: int, spared: str) -> None:
     others = [folder for folder in root.iterdir() if folder.is_dir() and folder != newest]
     finished = [folder for folder in others if not folder.name.startswith(".")]
     finished.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
     published = current(root)
     for folder in finished[keep - 1 :]:
-        if folder != published:
+        if folder != published and folder.name != spared:
             shutil.rmtree(folder, ignore_errors=True)

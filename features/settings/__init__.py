@@ -316,6 +316,12 @@ def _refuse_unknown_table(name: str) -> None:
         raise ValueError(f"unknown table '{name}'; known: {', '.join(TABLES)}")
 
 
+class History(Frozen):
+    """[history]: how long what the published lists said of each account is kept, compactly, in store/history."""
+
+    days: int = Field(400, ge=1)  # an older as_of than this before the newest one is removed
+
+
 class Settings(Frozen):
     """The settings of one project: its sources, churn definition, model and engine."""
 
@@ -335,6 +341,7 @@ class Settings(Frozen):
     contact: Contact = Contact()
     playbook: tuple[Play, ...] = ()
     scores: HealthScores = HealthScores()
+    history: History = History()
     currency: Currency = Currency()
     audit: Audit = Audit()
     accounts: Accounts = Accounts()

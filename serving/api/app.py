@@ -39,9 +39,11 @@ from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.pages.journeys import overviews
 from undertow.serving.pages.model import model_page as pages_of_model
 from undertow.serving.published.encoded import Prepared
+from undertow.serving.published.history.account import history_of
+from undertow.serving.published.history.portfolio import portfolio as roll_up
 from undertow.serving.published.list_query import read_query
 from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.requests import ShallowScoreRequest, read_score_request
+from undertow.serving.published.requests import ShallowScoreRequest, read_score_request, trimmed
 from undertow.serving.published.scores import PublishedScores
 
 PATIENCE = 300.0  # seconds in which rows must be scored
@@ -58,6 +60,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
     routes = [
         Route("/v1/score", needs(SCORERS, score), methods=["POST"]),
         Route("/v1/at-risk", needs(READERS, at_risk)),
+        Route("/v1/accounts/{account_id:path}/history", needs(READERS, account_history)),
         Route("/v1/accounts/{account_id:path}", needs(READERS, account)),
         Route("/v1/drivers", needs(READERS, drivers, all_accounts=True)),
         Route("/v1/journeys", needs(READERS, journeys, all_accounts=True)),
@@ -77,7 +80,9 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
         Route("/v1/views/{name}", needs(READERS, view), methods=["GET", "PUT", "DELETE"]),
         Route(PAGES[3], needs(READERS, journeys_page, all_accounts=True)),
         Route(PAGES[4], needs(READERS, personas_page, all_accounts=True)),
+        Route("/v1/portfolio", needs(READERS, portfolio)),
         Route(PAGES[5], needs(READERS, model_page)),
+        Route(PAGES[6], needs(READERS, portfolio_page)),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["POST"]),
         Route("/healthz", alive),
@@ -98,7 +103,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
     refused = dict.fromkeys((*STATUS, HTTPException, ClientDisconnect), refuse)
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=refused)
     app.router.redirect_slashes = False
-    app.state.prefix, app.state.access = prefix, access
+    app.state.prefix, app.state.access, app.state.store = prefix, access, store_folder
     app.state.reading = None  # the task that reads a newer publication
     app.state.reader, app.state.worker, app.state.metrics = reader, worker, counted
     app.state.team = TeamWork(team)
@@ -153,6 +158,18 @@ async def account(request: Request) -> Response:
     return ready_answer(request, published.tag, published.account_json(request.path_params["account_id"]))
 
 
+async def account_history(request: Request) -> Response:
+    """GET /v1/accounts/{account_id}/history: what every list said of an account, also of one that has left."""
+    no_query(request)
+    published, everybody = await newest(request), await newest_of_all(request)
+    account_id, store = trimmed(request.path_params["account_id"]), request.app.state.store
+
+    def made() -> Prepared:
+        return Prepared(msgspec.json.encode(history_of(store, published, everybody, account_id)))
+
+    return await kept_answer(request, published, ("history", account_id), made)
+
+
 async def drivers(request: Request) -> Response:
     """GET /v1/drivers: contributions to the scores per feature family, overall and by segment."""
     return await said(request, "drivers")
@@ -166,6 +183,13 @@ async def journeys(request: Request) -> Response:
 async def personas(request: Request) -> Response:
     """GET /v1/personas: groups of accounts by behaviour, with their churn and value."""
     return await said(request, "personas")
+
+
+async def portfolio(request: Request) -> Response:
+    """GET /v1/portfolio: the list by owner and by segment, and what moved since the list before."""
+    no_query(request)
+    published = await newest(request)
+    return await kept_answer(request, published, "portfolio", lambda: Prepared(msgspec.json.encode(roll_up(published))))
 
 
 async def features(request: Request) -> Response:
@@ -231,8 +255,13 @@ async def model_page(request: Request) -> Response:
     return await overview_page(request, "model page", pages_of_model.model_page)
 
 
+async def portfolio_page(request: Request) -> Response:
+    """GET /portfolio: the list by owner and by segment, as a page."""
+    return await overview_page(request, "portfolio page", overviews.portfolio)
+
+
 async def overview_page(request: Request, name: str, page: Callable[[PublishedScores, str, str], str]) -> Response:
-    """Answer with a page about all accounts; `page`: makes it of the publication, the root and a notice."""
+    """Answer with a page about the caller's accounts; `page`: makes it of the publication, the root and a notice."""
     no_query(request)
     published, root, notice = await newest(request), root_of(request), notice_of(request)
     made = published.kept((name, root, notice), lambda: page(published, root, notice).encode())

@@ -26,6 +26,8 @@ from undertow.serving.api.problems import COME_BACK, internal_error, problem_of
 from undertow.serving.published.answers import Account, AtRiskAnswer, Problem, ScoreAnswer
 from undertow.serving.published.descriptions import Drivers, Features, Journeys, Model, Personas
 from undertow.serving.published.exports.files import FILES
+from undertow.serving.published.history.account import AccountHistory
+from undertow.serving.published.history.portfolio import Portfolio
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import (
     EXAMPLE_COLUMNS,
@@ -98,7 +100,8 @@ def openapi_tag() -> str:
 
 def openapi() -> Json:
     """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
-    types = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, Drivers, Features, Model, Journeys, Personas, Problem)
+    of_lists = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, AccountHistory, Portfolio)
+    types = (*of_lists, Drivers, Features, Model, Journeys, Personas, Problem)
     of_team = (StatusRequest, AccountStatus, StatusList, StatusHistory, ViewRequest, View, ViewList)
     _, schemas = msgspec.json.schema_components((*types, *of_team), ref_template="#/components/schemas/{name}")
     schemas |= _forms(schemas["ScoreRequest"])
@@ -128,7 +131,11 @@ def _paths() -> Json:
     return {
         "/v1/score": {"post": _score()},
         "/v1/at-risk": {"get": _at_risk()},
+        "/v1/accounts/{account_id}/history": {"get": _account_history()},
         "/v1/accounts/{account_id}": {"get": _account()},
+        "/v1/portfolio": {
+            "get": _get("getPortfolio", "lists", Portfolio, "The list by owner and by segment, with what moved.")
+        },
         "/v1/drivers": {
             "get": _get(
                 "getDrivers",
@@ -249,6 +256,11 @@ def _at_risk() -> Json:
 def _account() -> Json:
     summary = "One account as published, with its reasons."
     return _get("getAccount", "lists", Account, summary, [_account_id()], (404,))
+
+
+def _account_history() -> Json:
+    summary = "What every list said of one account, also of one that has left the list."
+    return _get("getAccountHistory", "lists", AccountHistory, summary, [_account_id()], (404,))
 
 
 def _account_id() -> Json:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from undertow.features.errors import SettingsError
 
-NAMED_PAGES = ("drivers", "journeys", "personas", "model")  # below the list, beside those of accounts
+NAMED_PAGES = ("drivers", "journeys", "personas", "model", "portfolio")  # below the list, beside those of accounts
 HEADER = "x-forwarded-prefix"
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LONGEST = 200  # characters

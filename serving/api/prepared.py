@@ -20,8 +20,8 @@ from starlette.responses import Response, StreamingResponse
 from undertow.serving.api.responses import PRIVATE
 from undertow.serving.published.encoded import KeptAnswers, Prepared
 from undertow.serving.published.exports.files import FILES
+from undertow.serving.published.exports.pieces import in_pieces
 from undertow.serving.published.list_query import AtRiskQuery
-from undertow.serving.published.pieces import in_pieces
 from undertow.serving.published.scores import PublishedScores
 
 WORTH_PACKING = 1_000  # bytes

@@ -19,7 +19,7 @@ from undertow.features.settings import Settings, load_settings
 from undertow.serving.api.prefix import checked_prefix
 from undertow.serving.cli import console, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import aware_now, now
-from undertow.serving.cli.groups import keys, models, overviews, statuses
+from undertow.serving.cli.groups import history, keys, models, overviews, statuses
 from undertow.serving.cli.local_service import Listening, may_be_open, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
@@ -89,6 +89,16 @@ class Order(StrEnum):
     mrr = "mrr"
     renews_at = "renews_at"
     name = "name"
+    moved = "moved"
+
+
+class Moves(StrEnum):
+    """How accounts moved since the list before."""
+
+    new = "new"
+    risen = "risen"
+    new_or_risen = "new_or_risen"
+    fallen = "fallen"
 
 
 def _print_version(wanted: bool) -> None:
@@ -415,6 +425,9 @@ def at_risk(
     renews_from: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or later.")] = None,
     renews_to: Annotated[str | None, typer.Option(help="Only accounts that renew on this day or before.")] = None,
     search: Annotated[str | None, typer.Option(help="Only accounts with this text in their name or id.")] = None,
+    moved: Annotated[
+        Moves | None, typer.Option(help="Only accounts that are new, or moved by a point, since the list before.")
+    ] = None,
     contact: Annotated[
         Verdict | None, typer.Option(help="Only accounts with which a contact is recommended, or is not, and why not.")
     ] = None,
@@ -431,6 +444,7 @@ def at_risk(
         "family": family and family.value, "min_value": min_value, "renews_within": renews_within,
         "renews_from": renews_from, "renews_to": renews_to, "search": search, "sort": sort.value,
         "contact": contact and contact.value, "notice": None if notice is None else ("no", "yes")[notice],
+        "moved": moved and moved.value,
     }  # fmt: skip
     query = query_of({name: value for name, value in asked.items() if value is not None})
     selection = published.select(query)
@@ -460,6 +474,7 @@ def drivers(project: Project = HERE, json: Json = False) -> None:
 
 
 app.add_typer(overviews.app)
+app.add_typer(history.app)
 
 
 @app.command(epilog="Example: undertow push --dry-run")

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from undertow.serving.cli.console import new_table, out, print_warnings, show
 from undertow.serving.formatting import money
-from undertow.serving.published.answers import NONE_STANDS_OUT
+from undertow.serving.published.answers import NONE_STANDS_OUT, Moved, moved_of
+from undertow.serving.published.history.moves import has_moved, largest_parts
 
 if TYPE_CHECKING:  # what is printed comes from jobs that take seconds to import
     from undertow.serving.jobs.bulk import BulkReport
@@ -56,6 +57,7 @@ ORDERS: dict[str, str] = {
     "mrr": "highest MRR first",
     "renews_at": "earliest renewal first",
     "name": "by name",
+    "moved": "largest rise since the list before first",
 }
 
 
@@ -86,6 +88,8 @@ def print_at_risk(
             _below(f"{NONE_STANDS_OUT}:", "dim")
         for reason in row["reasons"]:
             _below(_reason(reason))
+        if said := _moved(moved_of(row, manifest)):
+            _below(said, "dim")
         if row.get("action"):
             _below(_action(row))
     out.print()
@@ -107,6 +111,16 @@ def _action(row: dict[str, Any]) -> str:
 
 def _name(row: dict[str, Any]) -> str:
     return str(row["name"] or row["account_id"])
+
+
+def _moved(moved: Moved | None) -> str:
+    """Return what moved since the list before as one line; empty where nothing has, or there is no list before."""
+    if moved is not None and moved.is_new:
+        return f"new since {moved.since}"
+    if moved is None or not has_moved(moved):
+        return ""
+    parts = ", ".join(f"{name} {100 * part:+.1f}" for name, part in largest_parts(moved))
+    return f"{_points(moved.probability or 0.0)} since {moved.since}{': ' if parts else ''}{parts}"
 
 
 def _below(text: str, style: str = "") -> None:

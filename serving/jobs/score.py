@@ -23,6 +23,8 @@ from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.ranking import assumptions, ranked, unmet_names
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
+from undertow.serving.jobs.since_last import since_last
+from undertow.serving.published.history.files import FOLDER, keep
 from undertow.serving.published.run_files import DESCRIBED, DRIVERS, MANIFEST, MODEL, read_json, write_run
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
@@ -71,9 +73,10 @@ def score(
 ) -> ScoreReport:
     """Score every account at risk at `as_of` (the end of the rows, unless given) and publish the list.
 
-    The scores are compared with those of 30 days before, where the rows reach back that far. Readers see the old list
-    until the new one is complete. Where the published list has a later as_of, the new one is written beside it and not
-    published, unless `replace_newer`. `examples`: a file of feature rows, scored instead of the project's tables.
+    The scores are compared with those of 30 days before, where the rows reach back that far, and with the list before.
+    Readers see the old list until the new one is complete. Where the published list has a later as_of, the new one is
+    written beside it and not published, unless `replace_newer`. `examples`: a file of feature rows, scored instead of
+    the project's tables.
     Raises ModelRefusal while there is no champion, or where nobody is at risk.
     """
     ready = prepare(settings, now, as_of, progress, CHANGE_DAYS, examples, look_back=True)
@@ -83,17 +86,23 @@ def score(
         raise ModelRefusal(f"Nobody is at risk at {as_of:%Y-%m-%d}: no account {customers_are(settings)} then.")
     rows, unpriced = with_expected_spend(rows, bundle.purchases, settings, ready.tables, as_of, bundle.headline)
     scores = in_batches(bundle, rows, progress)
-    run_id = f"{as_of:%Y-%m-%d}-{now:%Y%m%dT%H%M%S%f}"
+    root, day = settings.store_path("scores"), f"{as_of:%Y-%m-%d}"
+    run_id = f"{day}-{now:%Y%m%dT%H%M%S%f}"
+    this = {
+        "run_id": run_id, "as_of": day, "currency": ready.tables.currency, "value_months": bundle.value.months
+    }  # fmt: skip
+    history, days = settings.store_path(FOLDER), settings.history.days
+    since = since_last(root, history, bundle, rows, scores, this, days, progress)
     before = None if ready.earlier is None else features_before(rows, ready.features.read([ready.earlier]))
-    changed = change_columns(bundle, rows, before, progress)
+    changed = change_columns(bundle, rows, before, progress) | since.columns
     carry = settings.accounts.carry if examples is None else ()
     table = scores_table(
         ready.tables.currency, ready.tables, bundle, rows, scores, before, changed, ready.version, carry
     )
     table = ranked(table, settings, bundle.headline)
-    unmet = unmet_names(settings, table)
-    notes = (*ready.tables.warnings, *([unpriced] if unpriced else []), *unmet, *_notes(ready, rows))
-    manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes)
+    unmet = (*unmet_names(settings, table), *([unpriced] if unpriced else []))
+    notes = (*ready.tables.warnings, *unmet, *_notes(ready, rows), *since.notes)
+    manifest = _manifest(settings, ready, table.num_rows, run_id, now, notes) | {"previous": since.said}
     said: dict[str, Mapping[str, object]] = {
         DRIVERS: drivers(bundle, scores, rows["segment"].to_pylist(), f"{as_of:%Y-%m-%d}"),
         DESCRIBED: {"features": describe_features(bundle, ready.features.catalogue)},
@@ -107,9 +116,10 @@ def score(
     def write(folder: Path) -> None:
         write_run(folder, table, feature_columns(bundle, rows), said, manifest, bundle)
 
-    root, day = settings.store_path("scores"), f"{as_of:%Y-%m-%d}"
     newest = day if replace_newer else max(day, _published_as_of(root))
-    folder = publish(root, run_id, write, make_current=newest == day)
+    folder = publish(root, run_id, write, make_current=newest == day, spared=since.spared)
+    if newest == day:
+        notes = (*notes, *_kept_in_history(history, table, manifest, days))
     return ScoreReport(
         run_id=run_id,
         folder=folder,
@@ -124,6 +134,15 @@ def score(
         published=newest == day,
         published_as_of=newest,
     )
+
+
+def _kept_in_history(folder: Path, table: pa.Table, manifest: Mapping[str, object], days: int) -> tuple[str, ...]:
+    """Add a published list to the history; return why that was not possible. The next list adds it then."""
+    try:
+        keep(folder, table, manifest, days)
+    except OSError as error:  # such as a full disk: the list is published all the same
+        return (f"The list was not added to the history ({error.strerror}); the next one adds it.",)
+    return ()
 
 
 def customers_are(settings: Settings) -> str:

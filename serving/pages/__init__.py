@@ -17,9 +17,13 @@ from msgspec import UNSET
 
 from undertow.serving.formatting import UNKNOWN, adding_up, measured, money, percent, points
 from undertow.serving.pages import charts
-from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Problem, as_accounts
+from undertow.serving.pages.one_account import over_time as one_account
+from undertow.serving.pages.one_account.over_time import MODEL, over_time, since_before
+from undertow.serving.published.answers import NONE_STANDS_OUT, Account, Moved, Problem, as_accounts
 from undertow.serving.published.decision.in_words import VERDICTS, assumed_in_words, contacts_of_query, tabs
-from undertow.serving.published.list_query import AtRiskQuery, Order
+from undertow.serving.published.history.account import AccountHistory
+from undertow.serving.published.history.moves import has_moved, largest_parts
+from undertow.serving.published.list_query import LEAST_MOVED, AtRiskQuery, Order
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 from undertow.serving.published.scores import PublishedScores
 from undertow.serving.published.selection import Selection
@@ -71,6 +75,7 @@ def at_risk(
         view=query.view,
         choices={name: published.choices(name) for name in ("segment", "owner", "country")},
         owner=published.owner,
+        since=_since(published),
         sorted_by={sort: query.link(root, sort=sort, offset=0) for sort in get_args(Order)},
         downloads={
             title: query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format=form)
@@ -83,14 +88,27 @@ def at_risk(
     )
 
 
-def account(published: PublishedScores, shown: Account, root: str = "../", notice: str = "") -> str:
-    """Return one account as a page; `notice`: a text shown above it."""
+def _since(published: PublishedScores) -> str:
+    """Return the day of the list that this one is compared with, "" where it is the first, or of an earlier release."""
+    previous = published.manifest.get("previous")
+    return day(previous["as_of"]) if previous and published.columns.compares else ""
+
+
+def account(
+    published: PublishedScores,
+    shown: Account,
+    root: str = "../",
+    notice: str = "",
+    history: AccountHistory | None = None,
+) -> str:
+    """Return one account as a page; `notice`: a text shown above it; `history`: its scores over time."""
     horizon, buys = shown.contributions.horizon, published.manifest.get("kind") == "inactivity"
     labels = ("like tenure and profile" if buys else "same contract position", "this account")
     clock = CLOCK_OF_BUYERS if buys else CLOCK
     steps = charts.steps(shown.like_probability or 0.0, shown.contributions.families, labels)
+    since = "" if shown.moved is None else f"list of {day(shown.moved.since)}"
     return render(
-        "account.html",
+        "one_account/account.html",
         root=root,
         notice=notice,
         manifest=published.manifest,
@@ -106,6 +124,29 @@ def account(published: PublishedScores, shown: Account, root: str = "../", notic
         none_stands_out=NONE_STANDS_OUT,
         assumed=assumed_in_words(published.manifest["contact"], shown.currency) if shown.contact else "",
         shown_points={step.label: step.points / 100 for step in steps},
+        since_steps=since_before(shown, since, clock),
+        new_model=MODEL,
+        same_model=(published.manifest.get("previous") or {}).get("model_version") == shown.model_version,
+        history=history,
+        times=None if history is None else over_time(history, horizon),
+        chart_of_time=one_account,
+    )
+
+
+def gone(published: PublishedScores, history: AccountHistory, root: str = "../", notice: str = "") -> str:
+    """Return the page of an account that has left the list: since when, and its scores over time."""
+    last = history.points[-1]
+    return render(
+        "one_account/gone.html",
+        root=root,
+        notice=notice,
+        manifest=published.manifest,
+        history=history,
+        last=last,
+        horizon=last.horizon,
+        buys=published.manifest.get("kind") == "inactivity",
+        times=over_time(history, last.horizon),
+        chart_of_time=one_account,
     )
 
 
@@ -178,6 +219,21 @@ def family_name(family: str) -> str:
     return FAMILY_NAMES.get(family, family)
 
 
+def moves(moved: Moved | None) -> str:
+    """Return what moved since the list before: "+3.1: Billing +2.5, clock +0.6", "new", or "" for nothing to show.
+
+    Parts are named where it is a percentage point or more.
+    """
+    if moved is not None and moved.is_new:
+        return "new"
+    if moved is None or not has_moved(moved):
+        return ""
+    parts = ""
+    if abs(moved.probability or 0.0) >= LEAST_MOVED:  # rows of the list are kept short
+        parts = ", ".join(f"{family_name(name)} {points(part)}" for name, part in largest_parts(moved))
+    return f"{points(moved.probability)}{': ' if parts else ''}{parts}"
+
+
 def sentence(text: str) -> str:
     """Return a text that begins with a capital letter."""
     return text[:1].upper() + text[1:]
@@ -204,7 +260,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter_ in (money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence,
-                    age_place):
+    for filter_ in (
+        money, percent, points, day, measured, quoted, by_cause, status_place, family_name, sentence, moves, age_place
+    ):  # fmt: skip
         made.filters[filter_.__name__] = filter_
     return made

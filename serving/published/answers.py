@@ -85,6 +85,25 @@ class Changed(msgspec.Struct):
     clock: float | None
 
 
+class Moved(msgspec.Struct):
+    """What moved since the list before, of the as_of `since`; `is_new`: the account was not on it.
+
+    `probability`: now less then, at the headline horizon; `before`: then. It is the sum of `model` (a new model reads
+    the same rows otherwise), `clock` (what the contract position and the season alone changed; it is no reason) and
+    `families` (what changed in the data); these are null where the account is new, or the rows of that list cannot be
+    scored again. `value_at_risk`: money, now less then.
+    """
+
+    since: IsoDay
+    is_new: bool
+    before: Probability | None
+    probability: float | None
+    model: float | None
+    clock: float | None
+    families: dict[str, float | None]
+    value_at_risk: float | None
+
+
 class Evidence(msgspec.Struct):
     """One measured fact behind a reason.
 
@@ -153,7 +172,8 @@ class Account(msgspec.Struct):
     `contact` where the value at risk is not known, or the account gave notice: what a contact then saves is not known.
 
     `announced`: a change of its MRR that is known ahead, such as "gave notice for 2025-04-20". `like_probability`: of
-    accounts in the same contract position. `changed`: null where the account was not at risk then. `stands_out`:
+    accounts in the same contract position. `changed`: null where the account was not at risk then. `moved`: null where
+    there is no list before this one to compare with, or it was published by an earlier release. `stands_out`:
     whether the first reason is a notice, or leads the second family by a percentage point or more.
     """
 
@@ -185,6 +205,7 @@ class Account(msgspec.Struct):
     like_probability: Probability | None
     contributions: Contributions
     changed: Changed | None
+    moved: Moved | None
     stands_out: bool
     reasons: list[Reason]
     model_version: str
@@ -285,6 +306,7 @@ def account_answer(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Accou
             [msgspec.convert(feature, TopFeature) for feature in row.get("top_features") or []],
         ),
         "changed": _changed(row, manifest),
+        "moved": moved_of(row, manifest),
         "reasons": [msgspec.convert(reason, Reason) for reason in row.get("reasons") or []],
     }
     return Account(**fields)
@@ -306,6 +328,23 @@ def _changed(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Changed | N
         return None
     families = {family: row[f"changed_{family}"] for family in manifest["families"]}
     return Changed(manifest["change_days"], families, row["changed_clock"])
+
+
+def moved_of(row: Mapping[str, Any], manifest: Mapping[str, Any]) -> Moved | None:
+    """Return what moved since the list before; None where there is none to compare with."""
+    previous, is_new = manifest.get("previous"), row.get("is_new")
+    if previous is None or is_new is None:
+        return None
+    return Moved(
+        since=previous["as_of"],
+        is_new=is_new,
+        before=share(row["previous_probability"]),
+        probability=row["moved"],
+        model=row["moved_model"],
+        clock=row["moved_clock"],
+        families={family: row[f"moved_{family}"] for family in manifest["families"]},
+        value_at_risk=row["value_at_risk_moved"],
+    )
 
 
 def utc(moment: datetime) -> datetime:

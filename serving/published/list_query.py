@@ -22,7 +22,9 @@ MOST_DAYS = 3660  # ahead, of a renewal
 MOST_TEXT = 100  # characters of a search
 Format = Literal["json", "csv", "ndjson", "xlsx", "parquet", "ics"]
 Family = Literal["ux", "cx", "usage", "billing"]
-Order = Literal["contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name"]
+Order = Literal["contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name", "moved"]
+Moves = Literal["new", "risen", "new_or_risen", "fallen"]
+LEAST_MOVED = 0.01  # of the probability: what counts as risen or fallen since the list before
 Several = tuple[str, ...]
 MOST_CHOSEN = 50  # texts of one filter
 Limit = Annotated[
@@ -54,6 +56,13 @@ Within = Annotated[int, Meta(ge=0, le=MOST_DAYS, description="Only accounts that
 Text = Annotated[
     str, Meta(max_length=MOST_TEXT, description="Only accounts with this text in their name or id, whatever its case.")
 ]
+Moving = Annotated[
+    Moves,
+    Meta(
+        description="Only accounts that are new since the list before, or whose probability has risen or fallen since "
+        f"then, by at least {100 * LEAST_MOVED:g} percentage point."
+    ),
+]
 AsCalled = Annotated[
     Format,
     Meta(
@@ -67,11 +76,11 @@ Run = Annotated[
 ]
 CHOICES: dict[str, tuple[str, ...]] = {
     "cause": get_args(Cause), "format": get_args(Format), "family": get_args(Family), "sort": get_args(Order),
-    "contact": get_args(Verdict), "notice": ("yes", "no"),
+    "contact": get_args(Verdict), "notice": ("yes", "no"), "moved": get_args(Moves),
 }  # fmt: skip
 UPWARDS = ("renews_at", "name")  # orders whose smallest comes first
 VIEW = ("segment", "owner", "country", "cause", "notice", "contact", "family", "min_value", "renews_within",
-        "renews_from", "renews_to", "search")  # fmt: skip
+        "renews_from", "renews_to", "search", "moved")  # fmt: skip
 
 
 From = Annotated[date, Meta(description="Only accounts that renew on this day or later.")]
@@ -95,8 +104,13 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     renews_from: From | None = None
     renews_to: To | None = None
     search: Text = ""
+    moved: Moving | None = None
     sort: Annotated[
-        Order, Meta(description="The order: highest first, of renews_at the earliest, of name from A.")
+        Order,
+        Meta(
+            description="The order: highest first, of renews_at the earliest, of name from A, of moved the largest "
+            "rise of the probability since the list before."
+        ),
     ] = "contact_value"
     format: AsCalled = "json"
     run: Run | None = None

@@ -226,7 +226,7 @@ class PublishedScores:
     def _row(self, account_id: str) -> int:
         position = self.position.get(trimmed(account_id))
         if position is None:
-            raise self._unknown(account_id)
+            raise self.unknown(account_id)
         return position
 
     def score(self, request: ScoreRequest) -> ScoreAnswer:
@@ -277,7 +277,7 @@ class PublishedScores:
         unknown = list(dict.fromkeys(each for each in sought if each not in self.position))
         known = [self.position[each] for each in sought if each in self.position]
         if not known:
-            raise self._unknown(*unknown)
+            raise self.unknown(*unknown)
         return known, unknown
 
     def _as_published(self, results: list[Any], unknown: list[str]) -> ScoreAnswer:
@@ -286,7 +286,8 @@ class PublishedScores:
     def _day(self) -> date:
         return datetime.fromisoformat(self.manifest["as_of"]).date()
 
-    def _unknown(self, first: str, *others: str) -> UnknownAccount:
+    def unknown(self, first: str, *others: str) -> UnknownAccount:
+        """Return the refusal of an account id, or of several none of which is known."""
         scored_as_of = f"among those scored as of {self.manifest['as_of']}"
         if others:
             return UnknownAccount(

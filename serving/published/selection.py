@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from undertow.features.errors import RequestError, did_you_mean
 from undertow.serving.formatting import short
-from undertow.serving.published.list_query import UPWARDS, AtRiskQuery
+from undertow.serving.published.list_query import LEAST_MOVED, UPWARDS, AtRiskQuery
 
 MOST_NAMED = 10  # segments or owners named in a refusal
+ROUNDING = 1e-9  # 0.06 - 0.05 is less than 0.01
 CHOSEN = ("segment", "owner", "country")
 
 
@@ -73,8 +74,33 @@ class ListColumns:
         if query.search:
             found = [pc.match_substring(each, query.search.lower()) for each in self._searched]
             tests.append(pc.or_kleene(*found))
+        if query.moved is not None:
+            tests.append(self.has_moved(query.moved))
         tests += self._renewing(*query.renews_between(self._as_of))
         return tests
+
+    def has_moved(self, moves: str) -> pa.Array | pa.ChunkedArray:
+        """Return which accounts are new or have moved since the list before. Raises RequestError without one."""
+        if not self.compares:
+            raise RequestError(
+                "moved: there is no list before this one to compare with, or this one was published before lists were "
+                "compared. Leave moved out; the next list of a later day has it."
+            )
+        is_new, by = self._table["is_new"], pc.fill_null(self._table["moved"], 0.0)
+        match moves:
+            case "new":
+                return is_new
+            case "fallen":
+                return pc.less_equal(by, -LEAST_MOVED + ROUNDING)
+            case "risen":
+                return pc.greater_equal(by, LEAST_MOVED - ROUNDING)
+            case _:
+                return pc.or_kleene(is_new, pc.greater_equal(by, LEAST_MOVED - ROUNDING))
+
+    @cached_property
+    def compares(self) -> bool:
+        """Whether the list was compared with one before it."""
+        return "is_new" in self._table.column_names and self._table["is_new"].null_count < max(self._table.num_rows, 1)
 
     def _renewing(self, first: date | None, last: date | None) -> list[pa.ChunkedArray]:
         renews, kind = self._table["renews_at"], self._table["renews_at"].type
@@ -110,8 +136,13 @@ class ListColumns:
         return list(wanted)
 
     def _order(self, sort: str) -> pa.Array | None:
-        """Return the rows in an order, shape (n_accounts,), unknown values last; None: as they are listed."""
+        """Return the rows in an order, shape (n_accounts,), unknown values last; None: as they are listed.
+
+        So they are in the order of what moved where nothing is known to have.
+        """
         if sort == "contact_value" or (sort == "value_at_risk" and not self._is_decided):
+            return None
+        if sort == "moved" and not self.compares:
             return None
         if sort not in self._orders:
             self._orders[sort] = self._made_order(sort)
@@ -138,12 +169,17 @@ class ListColumns:
     @cached_property
     def _first_family(self) -> pa.Array:
         """The family of each account's first reason; null: no reason."""
-        reasons = self._table["reasons"].combine_chunks()
-        lists = reasons.chunk(0) if isinstance(reasons, pa.ChunkedArray) else reasons
-        families = pc.struct_field(lists.values, "family") if len(lists.values) else pa.nulls(0, pa.string())
-        starts = lists.offsets.slice(0, len(lists))
-        has_one = pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
-        return families.take(pc.if_else(has_one, starts, None))
+        return first_families(self._table["reasons"])
+
+
+def first_families(reasons: pa.ChunkedArray) -> pa.Array:
+    """Return the family of each account's first reason, from the column `reasons`; null: no reason."""
+    together = reasons.combine_chunks()
+    lists = together.chunk(0) if isinstance(together, pa.ChunkedArray) else together
+    families = pc.struct_field(lists.values, "family") if len(lists.values) else pa.nulls(0, pa.string())
+    starts = lists.offsets.slice(0, len(lists))
+    has_one = pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
+    return families.take(pc.if_else(has_one, starts, None))
 
 
 def known_sum(values: pa.ChunkedArray) -> float:

@@ -17,6 +17,7 @@ from undertow.features.settings import make_settings
 from undertow.serving.jobs.described import describe_features
 from undertow.serving.jobs.ranking import assumptions, ranked
 from undertow.serving.jobs.scores_table import value_columns
+from undertow.serving.jobs.since_last import SinceLast
 from undertow.serving.published.run_files import write_run
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS
@@ -36,7 +37,7 @@ PEOPLE: People = (
 )  # fmt: skip
 
 
-def feature_rows(people: People) -> pa.Table:
+def feature_rows(people: People, as_of: datetime = AS_OF) -> pa.Table:
     """Return the features of the tiny accounts as they are published."""
     ids, _, _, segments, errors, tickets, failed, active, mrr = zip(*people, strict=True)
     numbers = {
@@ -53,24 +54,37 @@ def feature_rows(people: People) -> pa.Table:
     }
     return pa.table({
         "account_id": pa.array(ids),
-        "as_of": pa.array([AS_OF] * len(ids), pa.timestamp("us")),
+        "as_of": pa.array([as_of] * len(ids), pa.timestamp("us")),
         **{name: pa.array(values, pa.float64()) for name, values in numbers.items()},
         "segment": pa.array(segments, pa.string()),
     })  # fmt: skip
 
 
-def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> None:
-    rows = feature_rows(people)
+def write_by_hand(
+    folder: Path,
+    run_id: str,
+    bundle: Bundle,
+    people: People,
+    as_of: datetime = AS_OF,
+    compared: SinceLast | None = None,
+) -> None:
+    """Write a run. `compared`: with the list before, row by row; without it, it is a run of an earlier release."""
+    rows = feature_rows(people, as_of)
+    moved = {} if compared is None else compared.columns
+    scored = [{**row, "as_of": as_of, **{name: values[i].as_py() for name, values in moved.items()}}
+              for i, row in enumerate(_scores(rows, bundle, people))]  # fmt: skip
+    schema = pa.schema([*SCHEMA, *((name, values.type) for name, values in moved.items())])
     settings = make_settings(Path(), {"contact": {"cost": 20}})
-    table = ranked(pa.Table.from_pylist(_scores(rows, bundle, people), SCHEMA), settings, HEADLINE)
+    table = ranked(pa.Table.from_pylist(scored, schema), settings, HEADLINE)
     found = table.to_pylist()
     manifest = {
-        "run_id": run_id, "as_of": f"{AS_OF:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
+        "run_id": run_id, "as_of": f"{as_of:%Y-%m-%d}", "published_at": "2025-02-01T04:00:00",
         "model_version": bundle.version, "trained_until": bundle.trained_until,
         "accounts": len(people), "horizons": list(ENDS), "headline": HEADLINE,
         "currency": "EUR", "value_months": 12, "clv_horizons": list(CLV_HORIZONS),
         "families": list(REASON_FAMILIES), "change_days": 30, "contact": assumptions(settings),
         "reasons": "The model is a sum of parts by family.",
+        **({} if compared is None else {"previous": compared.said}),
     }  # fmt: skip
     said = {
         "drivers.json": _drivers(found),

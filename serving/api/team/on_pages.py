@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,8 +19,9 @@ from undertow.serving.api.prefix import root_of
 from undertow.serving.api.responses import as_page, signed_in
 from undertow.serving.api.team.routes import sees_shared
 from undertow.serving.api.team.work import now, team_of, who
-from undertow.serving.api.which_list import notice_of
+from undertow.serving.api.which_list import newest_of_all, notice_of
 from undertow.serving.pages import team as parts
+from undertow.serving.published.history.account import history_of
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import trimmed
 from undertow.serving.published.scores import PublishedScores
@@ -59,13 +61,9 @@ async def account_with_team(
 
     `status`: of the answer; `refused`: why a form was refused; `sent`: what it held, which is shown again.
     """
-    root, notice, token = root_of(request), notice_of(request), form_token(request)
+    root, token = root_of(request), form_token(request)
     account_id = trimmed(request.path_params["account_id"])
-
-    def page() -> bytes:
-        return pages.account(published, published.account(account_id), root, notice).encode()
-
-    html = published.kept(("account", account_id, root, notice), page)
+    html = await account_html(request, published, account_id, root)
     try:
         found, history = await team_of(request).read(status_and_history, account_id, now().date())
         part = parts.account_part(root, found, history, now().date(), token, refused, sent)
@@ -74,6 +72,26 @@ async def account_with_team(
     except TeamError as error:
         part = _unreadable_status(str(error), sent)
     return with_token(request, as_page(signed_in(parts.laid_in(html, part, {}), request), status), token)
+
+
+async def account_html(request: Request, published: PublishedScores, account_id: str, root: str) -> bytes:
+    """Return the kept page of an account, or of one that has left the list; its history is read in a thread.
+
+    Raises UnknownAccount.
+    """
+    notice = notice_of(request)
+    key = ("account", account_id, root, notice)
+    if (published.owner, key) in published.answers:
+        return published.kept(key, bytes)
+    everybody = await newest_of_all(request)
+    history = await asyncio.to_thread(history_of, request.app.state.store, published, everybody, account_id)
+
+    def page() -> bytes:
+        if not history.on_list:
+            return pages.gone(published, history, root, notice).encode()
+        return pages.account(published, published.account(account_id), root, notice, history).encode()
+
+    return published.kept(key, page)
 
 
 def _unreadable_status(why: str, sent: Mapping[str, str] | None) -> str:

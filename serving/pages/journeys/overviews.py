@@ -1,4 +1,4 @@
-"""What is said of all accounts as HTML pages: drivers, the journey, personas; bars have an absolute scale."""
+"""What is said of all accounts as HTML pages: drivers, journey, personas, portfolio; bars have an absolute scale."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from undertow.serving.pages import day, render
 from undertow.serving.published import overviews_in_words as words
+from undertow.serving.published.history.portfolio import link
+from undertow.serving.published.history.portfolio import portfolio as roll_up
 from undertow.serving.published.scores import PublishedScores
 
 STEP = 0.1  # the scale of bars ends at a multiple of it
@@ -40,6 +42,22 @@ def personas(published: PublishedScores, root: str = "./", notice: str = "") -> 
     """Return the personas as a page; `notice`: a text shown above them."""
     lefts = [persona["churn"] for persona in published.personas.get("personas", [])]
     return _overview("journeys/personas.html", published, published.personas, lefts, root, notice)
+
+
+def portfolio(published: PublishedScores, root: str = "./", notice: str = "") -> str:
+    """Return the roll-up by owner and by segment as a page; `notice`: a text shown above it."""
+    buys = published.manifest.get("kind") == "inactivity"
+    return render(
+        "journeys/portfolio.html",
+        root=root,
+        notice=notice,
+        manifest=published.manifest,
+        shown=roll_up(published),
+        owner=published.owner,
+        buys=buys,
+        paid="Spent in 365 days" if buys else "MRR",
+        link=link,
+    )
 
 
 def _overview(

@@ -32,10 +32,14 @@ def shown_columns(names: list[str], manifest: Mapping[str, Any]) -> list[Shown]:
         Shown(f"p_voluntary_{days}", "By choice", "share"),
         Shown(f"p_involuntary_{days}", "By failed payment", "share"),
     )  # fmt: skip
+    previous = manifest.get("previous")
+    since = "" if previous is None else f"since {previous['as_of']}"
+    moved = (Shown("moved", f"Change {since}", "share"), Shown("is_new", f"New {since}")) if previous else ()
     listed = [
         Shown("name", "Name"), Shown("account_id", "Account"), Shown("owner", "Owner"), Shown("segment", "Segment"),
         Shown("country", "Country"), spent if buys else mrr,
         Shown(f"p_{days}", f"{'Away for' if buys else 'Leaves in'} {days} days", "share"), *causes,
+        *moved,
         Shown("value_at_risk", f"Value at risk, {currency}", "money"),
         Shown("contact_value", f"A contact is worth, {currency}", "money"), Shown("contact", "Contact"),
         Shown("action", "What to do"), Shown("action_by", "By whom"), Shown("action_due", "Until", "day"),

@@ -57,5 +57,7 @@ def _write(sheet: Any, line: int, place: int, value: object, day: Any) -> None:
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         if math.isfinite(value):
             sheet.write_number(line, place, value)
+    elif isinstance(value, bool):
+        sheet.write_string(line, place, "yes" if value else "no")
     elif value is not None:
         sheet.write_string(line, place, str(value)[:LONGEST_CELL])

@@ -21,7 +21,7 @@ from tests.serving.published_by_hand import People
 from undertow.features.publishing.versions import publish
 from undertow.serving.api.app import make_app
 from undertow.serving.published.answers import Account
-from undertow.serving.published.pieces import PIECE, in_pieces
+from undertow.serving.published.exports.pieces import PIECE, in_pieces
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.run_files import DESCRIBED, DRIVERS, FEATURES, MODEL, read_table, write_run
 from undertow.training.bundle.bundle import Bundle

@@ -30,7 +30,7 @@ JSON = {"Content-Type": "application/json"}
         ("cause=null", "cause: expected voluntary or involuntary"),
         ("format=xml", "format: expected json or csv or ndjson or xlsx or parquet or ics"),
         ("sort=price", "sort: expected contact_value or value_at_risk or clv or probability or mrr or renews_at or "
-                       "name; got 'price'"),
+                       "name or moved; got 'price'"),
         ("contact=yes", "contact: expected recommended or over_budget or does_not_pay; got 'yes'"),
         ("notice=true", "notice: expected yes or no; got 'true'"),
         ("family=weather", "family: expected ux or cx or usage or billing; got 'weather'"),

@@ -18,6 +18,10 @@ from undertow.serving.published.selection import ListColumns
 
 AS_OF, HEADLINE = date(2025, 1, 31), 90
 SEGMENTS, FAMILIES = ("business", "startup", None), ("ux", "cx", "usage", "billing")
+MOVES = (
+    {"is_new": True, "moved": None},
+    *({"is_new": False, "moved": by} for by in (0.06 - 0.05, 0.3, 0.009, -0.009, -0.01))
+)  # fmt: skip
 DAYS = (0, 1, 2, 30, 31, 60, 61)  # until a renewal
 SCHEMA = pa.schema([
     ("account_id", pa.string()), ("name", pa.string()), ("segment", pa.string()), ("owner", pa.string()),
@@ -25,6 +29,7 @@ SCHEMA = pa.schema([
     ("notice", pa.bool_()), ("contact", pa.string()), ("contact_value", pa.float64()),
     ("mrr", pa.float64()), ("p_90", pa.float64()), ("renews_at", pa.timestamp("us")),
     ("reasons", pa.list_(pa.struct([("family", pa.string())]))),
+    ("is_new", pa.bool_()), ("moved", pa.float64()),
 ])  # fmt: skip
 Row = dict[str, Any]
 
@@ -47,6 +52,7 @@ def people(seed: int, count: int = 30) -> list[Row]:
             "mrr": float(draw.randint(0, 5)),
             "p_90": draw.random(),
             "renews_at": draw.choice((None, datetime(2025, 1, 31, draw.choice((0, 9))) + timedelta(draw.choice(DAYS)))),
+            **draw.choice(MOVES),
             "reasons": [{"family": family} for family in draw.sample(FAMILIES, draw.randint(0, 2))],
         }
         for number in range(count)
@@ -76,6 +82,11 @@ def expected(rows: list[Row], query: AtRiskQuery) -> list[str]:
             query.notice is None or row["notice"] == (query.notice == "yes"),
             query.contact is None or row["contact"] == query.contact,
             query.min_value is None or (row["value_at_risk"] is not None and row["value_at_risk"] >= query.min_value),
+            query.moved is None or any((
+                row["is_new"] and query.moved.startswith("new"),
+                query.moved.endswith("risen") and row["moved"] is not None and row["moved"] > 0.0099,
+                query.moved == "fallen" and row["moved"] is not None and row["moved"] < -0.0099,
+            )),
             not query.search or any(query.search.lower() in text for text in texts),
             first is None or (renews is not None and renews >= first),
             last is None or (renews is not None and renews <= last),
@@ -114,7 +125,10 @@ QUERIES = st.builds(
     renews_from=st.sampled_from((None, date(2025, 2, 1))),
     renews_to=st.sampled_from((None, date(2025, 3, 2), date(2025, 4, 1))),
     search=st.sampled_from(("", "NORD", "größe 1", "a-00", "ä")),
-    sort=st.sampled_from(("contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name")),
+    moved=st.sampled_from((None, None, "new", "risen", "new_or_risen", "fallen")),
+    sort=st.sampled_from(
+        ("contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name", "moved")
+    ),
 )
 
 
