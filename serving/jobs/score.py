@@ -15,13 +15,22 @@ from undertow.features.errors import ModelRefusal, Unreadable
 from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress
+from undertow.serving.jobs.beside_the_list.described import describe_features
+from undertow.serving.jobs.beside_the_list.drivers_by_month import drivers_by_month
+from undertow.serving.jobs.beside_the_list.journeys_and_personas import journeys_and_personas
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
-from undertow.serving.jobs.described import describe_features
-from undertow.serving.jobs.journeys_and_personas import journeys_and_personas
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
-from undertow.serving.published.run_files import DESCRIBED, DRIVERS, MANIFEST, MODEL, read_json, write_run
+from undertow.serving.published.run_files import (
+    DESCRIBED,
+    DRIVERS,
+    DRIVERS_BY_MONTH,
+    MANIFEST,
+    MODEL,
+    read_json,
+    write_run,
+)
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.drivers.associated import drivers
@@ -95,6 +104,7 @@ def score(
         DESCRIBED: {"features": describe_features(bundle, ready.features.catalogue)},
         MODEL: show_version(open_registry(settings), str(ready.champion.number)).as_json(),
         **journeys_and_personas(settings, ready, rows, scores),
+        DRIVERS_BY_MONTH: drivers_by_month(settings, ready, rows, scores),
     }
 
     def write(folder: Path) -> None:

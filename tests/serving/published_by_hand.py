@@ -13,7 +13,7 @@ from tests.serving.overviews_by_hand import journeys_by_hand, personas_by_hand
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.catalogue.choose import Catalogue
-from undertow.serving.jobs.described import describe_features
+from undertow.serving.jobs.beside_the_list.described import describe_features
 from undertow.serving.jobs.scores_table import value_columns
 from undertow.serving.published.run_files import write_run
 from undertow.training.bundle.bundle import Bundle
