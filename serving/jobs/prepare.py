@@ -59,9 +59,9 @@ def prepare(
 
     `days_before`: build them so many days earlier too, unless the rows begin later than that. `examples`: a file of
     feature rows, used instead of the project's tables; its newest as_of is scored, unless another one is given.
-    `look_back`: build them at `followed` and `months` too, as far as the tables reach back. Raises ModelRefusal while there
-    is no champion, where its features have changed since it was trained, or where it was trained on the other of tables
-    and a file.
+    `look_back`: build them at `followed` and `months` too, as far as the tables reach back. Raises ModelRefusal while
+    there is no champion, where its features have changed since it was trained, or where it was trained on the other of
+    tables and a file.
     """
     champion = open_registry(settings).champion()
     if champion is None:

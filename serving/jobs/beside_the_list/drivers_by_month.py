@@ -113,7 +113,7 @@ def _why_not(settings: Settings, ready: Prepared) -> str:
 
 
 def _metrics(settings: Settings, ready: Prepared, scored: ScoredMonths | None) -> dict[str, object]:
-    nothing = {"cards": [], "lines": [], "left_out": {}}
+    nothing: dict[str, object] = {"cards": [], "lines": [], "left_out": {}}
     if scored is None:
         return nothing | {"why_not": "there are no months"}
     ways: list[By | None] = [None]

@@ -34,7 +34,8 @@ def measures(
         mine = sorted(((-s, name) for name, of, s in named if of == family and s > 0))[:TOP_MEASURES]
         for less, name in mine:
             shares = scores.probability_by_feature[:, bundle.contribution_names.index(name)]
-            found.append({"family": family, "mean_absolute_contribution": -less, **_measure(name, rows, shares, columns)})
+            measured = _measure(name, rows, shares, columns)
+            found.append({"family": family, "mean_absolute_contribution": -less, **measured})
     return found
 
 
@@ -88,11 +89,8 @@ def text_bins(texts: list[str], shares: np.ndarray) -> list[dict[str, object]]:
     names, counts = np.unique(texts, return_counts=True)
     most = set(names[np.argsort(-counts, kind="stable")[:MOST_BINS]]) - {""}
     shown = np.array([text if text in most else ("" if not text else "others") for text in texts])
-    return [_bin(shares[shown == name], None, None, str(name) or None) for name in sorted(set(shown), key=_unknown_last)]
-
-
-def _unknown_last(name: str) -> tuple[bool, str]:
-    return name == "", name
+    order = sorted(set(shown), key=lambda name: (name == "", name))
+    return [_bin(shares[shown == name], None, None, str(name) or None) for name in order]
 
 
 def _bin(shares: np.ndarray, low: float | None, high: float | None, text: str | None) -> dict[str, object]:

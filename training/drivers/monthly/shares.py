@@ -54,7 +54,7 @@ class Group:
 
 
 class Shares:
-    """What is computed of scored months, group by group; all with the same resamples, so that months can be compared."""
+    """Shares of scored months, group by group; all with the same resamples, so that months can be compared."""
 
     def __init__(self, scored: ScoredMonths, seed: int = 0) -> None:
         self._scored, self._seed = scored, seed
