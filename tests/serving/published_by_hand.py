@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.serving.drivers_by_hand import drivers_by_month_by_hand
 from tests.serving.overviews_by_hand import journeys_by_hand, personas_by_hand
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
@@ -81,6 +82,7 @@ def write_by_hand(folder: Path, run_id: str, bundle: Bundle, people: People) -> 
         },
         "journeys.json": journeys_by_hand(),
         "personas.json": personas_by_hand(),
+        "drivers_by_month.json": drivers_by_month_by_hand(),
     }
     write_run(folder, pa.Table.from_pylist(found, SCHEMA), rows, said, manifest, bundle)
 

@@ -34,7 +34,6 @@ def drivers_by_month(settings: Settings, ready: Prepared, rows: pa.Table, scores
 
     Earlier months are scored by today's model from the features that were known then; `ready.months` says which.
     """
-    columns = {column.name: column for column in ready.features.catalogue.columns}
     scored, no_groups = _scored(settings, ready, rows, scores) if ready.months else (None, {})
     return overview(
         f"{ready.as_of:%Y-%m-%d}",
@@ -42,7 +41,7 @@ def drivers_by_month(settings: Settings, ready: Prepared, rows: pa.Table, scores
         ready.bundle.trained_until,
         scored,
         no_groups,
-        measures(ready.bundle, rows, scores, columns),
+        measures(ready.bundle, rows, scores),
         _metrics(settings, ready, scored),
         "" if ready.months else _why_not(settings, ready),
     )

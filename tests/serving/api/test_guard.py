@@ -29,6 +29,7 @@ TABLE: dict[str, tuple[str, str, set[str], bool]] = {  # template: method, addre
     "/v1/at-risk": ("GET", "/v1/at-risk", READS, False),
     "/v1/accounts/{account_id:path}": ("GET", "/v1/accounts/A-00042", READS, False),
     "/v1/drivers": ("GET", "/v1/drivers", READS, True),
+    "/v1/drivers/months": ("GET", "/v1/drivers/months", READS, True),
     "/v1/journeys": ("GET", "/v1/journeys", READS, True),
     "/v1/personas": ("GET", "/v1/personas", READS, True),
     "/v1/features": ("GET", "/v1/features", ALL, False),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 
-from undertow.features.catalogue.cards import REASON_FAMILIES, Column
+from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.notice import NOTICE
 from undertow.training.bundle.scores import Scores
+from undertow.training.examples.encoding import ModelColumn
 from undertow.training.examples.person_periods import COVARIATES, numbers
 
 TOP_MEASURES = 5  # of a family
@@ -19,40 +18,36 @@ NO_COLUMN = "it has no single value: it is computed for each period of the futur
 NOT_COLUMNS = {name: sentence for name, _, sentence in (*COVARIATES, NOTICE)}
 
 
-def measures(
-    bundle: Bundle, rows: pa.Table, scores: Scores, columns: Mapping[str, Column]
-) -> list[dict[str, object]]:
+def measures(bundle: Bundle, rows: pa.Table, scores: Scores) -> list[dict[str, object]]:
     """Return the measures that move the scores of a list most, family by family, as plain JSON.
 
     `rows`: the features of the n accounts. Contributions are probabilities at the headline horizon, over accounts in
     the same contract position.
     """
     size = np.abs(scores.probability_by_feature).mean(axis=0) if rows.num_rows else np.zeros(0)
+    columns = {column.name: column for column in bundle.columns}
     named = list(zip(bundle.contribution_names, bundle.contribution_families, size.tolist(), strict=False))
     found = []
     for family in REASON_FAMILIES:
         mine = sorted(((-s, name) for name, of, s in named if of == family and s > 0))[:TOP_MEASURES]
         for less, name in mine:
             shares = scores.probability_by_feature[:, bundle.contribution_names.index(name)]
-            measured = _measure(name, rows, shares, columns)
+            measured = _measure(name, rows, shares, columns.get(name))
             found.append({"family": family, "mean_absolute_contribution": -less, **measured})
     return found
 
 
-def _measure(
-    name: str, rows: pa.Table, shares: np.ndarray, columns: Mapping[str, Column]
-) -> dict[str, object]:
-    column = columns.get(name)
+def _measure(name: str, rows: pa.Table, shares: np.ndarray, column: ModelColumn | None) -> dict[str, object]:
     bins: list[dict[str, object]] = []
     if column is not None and name in rows.column_names:
-        if column.feature.unit == "text":
+        if column.is_text:
             bins = text_bins([text or "" for text in rows[name].to_pylist()], shares)
         else:
             bins = number_bins(numbers(rows, name), shares)
     return {
         "feature": name,
         "sentence": column.sentence if column is not None else NOT_COLUMNS[name],
-        "unit": column.feature.unit if column is not None else "count",
+        "unit": column.unit if column is not None else "count",
         "bins": bins,
         "why_not": None if bins else NO_COLUMN,
     }
