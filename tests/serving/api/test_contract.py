@@ -18,7 +18,8 @@ from tests.serving.client import Client
 from undertow.serving.api.app import make_app
 
 OPERATIONS = ("POST /v1/score", "GET /v1/at-risk", "GET /v1/accounts/{account_id}", "GET /v1/drivers",
-              "GET /v1/drivers/months", "GET /v1/journeys", "GET /v1/personas", "GET /v1/features", "GET /v1/model")  # fmt: skip
+              "GET /v1/drivers/months", "GET /v1/journeys", "GET /v1/personas", "GET /v1/features",
+              "GET /v1/model")  # fmt: skip
 OF_TEAM = ("GET /v1/statuses", "GET /v1/status-history", "GET /v1/views", "PUT /v1/statuses/{account_id}",
            "PUT /v1/views/{name}")  # fmt: skip
 WITH_LIMITS = OPERATIONS[:2]  # others take what no request can break
