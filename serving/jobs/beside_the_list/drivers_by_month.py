@@ -20,7 +20,7 @@ from undertow.training.business_metrics.sql import By
 from undertow.training.drivers.monthly.measures import measures
 from undertow.training.drivers.monthly.overview import overview
 from undertow.training.drivers.monthly.platforms import platforms
-from undertow.training.drivers.monthly.scored_months import MOST_ROWS, NOT_STATED, ScoredMonths, join, sample
+from undertow.training.drivers.monthly.scored_months import MOST_ACCOUNTS, NOT_STATED, ScoredMonths, join, sample
 from undertow.training.value.purchases.fitted import with_expected_spend
 
 METRICS = (
@@ -51,9 +51,8 @@ def _scored(
     settings: Settings, ready: Prepared, rows: pa.Table, scores: Scores
 ) -> tuple[ScoredMonths, dict[str, str]]:
     """Return the sampled accounts of every month with their scores, and why they are not grouped in some way."""
-    most = max(1, MOST_ROWS // len(ready.months))
-    months = [_month(settings, ready, as_of, most) for as_of in ready.months[:-1]]
-    newest = sample(rows["account_id"].to_pylist(), most)
+    months = [_month(settings, ready, as_of) for as_of in ready.months[:-1]]
+    newest = sample(rows["account_id"].to_pylist(), MOST_ACCOUNTS)
     sampled = [*(part for part, _ in months), rows.filter(pa.array(newest))]
     ids = [part["account_id"].to_pylist() for part in sampled]
     labels: dict[str, Any] = {
@@ -73,9 +72,9 @@ def _scored(
     return join(days, customers, ids, labels, scored, headline), no_groups
 
 
-def _month(settings: Settings, ready: Prepared, as_of: datetime, most: int) -> tuple[pa.Table, int]:
+def _month(settings: Settings, ready: Prepared, as_of: datetime) -> tuple[pa.Table, int]:
     """Return the rows of the sampled customers at an as_of, and how many customers there were."""
-    keep = sample(ready.features.snapshots([as_of])["account_id"].to_pylist(), most)
+    keep = sample(ready.features.snapshots([as_of])["account_id"].to_pylist(), MOST_ACCOUNTS)
     rows = ready.features.read([as_of], keep)
     rows, _ = with_expected_spend(
         rows, ready.bundle.purchases, settings, ready.tables, as_of, ready.bundle.headline

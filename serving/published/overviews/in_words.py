@@ -111,9 +111,14 @@ def since_when(change: Mapping[str, Any], day: Callable[[str], str]) -> str:
 
 def bin_of(each: Mapping[str, Any], unit: str, currency: str) -> str:
     """Return what the accounts of a bin have in common: "2.1 % to 3.0 %", "team", or "not known"."""
+    low, high = (end_of(each, end, unit, currency) for end in ("low", "high"))
+    return low if low == high else f"{low} to {high}"
+
+
+def end_of(each: Mapping[str, Any], end: str, unit: str, currency: str) -> str:
+    """Return the "low" or the "high" end of a bin in words; "not known" where its value is not."""
     if each["text"] is not None:
         return str(each["text"])
-    if each["low"] is None:
+    if each[end] is None:
         return "not known"
-    low, high = (measured(each[end], unit, currency).replace("-", "−") for end in ("low", "high"))
-    return low if low == high else f"{low} to {high}"
+    return measured(each[end], unit, currency).replace("-", "−")

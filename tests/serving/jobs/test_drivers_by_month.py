@@ -100,7 +100,7 @@ def test_no_month_changes_with_what_was_recorded_after_it(scored: Settings, foun
 def test_a_sample_is_said_and_money_is_scaled_to_all(
     scored: Settings, ready: Prepared, found: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "MOST_ROWS", 60 * len(ready.months))
+    monkeypatch.setattr(job, "MOST_ACCOUNTS", 60)
     made, repeated = again(scored, ready), again(scored, ready)
     assert json.dumps(made) == json.dumps(repeated)
     newest = made["months"][-1]
