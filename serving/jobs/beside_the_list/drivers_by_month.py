@@ -47,9 +47,7 @@ def drivers_by_month(settings: Settings, ready: Prepared, rows: pa.Table, scores
     )
 
 
-def _scored(
-    settings: Settings, ready: Prepared, rows: pa.Table, scores: Scores
-) -> tuple[ScoredMonths, dict[str, str]]:
+def _scored(settings: Settings, ready: Prepared, rows: pa.Table, scores: Scores) -> tuple[ScoredMonths, dict[str, str]]:
     """Return the sampled accounts of every month with their scores, and why they are not grouped in some way."""
     months = [_month(settings, ready, as_of) for as_of in ready.months[:-1]]
     newest = sample(rows["account_id"].to_pylist(), MOST_ACCOUNTS)
@@ -76,9 +74,7 @@ def _month(settings: Settings, ready: Prepared, as_of: datetime) -> tuple[pa.Tab
     """Return the rows of the sampled customers at an as_of, and how many customers there were."""
     keep = sample(ready.features.snapshots([as_of])["account_id"].to_pylist(), MOST_ACCOUNTS)
     rows = ready.features.read([as_of], keep)
-    rows, _ = with_expected_spend(
-        rows, ready.bundle.purchases, settings, ready.tables, as_of, ready.bundle.headline
-    )
+    rows, _ = with_expected_spend(rows, ready.bundle.purchases, settings, ready.tables, as_of, ready.bundle.headline)
     return rows, len(keep)
 
 
@@ -125,8 +121,7 @@ def _metrics(settings: Settings, ready: Prepared, scored: ScoredMonths | None) -
         return nothing | {"why_not": whole}
     names = [card.name for card in whole.cards]
     cards = [
-        {"name": card.name, "sentence": card.sentence, "family": card.family, "unit": card.unit}
-        for card in whole.cards
+        {"name": card.name, "sentence": card.sentence, "family": card.family, "unit": card.unit} for card in whole.cards
     ]
     lines = [
         {"by": way or "all", "name": _named(group), "months": _months(numbers, names, group)}

@@ -84,9 +84,7 @@ def test_no_month_changes_with_what_was_recorded_after_it(scored: Settings, foun
     earlier = prepare(scored, NOW, cut, look_back=True)
     assert earlier.as_of == cut < ready.as_of
     made = again(scored, earlier)
-    then, now = (
-        {month["as_of"]: month for month in each["groups"][0]["months"]} for each in (made, found)
-    )
+    then, now = ({month["as_of"]: month for month in each["groups"][0]["months"]} for each in (made, found))
     both = [day for day in then if day in now]
     assert both[-1] == f"{cut:%Y-%m-%d}" and len(both) > 2
     for day in both:

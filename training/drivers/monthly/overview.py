@@ -43,9 +43,7 @@ def overview(
         "read_as": _read_as(trained_until),
         "since_means": RULE,
         "why_not": why_not or None,
-        "statements": [
-            {"about": about, "grade": GRADE, "does_not_mean": said} for about, said in STATEMENTS.items()
-        ],
+        "statements": [{"about": about, "grade": GRADE, "does_not_mean": said} for about, said in STATEMENTS.items()],
         "months": [] if scored is None else _months(scored),
         "first_months": list(as_ofs[:FIRST_MONTHS]),
         "groups": [_group(group, as_ofs) for group in groups],

@@ -151,5 +151,3 @@ def estimate(drawn: np.ndarray) -> dict[str, float] | None:
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Return part / whole, NaN where the whole is nothing."""
     return np.divide(part, whole, out=np.full(len(part), np.nan), where=np.abs(whole) > 1e-12)
-
-
