@@ -442,7 +442,7 @@ def drivers(
     until: Annotated[str | None, typer.Option("--to", metavar="DAY", help="No month after this day.")] = None,
     json: Json = False,
 ) -> None:
-    """Print the drivers of the published scores: contributions per feature family, overall, by segment and by month."""
+    """Print the drivers of the published scores: contributions per feature family, by group and by month."""
     given = {"segment": segment, "platform": platform, "plan": plan, "from": since, "to": until}
     asked = {name: value for name, value in given.items() if value is not None}
     query = drivers_query_of(asked)
