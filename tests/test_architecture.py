@@ -30,7 +30,7 @@ TRAINING_SHOWN_TO = {
     "service": "",
     "server": "",
     "deploy": "",
-    "jobs": "backtest bundle drivers evaluation examples registry value",
+    "jobs": "backtest bundle business_metrics drivers evaluation examples registry value",
     "cli": "backtest business_metrics evaluation leakage registry train",
 }
 DOORS = {

@@ -37,11 +37,13 @@ from undertow.serving.live.frames import Reply
 from undertow.serving.live.row_queue import RowQueue
 from undertow.serving.live.row_worker import RowWorker
 from undertow.serving.pages.journeys import overviews
+from undertow.serving.pages.journeys.drivers import drivers as drivers_html
 from undertow.serving.pages.model import model_page as pages_of_model
 from undertow.serving.published.encoded import Prepared
 from undertow.serving.published.history.account import history_of
 from undertow.serving.published.history.portfolio import portfolio as roll_up
 from undertow.serving.published.list_query import read_query
+from undertow.serving.published.overviews.drivers_query import chosen_group, read_drivers_query, select_drivers
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import ShallowScoreRequest, read_score_request, trimmed
 from undertow.serving.published.scores import PublishedScores
@@ -63,6 +65,7 @@ def make_app(store_folder: Path, prefix: str = "", rules: Rules = OPEN, team: st
         Route("/v1/accounts/{account_id:path}/history", needs(READERS, account_history)),
         Route("/v1/accounts/{account_id:path}", needs(READERS, account)),
         Route("/v1/drivers", needs(READERS, drivers, all_accounts=True)),
+        Route("/v1/drivers/months", needs(READERS, drivers_by_month, all_accounts=True)),
         Route("/v1/journeys", needs(READERS, journeys, all_accounts=True)),
         Route("/v1/personas", needs(READERS, personas, all_accounts=True)),
         Route("/v1/features", needs(ANY_ROLE, features)),
@@ -175,6 +178,17 @@ async def drivers(request: Request) -> Response:
     return await said(request, "drivers")
 
 
+async def drivers_by_month(request: Request) -> Response:
+    """GET /v1/drivers/months: what the scores of a group react to, month by month, beside business metrics."""
+    query = read_drivers_query(request.query_params.multi_items())
+    published = await newest(request)
+
+    def made() -> Prepared:
+        return Prepared(msgspec.json.encode(select_drivers(published.drivers_by_month, query)))
+
+    return await kept_answer(request, published, ("drivers by month", query), made)
+
+
 async def journeys(request: Request) -> Response:
     """GET /v1/journeys: the touchpoints, with churn and value of those who met trouble there."""
     return await said(request, "journeys")
@@ -236,8 +250,17 @@ async def account_page(request: Request) -> Response:
 
 
 async def drivers_page(request: Request) -> Response:
-    """GET /drivers: what the scores react to, as a page."""
-    return await overview_page(request, "drivers page", overviews.drivers)
+    """GET /drivers: what the scores react to, as a page; its form leads to the URL of what was chosen."""
+    pairs, root = chosen_group(request.query_params.multi_items()), root_of(request)
+    query = read_drivers_query(pairs)
+    if pairs != request.query_params.multi_items() or not all(text for _, text in pairs):
+        return RedirectResponse(query.link(f"{root}drivers"), 303, PRIVATE)
+    published, notice = await newest(request), notice_of(request)
+
+    def page() -> bytes:
+        return drivers_html(published, query, root, notice).encode()
+
+    return as_page(signed_in(published.kept(("drivers page", query, root, notice), page), request))
 
 
 async def journeys_page(request: Request) -> Response:

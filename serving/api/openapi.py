@@ -29,6 +29,8 @@ from undertow.serving.published.exports.files import FILES
 from undertow.serving.published.history.account import AccountHistory
 from undertow.serving.published.history.portfolio import Portfolio
 from undertow.serving.published.list_query import AtRiskQuery
+from undertow.serving.published.overviews.drivers_by_month import DriversByMonth
+from undertow.serving.published.overviews.drivers_query import DriversQuery
 from undertow.serving.published.requests import (
     EXAMPLE_COLUMNS,
     EXAMPLE_REQUEST,
@@ -101,7 +103,8 @@ def openapi_tag() -> str:
 def openapi() -> Json:
     """Return the OpenAPI 3.1 description of /v1; its version is that of the installed package."""
     of_lists = (ScoreRequest, ScoreAnswer, AtRiskAnswer, Account, AccountHistory, Portfolio)
-    types = (*of_lists, Drivers, Features, Model, Journeys, Personas, Problem)
+    of_all = (Drivers, DriversByMonth, Features, Model, Journeys, Personas)
+    types = (*of_lists, *of_all, Problem)
     of_team = (StatusRequest, AccountStatus, StatusList, StatusHistory, ViewRequest, View, ViewList)
     _, schemas = msgspec.json.schema_components((*types, *of_team), ref_template="#/components/schemas/{name}")
     schemas |= _forms(schemas["ScoreRequest"])
@@ -142,6 +145,15 @@ def _paths() -> Json:
                 "models",
                 Drivers,
                 "Contributions to the scores by feature family, overall and by segment.",
+            )
+        },
+        "/v1/drivers/months": {
+            "get": _get(
+                "getDriversByMonth",
+                "models",
+                DriversByMonth,
+                "What the scores of all accounts or of a group react to, month by month, beside business metrics.",
+                _query(DriversQuery),
             )
         },
         "/v1/journeys": {

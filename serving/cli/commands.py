@@ -20,6 +20,7 @@ from undertow.serving.api.prefix import checked_prefix
 from undertow.serving.cli import console, print_data, print_list, print_metrics
 from undertow.serving.cli.clock import aware_now, now
 from undertow.serving.cli.groups import history, keys, models, overviews, statuses
+from undertow.serving.cli.groups.print_drivers import print_drivers_by_month
 from undertow.serving.cli.local_service import Listening, may_be_open, refuse_taken_port
 from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
@@ -27,6 +28,7 @@ from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.decision.in_words import contacts_of_query
 from undertow.serving.published.exports.spreadsheet import as_csv
 from undertow.serving.published.list_query import query_of
+from undertow.serving.published.overviews.drivers_query import drivers_query_of, select_drivers
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.requests import MAX_ROWS
 from undertow.serving.team.address import address_of
@@ -461,14 +463,30 @@ def at_risk(
             print_list.print_at_risk(selection.rows, published.manifest, selection.total, query.sort, said)
 
 
-@app.command(epilog="Example: undertow drivers --json")
+@app.command(epilog="Example: undertow drivers --segment smb --from 2025-01-01")
 @refusing
-def drivers(project: Project = HERE, json: Json = False) -> None:
-    """Print the drivers of the published scores: contributions per feature family, overall and by segment."""
+def drivers(
+    project: Project = HERE,
+    segment: Annotated[str | None, typer.Option(help="Month by month: only accounts of this segment.")] = None,
+    platform: Annotated[str | None, typer.Option(help="Month by month: only accounts that used it most.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Month by month: only accounts with this plan.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="DAY", help="No month before this day.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="DAY", help="No month after this day.")] = None,
+    json: Json = False,
+) -> None:
+    """Print the drivers of the published scores: contributions per feature family, by group and by month."""
+    given = {"segment": segment, "platform": platform, "plan": plan, "from": since, "to": until}
+    asked = {name: value for name, value in given.items() if value is not None}
+    query = drivers_query_of(asked)
     published = ScoresReader(load_settings(project).store_path()).latest()
+    months = select_drivers(published.drivers_by_month, query)
     if json:
-        console.print_json(published.drivers)
+        console.print_json(published.drivers | {"by_month": months})
         console.print_warnings(published.manifest.get("warnings", ()), aside=True)
+        return
+    print_drivers_by_month(months, published.manifest)
+    if asked:
+        console.print_warnings(published.manifest.get("warnings", ()))
     else:
         print_list.print_drivers(published.drivers, published.manifest)
 

@@ -18,6 +18,7 @@ from undertow.training.examples.outcomes import observed_until
 from undertow.training.registry.tracking import Registered, open_registry
 
 MOST_FOLLOWED = 4  # as_ofs, a year with horizons of 90 days
+MOST_MONTHS = 12  # month starts before as_of at which drivers are looked at
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Prepared:
 
     `earlier`: a second as_of whose features were built too, to compare with; None where the rows begin after it.
     `followed`: as_ofs whose headline horizon was over at `as_of` and whose features were built too, oldest first.
+    `months`: earlier month starts whose features were built too, and `as_of`, oldest first; none where there is only
+    `as_of`.
     """
 
     champion: Registered
@@ -35,6 +38,7 @@ class Prepared:
     features: FeatureTable
     earlier: datetime | None = None
     followed: tuple[datetime, ...] = ()
+    months: tuple[datetime, ...] = ()
 
     @property
     def bundle(self) -> Bundle:
@@ -55,9 +59,9 @@ def prepare(
 
     `days_before`: build them so many days earlier too, unless the rows begin later than that. `examples`: a file of
     feature rows, used instead of the project's tables; its newest as_of is scored, unless another one is given.
-    `look_back`: build them at `followed` as_ofs too, as far as the tables reach back. Raises ModelRefusal while there
-    is no champion, where its features have changed since it was trained, or where it was trained on the other of tables
-    and a file.
+    `look_back`: build them at `followed` and `months` too, as far as the tables reach back. Raises ModelRefusal while
+    there is no champion, where its features have changed since it was trained, or where it was trained on the other of
+    tables and a file.
     """
     champion = open_registry(settings).champion()
     if champion is None:
@@ -68,17 +72,18 @@ def prepare(
         chosen = as_of or tables.until
         earlier = _earlier(tables, chosen, days_before)
         followed = followed_as_ofs(settings, tables, chosen, champion.bundle.headline) if look_back else ()
-        every = [chosen, *([] if earlier is None else [earlier]), *followed]
+        months = monthly_as_ofs(settings, tables, chosen) if look_back else ()
+        every = [chosen, *([] if earlier is None else [earlier]), *followed, *months]
         features = build_features(settings, tables, every, progress)
     else:
         tables, features = _from_file(settings, examples, now, champion.bundle)
         chosen = _given_as_of(features, as_of)
         before = None if days_before is None else chosen - timedelta(days=days_before)
-        earlier, followed = before if before in features.as_ofs else None, ()
+        earlier, followed, months = before if before in features.as_ofs else None, (), ()
     champion.bundle.refuse_other_features(features.catalogue.columns)
     _refuse_other_currency(champion.bundle, tables)
     version = f"{settings.name} v{champion.number} ({champion.bundle.version})"
-    return Prepared(champion, version, tables, chosen, features, earlier, followed)
+    return Prepared(champion, version, tables, chosen, features, earlier, followed, months)
 
 
 def followed_as_ofs(settings: Settings, tables: Tables, as_of: datetime, horizon: int) -> tuple[datetime, ...]:
@@ -95,6 +100,19 @@ def followed_as_ofs(settings: Settings, tables: Tables, as_of: datetime, horizon
         if not chosen or each + timedelta(days=horizon) <= chosen[-1]:
             chosen.append(each)
     return tuple(reversed(chosen[:MOST_FOLLOWED]))
+
+
+def monthly_as_ofs(settings: Settings, tables: Tables, as_of: datetime) -> tuple[datetime, ...]:
+    """Return the newest month starts before `as_of`, oldest first, and `as_of`.
+
+    None before the first full window of 90 days, and none at all where there is no earlier one or a table shows only
+    the present.
+    """
+    if settings.data.present_only:
+        return ()
+    starts = month_starts(tables.since + timedelta(days=LONGEST_WINDOW), as_of)
+    earlier = [each for each in starts if each < as_of][-MOST_MONTHS:]
+    return (*earlier, as_of) if earlier else ()
 
 
 def _refuse_other_source(bundle: Bundle, examples: Path | None) -> None:

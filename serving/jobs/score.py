@@ -16,16 +16,25 @@ from undertow.features.publishing.versions import current, publish
 from undertow.features.settings import Settings
 from undertow.features.sources.loaded import Progress, Tables
 from undertow.serving.jobs.backtest import newest_backtest
+from undertow.serving.jobs.beside_the_list.described import describe_features
+from undertow.serving.jobs.beside_the_list.drivers_by_month import drivers_by_month
+from undertow.serving.jobs.beside_the_list.journeys_and_personas import journeys_and_personas
 from undertow.serving.jobs.changes import CHANGE_DAYS, change_columns, features_before
-from undertow.serving.jobs.described import describe_features
-from undertow.serving.jobs.journeys_and_personas import journeys_and_personas
 from undertow.serving.jobs.prepare import Prepared, prepare
 from undertow.serving.jobs.ranking import assumptions, ranked, unmet_names
 from undertow.serving.jobs.reasons import how_reasons_are_made
 from undertow.serving.jobs.scores_table import feature_columns, scores_table
 from undertow.serving.jobs.since_last import since_last
 from undertow.serving.published.history.files import FOLDER, keep
-from undertow.serving.published.run_files import DESCRIBED, DRIVERS, MANIFEST, MODEL, read_json, write_run
+from undertow.serving.published.run_files import (
+    DESCRIBED,
+    DRIVERS,
+    DRIVERS_BY_MONTH,
+    MANIFEST,
+    MODEL,
+    read_json,
+    write_run,
+)
 from undertow.training.bundle.bundle import Bundle
 from undertow.training.bundle.scores import CLV_HORIZONS, Scores
 from undertow.training.drivers.associated import drivers
@@ -111,6 +120,7 @@ def score(
             "backtest": newest_backtest(settings, bundle.headline),
         },
         **journeys_and_personas(settings, ready, rows, scores),
+        DRIVERS_BY_MONTH: drivers_by_month(settings, ready, rows, scores),
     }
 
     def write(folder: Path) -> None:

@@ -7,6 +7,7 @@
     model.json               the version of the model: dates, results, verdict, model card
     journeys.json            the touchpoints, with churn and value of those who met trouble there
     personas.json            groups of accounts by behaviour, with their churn and value
+    drivers_by_month.json    what the scores react to, month by month and by group, beside business metrics
     bundle/                  the model
     manifest.json            what the run is, and the SHA-256 of every other file
     manifest.json.sha256     the SHA-256 of the manifest, as `sha256sum -c` reads it
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the files and their columns; a run of another format is not read
 SCORES, FEATURES, BUNDLE = "scores.parquet", "features.parquet", "bundle"
 DRIVERS, DESCRIBED, MODEL = "drivers.json", "described.json", "model.json"
-JOURNEYS, PERSONAS = "journeys.json", "personas.json"  # lists of earlier releases have neither
+JOURNEYS, PERSONAS, DRIVERS_BY_MONTH = "journeys.json", "personas.json", "drivers_by_month.json"
+ADDED = (JOURNEYS, PERSONAS, DRIVERS_BY_MONTH)  # lists of earlier releases lack them
 MANIFEST, SEAL = "manifest.json", "manifest.json.sha256"
 AGAIN = "Run `undertow score` again."
 
@@ -46,11 +48,11 @@ def write_run(
 ) -> None:
     """Write a run into a folder, the checksums last.
 
-    `said`: what DRIVERS, DESCRIBED and MODEL hold, by name, and JOURNEYS and PERSONAS where they are known.
+    `said`: what DRIVERS, DESCRIBED and MODEL hold, by name, and of ADDED those that are known.
     """
     pq.write_table(table, folder / SCORES, write_page_checksum=True)
     pq.write_table(features, folder / FEATURES, write_page_checksum=True)
-    for name in (DRIVERS, DESCRIBED, MODEL, *(name for name in (JOURNEYS, PERSONAS) if name in said)):
+    for name in (DRIVERS, DESCRIBED, MODEL, *(name for name in ADDED if name in said)):
         _write_json(folder / name, said[name])
     bundle.save(folder / BUNDLE)
     _write_json(folder / MANIFEST, {**manifest, "format": FORMAT, "files": checksums(folder)})

@@ -39,14 +39,15 @@ from undertow.serving.published.encoded import EncodedAccounts, KeptAnswers, Pre
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.requests import ScoreRequest, check_rows, rows_of, trimmed
 from undertow.serving.published.run_files import (
+    ADDED,
     AGAIN,
     BUNDLE,
     DESCRIBED,
     DRIVERS,
+    DRIVERS_BY_MONTH,
     FEATURES,
     JOURNEYS,
     MODEL,
-    PERSONAS,
     SCORES,
     read_json,
     read_table,
@@ -65,7 +66,7 @@ SAME = 1e-6  # largest difference between a published probability and the same r
 class PublishedScores:
     """One published scoring run. `table`: one row per account, in the order of the list.
 
-    `journeys`, `personas`: where the list was published by a release without them, they say so.
+    `journeys`, `personas`, `drivers_by_month`: where the list was published by a release without them, they say so.
     `owner`: whose accounts alone these are; None: all accounts. `answers`: lists and pages that were made of the run.
     `by_owner`: the parts of it that were asked for.
     """
@@ -79,6 +80,7 @@ class PublishedScores:
     position: dict[str, int]
     journeys: dict[str, Any] = field(default_factory=dict)
     personas: dict[str, Any] = field(default_factory=dict)
+    drivers_by_month: dict[str, Any] = field(default_factory=dict)
     owner: str | None = None
     answers: KeptAnswers = field(default_factory=KeptAnswers)
     by_owner: dict[str, PublishedScores] = field(default_factory=dict)
@@ -92,12 +94,12 @@ class PublishedScores:
         try:
             manifest = verified_manifest(folder)
             drivers, described, model = (finite(read_json(folder, name)) for name in (DRIVERS, DESCRIBED, MODEL))
-            journeys, personas = (_if_published(folder, name, manifest) for name in (JOURNEYS, PERSONAS))
+            journeys, personas, months = (_if_published(folder, name, manifest) for name in ADDED)
             table = read_table(folder, SCORES)
             position = _position(table)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise Unreadable(f"It cannot be read ({type(error).__name__}). {AGAIN}") from error
-        return cls(folder, manifest, drivers, described, model, table, position, journeys, personas)
+        return cls(folder, manifest, drivers, described, model, table, position, journeys, personas, months)
 
     def prove(self) -> None:
         """Answer one account and score its features. Raises Unreadable where that fails, or gives another score."""
@@ -145,8 +147,8 @@ class PublishedScores:
             if manifest.get("warnings"):
                 manifest["warnings"] = [REFUSED_SOMEWHERE]
             found = replace(
-                self, manifest=manifest, drivers={}, journeys={}, personas={}, table=table, position=_position(table),
-                owner=owner, by_owner={},
+                self, manifest=manifest, drivers={}, journeys={}, personas={}, drivers_by_month={}, table=table,
+                position=_position(table), owner=owner, by_owner={},
             )  # fmt: skip
             self.by_owner[owner] = found
         return found
@@ -297,19 +299,23 @@ class PublishedScores:
 
 
 def _if_published(folder: Path, name: str, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return what JOURNEYS or PERSONAS holds; of a list without it, the same fields with nothing in them, and why."""
+    """Return what one of ADDED holds; of a list without it, the same fields with nothing in them, and why."""
     if name in manifest["files"]:
         return dict(finite(read_json(folder, name)))
-    why_not = f"this list was published before there was {name.removesuffix('.json')}; run `undertow score`"
+    what = name.removesuffix(".json").replace("_", " ")
     nothing = {
         "as_of": manifest["as_of"],
         "horizon": manifest["headline"],
-        "observed_as_ofs": [],
-        "accounts": manifest["accounts"],
         "grade": "associated",
         "note": "",
-        "why_not": why_not,
+        "why_not": f"this list was published before there was {what}; run `undertow score`",
     }
+    if name == DRIVERS_BY_MONTH:
+        lists = ("statements", "months", "first_months", "groups", "ways", "measures")
+        empty: dict[str, Any] = {key: [] for key in lists}
+        metrics = {"cards": [], "lines": [], "left_out": {}, "why_not": nothing["why_not"]}
+        return nothing | empty | {"read_as": "", "since_means": "", "metrics": metrics}
+    nothing |= {"observed_as_ofs": [], "accounts": manifest["accounts"]}
     if name == JOURNEYS:
         return nothing | {"touchpoints": []}
     return nothing | {"measures": [], "stable_from": None, "tried": [], "personas": [], "churn_why_not": None}

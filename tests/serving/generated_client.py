@@ -13,13 +13,21 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
     """Return what the client made by openapi-python-client was answered, from its typed answers."""
     from undertow_client import Client
     from undertow_client.api.lists import get_account, list_at_risk
-    from undertow_client.api.models import get_drivers, get_features, get_journeys, get_model, get_personas
+    from undertow_client.api.models import (
+        get_drivers,
+        get_drivers_by_month,
+        get_features,
+        get_journeys,
+        get_model,
+        get_personas,
+    )
     from undertow_client.api.scores import score
     from undertow_client.models import (
         Account,
         AccountIds,
         AtRiskAnswer,
         Drivers,
+        DriversByMonth,
         Features,
         Journeys,
         ListAtRiskCause,
@@ -45,6 +53,7 @@ def ask_with_generated_client(address: str, row: dict[str, object]) -> dict[str,
     refused = score.sync(client=client, body=Rows(rows=[RowsRowsItem.from_dict({"mrrr": 1})]))
     assert isinstance(refused, Problem)
     assert isinstance(get_drivers.sync(client=client), Drivers)
+    assert isinstance(get_drivers_by_month.sync(client=client, segment="small"), DriversByMonth)
     assert isinstance(get_features.sync(client=client), Features)
     assert isinstance(get_journeys.sync(client=client), Journeys)
     assert isinstance(get_personas.sync(client=client), Personas)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tests.serving.drivers_by_hand import drivers_by_month_by_hand
 from tests.serving.overviews_by_hand import journeys_by_hand, personas_by_hand
 from tests.training.bundle.by_hand import CARDS, ENDS, HEADLINE, no_value
 from undertow.features.catalogue.cards import REASON_FAMILIES
 from undertow.features.catalogue.choose import Catalogue
 from undertow.features.settings import make_settings
-from undertow.serving.jobs.described import describe_features
+from undertow.serving.jobs.beside_the_list.described import describe_features
 from undertow.serving.jobs.ranking import assumptions, ranked
 from undertow.serving.jobs.scores_table import value_columns
 from undertow.serving.jobs.since_last import SinceLast
@@ -99,6 +100,7 @@ def write_by_hand(
         },
         "journeys.json": journeys_by_hand(),
         "personas.json": personas_by_hand(),
+        "drivers_by_month.json": drivers_by_month_by_hand(),
     }
     write_run(folder, table, rows, said, manifest, bundle)
 

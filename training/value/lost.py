@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from undertow.training.churn.curves import hazards
-from undertow.training.value.subscription import Months, elapsed, survival_after, survival_at
+from undertow.training.value.subscription import LEAST, Months, elapsed, survival_after, survival_at
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,6 @@ def lost_value(survival: np.ndarray, ends: tuple[int, ...], months: Months, head
     periods = ends.index(headline) + 1
     is_within = months.days < headline
     worth = np.where(is_within, months.worth, 0.0)
-    stays = survival_at(survival, ends, months.days) / np.maximum(survival[:, [periods - 1]], 1e-300)
+    stays = survival_at(survival, ends, months.days) / np.maximum(survival[:, [periods - 1]], LEAST)
     after = np.where(is_within, 0.0, months.worth * stays).sum(axis=1)
     return LostValue(ends[:periods], Months(worth, np.where(is_within, months.days, 0.0)), after)

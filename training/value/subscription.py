@@ -17,6 +17,7 @@ from undertow.training.examples.person_periods import DAYS_A_MONTH
 
 HORIZONS = (12, 24, 36)  # months
 LONGEST = 36  # months that are summed one by one
+LEAST = 1e-12  # survival that is counted on; below it, hazards are those of this one
 WHOLE = 240  # months after which a relationship is taken to be over
 
 
@@ -61,7 +62,7 @@ def survival_at(survival: np.ndarray, ends: tuple[int, ...], days: np.ndarray) -
 
 def survival_after(survival: np.ndarray, passed: np.ndarray) -> np.ndarray:
     """Return `survival_at` where these shares of each period have passed; `passed`: (n, D, K), as of `elapsed`."""
-    falls = np.log(np.maximum(survival, 1e-12))
+    falls = np.log(np.maximum(survival, LEAST))
     falls[..., 1:] -= falls[..., :-1].copy()
     return np.exp((falls[..., None, :] * passed).sum(axis=-1))
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from undertow.serving.cli.console import new_table, out, print_warnings, show
 from undertow.serving.formatting import UNKNOWN, measured, money, percent
-from undertow.serving.published import overviews_in_words as words
+from undertow.serving.published.overviews import in_words as words
 
 
 def print_journeys(journey: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:

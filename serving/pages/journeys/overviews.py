@@ -1,4 +1,4 @@
-"""What is said of all accounts as HTML pages: drivers, journey, personas, portfolio; bars have an absolute scale."""
+"""What is said of all accounts as HTML pages: the journey, personas, portfolio; bars have an absolute scale."""
 
 from __future__ import annotations
 
@@ -6,28 +6,12 @@ import math
 from typing import Any
 
 from undertow.serving.pages import day, render
-from undertow.serving.published import overviews_in_words as words
 from undertow.serving.published.history.portfolio import link
 from undertow.serving.published.history.portfolio import portfolio as roll_up
+from undertow.serving.published.overviews import in_words as words
 from undertow.serving.published.scores import PublishedScores
 
 STEP = 0.1  # the scale of bars ends at a multiple of it
-DRIVER_SCALE = 0.05  # probability: the whole width of a bar of a driver
-
-
-def drivers(published: PublishedScores, root: str = "./", notice: str = "") -> str:
-    """Return what the scores of all accounts react to, by family and by segment, as a page; `notice`: as below."""
-    families = published.drivers.get("families", [])
-    return render(
-        "journeys/drivers.html",
-        root=root,
-        notice=notice,
-        manifest=published.manifest,
-        drivers=published.drivers,
-        buys=published.manifest.get("kind") == "inactivity",
-        widths=[100 * min(1.0, (each["mean_absolute_contribution"] or 0.0) / DRIVER_SCALE) for each in families],
-        scale=DRIVER_SCALE,
-    )
 
 
 def journeys(published: PublishedScores, root: str = "./", notice: str = "") -> str:

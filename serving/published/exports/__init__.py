@@ -1,1 +1,1 @@
-"""The whole list as one file: CSV, a workbook (XLSX), Parquet, or a calendar of renewals; in pieces: CSV, JSON lines."""
+"""The whole list as one file: CSV, a workbook (XLSX), Parquet, or a calendar; in pieces: CSV, JSON lines."""

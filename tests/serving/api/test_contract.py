@@ -18,11 +18,12 @@ from tests.serving.client import Client
 from undertow.serving.api.app import make_app
 
 OPERATIONS = ("POST /v1/score", "GET /v1/at-risk", "GET /v1/accounts/{account_id}", "GET /v1/drivers",
-              "GET /v1/journeys", "GET /v1/personas", "GET /v1/features", "GET /v1/model", "GET /v1/portfolio",
-              "GET /v1/accounts/{account_id}/history")  # fmt: skip
+              "GET /v1/drivers/months", "GET /v1/journeys", "GET /v1/personas", "GET /v1/features", "GET /v1/model",
+              "GET /v1/portfolio", "GET /v1/accounts/{account_id}/history")  # fmt: skip
 OF_TEAM = ("GET /v1/statuses", "GET /v1/status-history", "GET /v1/views", "PUT /v1/statuses/{account_id}",
            "PUT /v1/views/{name}")  # fmt: skip
-WITH_LIMITS = OPERATIONS[:2]  # others take what no request can break
+MONTHS = "GET /v1/drivers/months"
+WITH_LIMITS = (*OPERATIONS[:2], MONTHS)  # others take what no request can break
 EXAMPLES = 50
 PATIENCE = 90  # seconds until a busy machine has started the process that scores rows
 Json = dict[str, Any]
@@ -53,6 +54,15 @@ def known(client: Client, described: Json) -> Json:
                 parameter["schema"]["items"] = {"type": "string", "enum": several[parameter["name"]]}
             if parameter["name"] in values:
                 parameter["schema"] = {"type": "string", "enum": values[parameter["name"]]}
+    months = client.get("/v1/drivers/months").json()
+    known_months = {"segment": months["ways"][0]["names"], "from": [months["months"][1]["as_of"]],
+                    "to": [months["months"][-1]["as_of"]]}  # fmt: skip
+    asked = narrow["paths"]["/v1/drivers/months"]["get"]
+    sent = [each for each in asked["parameters"] if each["name"] in known_months or each["in"] == "header"]
+    for each in sent:  # one way of grouping: two at once are refused
+        if each["name"] in known_months:
+            each["schema"] = {"type": "string", "enum": known_months[each["name"]]}
+    asked["parameters"] = sent
     _narrow_rows(narrow["components"]["schemas"], client.get("/v1/features").json()["features"])
     return narrow
 
@@ -119,7 +129,7 @@ def test_what_is_valid_and_known_is_accepted_and_answered_as_described(
     assert _run(client, known, operation, GenerationMode.POSITIVE) > 0
 
 
-@pytest.mark.parametrize("operation", OPERATIONS[:3])
+@pytest.mark.parametrize("operation", (*OPERATIONS[:3], MONTHS))
 def test_what_is_valid_and_unknown_is_answered_as_described(client: Client, described: Json, operation: str) -> None:
     """Names of features, segments and owners are not in the description: these may be refused."""
     _run(client, described, operation, GenerationMode.POSITIVE, positive_data_acceptance)

@@ -32,6 +32,7 @@ TABLE: dict[str, tuple[str, str, set[str], bool]] = {  # template: method, addre
     "/v1/portfolio": ("GET", "/v1/portfolio", READS, False),
     "/portfolio": ("GET", "/portfolio", READS, False),
     "/v1/drivers": ("GET", "/v1/drivers", READS, True),
+    "/v1/drivers/months": ("GET", "/v1/drivers/months", READS, True),
     "/v1/journeys": ("GET", "/v1/journeys", READS, True),
     "/v1/personas": ("GET", "/v1/personas", READS, True),
     "/v1/features": ("GET", "/v1/features", ALL, False),

@@ -78,7 +78,7 @@ def test_a_list_that_cannot_be_read_is_said_and_no_path_is_named(
     assert client.get("/v1/at-risk").status_code == 200
     written.write_text(written.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
     told = problem(client.post("/v1/score", json={"rows": [feature_row]}), 503)
-    assert told["detail"] == "bundle/bundle.json is not as it was written (1 of 12 files). Run `undertow score` again."
+    assert told["detail"] == "bundle/bundle.json is not as it was written (1 of 13 files). Run `undertow score` again."
     again = problem(make_client(make_app(tmp_path)).get("/v1/at-risk"), 503)
     assert "bundle/bundle.json is not as it was written" in again["detail"]
     assert str(tmp_path) not in json.dumps([told, again])

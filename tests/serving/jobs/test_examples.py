@@ -115,6 +115,10 @@ def test_what_followed_is_not_known_of_a_file_that_is_scored_and_journeys_say_so
     renewal = next(point for point in published.journeys["touchpoints"] if point["name"] == "renewal")
     assert renewal["accounts"] > 0 and renewal["churn"]["why_not"].startswith("not enough data: a file")
     assert published.personas["why_not"].startswith("not enough data: fewer than 4 measures")
+    months = published.drivers_by_month
+    assert months["why_not"] == "a file of feature rows is scored as of one day: earlier months are not known"
+    late = next(each for each in months["measures"] if each["feature"] == "late_deliveries")
+    assert late["family"] == "cx" and late["bins"][0]["mean"] < late["bins"][-1]["mean"]
 
 
 def test_probabilities_in_bulk_come_from_a_file_too(given: Given) -> None:

@@ -18,7 +18,7 @@ from undertow.features.engines.database import open_database
 from undertow.features.settings import Settings
 from undertow.features.snapshots.calendar import calendar
 from undertow.features.sources.load import load_tables
-from undertow.serving.jobs.journeys_and_personas import observed_of
+from undertow.serving.jobs.beside_the_list.journeys_and_personas import observed_of
 from undertow.serving.jobs.prepare import MOST_FOLLOWED, followed_as_ofs, prepare
 from undertow.serving.jobs.score import ScoreReport, score
 from undertow.serving.published.descriptions import Journeys, Personas

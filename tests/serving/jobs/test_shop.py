@@ -17,7 +17,9 @@ from undertow.features.settings import Settings, load_settings
 from undertow.features.sources.load import load_tables
 from undertow.serving import pages
 from undertow.serving.jobs.score import ScoreReport, score
+from undertow.serving.pages.journeys.drivers import drivers
 from undertow.serving.published.list_query import AtRiskQuery
+from undertow.serving.published.overviews.drivers_query import DriversQuery, select_drivers
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.scores import PublishedScores
 from undertow.training.backtest.backtest import backtest
@@ -187,3 +189,16 @@ def test_journeys_and_personas_of_buyers_say_what_there_is_and_what_is_missing(s
     assert bool(people["personas"]) == any(each["is_stable"] for each in people["tried"])
     for each in people["personas"]:
         assert each["profile"] and each["churn"]["share"] is not None and each["value"]["mean_mrr"] is None
+
+
+def test_drivers_by_month_are_those_of_staying_away_and_of_expected_spend(shop: Shop) -> None:
+    found = select_drivers(shop.published.drivers_by_month, DriversQuery())
+    assert len(found["by_month"]) > 3 and found["why_not"] is None
+    newest = found["by_month"][-1]
+    assert newest["value_at_risk"]["value"] > 0 and not newest["too_few"]
+    for name, whole in (("points", newest["probability"]), ("money", newest["value_at_risk"])):
+        assert sum(part[name]["value"] for part in newest["parts"]) == pytest.approx(whole["value"], rel=1e-9)
+    earlier = found["by_month"][0]
+    assert earlier["value_at_risk"]["value"] > 0  # the spend expected then
+    shown = drivers(shop.published, DriversQuery())
+    assert "Tenure and season" in shown and "Mean chance to stay away for 90 days" in shown

@@ -61,3 +61,11 @@ def test_what_is_lost_soon_is_ranked_above_what_is_lost_late() -> None:
     lost = lost_value(both, ENDS, months_ahead(np.full((2, 12), 100.0), Value()), 90)
     first, second = lost.value(np.concatenate([soon, late])[:, :3])
     assert first > 100 * second
+
+
+def test_an_account_that_is_all_but_gone_is_worth_no_more_than_what_it_pays() -> None:
+    """Survival far below what is counted on; accounts like it stay."""
+    gone, like = np.full((1, 5, 1), 16.0), np.full((1, 3, 1), -3.0)
+    year = months_ahead(np.full((1, 12), 100.0), Value())
+    lost = lost_value(survival(gone), ENDS, year, 90)
+    assert 0 < lost.value(like)[0] <= year.worth.sum()

@@ -1,12 +1,12 @@
-"""Journeys and personas in words, for pages and the command line: thresholds, shares and differences with intervals."""
+"""Drivers, journeys and personas in words, for pages and the command line: thresholds, and numbers with intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from undertow.serving.formatting import UNKNOWN, measured, percent, points
+from undertow.serving.formatting import UNKNOWN, measured, money, percent, points
 
 HOW_FADING = "count half"  # what follows a colon in the sentence of a feature whose rows fade
 
@@ -73,3 +73,52 @@ def churn(found: Mapping[str, Any], horizon: int, stays_away: bool = False) -> s
         else f"{differing(like)} beside others in the same contract positions"
     )
     return f"{said}: {differing(found['difference'])}; {beside}."
+
+
+def pointed(estimate: Mapping[str, Any] | None) -> str:
+    """Return probability points with their interval: "+1.5 (+1.0 to +2.0)"."""
+    if estimate is None:
+        return UNKNOWN
+    return f"{points(estimate['value'])} ({points(estimate['low'])} to {points(estimate['high'])})"
+
+
+def in_percent(estimate: Mapping[str, Any] | None) -> str:
+    """Return a share, which may be below 0, with its interval: "15.1 % (11.2 to 18.8)"."""
+    if estimate is None:
+        return UNKNOWN
+    low, high = (f"{100 * estimate[end]:.1f}".replace("-", "−") for end in ("low", "high"))
+    return f"{percent(estimate['value'])} ({low} to {high})".replace("-", "−")
+
+
+def costing(estimate: Mapping[str, Any] | None, currency: str = "") -> str:
+    """Return an amount of money with its interval: "EUR 5,111 (1,277 to 9,177)"."""
+    if estimate is None:
+        return UNKNOWN
+    low, high = (money(estimate[end]) for end in ("low", "high"))
+    return f"{money(estimate['value'], currency)} ({low} to {high})".replace("-", "−")
+
+
+def since_when(change: Mapping[str, Any], day: Callable[[str], str]) -> str:
+    """Return since when a part stands out, and by how much; `day`: writes a day."""
+    if change["change"] is None:
+        why_not = str(change["why_not"])
+        return f"{why_not[:1].upper()}{why_not[1:]}"
+    if change["since"] is None:
+        return f"No change that stands out: {pointed(change['change'])}"
+    side = "more" if change["change"]["value"] > 0 else "less"
+    return f"{side.capitalize()} since {day(change['since'])}: {pointed(change['change'])}"
+
+
+def bin_of(each: Mapping[str, Any], unit: str, currency: str) -> str:
+    """Return what the accounts of a bin have in common: "2.1 % to 3.0 %", "team", or "not known"."""
+    low, high = (end_of(each, end, unit, currency) for end in ("low", "high"))
+    return low if low == high else f"{low} to {high}"
+
+
+def end_of(each: Mapping[str, Any], end: str, unit: str, currency: str) -> str:
+    """Return the "low" or the "high" end of a bin in words; "not known" where its value is not."""
+    if each["text"] is not None:
+        return str(each["text"])
+    if each[end] is None:
+        return "not known"
+    return measured(each[end], unit, currency).replace("-", "−")
