@@ -245,8 +245,9 @@ async def list_page(request: Request) -> Response:
 
 
 async def account_page(request: Request) -> Response:
-    """GET /accounts/{account_id}: one account as a page."""
-    return await account_with_team(request, await newest(request))
+    """GET /accounts/{account_id}: one account as a page; the query is that of the list from which it was opened."""
+    query = read_query(request.query_params.multi_items())
+    return await account_with_team(request, await newest(request), query)
 
 
 async def drivers_page(request: Request) -> Response:

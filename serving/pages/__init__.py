@@ -26,7 +26,7 @@ from undertow.serving.published.history.moves import has_moved, largest_parts
 from undertow.serving.published.list_query import LEAST_MOVED, AtRiskQuery, Order
 from undertow.serving.published.requests import EXAMPLE_REQUEST
 from undertow.serving.published.scores import PublishedScores
-from undertow.serving.published.selection import Selection
+from undertow.serving.published.selection import Beside, Selection
 
 FAMILY_NAMES = {
     "ux": "Experience",
@@ -36,6 +36,7 @@ FAMILY_NAMES = {
 }
 NAME_GOES_HERE = Markup("<!-- name -->")  # in a kept page, which is the same for several keys; data is escaped
 TEAM_GOES_HERE = Markup("<!-- team -->")  # what the team's database adds to a kept page, which `pages.team` lays in
+WAY_GOES_HERE = Markup("<!-- way -->")  # in a kept page of an account: the way back to the list that was looked at
 STATUS_OF = Markup("<!-- status of {id} -->")  # the same of one account; its id quoted as in a URL
 AGE_OF = b"<!-- age of "  # the day follows; in a kept page, which is the same tomorrow
 FAVICON = (
@@ -76,6 +77,7 @@ def at_risk(
         choices={name: published.choices(name) for name in ("segment", "owner", "country")},
         owner=published.owner,
         since=_since(published),
+        within=query.link(""),
         sorted_by={sort: query.link(root, sort=sort, offset=0) for sort in get_args(Order)},
         downloads={
             title: query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format=form)
@@ -131,6 +133,12 @@ def account(
         times=None if history is None else over_time(history, horizon),
         chart_of_time=one_account,
     )
+
+
+def with_way(html: bytes, root: str, query: AtRiskQuery, beside: Beside | None) -> bytes:
+    """Return the page of an account with the way back to what `query` selects, and to the accounts before and after."""
+    part = template_part("one_account/way.html", root=root, query=query, within=query.link(""), beside=beside)
+    return html.replace(WAY_GOES_HERE.encode(), part.encode(), 1)
 
 
 def gone(published: PublishedScores, history: AccountHistory, root: str = "../", notice: str = "") -> str:
@@ -241,7 +249,8 @@ def sentence(text: str) -> str:
 
 def render(template: str, **context: Any) -> str:
     """Return a page made from a template of this folder."""
-    places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE, "favicon": FAVICON}
+    places = {"name_goes_here": NAME_GOES_HERE, "team_goes_here": TEAM_GOES_HERE, "way_goes_here": WAY_GOES_HERE,
+              "favicon": FAVICON}
     return _environment().get_template(template).render(**places, **context)
 
 

@@ -53,7 +53,7 @@ from undertow.serving.published.run_files import (
     read_table,
     verified_manifest,
 )
-from undertow.serving.published.selection import ListColumns, Selection, known_sum
+from undertow.serving.published.selection import Beside, ListColumns, Selection, known_sum
 
 if TYPE_CHECKING:
     from undertow.training.bundle.bundle import Bundle
@@ -170,6 +170,11 @@ class PublishedScores:
     def select(self, query: AtRiskQuery) -> Selection:
         """Return the part of the list that a query selects. Raises RequestError, see `ListColumns.select`."""
         return self.columns.select(query)
+
+    def beside(self, query: AtRiskQuery, account_id: str) -> Beside | None:
+        """Return where an account stands in what a query selects; None where it is not among it, or not on the list."""
+        row = self.position.get(account_id)
+        return None if row is None else self.columns.beside(query, row)
 
     @cached_property
     def parts(self) -> tuple[ListPart, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +29,16 @@ class Selection:
     rows: pa.Table
 
 
+@dataclass(frozen=True)
+class Beside:
+    """The ids of the accounts before and after one in a selection, None at its ends; its place, from 1, of `total`."""
+
+    before: str | None
+    after: str | None
+    place: int
+    total: int
+
+
 class ListColumns:
     """The columns of a published table that queries filter and order by; each is made once, when first needed."""
 
@@ -41,17 +52,35 @@ class ListColumns:
 
         Raises RequestError for a segment, an owner or a country that no account has.
         """
-        tests = self._tests(query)
-        rows = self._order(query.sort)
-        if rows is None and not tests:  # as listed: Arrow imports pandas to compute with Python's numbers
+        rows = self._rows(query)
+        if rows is None:  # Arrow imports pandas to compute with Python's numbers
             page = self._table.slice(query.offset, query.most)
             return Selection(self._table.num_rows, known_sum(self._table["value_at_risk"]), page)
+        value = known_sum(self._table["value_at_risk"].take(rows))
+        return Selection(len(rows), value, self._table.take(rows.slice(query.offset, query.most)))
+
+    def beside(self, query: AtRiskQuery, row: int) -> Beside | None:
+        """Return where a row of the table stands in what a query selects; None where it is not among it."""
+        rows = self._rows(query)
+        rows = np.arange(self._table.num_rows) if rows is None else rows.to_numpy()
+        [places] = np.nonzero(rows == row)
+        if not len(places):
+            return None
+        place = int(places[0])
+        ids = [self._table["account_id"][int(rows[each])].as_py() if 0 <= each < len(rows) else None
+               for each in (place - 1, place + 1)]  # fmt: skip
+        return Beside(ids[0], ids[1], place + 1, len(rows))
+
+    def _rows(self, query: AtRiskQuery) -> pa.Array | None:
+        """Return the rows that a query selects, in its order; None: all, as they are listed."""
+        tests, rows = self._tests(query), self._order(query.sort)
         if rows is None:
+            if not tests:
+                return None
             rows = pc.indices_nonzero(tests.pop())
         for test in tests:
             rows = rows.filter(test.take(rows))  # a row whose test is null is left out
-        value = known_sum(self._table["value_at_risk"].take(rows))
-        return Selection(len(rows), value, self._table.take(rows.slice(query.offset, query.most)))
+        return rows
 
     def choices(self, column: str) -> list[str]:
         """Return the texts that occur in "segment", "owner" or "country", sorted."""

@@ -40,7 +40,7 @@ async def status_form(request: Request) -> Response:
         if isinstance(error, NoTeam):
             raise
         status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
-        return await account_with_team(request, published, status, str(error), sent)
+        return await account_with_team(request, published, status=status, refused=str(error), sent=sent)
     note(request, "status set")
     return RedirectResponse(place_after(root_of(request), account_id), 303)
 

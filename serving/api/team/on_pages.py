@@ -32,6 +32,7 @@ from undertow.serving.team.statuses import status_and_history, statuses_of
 from undertow.serving.team.views import list_views, query_text
 
 OPEN_COOKIE = "undertow-form"  # of a browser at a service without keys: what its forms must hold
+ALL = AtRiskQuery()
 COOKIE_SECONDS = 12 * 3600
 
 
@@ -53,17 +54,20 @@ async def list_with_team(request: Request, html: bytes, query: AtRiskQuery) -> R
 async def account_with_team(
     request: Request,
     published: PublishedScores,
+    query: AtRiskQuery = ALL,
     status: int = 200,
     refused: str = "",
     sent: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the page of an account with its status, its history and the form that sets it.
 
-    `status`: of the answer; `refused`: why a form was refused; `sent`: what it held, which is shown again.
+    `query`: of the list from which it was opened. `status`: of the answer; `refused`: why a form was refused; `sent`:
+    what it held, which is shown again.
     """
     root, token = root_of(request), form_token(request)
     account_id = trimmed(request.path_params["account_id"])
     html = await account_html(request, published, account_id, root)
+    html = pages.with_way(html, root, query, published.beside(query, account_id))
     try:
         found, history = await team_of(request).read(status_and_history, account_id, now().date())
         part = parts.account_part(root, found, history, now().date(), token, refused, sent)

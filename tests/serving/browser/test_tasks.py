@@ -151,3 +151,26 @@ def test_the_list_is_searched_with_the_keyboard_alone(open_page: Open) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_text(name).first).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^Chance of leaving: "))).to_be_visible()
+
+
+def test_from_an_account_one_goes_on_to_the_next_and_back_to_the_same_filters(open_page: Open) -> None:
+    page = open_page("/?segment=smb&sort=clv")
+    listed = ids(page)
+    page.locator("table.accounts td.name a").nth(1).click()
+    page.get_by_role("link", name="Next →").click()
+    expect(page).to_have_url(re.compile(rf"/accounts/{listed[2]}\?segment=smb&sort=clv$"))
+    page.get_by_role("link", name="← Before").click()
+    expect(page).to_have_url(re.compile(rf"/accounts/{listed[1]}\?"))
+    page.get_by_role("link", name="At risk, as filtered").click()
+    expect(page).to_have_url(re.compile(r"/\?segment=smb&sort=clv$"))
+    assert ids(page) == listed
+
+
+def test_the_family_that_adds_most_in_a_segment_is_read_with_its_interval_and_since_when(open_page: Open) -> None:
+    page = open_page("/drivers")
+    page.get_by_role("combobox").first.select_option(index=1)
+    page.get_by_role("button").first.click()
+    text = page.locator("main").inner_text()
+    assert re.search(r"\d\.\d to [−-]?\d+\.\d", text), "an interval"
+    assert "since" in text.lower() or "too few" in text.lower()
+    assert "ssociated" in text

@@ -172,3 +172,24 @@ def test_an_empty_list_has_no_accounts_in_any_order() -> None:
 def test_a_query_survives_its_own_link() -> None:
     query = AtRiskQuery(segment=("a & b", "c"), search="100 %", renews_from=date(2025, 3, 1), sort="clv", min_value=2.5)
     assert read_query(parse_qsl(query.link("/").partition("?")[2])) == query
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("query", [
+    AtRiskQuery(), AtRiskQuery(sort="clv"), AtRiskQuery(segment=("smb", "business"), sort="name", offset=5, limit=2),
+    AtRiskQuery(notice="no", min_value=3.0),
+])  # fmt: skip
+def test_an_account_stands_between_those_before_and_after_it(seed: int, query: AtRiskQuery) -> None:
+    rows = people(seed)
+    if "smb" in query.segment:
+        rows[0]["segment"] = "smb"
+    columns, wanted = listed(rows), expected(rows, query)
+    for number, row in enumerate(rows):
+        beside = columns.beside(query, number)
+        if row["account_id"] not in wanted:
+            assert beside is None
+            continue
+        place = wanted.index(row["account_id"])
+        assert beside is not None and (beside.place, beside.total) == (place + 1, len(wanted))
+        assert beside.before == (wanted[place - 1] if place else None)
+        assert beside.after == (wanted[place + 1] if place + 1 < len(wanted) else None)
