@@ -173,9 +173,10 @@ def _masked(output: str) -> list[str]:
             continue
         masked = re.sub(r"\d[\d,.\-]*\d|\d|null", "0", line)  # too few accounts have no interval
         masked = masked.replace('":0', '": 0')
-        masked = re.sub(r"^\S.* {2,}0 +0% +0 +(0|-)$", "ACCOUNT", masked)
+        masked = re.sub(r"^\S.* {2,}0 +0% +0 +-?0 +(0|-)$", "ACCOUNT", masked)
         masked = re.sub(r"^  .* · .*the likelier cause is \w+$", "  ID · OWNER · SEGMENT · CAUSE", masked)
         masked = re.sub(r"^  (no single reason stands out; )?(ux|cx|billing|usage): .+$", "  REASON", masked)
+        masked = re.sub(r"^  to do: .+$", "  ACTION", masked)
         masked = re.sub(r'"(feature|family|account_id|model_version)": "[^"]*"', r'"\1": "NAME"', masked)
         masked = re.sub(r'(account_ids": \[)"[^"]*"', r'\1"NAME"', masked)
         masked = re.sub(r"\(\w+ v0 \(\w+\)\)", "(MODEL)", masked)

@@ -439,7 +439,7 @@ def at_risk(
     sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.contact_value,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
 ) -> None:
-    """Print the published list of accounts at risk, the most valuable contact first, or filtered and in an order."""
+    """Print the published list of accounts at risk, most valuable contact first, or filtered and ordered."""
     published = ScoresReader(load_settings(project).store_path()).latest()
     asked = {
         "limit": limit, "segment": segment, "owner": owner, "country": country, "cause": cause and cause.value,
