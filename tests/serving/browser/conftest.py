@@ -22,9 +22,12 @@ from undertow.training.evaluation.report import TrainReport
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; skips where it is not installed."""
+    """Chromium without a window; skips where it is not installed.
+
+    Not of the session: Playwright keeps an event loop running, beside which tests of other modules could run none.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("chromium is not installed")
