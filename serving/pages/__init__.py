@@ -228,9 +228,9 @@ def family_name(family: str) -> str:
 
 
 def moves(moved: Moved | None) -> str:
-    """Return what moved since the list before: "+3.1: Billing +2.5, clock +0.6", "new", or "" for nothing to show.
+    """Return what moved since the list before: "+3.1: Billing +2.5", "new", or "" for nothing to show.
 
-    Parts are named where it is a percentage point or more.
+    The largest part is named where it is a percentage point or more.
     """
     if moved is not None and moved.is_new:
         return "new"
@@ -238,7 +238,7 @@ def moves(moved: Moved | None) -> str:
         return ""
     parts = ""
     if abs(moved.probability or 0.0) >= LEAST_MOVED:  # rows of the list are kept short
-        parts = ", ".join(f"{family_name(name)} {points(part)}" for name, part in largest_parts(moved))
+        parts = "".join(f"{family_name(name)} {points(part)}" for name, part in largest_parts(moved)[:1])
     return f"{points(moved.probability)}{': ' if parts else ''}{parts}"
 
 
