@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -231,7 +230,7 @@ async def description(request: Request) -> Response:
 async def list_page(request: Request) -> Response:
     """GET /: the at-risk list as a page; a form with empty fields leads to the URL without them."""
     pairs = request.query_params.multi_items()
-    query = replace(read_query(pairs), format="json")
+    query = read_query(pairs).unwritten
     root = root_of(request)
     if not all(text for _, text in pairs):
         return RedirectResponse(query.link(root), 303, PRIVATE)

@@ -16,7 +16,7 @@ from undertow.serving.access.keys import Key
 from undertow.serving.access.roles import READERS
 from undertow.serving.access.sessions import FORM_LIFETIME, LIFETIME
 from undertow.serving.api.guard import COOKIE, NOT_LIVING, SIGN_IN, Access, checked_next
-from undertow.serving.api.prefix import root_of
+from undertow.serving.api.prefix import is_tls, root_of
 from undertow.serving.api.responses import as_page
 
 FORM_COOKIE = "undertow-sign-in"
@@ -101,12 +101,7 @@ def set_cookie(
     """
     root = root_of(request)
     path = root.rstrip("/") if root.startswith("/") else ""
-    answer.set_cookie(name, value, seconds, path=path or "/", secure=_is_tls(request), httponly=True, samesite=same)
-
-
-def _is_tls(request: Request) -> bool:
-    forwarded = request.headers.get("x-forwarded-proto", "")
-    return request.scope["scheme"] == "https" or forwarded.lower().startswith("https")
+    answer.set_cookie(name, value, seconds, path=path or "/", secure=is_tls(request), httponly=True, samesite=same)
 
 
 def _note(access: Access, event: Event, key: Key, route: str) -> None:

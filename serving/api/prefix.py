@@ -12,6 +12,7 @@ NAMED_PAGES = ("drivers", "journeys", "personas", "model", "portfolio")  # below
 HEADER = "x-forwarded-prefix"
 PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 LONGEST = 200  # characters
+HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def is_prefix(text: str) -> bool:
@@ -33,8 +34,32 @@ def root_of(request: Request) -> str:
     It is relative, so that it stays below any prefix, unless the service was started with one, or the proxy names its
     prefix in X-Forwarded-Prefix. A header that is no plain path is ignored: a link must not lead to another host.
     """
-    for prefix in (request.app.state.prefix, request.headers.get(HEADER, "")):
-        if is_prefix(prefix):
-            return f"{prefix}/"
+    prefix = _prefix_of(request)
+    if prefix:
+        return f"{prefix}/"
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     return "../" * (raw.count(b"/") - 1) or "./"
+
+
+def address_of(request: Request) -> str:
+    """Return the absolute URL of the list as the caller knows it, ending in "/", for links in files.
+
+    The host is that of the request, so that a proxy has to pass it on; a prefix is known as in `root_of`. "" where the
+    host is no plain name: then files have no links.
+    """
+    host = request.headers.get("host", "")
+    if len(host) > LONGEST or HOST.fullmatch(host) is None:
+        return ""
+    return f"{'https' if is_tls(request) else 'http'}://{host}{_prefix_of(request)}/"
+
+
+def is_tls(request: Request) -> bool:
+    """Return whether the caller came by https, to the service or to the proxy before it."""
+    forwarded = request.headers.get("x-forwarded-proto", "")
+    return request.scope["scheme"] == "https" or forwarded.lower().startswith("https")
+
+
+def _prefix_of(request: Request) -> str:
+    """The prefix that the service was started with, or else the proxy names; "" for none."""
+    given = (request.app.state.prefix, request.headers.get(HEADER, ""))
+    return next((prefix for prefix in given if is_prefix(prefix)), "")

@@ -17,9 +17,11 @@ from functools import lru_cache
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from undertow.serving.api.prefix import address_of
 from undertow.serving.api.responses import PRIVATE
 from undertow.serving.published.encoded import KeptAnswers, Prepared
 from undertow.serving.published.exports.files import FILES
+from undertow.serving.published.exports.links import with_links
 from undertow.serving.published.exports.pieces import in_pieces
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.scores import PublishedScores
@@ -64,32 +66,34 @@ async def whole_list(request: Request, published: PublishedScores, query: AtRisk
     """
     name = f"at-risk-{published.manifest['as_of'][:10]}.{query.format}"
     saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+    address = address_of(request) if query.format in ("csv", "xlsx") else ""
     if query.format in FILES:
         kind, make = FILES[query.format]
 
         def made() -> Prepared:
-            return Prepared(make(published.select(query).rows, published.manifest), saved)
+            return Prepared(make(with_links(published.select(query).rows, address), published.manifest), saved)
 
-        return await kept_answer(request, published, query, made, kind)
+        return await kept_answer(request, published, (query, address), made, kind)
     if published.table.num_rows <= KEPT_ACCOUNTS:
         kind = STREAMED[query.format]
-        return await kept_answer(request, published, query, lambda: _joined(published, query, saved), kind)
-    pieces: Iterable[bytes] = await asyncio.to_thread(_pieces, published, query)
+        key = (query, address)  # never the links of another host
+        return await kept_answer(request, published, key, lambda: _joined(published, query, address, saved), kind)
+    pieces: Iterable[bytes] = await asyncio.to_thread(_pieces, published, query, address)
     headers = REVALIDATED | VARIES | saved
     if takes_gzip(request):
         pieces, headers = gzipped(pieces), headers | GZIP
     if request.method == "HEAD":
         pieces = ()
     response = StreamingResponse(pieces, 200, headers, STREAMED[query.format])
-    return _conditional(request, _tag(published, query), response)
+    return _conditional(request, _tag(published, (query, address)), response)
 
 
-def _joined(published: PublishedScores, query: AtRiskQuery, headers: Mapping[str, str]) -> Prepared:
-    return Prepared(b"".join(_pieces(published, query)), headers)
+def _joined(published: PublishedScores, query: AtRiskQuery, address: str, headers: Mapping[str, str]) -> Prepared:
+    return Prepared(b"".join(_pieces(published, query, address)), headers)
 
 
-def _pieces(published: PublishedScores, query: AtRiskQuery) -> Iterator[bytes]:
-    return in_pieces(published.select(query).rows, published.manifest, query.format)
+def _pieces(published: PublishedScores, query: AtRiskQuery, address: str) -> Iterator[bytes]:
+    return in_pieces(published.select(query).rows, published.manifest, query, address)
 
 
 def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:

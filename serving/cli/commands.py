@@ -26,7 +26,7 @@ from undertow.serving.cli.options import HERE, AsOf, Examples, Json, Project
 from undertow.serving.cli.refusals import refusing
 from undertow.serving.published.answers import as_accounts
 from undertow.serving.published.decision.in_words import contacts_of_query
-from undertow.serving.published.exports.spreadsheet import as_csv
+from undertow.serving.published.exports.pieces import csv_text
 from undertow.serving.published.list_query import query_of
 from undertow.serving.published.overviews.drivers_query import drivers_query_of, select_drivers
 from undertow.serving.published.reader import ScoresReader
@@ -48,6 +48,22 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+class Columns(StrEnum):
+    """Columns of a list as CSV."""
+
+    names = "names"
+    titles = "titles"
+
+
+class Locale(StrEnum):
+    """Language whose separator, decimal mark and dates CSV has."""
+
+    en = "en"
+    de = "de"
+    fr = "fr"
+    sv = "sv"
 
 
 class By(StrEnum):
@@ -438,6 +454,9 @@ def at_risk(
     ] = None,
     sort: Annotated[Order, typer.Option(help="Order of the list.")] = Order.contact_value,
     format: Annotated[Format, typer.Option(help="Output format.")] = Format.table,
+    columns: Annotated[Columns | None, typer.Option(help="CSV: all columns, or those for people under titles.")] = None,
+    locale: Annotated[Locale | None, typer.Option(help="CSV: separator, decimal mark and dates of a language.")] = None,
+    sep: Annotated[bool, typer.Option("--sep", help="CSV: a first line that tells Excel the separator.")] = False,
 ) -> None:
     """Print the published list of accounts at risk, most valuable contact first, or filtered and ordered."""
     published = ScoresReader(load_settings(project).store_path()).latest()
@@ -446,13 +465,15 @@ def at_risk(
         "family": family and family.value, "min_value": min_value, "renews_within": renews_within,
         "renews_from": renews_from, "renews_to": renews_to, "search": search, "sort": sort.value,
         "contact": contact and contact.value, "notice": None if notice is None else ("no", "yes")[notice],
-        "moved": moved and moved.value,
+        "moved": moved and moved.value, "columns": columns and columns.value,
+        "locale": locale and locale.value, "sep": "yes" if sep else None,
+        "format": "csv" if format is Format.csv else None,
     }  # fmt: skip
     query = query_of({name: value for name, value in asked.items() if value is not None})
     selection = published.select(query)
     match format:
         case Format.csv:
-            sys.stdout.write(as_csv(selection.rows))
+            sys.stdout.write(csv_text(selection.rows, published.manifest, query))
             console.print_warnings(published.manifest.get("warnings", ()), aside=True)
         case Format.json:
             listed = msgspec.json.encode(as_accounts(selection.rows, published.manifest))

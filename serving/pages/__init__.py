@@ -44,6 +44,11 @@ FAVICON = (
     "rx='4' fill='%230f5c66'/%3E%3Cpath d='M2 6q3-3 6 0t6 0M2 11q3-3 6 0t6 0' fill='none' stroke='white' "
     "stroke-width='2'/%3E%3C/svg%3E"
 )
+CSV_ELSEWHERE = {  # locale -> what its CSV looks like, for those whose Excel does not take a comma as the separator
+    "de": "German: 1234,50 and 31.12.2025",
+    "fr": "French: 1234,50 and 31/12/2025",
+    "sv": "Swedish: 1234,50 and 2025-12-31",
+}
 NAME = Markup(
     '<form method="post" action="{root}logout" class="who"><span class="soft">{name}{of}</span>'
     '<input type="hidden" name="csrf" value="{csrf}"><button type="submit">Sign out</button></form>'
@@ -80,14 +85,27 @@ def at_risk(
         within=query.link(""),
         sorted_by={sort: query.link(root, sort=sort, offset=0) for sort in get_args(Order)},
         downloads={
-            title: query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, format=form)
-            for title, form in (("Excel", "xlsx"), ("CSV", "csv"), ("renewals as a calendar", "ics"))
+            title: _download(query, root, **form)
+            for title, form in (
+                ("Excel", {"format": "xlsx"}),
+                ("CSV", {"format": "csv", "columns": "titles"}),
+                ("renewals as a calendar", {"format": "ics"}),
+            )
+        },
+        csv_elsewhere={
+            title: _download(query, root, format="csv", columns="titles", locale=locale)
+            for locale, title in CSV_ELSEWHERE.items()
         },
         before=query.link(root, offset=max(query.offset - size, 0)) if query.offset else None,
         after=query.link(root, offset=query.offset + size) if query.offset + size < selection.total else None,
         example=EXAMPLE_REQUEST,
         none_stands_out=NONE_STANDS_OUT,
     )
+
+
+def _download(query: AtRiskQuery, root: str, **form: str) -> str:
+    """Return the URL of a file with all accounts that the list's page selects."""
+    return query.link(f"{root}v1/at-risk", limit=UNSET, offset=0, **form)
 
 
 def _since(published: PublishedScores) -> str:

@@ -21,6 +21,8 @@ MAX_OFFSET = 1_000_000_000
 MOST_DAYS = 3660  # ahead, of a renewal
 MOST_TEXT = 100  # characters of a search
 Format = Literal["json", "csv", "ndjson", "xlsx", "parquet", "ics"]
+Columns = Literal["names", "titles"]
+Locale = Literal["en", "de", "fr", "sv"]
 Family = Literal["ux", "cx", "usage", "billing"]
 Order = Literal["contact_value", "value_at_risk", "clv", "probability", "mrr", "renews_at", "name", "moved"]
 Moves = Literal["new", "risen", "new_or_risen", "fallen"]
@@ -70,14 +72,34 @@ AsCalled = Annotated[
         "Parquet, or the calendar of its renewals (ics)."
     ),
 ]
+AsColumns = Annotated[
+    Columns,
+    Meta(
+        description="Only with format=csv: all columns under their names, the default, or those of the workbook under "
+        "titles in words."
+    ),
+]
+AsWritten = Annotated[
+    Locale,
+    Meta(
+        description="Only with format=csv: en, the default, writes 1234.50 and 2025-03-31 between commas; de 1234,50 "
+        "and 31.03.2025, fr 1234,50 and 31/03/2025, sv 1234,50 and 2025-03-31 between semicolons."
+    ),
+]
+WithSeparator = Annotated[
+    Literal["yes"],
+    Meta(description="Only with format=csv: the first line is sep=, or sep=; and tells Excel the separator."),
+]
 Run = Annotated[
     str,
     Meta(description="The run_id of the list that this page belongs to, as `next` gives it. Of another: 409."),
 ]
 CHOICES: dict[str, tuple[str, ...]] = {
     "cause": get_args(Cause), "format": get_args(Format), "family": get_args(Family), "sort": get_args(Order),
-    "contact": get_args(Verdict), "notice": ("yes", "no"), "moved": get_args(Moves),
+    "contact": get_args(Verdict), "notice": ("yes", "no"), "moved": get_args(Moves), "columns": get_args(Columns),
+    "locale": get_args(Locale), "sep": ("yes",),
 }  # fmt: skip
+OF_CSV = ("columns", "locale", "sep")  # how CSV is written: no filters
 UPWARDS = ("renews_at", "name")  # orders whose smallest comes first
 VIEW = ("segment", "owner", "country", "cause", "notice", "contact", "family", "min_value", "renews_within",
         "renews_from", "renews_to", "search", "moved")  # fmt: skip
@@ -113,6 +135,9 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         ),
     ] = "contact_value"
     format: AsCalled = "json"
+    columns: AsColumns | None = None
+    locale: AsWritten | None = None
+    sep: WithSeparator | None = None
     run: Run | None = None
 
     @property
@@ -124,6 +149,11 @@ class AtRiskQuery(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def most(self) -> int | None:
         """How many accounts are answered at most; None: all of them."""
         return None if self.format != "json" and isinstance(self.limit, UnsetType) else self.page_size
+
+    @property
+    def unwritten(self) -> AtRiskQuery:
+        """This query without what says how a file is written: what a page shows."""
+        return replace(self, format="json", columns=None, locale=None, sep=None)
 
     def renews_between(self, as_of: date) -> tuple[date | None, date | None]:
         """Return the first and the last day of renewal that are wanted; None: no such bound."""
@@ -210,6 +240,11 @@ def query_of(given: Mapping[str, Any]) -> AtRiskQuery:
         raise _unexpected(nulls[0], given[nulls[0]])
     if query.renews_from and query.renews_to and query.renews_from > query.renews_to:
         raise RequestError(f"renews_from {query.renews_from} is after renews_to {query.renews_to}. Swap them.")
+    said = [name for name in OF_CSV if getattr(query, name) is not None]
+    if said and query.format != "csv":
+        raise RequestError(
+            f"{said[0]}: says how CSV is written; the format is not CSV. Add format csv, or leave {said[0]} out."
+        )
     return query
 
 

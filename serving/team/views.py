@@ -99,7 +99,7 @@ def checked_query(text: str) -> str:
 
 def query_text(query: AtRiskQuery) -> str:
     """Return what a query of the list selects as the text of a view: what is not the default."""
-    return replace(query, offset=0, run=None, format="json").link("").removeprefix("?")
+    return replace(query.unwritten, offset=0, run=None).link("").removeprefix("?")
 
 
 def _view(row: Row[Any], who: str) -> View:

@@ -1,4 +1,4 @@
-"""The columns of a workbook: their titles in words, what they hold, and how it is shown."""
+"""The columns of a workbook, and of CSV for people: their titles in words, what they hold, and how it is shown."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from undertow.serving.published.answers import CARRIED
+from undertow.serving.published.exports.links import LINK
 
 Kind = Literal["text", "money", "share", "day"]
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One column of a workbook. `name`: in the table of scores; `title`: in words; `kind`: how it is shown."""
+    """One column of a file for people. `name`: in the table of scores; `title`: in words; `kind`: how it is shown."""
 
     name: str
     title: str
@@ -47,7 +48,7 @@ def shown_columns(names: list[str], manifest: Mapping[str, Any]) -> list[Shown]:
         Shown("clv_low", "At least, 8 of 10", "money"), Shown("clv_high", "At most, 8 of 10", "money"),
         Shown("reason_1", "The score reacts to"), Shown("reason_2", "And to"),
         *(() if buys else (Shown("renews_at", "Renews", "day"), Shown("announced", "Announced"))),
-        Shown("as_of", "As of", "day"), Shown("model_version", "Model"),
+        Shown(LINK, "Link"), Shown("as_of", "As of", "day"), Shown("model_version", "Model"),
     ]  # fmt: skip
     carried = [Shown(name, name.removeprefix(CARRIED)) for name in names if name.startswith(CARRIED)]
     return [each for each in (*listed, *carried) if each.name in names]

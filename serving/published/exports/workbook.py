@@ -18,7 +18,7 @@ MOST = 20_000  # accounts: some four seconds
 FORMATS = {"text": {}, "money": {"num_format": "#,##0.00"}, "share": {"num_format": "0.0%"},
            "day": {"num_format": "yyyy-mm-dd"}}  # fmt: skip
 WIDTHS = {"text": 22, "money": 14, "share": 12, "day": 12}  # in characters
-WIDE = {"reason_1": 60, "reason_2": 60, "announced": 30}
+WIDE = {"reason_1": 60, "reason_2": 60, "announced": 30, "link": 50}
 LONGEST_CELL = 32_000  # characters; Excel's limit is 32,767
 
 

@@ -22,6 +22,7 @@ from undertow.features.publishing.versions import publish
 from undertow.serving.api.app import make_app
 from undertow.serving.published.answers import Account
 from undertow.serving.published.exports.pieces import PIECE, in_pieces
+from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
 from undertow.serving.published.run_files import DESCRIBED, DRIVERS, FEATURES, MODEL, read_table, write_run
 from undertow.training.bundle.bundle import Bundle
@@ -153,8 +154,8 @@ def test_json_lines_are_the_accounts_of_the_pages(many: Path) -> None:
 
 def test_no_piece_holds_more_than_some_accounts(many: Path) -> None:
     published = ScoresReader(many).latest()
-    for form in ("csv", "ndjson"):
-        pieces = list(in_pieces(published.table, published.manifest, form))
+    for query in (AtRiskQuery(format="csv"), AtRiskQuery(format="ndjson")):
+        pieces = list(in_pieces(published.table, published.manifest, query, "http://test/"))
         assert len(pieces) == -(-MANY // PIECE) and max(map(len, pieces)) < 2_000_000
 
 
@@ -174,5 +175,7 @@ def test_others_are_answered_while_a_whole_list_is_sent(many: Path) -> None:
 
 
 def test_the_page_links_to_the_whole_list(client: Client) -> None:
-    assert 'href="./v1/at-risk?format=csv"' in client.get("/").text
-    assert "v1/at-risk?segment=startup&amp;format=csv" in client.get("/?segment=startup&limit=1&format=ndjson").text
+    assert 'href="./v1/at-risk?format=csv&amp;columns=titles"' in client.get("/").text
+    html = client.get("/?segment=startup&limit=1&format=ndjson").text
+    for more in ("", "&amp;locale=de", "&amp;locale=fr", "&amp;locale=sv"):
+        assert f'v1/at-risk?segment=startup&amp;format=csv&amp;columns=titles{more}"' in html

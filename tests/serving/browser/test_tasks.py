@@ -58,10 +58,10 @@ def test_an_order_is_one_click_on_a_column_and_csv_holds_the_same_accounts(open_
     assert amounts == sorted(amounts, reverse=True) and len(amounts) > 5
     shown = ids(page)
     with page.expect_download() as downloading:
-        page.get_by_role("link", name="CSV").click()
+        page.get_by_role("link", name="CSV", exact=True).click()
     downloading.value.save_as(tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(encoding="utf-8-sig", newline="") as file:
-        listed = [row["account_id"] for row in csv.DictReader(file)]
+        listed = [row["Account"] for row in csv.DictReader(file)]
     assert listed[: len(shown)] == shown
 
 
