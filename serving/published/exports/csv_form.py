@@ -7,6 +7,8 @@ from datetime import date
 
 from undertow.serving.published.list_query import AtRiskQuery
 
+ISO = "%Y-%m-%d"  # as str writes it, faster
+
 
 @dataclass(frozen=True)
 class CsvForm:
@@ -18,7 +20,7 @@ class CsvForm:
 
     separator: str = ","
     decimal: str = "."
-    day: str = "%Y-%m-%d"
+    day: str = ISO
     titles: bool = False
     names_separator: bool = False
 
@@ -37,15 +39,15 @@ class CsvForm:
         >>> CsvForm(day="%d.%m.%Y").in_days(date(2025, 3, 31))
         '31.03.2025'
         """
-        return value.strftime(self.day)
+        return str(value)[:10] if self.day == ISO else value.strftime(self.day)
 
 
 PLAIN = CsvForm()
 LOCALES = {  # separator, decimal mark, day
-    "en": (",", ".", "%Y-%m-%d"),
+    "en": (",", ".", ISO),
     "de": (";", ",", "%d.%m.%Y"),
     "fr": (";", ",", "%d/%m/%Y"),
-    "sv": (";", ",", "%Y-%m-%d"),
+    "sv": (";", ",", ISO),
 }
 
 
