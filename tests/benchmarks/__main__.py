@@ -1,4 +1,4 @@
-"""All benchmarks of cost in turn: scoring, service, sources, loading, features. `python -m tests.benchmarks [PROJECT]`.
+"""All benchmarks of cost in turn: scoring, service, pages, sources, loading, features. `python -m tests.benchmarks [PROJECT]`.
 
 Each writes its section of tests/benchmarks/README.md; the minutes of all are written to the section `bench`. The first
 that fails ends the run. Nothing else should run meanwhile.
@@ -34,7 +34,10 @@ def main() -> None:
     minutes: dict[str, float] = {}
     failed = ""
     of_demo = [arguments.project]
-    parts = {"scoring": of_demo, "service": of_demo, "json_lines": [], "databases": [], "loading": [], "features": kept}
+    parts = {
+        "scoring": of_demo, "service": of_demo, "service.pages": of_demo, "json_lines": [], "databases": [],
+        "loading": [], "features": kept,
+    }  # fmt: skip
     for name, more in parts.items():
         print(f"--- {name}", flush=True)
         started = monotonic()

@@ -101,16 +101,16 @@ def _of_mlflow(split: dict[str, Any], rows: range | list[int]) -> bytes:
 def measured(asked: list[Asked], ports: dict[str, int]) -> dict[str, float]:
     """Return the median seconds of each, over rounds in which all are asked in turn."""
     found: dict[str, list[float]] = {each.name: [] for each in asked}
+    turns = {each.name: cycle(each.requests) for each in asked}  # a round goes on where the one before it ended
     for _ in range(ROUNDS):
         for each in asked:
-            found[each.name] += in_turn(each, Connection.open(ports[each.of]))
+            found[each.name] += in_turn(each, turns[each.name], Connection.open(ports[each.of]))
     return {name: median(seconds) for name, seconds in found.items()}
 
 
-def in_turn(asked: Asked, connection: Connection) -> list[float]:
+def in_turn(asked: Asked, requests: Iterator[bytes], connection: Connection) -> list[float]:
     """Return the seconds of each request of a round, after one that only warms up."""
-    requests = [request for _, request in zip(range(asked.times + 1), cycle(asked.requests), strict=False)]
-    return [_seconds(connection, asked, request) for request in requests][1:]
+    return [_seconds(connection, asked, next(requests)) for _ in range(asked.times + 1)][1:]
 
 
 def _seconds(connection: Connection, asked: Asked, request: bytes) -> float:
