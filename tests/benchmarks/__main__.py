@@ -1,4 +1,4 @@
-"""All benchmarks of cost in turn: scoring, service, pages, sources, loading, features. `python -m tests.benchmarks [PROJECT]`.
+"""All benchmarks of cost in turn. `python -m tests.benchmarks [PROJECT]`.
 
 Each writes its section of tests/benchmarks/README.md; the minutes of all are written to the section `bench`. The first
 that fails ends the run. Nothing else should run meanwhile.
