@@ -62,11 +62,11 @@ ORDERS: dict[str, str] = {
 
 
 def print_at_risk(
-    rows: pa.Table, manifest: dict[str, Any], total: int, sort: str = "contact_value", said: str = ""
+    rows: pa.Table, manifest: dict[str, Any], total: int, sort: str = "contact_value", contacts: str = ""
 ) -> None:
     """Print the at-risk list in an order (of `AtRiskQuery`): a line of numbers per account, with its reasons below.
 
-    `said`: what the list says of contacts.
+    `contacts`: what the list says of them.
     """
     headline, currency = manifest["headline"], manifest["currency"]
     names = [_name(row) for row in rows.to_pylist()]
@@ -88,16 +88,16 @@ def print_at_risk(
             _below(f"{NONE_STANDS_OUT}:", "dim")
         for reason in row["reasons"]:
             _below(_reason(reason))
-        if said := _moved(moved_of(row, manifest)):
-            _below(said, "dim")
+        if moved := _moved(moved_of(row, manifest)):
+            _below(moved, "dim")
         if row.get("action"):
             _below(_action(row))
     out.print()
     order = ORDERS[sort].format(headline=headline, months=manifest["value_months"])
     out.print(f"{rows.num_rows} of {total:,} accounts, as of {manifest['as_of']}, {order}, in {currency} "
               f"({manifest['model_version']}).", soft_wrap=True)  # fmt: skip
-    if said:
-        out.print(said, soft_wrap=True, markup=False)
+    if contacts:
+        out.print(contacts, soft_wrap=True, markup=False)
     print_warnings(manifest.get("warnings", ()))
 
 

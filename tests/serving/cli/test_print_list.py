@@ -91,6 +91,24 @@ def test_the_list_can_be_narrowed_by_cause_and_money(tiny: str) -> None:
     ]
 
 
+def test_the_table_says_what_is_done_and_which_contacts_pay_under_what_assumptions(tiny: str) -> None:
+    shown = undertow("at-risk", "--project", tiny).stdout
+    assert shown.count("to do: ") + shown.count("no contact: ") == 6
+    assert "contacts recommended, worth EUR" in shown and "keeps 20 % of leavers (default) and costs EUR 20." in shown
+    every, paying = listed(tiny), listed(tiny, "--contact", "recommended")
+    assert 0 < len(paying) < len(every) == len(listed(tiny, "--no-notice"))
+    assert [account for account in every if account["contact"]["verdict"] == "recommended"] == paying
+
+
+def test_csv_is_written_with_titles_and_the_marks_of_a_language(tiny: str) -> None:
+    words = ("at-risk", "--project", tiny, "--format", "csv", "--columns", "titles", "--locale", "de")
+    [head, first, *_] = undertow(*words).stdout.lstrip("\ufeff").splitlines()
+    assert head.startswith("Name;Account;Owner;Segment;Country;MRR, EUR;")
+    assert first.startswith("Nordwind Logistik GmbH;A-00042;Mara Lindqvist;business;DE;4200,00;")
+    refused = undertow("at-risk", "--project", tiny, "--locale", "de")
+    assert refused.exit_code != 0 and "CSV" in refused.stderr + refused.stdout
+
+
 def test_a_list_of_nobody_is_empty_and_no_error(tiny: str) -> None:
     assert listed(tiny, "--min-value", "1e12") == []
     assert undertow("at-risk", "--project", tiny, "--min-value", "1e12").exit_code == 0

@@ -110,6 +110,12 @@ def test_a_first_list_and_one_of_an_earlier_release_say_why_nothing_is_compared(
         assert why[1:] in service.get("/portfolio").text
 
 
+def test_the_printed_list_ends_with_what_contacts_are_worth_whatever_moved(two_lists: Path) -> None:
+    shown = undertow("at-risk", "--project", str(two_lists)).stdout
+    assert " pt since " in shown
+    assert "contacts recommended, worth EUR" in shown.partition("accounts, as of")[2]
+
+
 def test_the_command_prints_what_the_service_answers(two_lists: Path, shown: Row) -> None:
     assert json_of("portfolio", "--json", "--project", str(two_lists)) == shown
     printed = undertow("portfolio", "--project", str(two_lists)).stdout
