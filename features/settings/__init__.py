@@ -317,7 +317,7 @@ def _refuse_unknown_table(name: str) -> None:
 
 
 class History(Frozen):
-    """[history]: how long what the published lists said of each account is kept, compactly, in store/history."""
+    """[history]: for how long the scores of published lists are kept, compactly, in store/history."""
 
     days: int = Field(400, ge=1)  # an older as_of than this before the newest one is removed
 

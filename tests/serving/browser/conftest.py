@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.serving.pages.reading import served
 from tests.trained_world import NOW
 from undertow.features.settings import Settings
 from undertow.serving.api.app import make_app
@@ -49,17 +46,8 @@ def world(trained: tuple[Settings, TrainReport], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def address(world: Path) -> Iterator[str]:
     """The address of the service over it, with a team's database, on a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    app = make_app(world / "store", team=str(world / "team.db"))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    with served(make_app(world / "store", team=str(world / "team.db"))) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from starlette.applications import Starlette
 
 from tests.serving.client import Client
 from tests.serving.drivers_by_hand import SINCE, drivers_by_month_by_hand
 from tests.serving.overviews_by_hand import HOSTILE
+from tests.serving.pages.reading import words
 from tests.training.drivers.monthly.by_hand import DAYS
 from tests.training.drivers.monthly.by_hand import HOSTILE as LARGE
-from undertow.features.publishing.versions import publish
-from undertow.serving.api.app import make_app
 from undertow.serving.pages.journeys import month_charts
 from undertow.serving.published.overviews.drivers_by_month import DriversByMonth
-from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.run_files import DESCRIBED, DRIVERS, FEATURES, MODEL, read_table, write_run
-from undertow.training.bundle.bundle import Bundle
 
 URL = "/v1/drivers/months"
-
-
-@pytest.fixture(scope="module")
-def older(
-    tmp_path_factory: pytest.TempPathFactory, store: Path, bundle: Bundle, make_client: Callable[[Starlette], Client]
-) -> Client:
-    """A client of a list that was published before there were drivers by month."""
-    one, folder = ScoresReader(store).latest(), tmp_path_factory.mktemp("older")
-    said = {DRIVERS: one.drivers, DESCRIBED: one.described, MODEL: one.model}
-
-    def write(run: Path) -> None:
-        write_run(run, one.table, read_table(one.folder, FEATURES), said, one.manifest, bundle)
-
-    publish(folder / "scores", "run-0", write)
-    return make_client(make_app(folder))
-
-
-def words(html: str) -> str:
-    """Return what a person reads on a page, in one line."""
-    without_style = re.sub(r"<style>.*?</style>", " ", html, flags=re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", without_style)).split())
 
 
 def test_the_answer_is_one_group_and_what_is_described(client: Client) -> None:

@@ -3,47 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 
 from tests.serving.client import Client
 from tests.serving.overviews_by_hand import HOSTILE, journeys_by_hand, personas_by_hand
-from undertow.features.publishing.versions import publish
+from tests.serving.pages.reading import words
 from undertow.serving import pages
-from undertow.serving.api.app import make_app
 from undertow.serving.pages.journeys.overviews import journeys, scale_end
 from undertow.serving.published.list_query import AtRiskQuery
-from undertow.serving.published.reader import ScoresReader
-from undertow.serving.published.run_files import DESCRIBED, DRIVERS, FEATURES, MODEL, read_table, write_run
-from undertow.training.bundle.bundle import Bundle
 
 PAGES = ("/journeys", "/personas")
-
-
-@pytest.fixture(scope="module")
-def older(
-    tmp_path_factory: pytest.TempPathFactory, store: Path, bundle: Bundle, make_client: Callable[[Starlette], Client]
-) -> Client:
-    """A client of a list that was published before there were journeys and personas."""
-    one, folder = ScoresReader(store).latest(), tmp_path_factory.mktemp("older")
-    said = {DRIVERS: one.drivers, DESCRIBED: one.described, MODEL: one.model}
-
-    def write(run: Path) -> None:
-        write_run(run, one.table, read_table(one.folder, FEATURES), said, one.manifest, bundle)
-
-    publish(folder / "scores", "run-0", write)
-    return make_client(make_app(folder))
-
-
-def words(html: str) -> str:
-    """Return what a person reads on a page, in one line."""
-    without_style = re.sub(r"<style>.*?</style>", " ", html, flags=re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", without_style)).split())
 
 
 def test_the_answers_are_what_was_published(client: Client) -> None:

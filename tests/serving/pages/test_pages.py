@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from tests.serving.client import Client
+from tests.serving.pages.reading import served, words
 from undertow.serving import pages
 from undertow.serving.api.app import make_app
 from undertow.serving.published.list_query import AtRiskQuery
 from undertow.serving.published.reader import ScoresReader
 
 CAUSAL = ("because", "caused", "causes", "due to", "leads to")
-
-
-def words(html: str) -> str:
-    """Return what a person reads on a page, in one line."""
-    without_style = re.sub(r"<style>.*?</style>", " ", html, flags=re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", without_style)).split())
 
 
 # --- the list ---
@@ -192,16 +183,8 @@ def test_a_page_loads_nothing_and_runs_nothing(client: Client) -> None:
 @pytest.fixture(scope="module")
 def address(store: Path) -> Iterator[str]:
     """Serve the tiny store on a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(store), log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    with served(make_app(store)) as found:
+        yield found
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.serving.client import Client
-from tests.serving.pages.test_pages import words
+from tests.serving.pages.reading import words
 from undertow.serving.pages import with_ages
 from undertow.serving.pages.model.model_page import METRICS, model_page, rows_of, sections_of
 from undertow.serving.published.reader import ScoresReader

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from datetime import datetime, timedelta
-from html import unescape
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,13 @@ from tests.serving.api.problem import problem
 from tests.serving.cli.typed import json_of, undertow
 from tests.serving.client import Client
 from tests.serving.lists_by_hand import JANUARY, publish_compared
+from tests.serving.pages.reading import words
 from tests.serving.published_by_hand import PEOPLE
 from undertow.serving.api.app import make_app
 from undertow.serving.pages.one_account.over_time import MOST_DOTS, over_time
 from undertow.serving.published.history.account import AccountHistory, HistoryPoint
 from undertow.serving.published.history.files import publications
 from undertow.training.bundle.bundle import Bundle
-
-
-def words(html: str) -> str:
-    without_style = re.sub(r"<style>.*?</style>", " ", html, flags=re.DOTALL)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", without_style)).split())
-
 
 # --- over HTTP ---
 
